@@ -1,0 +1,139 @@
+/**
+ * attention: softmax(q k^T * scale) v, head by head.
+ *
+ *   s[i][j] = scale * sum_d q[i][d] k[j][d];  p = softmax of each row;  y[i][d] = sum_j p[i][j] v[j][d]
+ *
+ * x [batch][tokens][3][heads][headDim] f32 (q, k, v side by side); y [batch][tokens][heads][headDim]. q, k, v and p enter
+ * their products bounded (fp32) or rounded to bf16 (bf16). `scale` = f32(1 / sqrt(headDim)).
+ * Order: d in order, j in order, from +0; the softmax sum in pinned lanes. Exact class: fp32 pinned, bf16 exact products,
+ * softmax pinned. Units begin ... end - 1, unit = b * heads + h. No tokens x tokens array: one tile of rows at a time.
+ * scratch f32: q [tokens][headDim], k panels [ceil(tokens / 8)][headDim][8], v panels [ceil(headDim / 8)][tokens][8],
+ * p [6][stride], out [6][8]; stride = tokens rounded up to 32.
+ * Twins: ts-api/src/backends/oracle/ops/attention.ts, gpu/ops/attention.wgsl.
+ */
+import { laneSum } from "../lib/lanes";
+import { bound, exp, reciprocal, roundBf16 } from "../lib/math";
+import { clear } from "../lib/rows";
+import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../lib/tile-f32";
+
+const FP32: i32 = 0;
+const BF16: i32 = 1;
+
+export function attention_fp32(
+  x: usize, y: usize, tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, begin: i32, end: i32,
+): void {
+  for (let unit = begin; unit < end; unit++) attend(FP32, x, y, tokens, heads, headDim, scale, scratch, unit);
+}
+
+export function attention_bf16(
+  x: usize, y: usize, tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, begin: i32, end: i32,
+): void {
+  for (let unit = begin; unit < end; unit++) attend(BF16, x, y, tokens, heads, headDim, scale, scratch, unit);
+}
+
+@inline
+function enter(format: i32, v: v128): v128 {
+  return format == BF16 ? roundBf16(v) : bound(v);
+}
+
+@inline
+function tile(format: i32, acc: usize, accStride: usize, x: usize, xStride: usize, w: usize, count: i32, last: i32): void {
+  if (format == BF16) tileExact(acc, accStride, x, xStride, w, count, last, true);
+  else tilePinned(acc, accStride, x, xStride, w, count, last, true);
+}
+
+@inline
+function attend(format: i32, x: usize, y: usize, tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, unit: i32): void {
+  const hidden = heads * headDim, stride = (tokens + 31) & ~31;
+  const keyPanels = (tokens + 7) >> 3, valuePanels = (headDim + 7) >> 3;
+  const rowBytes = <usize>hidden * 12, headBytes = <usize>headDim << 2, pStride = <usize>stride << 2;
+  const q = scratch, k = q + headBytes * <usize>tokens, v = k + headBytes * <usize>(keyPanels << 3);
+  const p = v + (<usize>(valuePanels * tokens) << 5), out = p + pStride * 6;
+  const from = x + rowBytes * <usize>((unit / heads) * tokens) + headBytes * <usize>(unit % heads);
+  const to = y + (<usize>((unit / heads) * tokens * hidden) << 2) + headBytes * <usize>(unit % heads);
+  const tileRows = format == BF16 ? EXACT_ROWS : PINNED_ROWS;
+
+  // 1. q as rows; k and v as panels of 8 columns
+  clear(k, (keyPanels - 1) * headDim * 8, keyPanels * headDim * 8);
+  clear(v, (valuePanels - 1) * tokens * 8, valuePanels * tokens * 8);
+  for (let t = 0; t < tokens; t++) {
+    const source = from + rowBytes * <usize>t, key = k + headBytes * <usize>(t & ~7) + (<usize>(t & 7) << 2);
+    packHead(format, source, q + headBytes * <usize>t, headDim);
+    packKey(format, source + (<usize>hidden << 2), key, headDim);
+    packValue(format, source + (<usize>hidden << 3), v + (<usize>t << 5), <usize>tokens << 5, headDim);
+  }
+  for (let r = 0; r < tokens; r += tileRows) {
+    const last = min(tokens - 1 - r, tileRows - 1);
+    // 2. scores of a few rows against all keys
+    for (let panel = 0; panel < keyPanels; panel++) {
+      tile(format, p + (<usize>panel << 5), pStride, q + headBytes * <usize>r, headBytes, k + (headBytes << 3) * <usize>panel, headDim, last);
+    }
+    // 3. softmax of each row
+    for (let i = 0; i <= last; i++) softmaxRow(format, p + pStride * <usize>i, tokens, stride, scale);
+    // 4. mix the values
+    for (let panel = 0; panel < valuePanels; panel++) {
+      tile(format, out, 32, p, pStride, v + (<usize>(panel * tokens) << 5), tokens, last);
+      const width = <usize>min(8, headDim - (panel << 3)) << 2;
+      for (let i = 0; i <= last; i++) {
+        memory.copy(to + (<usize>((r + i) * hidden) << 2) + (<usize>panel << 5), out + (<usize>i << 5), width);
+      }
+    }
+  }
+}
+
+@inline
+function packHead(format: i32, x: usize, to: usize, headDim: i32): void {
+  let d = 0;
+  for (; d + 4 <= headDim; d += 4) v128.store(to + (<usize>d << 2), enter(format, v128.load(x + (<usize>d << 2))));
+  for (; d < headDim; d++) v128.store_lane<f32>(to + (<usize>d << 2), enter(format, v128.load_zero<f32>(x + (<usize>d << 2))), 0);
+}
+
+/** One key down a column of its panel: element d goes to to[d][0]. */
+@inline
+function packKey(format: i32, x: usize, to: usize, headDim: i32): void {
+  let d = 0;
+  for (; d + 4 <= headDim; d += 4) {
+    const v = enter(format, v128.load(x + (<usize>d << 2))), at = to + (<usize>d << 5);
+    v128.store_lane<f32>(at, v, 0);
+    v128.store_lane<f32>(at, v, 1, 32);
+    v128.store_lane<f32>(at, v, 2, 64);
+    v128.store_lane<f32>(at, v, 3, 96);
+  }
+  for (; d < headDim; d++) v128.store_lane<f32>(to + (<usize>d << 5), enter(format, v128.load_zero<f32>(x + (<usize>d << 2))), 0);
+}
+
+/** One value across the panels: element d goes to panel d / 8, place d mod 8. */
+@inline
+function packValue(format: i32, x: usize, to: usize, panelBytes: usize, headDim: i32): void {
+  let d = 0;
+  for (; d + 4 <= headDim; d += 4) {
+    v128.store(to + panelBytes * <usize>(d >> 3) + (<usize>(d & 7) << 2), enter(format, v128.load(x + (<usize>d << 2))));
+  }
+  for (; d < headDim; d++) {
+    const at = to + panelBytes * <usize>(d >> 3) + (<usize>(d & 7) << 2);
+    v128.store_lane<f32>(at, enter(format, v128.load_zero<f32>(x + (<usize>d << 2))), 0);
+  }
+}
+
+/** p = softmax(p * scale) over `tokens`, entered for its product; places from tokens to stride become +0. */
+@inline
+function softmaxRow(format: i32, p: usize, tokens: i32, stride: i32, scale: f32): void {
+  const end = p + (<usize>stride << 2);
+  // 1. scale, and the largest score; places beyond the last token repeat the first
+  const first = f32.load(p);
+  for (let j = tokens; j < stride; j++) f32.store(p + (<usize>j << 2), first);
+  let top = f32x4.splat(first * scale);
+  for (let at = p; at < end; at += 16) {
+    const s = f32x4.mul(v128.load(at), f32x4.splat(scale));
+    v128.store(at, s);
+    top = f32x4.pmax(top, s);
+  }
+  top = f32x4.pmax(top, v128.shuffle<i32>(top, top, 2, 3, 0, 1));
+  top = f32x4.pmax(top, v128.shuffle<i32>(top, top, 1, 0, 3, 2));
+  // 2. exponentials and their sum
+  for (let at = p; at < end; at += 16) v128.store(at, exp(f32x4.sub(v128.load(at), top)));
+  clear(p, tokens, stride);
+  const inverse = reciprocal(f32x4.splat(laneSum(p, stride)));
+  // 3. probabilities
+  for (let at = p; at < end; at += 16) v128.store(at, enter(format, f32x4.mul(v128.load(at), inverse)));
+}

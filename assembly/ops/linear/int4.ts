@@ -1,0 +1,139 @@
+/**
+ * linear, int4 weights: y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / 32].
+ *
+ * x [rows][inner] int8 and blocks [rows][inner / 32] { f32 2^e, i16 pair }, as quantize-rows leaves them.
+ * w panels [panel][inner / 4][16] bytes: byte 4 c + i holds u of column c (low nibble) and column c + 4 (high nibble), input
+ * 4 j + i. scales [panel][inner / 32][8] bf16; bias [panels * 8]; y [rows][cols]. Panels begin ... end - 1 are computed.
+ * Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.
+ * scratch: rows * 32 bytes of sums (whole tiles), then the unpacked panel block, then (plain only) rows * inner i16.
+ *
+ * Twins: ts-api/src/backends/oracle/ops/linear.ts, gpu/ops/linear-int4.wgsl.
+ */
+import { DOT16_ROWS, DOT32_ROWS, PLAIN_ROWS, tileDot16, tileDot32, tilePlain } from "../../lib/tile-int4";
+import { finishPanel } from "./finish";
+
+/** Inputs whose weights are unpacked at once: 8 KiB of u8 panel, or 16 KiB of i16, in L1. */
+const K_BLOCK: i32 = 1024;
+/** Room for the sums of one tile more than there are rows. */
+const TILE_SLACK: i32 = 8;
+
+const DOT16: i32 = 0;
+const DOT32: i32 = 1;
+const PLAIN: i32 = 2;
+
+export function linear_int4_plain(
+  x: usize, blocks: usize, w: usize, scales: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
+): void {
+  const wide = panelScratch(scratch, rows) + K_BLOCK * 16 + (K_BLOCK >> 5) * 32;
+  widenRows(x, wide, rows * inner);
+  run(PLAIN, wide, <usize>inner << 1, blocks, w, scales, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+}
+
+export function linear_int4_dot16(
+  x: usize, blocks: usize, w: usize, scales: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
+): void {
+  run(DOT16, x, inner, blocks, w, scales, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+}
+
+export function linear_int4_dot32(
+  x: usize, blocks: usize, w: usize, scales: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
+): void {
+  run(DOT32, x, inner, blocks, w, scales, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+}
+
+@inline
+function panelScratch(scratch: usize, rows: i32): usize {
+  return scratch + (<usize>(rows + TILE_SLACK) << 5);
+}
+
+@inline
+function run(
+  loop: i32, x: usize, xStride: usize, blocks: usize, w: usize, scales: usize, bias: usize, residual: usize, residualRows: i32,
+  y: usize, rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
+): void {
+  const bStride = <usize>(inner >> 5) << 3, xSize: usize = loop == PLAIN ? 2 : 1;
+  const tileRows = loop == DOT32 ? DOT32_ROWS : loop == DOT16 ? DOT16_ROWS : PLAIN_ROWS;
+  const unpacked = panelScratch(scratch, rows), unpackedScales = unpacked + K_BLOCK * 16;
+  for (let panel = begin; panel < end; panel++) {
+    memory.fill(scratch, 0, <usize>(rows + TILE_SLACK) << 5);
+    for (let k = 0; k < inner; k += K_BLOCK) {
+      // 1. a block of the panel to bytes (or i16), its scales to f32
+      const count = min(K_BLOCK, inner - k), groups = count >> 5;
+      const from = <usize>panel * <usize>inner + <usize>k;
+      if (loop == PLAIN) unpackWide(w + (from << 2), unpacked, count);
+      else unpackNibbles(w + (from << 2), unpacked, count);
+      unpackScales(scales + (from >> 1), unpackedScales, groups);
+      // 2. sums over the blocks of 32
+      for (let r = 0; r < rows; r += tileRows) {
+        const acc = scratch + (<usize>r << 5), xr = x + xStride * <usize>r + <usize>k * xSize, last = rows - 1 - r;
+        const br = blocks + bStride * <usize>r + (<usize>(k >> 5) << 3);
+        tile(loop, acc, xr, xStride, br, bStride, unpacked, unpackedScales, groups, last);
+      }
+    }
+    // 3. bias, activation, residual
+    finishPanel(scratch, bias, residual, residualRows, y, rows, cols, activation, panel);
+  }
+}
+
+@inline
+function tile(
+  loop: i32, acc: usize, x: usize, xStride: usize, blocks: usize, bStride: usize, w: usize, s: usize, count: i32, last: i32,
+): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (loop == DOT16) tileDot16(acc, x, xStride, blocks, bStride, w, s, count, last);
+    else if (loop == DOT32) tileDot32(acc, x, xStride, blocks, bStride, w, s, count, last);
+    else tilePlain(acc, x, xStride, blocks, bStride, w, s, count, last);
+  } else {
+    tilePlain(acc, x, xStride, blocks, bStride, w, s, count, last);
+  }
+}
+
+/** [count / 4][16] nibble pairs to [count / 4][32] u8: 4 inputs of columns 0-3, then of columns 4-7. */
+function unpackNibbles(w: usize, to: usize, count: i32): void {
+  for (const end = w + (<usize>count << 2); w < end; w += 16) {
+    const v = v128.load(w);
+    v128.store(to, v128.and(v, i8x16.splat(15)));
+    v128.store(to, i8x16.shr_u(v, 4), 16);
+    to += 32;
+  }
+}
+
+/** [count / 4][16] nibble pairs to [count / 2][16] i16 of u - 8: 2 inputs of 8 columns. */
+function unpackWide(w: usize, to: usize, count: i32): void {
+  for (const end = w + (<usize>count << 2); w < end; w += 16) {
+    const v = v128.load(w);
+    // Bytes 4 c + i of columns c, as inputs i = 0 1 of all columns, then 2 3.
+    const low = i8x16.sub(v128.and(v, i8x16.splat(15)), i8x16.splat(8));
+    const high = i8x16.sub(i8x16.shr_u(v, 4), i8x16.splat(8));
+    const lowPairs = v128.shuffle<u8>(low, low, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+    const highPairs = v128.shuffle<u8>(high, high, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+    v128.store(to, i16x8.extend_low_i8x16_s(lowPairs));
+    v128.store(to, i16x8.extend_low_i8x16_s(highPairs), 16);
+    v128.store(to, i16x8.extend_high_i8x16_s(lowPairs), 32);
+    v128.store(to, i16x8.extend_high_i8x16_s(highPairs), 48);
+    to += 64;
+  }
+}
+
+/** [groups][8] bf16 to f32. */
+function unpackScales(scales: usize, to: usize, groups: i32): void {
+  for (const end = scales + (<usize>groups << 4); scales < end; scales += 16) {
+    const v = v128.load(scales);
+    v128.store(to, i32x4.shl(i32x4.extend_low_i16x8_u(v), 16));
+    v128.store(to, i32x4.shl(i32x4.extend_high_i16x8_u(v), 16), 16);
+    to += 32;
+  }
+}
+
+/** `count` int8 to i16; count is a multiple of 32. */
+function widenRows(x: usize, to: usize, count: i32): void {
+  for (const end = x + <usize>count; x < end; x += 16) {
+    const v = v128.load(x);
+    v128.store(to, i16x8.extend_low_i8x16_s(v));
+    v128.store(to, i16x8.extend_high_i8x16_s(v), 16);
+    to += 32;
+  }
+}

@@ -1,0 +1,18 @@
+import type { OpName } from "../../ts-api/src/ops/table.js";
+import type { Case } from "./case.js";
+import { attentionCases } from "./ops/attention.js";
+import { layerNormCases } from "./ops/layer-norm.js";
+import { linearCases } from "./ops/linear.js";
+import { patchifyCases } from "./ops/patchify.js";
+import { quantizeRowsCases } from "./ops/quantize-rows.js";
+
+/** The one list of cases, for conformance, digests and attestation. */
+export const CASES: { [K in OpName]: Case[] } = {
+  patchify: patchifyCases,
+  "quantize-rows": quantizeRowsCases,
+  linear: linearCases,
+  "layer-norm": layerNormCases,
+  attention: attentionCases,
+};
+
+export const ALL_CASES: Case[] = Object.values(CASES).flat();

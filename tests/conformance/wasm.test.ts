@@ -1,0 +1,43 @@
+/** Every kernel of the CPU backend, in every module that this engine takes, against the oracle, word for word. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
+import { KERNELS, kernelsFor } from "../../ts-api/src/backends/wasm/kernels.js";
+import { openWasm } from "../../ts-api/src/backends/wasm/wasm.js";
+import type { OpCall } from "../../ts-api/src/ops/table.js";
+import { modulesHere } from "../support/modules.js";
+import type { Case } from "./case.js";
+import { ALL_CASES } from "./cases.js";
+import { assertSameWords, runCase } from "./run.js";
+
+const covered = new Map<string, Set<string>>();
+
+for (const { name: moduleName, module } of await modulesHere()) {
+  const names = new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
+  covered.set(moduleName, new Set());
+  for (const testCase of ALL_CASES) {
+    for (const kernel of kernelNames(testCase).filter((name) => names.has(name))) {
+      test(`${moduleName} ${kernel} ${testCase.id}`, async () => {
+        const backend = await openWasm({ module, device: moduleName, allow: (name) => name === kernel });
+        const expected = await runCase(openOracle(), testCase);
+        assertSameWords(testCase, kernel, await runCase(backend, testCase), expected);
+        covered.get(moduleName)!.add(kernel);
+      });
+    }
+  }
+}
+
+test("every kernel of the table ran in every module that has it", async () => {
+  for (const { name: moduleName, module } of await modulesHere()) {
+    const exported = WebAssembly.Module.exports(module).filter((entry) => entry.kind === "function").map((entry) => entry.name);
+    assert.deepEqual([...covered.get(moduleName)!].sort(), exported.sort(), moduleName);
+    const table = Object.values(KERNELS).flat().map((kernel) => kernel.name as string);
+    assert.deepEqual(exported.filter((name) => !table.includes(name)), [], `${moduleName} exports kernels that no table names`);
+  }
+});
+
+/** Names of the kernels that accept the case's call; the tensors do not matter for that. */
+function kernelNames(testCase: Case): string[] {
+  const tensors = Object.fromEntries(Object.entries(testCase.tensors).map(([name, desc]) => [name, { ...desc, name, bytes: 0 }]));
+  return kernelsFor(testCase.call(tensors) as OpCall).map((kernel) => kernel.name);
+}

@@ -1,0 +1,41 @@
+import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
+import type { OpCall } from "../ops/table.js";
+
+export type BackendId = "oracle" | "wasm" | "webgpu";
+
+/** A checked, compiled list of calls; only its own backend can run it. */
+export interface Program {
+  readonly calls: readonly OpCall[];
+}
+
+/**
+ * What computes. It allocates, copies, compiles a list of calls and runs it; it does not know models, files or images, and it
+ * does not choose precision: a call says everything.
+ */
+export interface Backend {
+  readonly id: BackendId;
+  /** Human words, for reports. */
+  readonly device: string;
+  /** Contents unspecified. Throws IJepaError `backend/memory`. */
+  alloc(desc: TensorDesc): DeviceTensor;
+  release(tensor: DeviceTensor): void;
+  write(dst: DeviceTensor, bytes: Uint8Array, byteOffset?: number): void;
+  /** Waits for every earlier run(). The bytes are the caller's. */
+  read(src: DeviceTensor): Promise<Uint8Array>;
+  /** Every check and pipeline happens here. */
+  compile(calls: readonly OpCall[]): Promise<Program>;
+  /** Enqueues only, strictly in order. */
+  run(program: Program): void;
+  dispose(): void;
+}
+
+/** Reads a tensor of f32. */
+export async function readFloats(backend: Backend, tensor: DeviceTensor): Promise<Float32Array> {
+  const bytes = await backend.read(tensor);
+  return new Float32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
+/** The bytes of a typed array, not copied. */
+export function bytesView(data: ArrayBufferView): Uint8Array {
+  return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+}

@@ -1,0 +1,77 @@
+import { IJepaError } from "../../core/errors.js";
+
+const PAGE = 65536;
+const ALIGN = 64;
+/** wasm32 addresses 4 GiB. */
+const MAX_PAGES = 65536;
+
+interface Span {
+  address: number;
+  bytes: number;
+}
+
+/**
+ * Addresses in one WebAssembly.Memory: first fit, merged on release. The kernels allocate nothing; this is all there is.
+ * Address 0 up to the first alignment is never given out, so that 0 can mean "none".
+ */
+export class Arena {
+  readonly memory: WebAssembly.Memory;
+  private free: Span[];
+  private top: number;
+
+  constructor() {
+    this.memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
+    this.free = [];
+    this.top = ALIGN;
+  }
+
+  /** Throws IJepaError `backend/memory` when the memory cannot grow that far. */
+  alloc(bytes: number): number {
+    const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN);
+    const fit = this.free.findIndex((span) => span.bytes >= size);
+    if (fit >= 0) {
+      const span = this.free[fit];
+      const { address } = span;
+      span.address += size;
+      span.bytes -= size;
+      if (span.bytes === 0) this.free.splice(fit, 1);
+      return address;
+    }
+    const address = this.top;
+    this.growTo(address + size);
+    this.top += size;
+    return address;
+  }
+
+  release(address: number, bytes: number): void {
+    const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN);
+    this.free.push({ address, bytes: size });
+    this.free.sort((a, b) => a.address - b.address);
+    this.free = this.free.reduce<Span[]>((merged, span) => {
+      const last = merged.at(-1);
+      if (last !== undefined && last.address + last.bytes === span.address) last.bytes += span.bytes;
+      else merged.push(span);
+      return merged;
+    }, []);
+    const last = this.free.at(-1);
+    if (last !== undefined && last.address + last.bytes === this.top) {
+      this.top = last.address;
+      this.free.pop();
+    }
+  }
+
+  bytes(address: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, address, length);
+  }
+
+  private growTo(end: number): void {
+    const missing = Math.ceil(end / PAGE) - this.memory.buffer.byteLength / PAGE;
+    if (missing <= 0) return;
+    try {
+      this.memory.grow(missing);
+    } catch (cause) {
+      const message = `WebAssembly memory cannot grow to ${end} bytes. Use a smaller dtype, a smaller batch, or a host with more memory.`;
+      throw new IJepaError("backend/memory", message, { backend: "wasm", bytes: end }, { cause });
+    }
+  }
+}

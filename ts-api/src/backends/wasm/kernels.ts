@@ -1,0 +1,140 @@
+import { PANEL, roundUp } from "../../core/numerics.js";
+import { ACTIVATIONS } from "../../ops/activation.js";
+import { attentionScale } from "../../ops/attention.js";
+import type { DeviceTensor } from "../../ops/contract.js";
+import { patchCount } from "../../ops/patchify.js";
+import type { CallOf, OpCall, OpName } from "../../ops/table.js";
+
+/** A kernel call, ready to run: `kernel(...args, [scratch,] begin, end)` over `units` of independent work. */
+export interface Step {
+  kernel: string;
+  args: number[];
+  /** Bytes of scratch memory; 0 for kernels that take none. */
+  scratch: number;
+  units: number;
+}
+
+type Snake<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head}_${Snake<Tail>}` : S;
+type Address = (tensor: DeviceTensor | undefined) => number;
+
+export interface WasmKernel<K extends OpName> {
+  /** The export's name; it starts with its op's. */
+  name: `${Snake<K>}${"" | `_${string}`}`;
+  accepts(call: CallOf<K>): boolean;
+  step(call: CallOf<K>, at: Address): Omit<Step, "kernel">;
+}
+
+/** Rows of sums beyond the last tile, and inputs of a panel that are unpacked at once; as in assembly/ops/linear. */
+const TILE_SLACK = 8;
+const FLOAT_BLOCK_BYTES = 256 * 32;
+const INT4_BLOCK_BYTES = 1024 * 17;
+
+function linearInt4(name: `linear_int4_${string}`, extra: (call: CallOf<"linear">) => number): WasmKernel<"linear"> {
+  return {
+    name,
+    accepts: (call) => call.format === "int4",
+    step: (call, at) => ({
+      args: [at(call.x), at(call.blocks), at(call.w), at(call.scales), ...linearTail(call, at)],
+      scratch: (call.rows + TILE_SLACK) * 32 + INT4_BLOCK_BYTES + extra(call),
+      units: panelsOf(call),
+    }),
+  };
+}
+
+function linearFloat(format: "fp32" | "bf16"): WasmKernel<"linear"> {
+  return {
+    name: `linear_${format}`,
+    accepts: (call) => call.format === format,
+    step: (call, at) => ({
+      args: [at(call.x), at(call.w), ...linearTail(call, at)],
+      scratch: (call.rows + TILE_SLACK) * 32 + FLOAT_BLOCK_BYTES,
+      units: panelsOf(call),
+    }),
+  };
+}
+
+function linearTail(call: CallOf<"linear">, at: Address): number[] {
+  const { rows, cols, inner, residualRows = rows } = call;
+  return [at(call.bias), at(call.residual), residualRows, at(call.y), rows, cols, inner, ACTIVATIONS[call.activation]];
+}
+
+function panelsOf(call: CallOf<"linear">): number {
+  return roundUp(call.cols, PANEL) / PANEL;
+}
+
+function quantizeFloat(format: "fp32" | "bf16" | "split"): WasmKernel<"quantize-rows"> {
+  return {
+    name: `quantize_rows_${format}`,
+    accepts: (call) => call.format === format,
+    step: (call, at) => ({ args: [at(call.x), at(call.y), call.cols, call.inner], scratch: 0, units: call.rows }),
+  };
+}
+
+function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention"> {
+  return {
+    name: `attention_${format}`,
+    accepts: (call) => call.format === format,
+    step: (call, at) => {
+      const { tokens, heads, headDim } = call;
+      const keys = roundUp(tokens, 8) * headDim, values = roundUp(headDim, 8) * tokens;
+      return {
+        args: [at(call.x), at(call.y), tokens, heads, headDim, attentionScale(headDim)],
+        scratch: 4 * (tokens * headDim + keys + values + 6 * roundUp(tokens, 32) + 6 * 8),
+        units: call.batch * heads,
+      };
+    },
+  };
+}
+
+/** The loops that the race of race.ts chooses from; the first one runs in both modules. */
+export const INT4_LOOPS = ["linear_int4_plain", "linear_int4_dot16", "linear_int4_dot32"] as const;
+
+/** Every kernel of the CPU backend. The first that the module has, the race left in and the call fits is used. */
+export const KERNELS: { [K in OpName]: readonly [WasmKernel<K>, ...WasmKernel<K>[]] } = {
+  patchify: [
+    {
+      name: "patchify",
+      accepts: () => true,
+      step: (call, at) => ({
+        args: [at(call.x), at(call.y), call.channels, call.height, call.width, call.patchHeight, call.patchWidth],
+        scratch: 0,
+        units: call.batch * patchCount(call),
+      }),
+    },
+  ],
+  "quantize-rows": [
+    quantizeFloat("fp32"),
+    quantizeFloat("bf16"),
+    quantizeFloat("split"),
+    {
+      name: "quantize_rows_int8",
+      accepts: (call) => call.format === "int8",
+      step: (call, at) => ({ args: [at(call.x), at(call.y), at(call.blocks), call.cols, call.inner], scratch: 128, units: call.rows }),
+    },
+  ],
+  linear: [
+    linearFloat("fp32"),
+    linearFloat("bf16"),
+    linearInt4("linear_int4_dot32", () => 0),
+    linearInt4("linear_int4_dot16", () => 0),
+    linearInt4("linear_int4_plain", (call) => call.rows * call.inner * 2),
+  ],
+  "layer-norm": [
+    {
+      name: "layer_norm",
+      accepts: () => true,
+      step: (call, at) => ({
+        args: [at(call.x), at(call.gamma), at(call.beta), at(call.y), call.cols, Math.fround(1 / call.cols), Math.fround(call.eps)],
+        scratch: roundUp(call.cols, 32) * 4,
+        units: call.rows,
+      }),
+    },
+  ],
+  attention: [attentionKernel("fp32"), attentionKernel("bf16")],
+};
+
+/** All kernels that can compute `call`, in the order of the table. */
+export function kernelsFor<C extends OpCall>(call: C): WasmKernel<C["op"]>[] {
+  const kernels = KERNELS[call.op] as unknown as readonly WasmKernel<C["op"]>[];
+  return kernels.filter((kernel) => kernel.accepts(call as unknown as CallOf<C["op"]>));
+}

@@ -1,0 +1,79 @@
+/**
+ * Which int4 inner loop is the fastest here. All give the same words, so the choice is free; it depends on the processor and
+ * on what the engine makes of relaxed SIMD (one instruction with VNNI or SDOT, five without).
+ */
+import { IJepaError } from "../../core/errors.js";
+import { bytesView } from "../backend.js";
+import { INT4_LOOPS } from "./kernels.js";
+import { openWasm } from "./wasm.js";
+
+const ROWS = 24;
+const COLS = 64;
+const INNER = 512;
+/** Each loop runs at least this long in each round, so that engines that compile in two steps have compiled. */
+const ROUND_MS = 2;
+const ROUNDS = 3;
+
+/** Names of the loops that the module has, the fastest first. Throws `backend/inexact` when two give different words. */
+export async function raceInt4Loops(module: WebAssembly.Module): Promise<string[]> {
+  const available = WebAssembly.Module.exports(module).map((entry) => entry.name);
+  const loops = INT4_LOOPS.filter((loop) => available.includes(loop));
+  const runners = await Promise.all(loops.map((loop) => prepare(module, loop)));
+  const words = await Promise.all(runners.map((runner) => runner.words()));
+  const odd = words.findIndex((result) => result.some((byte, i) => byte !== words[0][i]));
+  if (odd > 0) {
+    const message = `The kernels ${loops[0]} and ${loops[odd]} give different words on this engine; its relaxed SIMD is not usable.`;
+    throw new IJepaError("backend/inexact", message, { backend: "wasm", case: loops[odd] });
+  }
+  const best = loops.map(() => Infinity);
+  for (let round = 0; round < ROUNDS; round++) {
+    runners.forEach((runner, i) => (best[i] = Math.min(best[i], runner.time())));
+  }
+  return loops.map((loop, i) => ({ loop, time: best[i] })).sort((a, b) => a.time - b.time).map(({ loop }) => loop);
+}
+
+async function prepare(module: WebAssembly.Module, loop: string): Promise<{ words(): Promise<Uint8Array>; time(): number }> {
+  const backend = await openWasm({ module, device: loop, allow: (kernel) => kernel === loop });
+  const fill = (name: string, type: "i8" | "u8" | "bf16" | "f32" | "u32", dims: number[], bytes: Uint8Array) => {
+    const tensor = backend.alloc({ name, type, dims });
+    backend.write(tensor, bytes);
+    return tensor;
+  };
+  const panels = COLS / 8, groups = INNER / 32;
+  const q = Int8Array.from({ length: ROWS * INNER }, (_, i) => ((i * 37) % 255) - 127);
+  const blocks = new Int32Array(ROWS * groups * 2);
+  for (let block = 0; block < ROWS * groups; block++) {
+    const pair = [0, 0];
+    for (let i = 0; i < 32; i++) pair[(i % 4) >> 1] -= 8 * q[block * 32 + i];
+    blocks[block * 2] = 120 << 23;
+    blocks[block * 2 + 1] = (pair[0] & 0xffff) | (pair[1] << 16);
+  }
+  const y = backend.alloc({ name: "y", type: "f32", dims: [ROWS, COLS] });
+  const program = await backend.compile([
+    {
+      op: "linear", format: "int4", rows: ROWS, cols: COLS, inner: INNER, activation: "none",
+      x: fill("x", "i8", [ROWS, INNER], bytesView(q)),
+      blocks: fill("blocks", "u32", [ROWS, groups, 2], bytesView(blocks)),
+      w: fill("w", "u8", [panels, INNER / 4, 16], Uint8Array.from({ length: (COLS * INNER) / 2 }, (_, i) => (i * 89) & 255)),
+      scales: fill("scales", "bf16", [panels, groups, 8], bytesView(new Uint16Array(COLS * groups).fill(0x3c80))),
+      bias: fill("bias", "f32", [COLS], new Uint8Array(COLS * 4)),
+      y,
+    },
+  ]);
+  return {
+    async words() {
+      backend.run(program);
+      return backend.read(y);
+    },
+    /** Milliseconds of the fastest run of a round. */
+    time() {
+      let best = Infinity;
+      for (const end = performance.now() + ROUND_MS; performance.now() < end; ) {
+        const start = performance.now();
+        backend.run(program);
+        best = Math.min(best, performance.now() - start);
+      }
+      return best;
+    },
+  };
+}

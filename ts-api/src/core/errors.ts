@@ -1,0 +1,70 @@
+/**
+ * The one error class of the library.
+ *
+ * `code` is for programs, `message` for people: what was wrong, with which value, and what to do.
+ * `details` carries the same facts as data. Wrong argument types stay `TypeError`.
+ */
+export interface ErrorDetails {
+  /** A file that must describe the model is absent or is not JSON. */
+  "config/missing": { file: string };
+  /** A field is missing, has a value that cannot be, or contradicts another. */
+  "config/field": { field: string; value: unknown };
+  /** A weights file, a shard or a tensor is absent. */
+  "weights/missing": { what: string; names: readonly string[] };
+  /** A file is not the format it claims to be. */
+  "weights/format": { file: string; offset?: number };
+  /** A tensor has another shape than the config asks for. */
+  "weights/shape": { tensor: string; expected: readonly number[]; actual: readonly number[] };
+  /** A tensor is stored in a type that cannot be used. */
+  "weights/dtype": { tensor: string; dtype: string };
+  /** Tensors that the model has no place for. */
+  "weights/unexpected": { names: readonly string[] };
+  /** A weight is NaN or infinite. */
+  "weights/value": { tensor: string; index: number; value: number };
+  /** The bytes are no image of a supported kind. */
+  "image/unsupported": { source: string; kind?: string };
+  /** The bytes claim to be an image, but cannot be decoded to the end. */
+  "image/corrupt": { source: string; kind: string };
+  /** More pixels than `maxPixels`. */
+  "image/too-large": { source: string; width: number; height: number; maxPixels: number };
+  /** An image without pixels, or no bytes at all. */
+  "image/empty": { source: string };
+  "input/missing": { name: string };
+  "input/shape": { name: string; expected: string; actual: readonly number[] };
+  /** A value outside what the argument allows (NaN pixels, an unknown option). */
+  "input/value": { name: string; value: unknown };
+  "backend/unavailable": { backend: string };
+  /** The backend computes, but not the bits of the contract. */
+  "backend/inexact": { backend: string; case: string };
+  "backend/lost": { backend: string };
+  "backend/memory": { backend: string; bytes: number };
+  "io/read": { path: string };
+  "io/write": { path: string };
+  aborted: { during: string };
+}
+
+export type ErrorCode = keyof ErrorDetails;
+
+export class IJepaError<C extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = "IJepaError";
+  readonly code: C;
+  readonly details: ErrorDetails[C];
+
+  constructor(code: C, message: string, details: ErrorDetails[C], options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** True when `error` is an IJepaError with this code, or with any code where none is given. */
+export function isIJepaError<C extends ErrorCode = ErrorCode>(error: unknown, code?: C): error is IJepaError<C> {
+  return error instanceof IJepaError && (code === undefined || error.code === code);
+}
+
+/** Throws `aborted` once `signal` is aborted. `during` names the work that stops. */
+export function throwIfAborted(signal: AbortSignal | undefined, during: string): void {
+  if (signal?.aborted) {
+    throw new IJepaError("aborted", `Aborted while ${during}.`, { during }, { cause: signal.reason });
+  }
+}

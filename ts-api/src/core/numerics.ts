@@ -1,0 +1,37 @@
+/**
+ * Version of the numeric contract (docs/numeric-contract.md). It is part of every result: two results with the same
+ * version, weights, dtype and pixels have the same bits. Any change of a result bit raises it.
+ */
+export const NUMERICS_VERSION = "1";
+
+/** Weight formats of the matrices. Norms, biases and position embeddings are f32 in all of them. */
+export const DTYPES = ["fp32", "bf16", "int4"] as const;
+export type Dtype = (typeof DTYPES)[number];
+
+/** Inputs that share one exponent (activations) or one scale (int4 weights). */
+export const BLOCK = 32;
+
+/** Output columns that are stored side by side in packed weights. */
+export const PANEL = 8;
+
+export function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+/** What a result says about how it was made. */
+export interface Numerics {
+  /** NUMERICS_VERSION of the library that computed it. */
+  version: string;
+  dtype: Dtype;
+  /** Backend id, such as "wasm". It never changes the bits. */
+  device: string;
+  /** SHA-256, in hex, of the output's little-endian f32 bytes. */
+  digest: string;
+}
+
+/** SHA-256 in hex of the bytes of `data`, little-endian. */
+export async function digestOf(data: Float32Array): Promise<string> {
+  const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

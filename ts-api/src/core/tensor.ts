@@ -1,0 +1,64 @@
+import { IJepaError } from "./errors.js";
+
+/** Element types of a `Tensor`, with the array that holds them. */
+export interface TensorArrays {
+  float32: Float32Array;
+  int32: Int32Array;
+  uint8: Uint8Array;
+  bool: Uint8Array;
+}
+
+export type TensorType = keyof TensorArrays;
+
+const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array };
+
+/** Number of elements of a shape; 1 for the empty shape. */
+export function sizeOf(dims: readonly number[]): number {
+  return dims.reduce((product, dim) => product * dim, 1);
+}
+
+/** A dense, row-major array with a shape, in the names of transformers.js. */
+export class Tensor<T extends TensorType = TensorType> {
+  readonly type: T;
+  readonly data: TensorArrays[T];
+  readonly dims: readonly number[];
+
+  /**
+   * @param type element type
+   * @param data the elements, row-major; kept, not copied
+   * @param dims the shape; its product is `data.length`
+   * @throws IJepaError `input/shape` when the two lengths differ
+   */
+  constructor(type: T, data: TensorArrays[T], dims: readonly number[]) {
+    const arrayType = ARRAYS[type];
+    if (arrayType === undefined) throw new TypeError(`Tensor type must be one of ${Object.keys(ARRAYS).join(", ")}, not ${String(type)}.`);
+    if (!(data instanceof arrayType)) throw new TypeError(`A ${type} tensor needs a ${arrayType.name}.`);
+    for (const dim of dims) {
+      if (!Number.isInteger(dim) || dim < 0) throw new TypeError(`Tensor dims must be whole numbers from 0 up, not [${dims.join(", ")}].`);
+    }
+    if (sizeOf(dims) !== data.length) {
+      throw new IJepaError("input/shape", `A tensor of shape [${dims.join(", ")}] has ${sizeOf(dims)} elements, but the data has ${data.length}.`, {
+        name: "data",
+        expected: `${sizeOf(dims)} elements`,
+        actual: [data.length],
+      });
+    }
+    this.type = type;
+    this.data = data;
+    this.dims = [...dims];
+  }
+
+  get size(): number {
+    return this.data.length;
+  }
+
+  /** Nested arrays of numbers, as the Python `tolist`. */
+  tolist(): unknown {
+    const nest = (axis: number, offset: number): unknown => {
+      if (axis === this.dims.length) return this.data[offset];
+      const stride = sizeOf(this.dims.slice(axis + 1));
+      return Array.from({ length: this.dims[axis] }, (_, i) => nest(axis + 1, offset + i * stride));
+    };
+    return nest(0, 0);
+  }
+}

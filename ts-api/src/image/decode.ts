@@ -1,0 +1,138 @@
+/** From the bytes of an image file to RGB pixels, as Pillow's `ImageOps.exif_transpose(Image.open(...)).convert("RGB")`. */
+import { IJepaError } from "../core/errors.js";
+import { CodecError } from "./codec.js";
+import type { RgbaPixels } from "./codec.js";
+import { corrupt, unsupported } from "./image-error.js";
+import { decodeJpeg, readJpegHeader } from "./jpeg.js";
+import { applyOrientation, readOrientation } from "./orientation.js";
+import type { OrientationMetadata } from "./orientation.js";
+import { decodePng, readPngHeader } from "./png.js";
+import type { RgbImage } from "./raw-image.js";
+import { decodeWebp, readWebpHeader } from "./webp.js";
+
+export type { RawImage, RgbImage } from "./raw-image.js";
+
+/** Above this many pixels Pillow refuses an image as a decompression bomb: twice its `MAX_IMAGE_PIXELS`. */
+export const DEFAULT_MAX_PIXELS = 2 * 89_478_485;
+
+export interface DecodeOptions {
+  /** How messages call the image: a path or URL. */
+  source?: string;
+  /** Most pixels (width times height) that are decoded; `Infinity` for no limit. Default `DEFAULT_MAX_PIXELS`. */
+  maxPixels?: number;
+}
+
+/** A file whose header was read and whose pixels wait. */
+interface OpenedImage extends OrientationMetadata {
+  width: number;
+  height: number;
+  pixels(): Promise<RgbImage>;
+}
+
+interface Kind {
+  name: string;
+  matches(bytes: Uint8Array): boolean;
+  open(bytes: Uint8Array, source: string): Promise<OpenedImage>;
+}
+
+const KINDS: readonly Kind[] = [
+  { name: "JPEG", matches: (bytes) => hasBytes(bytes, 0, "\xff\xd8\xff"), open: openJpeg },
+  { name: "PNG", matches: (bytes) => hasBytes(bytes, 0, "\x89PNG\r\n\x1a\n"), open: openPng },
+  { name: "WebP", matches: (bytes) => hasBytes(bytes, 0, "RIFF") && hasBytes(bytes, 8, "WEBP"), open: openWebp },
+];
+
+/** Kinds that are recognised in order to name them: name, byte offset, signature. */
+const REFUSED: readonly (readonly [string, number, string])[] = [
+  ["GIF", 0, "GIF8"],
+  ["BMP", 0, "BM"],
+  ["TIFF", 0, "II*\0"],
+  ["TIFF", 0, "MM\0*"],
+  ["AVIF", 4, "ftypavif"],
+  ["AVIF", 4, "ftypavis"],
+  ["HEIC", 4, "ftyphei"],
+  ["HEIC", 4, "ftyphev"],
+  ["HEIF", 4, "ftypmif1"],
+  ["HEIF", 4, "ftypmsf1"],
+  ["JPEG XL", 0, "\xff\x0a"],
+  ["JPEG XL", 4, "JXL \r\n\x87\n"],
+  ["JPEG 2000", 4, "jP  \r\n\x87\n"],
+];
+
+/**
+ * Decodes a JPEG, PNG or WebP file. The kind is told by the first bytes, never by a name. The image is turned upright
+ * by its EXIF or XMP orientation; alpha is dropped, not blended; grey and palettes are expanded; of an animation the
+ * first frame is taken; colour profiles are not applied.
+ *
+ * @param bytes the whole file
+ * @returns the same bytes of RGB on every runtime
+ * @throws IJepaError `image/empty`, `image/unsupported`, `image/corrupt`, `image/too-large`
+ */
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError("decodeImage needs the bytes of an image file as a Uint8Array.");
+  const { source = "the image", maxPixels = DEFAULT_MAX_PIXELS } = options;
+  if (!(maxPixels > 0)) {
+    throw new IJepaError("input/value", `maxPixels must be a number above 0, not ${String(maxPixels)}.`, { name: "maxPixels", value: maxPixels });
+  }
+  if (bytes.length === 0) throw new IJepaError("image/empty", `${source} has no bytes.`, { source });
+  const kind = KINDS.find(({ matches }) => matches(bytes));
+  if (kind === undefined) throw refuse(bytes, source);
+
+  const image = await kind.open(bytes, source);
+  const { width, height } = image;
+  if (width === 0 || height === 0) {
+    throw new IJepaError("image/empty", `${source} is a ${kind.name} image of ${width} x ${height}: it has no pixels.`, { source });
+  }
+  if (width * height > maxPixels) {
+    const message = `${source} has ${width} x ${height} pixels, more than the limit of ${maxPixels}. Scale it down, or raise maxPixels.`;
+    throw new IJepaError("image/too-large", message, { source, width, height, maxPixels });
+  }
+  try {
+    return applyOrientation(await image.pixels(), readOrientation(image));
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    if (!error.outOfMemory) throw corrupt(source, kind.name, `the decoder says "${error.message}"`, error);
+    const message = `${source} has ${width} x ${height} pixels, more than the ${kind.name} decoder has memory for. Scale it down.`;
+    throw new IJepaError("image/too-large", message, { source, width, height, maxPixels }, { cause: error });
+  }
+}
+
+function refuse(bytes: Uint8Array, source: string): IJepaError {
+  const known = REFUSED.find(([, offset, signature]) => hasBytes(bytes, offset, signature));
+  return known ? unsupported(source, known[0], `${known[0]} is not supported`) : notAnImage(source);
+}
+
+function notAnImage(source: string): IJepaError {
+  return new IJepaError("image/unsupported", `${source} is not an image: its first bytes are those of no known kind. Give a PNG, JPEG or WebP file.`, { source });
+}
+
+function hasBytes(bytes: Uint8Array, offset: number, signature: string): boolean {
+  if (bytes.length < offset + signature.length) return false;
+  for (let i = 0; i < signature.length; i++) {
+    if (bytes[offset + i] !== signature.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+async function openJpeg(bytes: Uint8Array, source: string): Promise<OpenedImage> {
+  return { ...readJpegHeader(bytes, source), pixels: async () => withoutAlpha(await decodeJpeg(bytes)) };
+}
+
+async function openPng(bytes: Uint8Array, source: string): Promise<OpenedImage> {
+  const header = await readPngHeader(bytes, source);
+  return { ...header, pixels: () => decodePng(header, source) };
+}
+
+async function openWebp(bytes: Uint8Array, source: string): Promise<OpenedImage> {
+  const header = readWebpHeader(bytes, source);
+  return { ...header, pixels: async () => withoutAlpha(await decodeWebp(bytes, header)) };
+}
+
+function withoutAlpha({ data: rgba, width, height }: RgbaPixels): RgbImage {
+  const data = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
+    data[to] = rgba[from];
+    data[to + 1] = rgba[from + 1];
+    data[to + 2] = rgba[from + 2];
+  }
+  return { data, width, height, channels: 3 };
+}

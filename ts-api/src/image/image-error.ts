@@ -1,0 +1,12 @@
+import { IJepaError } from "../core/errors.js";
+
+/** The error for bytes that claim to be an image of `kind`, but cannot be decoded. `what` is a clause without a full stop. */
+export function corrupt(source: string, kind: string, what: string, cause?: unknown): IJepaError {
+  const message = `${source} is a broken ${kind} image: ${what}. Get an intact copy or save the image again.`;
+  return new IJepaError("image/corrupt", message, { source, kind }, cause === undefined ? {} : { cause });
+}
+
+/** The error for a kind of image that cannot be read. `what` says which, in a clause without a full stop. */
+export function unsupported(source: string, kind: string, what: string): IJepaError {
+  return new IJepaError("image/unsupported", `${source}: ${what}. Convert it to PNG, JPEG or WebP in RGB.`, { source, kind });
+}

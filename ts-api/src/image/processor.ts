@@ -1,0 +1,178 @@
+import { IJepaError } from "../core/errors.js";
+import { Tensor } from "../core/tensor.js";
+import { CONFIG_NAMES, DEFAULT_SETTINGS, readSettings } from "./processor-settings.js";
+import type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, SettingError } from "./processor-settings.js";
+import { checkRawImage, toRgb } from "./raw-image.js";
+import type { RawImage } from "./raw-image.js";
+import { resize } from "./resize.js";
+import type { Resample } from "./resample-table.js";
+
+export type { ImageProcessorOptions, ImageProcessorSettings, ImageSize } from "./processor-settings.js";
+
+const DEFAULT_TYPE = "ViTImageProcessor";
+/** The names under which transformers has saved this processor. */
+const KNOWN_TYPES = /^(ViT|IJepa)(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/;
+
+/**
+ * Makes model inputs of pixels, exactly as transformers' ViTImageProcessor does with Pillow (not its torchvision variant,
+ * whose bits depend on the machine): resize to 8-bit pixels, rescale, normalize, channels first.
+ */
+export class IJepaImageProcessor implements ImageProcessorSettings {
+  readonly doResize: boolean;
+  readonly size: ImageSize;
+  readonly resample: Resample;
+  readonly doRescale: boolean;
+  readonly rescaleFactor: number;
+  readonly doNormalize: boolean;
+  readonly imageMean: number | readonly number[];
+  readonly imageStd: number | readonly number[];
+  readonly doConvertRgb: boolean;
+  /** `image_processor_type` of the config. */
+  readonly imageProcessorType: string;
+  /** Keys of the config that are not used here; `toConfig` gives them back. */
+  readonly otherFields: Readonly<Record<string, unknown>>;
+
+  /**
+   * @param options settings that differ from ViTImageProcessor's defaults (224 x 224, bilinear, 1/255, mean and std 0.5)
+   * @throws IJepaError `input/value`
+   */
+  constructor(options: ImageProcessorOptions = {}) {
+    const settings = readSettings(checkNames(options), DEFAULT_SETTINGS, inputError);
+    this.doResize = settings.doResize;
+    this.size = settings.size;
+    this.resample = settings.resample;
+    this.doRescale = settings.doRescale;
+    this.rescaleFactor = settings.rescaleFactor;
+    this.doNormalize = settings.doNormalize;
+    this.imageMean = settings.imageMean;
+    this.imageStd = settings.imageStd;
+    this.doConvertRgb = settings.doConvertRgb;
+    this.imageProcessorType = DEFAULT_TYPE;
+    this.otherFields = {};
+  }
+
+  /**
+   * @param config a parsed preprocessor_config.json
+   * @throws IJepaError `config/field` for a field with a value that cannot be used
+   */
+  static fromConfig(config: unknown): IJepaImageProcessor {
+    if (typeof config !== "object" || config === null || Array.isArray(config)) {
+      const message = "preprocessor_config.json must hold an object of fields.";
+      throw new IJepaError("config/field", message, { field: "preprocessor_config.json", value: config });
+    }
+    const rest: Record<string, unknown> = { ...config };
+    const given: Record<string, unknown> = {};
+    for (const [name, field] of Object.entries(CONFIG_NAMES)) {
+      given[name] = rest[field];
+      delete rest[field];
+    }
+    const { image_processor_type: type = DEFAULT_TYPE, ...otherFields } = rest;
+    if (typeof type !== "string" || !KNOWN_TYPES.test(type)) {
+      const message = `image_processor_type ${JSON.stringify(type)} is not supported; I-JEPA checkpoints have "${DEFAULT_TYPE}".`;
+      throw new IJepaError("config/field", message, { field: "image_processor_type", value: type });
+    }
+    const settings = readSettings(given, DEFAULT_SETTINGS, configError);
+    return Object.assign(new IJepaImageProcessor(settings), { imageProcessorType: type, otherFields });
+  }
+
+  /** The fields as preprocessor_config.json has them; `fromConfig` reads them back. */
+  toConfig(): Record<string, unknown> {
+    const fields = Object.entries(CONFIG_NAMES).map(([name, field]) => [field, this[name as keyof ImageProcessorSettings]]);
+    return { ...this.otherFields, ...Object.fromEntries(fields), image_processor_type: this.imageProcessorType };
+  }
+
+  /**
+   * @param images one image or several; several must have one size after resizing
+   * @param overrides settings for this call only
+   * @returns `pixelValues` of shape [images, channels, height, width]
+   * @throws IJepaError `input/value` for a wrong override, `input/shape` for images that do not fit each other or the
+   *   mean and std, and what `checkRawImage` throws
+   */
+  preprocess(images: RawImage | readonly RawImage[], overrides: ImageProcessorOptions = {}): { pixelValues: Tensor<"float32"> } {
+    const settings = readSettings(checkNames(overrides), this, inputError);
+    const list: readonly RawImage[] = Array.isArray(images) ? images : [images as RawImage];
+    if (list.length === 0) throw new IJepaError("input/missing", "preprocess needs at least one image.", { name: "images" });
+    const resized = list.map((image, i) => prepare(image, `images[${i}]`, settings));
+    const [{ channels, height, width }] = resized;
+    resized.forEach((image, i) => checkSameShape(image, resized[0], i));
+
+    const tables = valueTables(channels, settings);
+    const pixels = height * width;
+    const values = new Float32Array(list.length * channels * pixels);
+    resized.forEach(({ data }, i) => {
+      for (let c = 0; c < channels; c++) {
+        const table = tables[c];
+        const plane = (i * channels + c) * pixels;
+        for (let p = 0, from = c; p < pixels; p++, from += channels) values[plane + p] = table[data[from]];
+      }
+    });
+    return { pixelValues: new Tensor("float32", values, [list.length, channels, height, width]) };
+  }
+}
+
+/** One image to the channels and the size of the model's input, still 8 bits. */
+function prepare(image: RawImage, name: string, settings: ImageProcessorSettings): RawImage {
+  checkRawImage(image, name);
+  const converted = settings.doConvertRgb ? toRgb(image) : image;
+  const { height, width, channels } = converted;
+  if (channels !== 1 && channels !== 3) {
+    throw new IJepaError("input/shape", `${name} has ${channels} channels; drop its alpha, or set doConvertRgb.`, {
+      name,
+      expected: "1 or 3 channels",
+      actual: [height, width, channels],
+    });
+  }
+  return settings.doResize ? resize(converted, settings.size.width, settings.size.height, settings.resample) : converted;
+}
+
+function checkSameShape(image: RawImage, first: RawImage, index: number): void {
+  if (image.height === first.height && image.width === first.width && image.channels === first.channels) return;
+  const shape = ({ height, width, channels }: RawImage) => `${height} x ${width} with ${channels} channels`;
+  const message = `All images of a batch must have one size: images[0] is ${shape(first)}, images[${index}] is ${shape(image)}. Set doResize, or give them one by one.`;
+  throw new IJepaError("input/shape", message, {
+    name: `images[${index}]`,
+    expected: shape(first),
+    actual: [image.height, image.width, image.channels],
+  });
+}
+
+/**
+ * For each channel the model input of every pixel value 0 to 255. The roundings are numpy's: the product is a double
+ * that is rounded to f32; mean and std are f32, and each of the two steps with them is rounded to f32.
+ */
+function valueTables(channels: number, settings: ImageProcessorSettings): Float32Array[] {
+  const { doRescale, rescaleFactor, doNormalize } = settings;
+  const means = doNormalize ? perChannel("imageMean", settings.imageMean, channels) : [];
+  const stds = doNormalize ? perChannel("imageStd", settings.imageStd, channels) : [];
+  return Array.from({ length: channels }, (_, c) =>
+    Float32Array.from({ length: 256 }, (_unused, pixel) => {
+      const value = doRescale ? Math.fround(pixel * rescaleFactor) : pixel;
+      return doNormalize ? Math.fround(value - Math.fround(means[c])) / Math.fround(stds[c]) : value;
+    }),
+  );
+}
+
+function perChannel(name: "imageMean" | "imageStd", value: number | readonly number[], channels: number): readonly number[] {
+  if (typeof value === "number") return new Array<number>(channels).fill(value);
+  if (value.length === channels) return value;
+  const message = `The images have ${channels} channels, but ${name} has ${value.length} numbers: [${value.join(", ")}].`;
+  throw new IJepaError("input/shape", message, { name, expected: `${channels} numbers`, actual: [value.length] });
+}
+
+/** The options as they are, when all their names are known: a misspelt one must not be ignored. */
+function checkNames(options: ImageProcessorOptions): Record<string, unknown> {
+  for (const name of Object.keys(options)) {
+    if (name in CONFIG_NAMES) continue;
+    const message = `The image processor has no setting "${name}". It has ${Object.keys(CONFIG_NAMES).join(", ")}.`;
+    throw new IJepaError("input/value", message, { name, value: options[name as keyof ImageProcessorOptions] });
+  }
+  return { ...options };
+}
+
+const inputError: SettingError = (name, value, expected) =>
+  new IJepaError("input/value", `${name} must be ${expected}; it is ${JSON.stringify(value)}.`, { name, value });
+
+const configError: SettingError = (name, value, expected) => {
+  const field = CONFIG_NAMES[name];
+  return new IJepaError("config/field", `${field} in preprocessor_config.json must be ${expected}; it is ${JSON.stringify(value)}.`, { field, value });
+};

@@ -1,0 +1,12 @@
+export { IJepaError, isIJepaError, type ErrorCode, type ErrorDetails } from "./core/errors.js";
+export { DTYPES, NUMERICS_VERSION, type Dtype, type Numerics } from "./core/numerics.js";
+export { Tensor, type TensorType } from "./core/tensor.js";
+export type { Device } from "./backends/open.js";
+export { IJepaConfig, type IJepaConfigFields } from "./model/config.js";
+export { IJepaModel, type ForwardOptions, type LoadOptions, type ModelInputs, type ModelOutput, type ProgressInfo } from "./model/model.js";
+export { cosineSimilarity, meanPool } from "./model/pooling.js";
+export { IJepaImageProcessor, type ImageProcessorOptions } from "./image/processor.js";
+export { loadImage, type ImageSource, type LoadImageOptions } from "./image/source.js";
+export type { RawImage, RgbImage } from "./image/raw-image.js";
+export { pipeline, type Pipelines } from "./pipelines/pipeline.js";
+export type { ExtractOptions, Features, ImageFeatureExtractionPipeline } from "./pipelines/image-feature-extraction.js";

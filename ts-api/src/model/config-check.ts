@@ -1,0 +1,90 @@
+import { IJepaError } from "../core/errors.js";
+
+/** Names that `hidden_act` and `pooler_act` may have; `gelu_python` is `gelu`, `swish` is `silu`. */
+export const ACTIVATION_NAMES = [
+  "gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "quick_gelu", "relu", "relu2", "relu6", "silu", "swish",
+  "selu", "sigmoid", "tanh", "mish", "leaky_relu", "linear",
+] as const;
+
+export type ActivationName = (typeof ACTIVATION_NAMES)[number];
+
+/** Reads fields of a configuration: a missing one takes its default, a wrong one is refused with `config/field`. */
+export class FieldReader<F extends string> {
+  readonly #fields: Partial<Record<F, unknown>>;
+  readonly #jsonNames: Readonly<Record<F, string>>;
+
+  /** @param jsonNames the names that fields have in config.json, used in errors */
+  constructor(fields: Partial<Record<F, unknown>>, jsonNames: Readonly<Record<F, string>>) {
+    if (typeof fields !== "object" || fields === null) throw new TypeError("A configuration takes an object of fields.");
+    this.#fields = fields;
+    this.#jsonNames = jsonNames;
+  }
+
+  whole(field: F, fallback: number, min: number, max: number): number {
+    const value = this.#get(field, fallback);
+    return isWhole(value, min, max) ? value : this.#fail(field, `a whole number from ${min} to ${max}`);
+  }
+
+  real(field: F, fallback: number, min: number, max: number): number {
+    const value = this.#get(field, fallback);
+    return typeof value === "number" && value >= min && value <= max ? value : this.#fail(field, `a number from ${min} to ${max}`);
+  }
+
+  boolean(field: F, fallback: boolean): boolean {
+    const value = this.#get(field, fallback);
+    return typeof value === "boolean" ? value : this.#fail(field, "true or false");
+  }
+
+  activation(field: F, fallback: ActivationName): ActivationName {
+    const value = this.#get(field, fallback);
+    const name = ACTIVATION_NAMES.find((known) => known === value);
+    return name ?? this.#fail(field, `one of ${ACTIVATION_NAMES.join(", ")}`);
+  }
+
+  /** Pixels: one number, or [height, width]. */
+  size(field: F, fallback: number, max: number): number | readonly [height: number, width: number] {
+    const value = this.#get(field, fallback);
+    if (isWhole(value, 1, max)) return value;
+    if (Array.isArray(value) && value.length === 2 && value.every((side) => isWhole(side, 1, max))) return [value[0], value[1]];
+    return this.#fail(field, `a whole number from 1 to ${max}, or [height, width] of such numbers`);
+  }
+
+  #get(field: F, fallback: unknown): unknown {
+    return this.#fields[field] === undefined ? fallback : this.#fields[field];
+  }
+
+  #fail(field: F, rule: string): never {
+    const value = this.#fields[field];
+    throw fieldError(this.#jsonNames[field], value, `${this.#jsonNames[field]} must be ${rule}, not ${show(value)}.`);
+  }
+}
+
+/** Classes of a classification head, as Hugging Face counts them: the entries of `id2label`, else `num_labels`, else 2. */
+export function readNumLabels(json: Readonly<Record<string, unknown>>): number {
+  const labels = json["id2label"] ?? undefined;
+  if (labels !== undefined) {
+    if (typeof labels === "object" && !Array.isArray(labels)) return Object.keys(labels).length;
+    throw fieldError("id2label", labels, `id2label must be an object of class names, not ${show(labels)}.`);
+  }
+  const count = json["num_labels"] ?? 2;
+  const max = 2 ** 20;
+  if (isWhole(count, 0, max)) return count;
+  throw fieldError("num_labels", count, `num_labels must be a whole number from 0 to ${max}, not ${show(count)}.`);
+}
+
+export function fieldError(field: string, value: unknown, message: string): IJepaError<"config/field"> {
+  return new IJepaError("config/field", message, { field, value });
+}
+
+/** A value as it may stand in a message: short, and never failing, whatever a file held. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
+  if (typeof value !== "object" || value === null) return String(value);
+  if (!Array.isArray(value)) return "an object";
+  const short = value.length <= 4 && value.every((item) => typeof item !== "object");
+  return short ? `[${value.map(show).join(", ")}]` : `an array of ${value.length}`;
+}
+
+function isWhole(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+}

@@ -1,0 +1,147 @@
+/**
+ * The encoder as data: from a configuration and a dtype to lists of op calls. Nothing here computes; any backend runs the
+ * lists, and every backend gets the same ones.
+ */
+import type { Dtype } from "../core/numerics.js";
+import { BLOCK, roundUp } from "../core/numerics.js";
+import { activationOf, type Activation } from "../ops/activation.js";
+import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
+import type { OperandFormat } from "../ops/quantize-rows.js";
+import type { CallOf, OpCall } from "../ops/table.js";
+import type { IJepaConfig } from "./config.js";
+
+/** A matrix on the backend, as weights/pack.ts lays it out. */
+export interface LinearWeights {
+  format: Dtype;
+  cols: number;
+  inner: number;
+  w: DeviceTensor;
+  scales?: DeviceTensor | undefined;
+  bias: DeviceTensor;
+}
+
+export interface NormWeights {
+  gamma: DeviceTensor;
+  beta: DeviceTensor;
+}
+
+export interface EmbeddingWeights {
+  /** [hidden][2 * inner]: the weights twice, for the two bf16 parts of the pixels; once in fp32. */
+  patches: LinearWeights;
+  /** [tokens][hidden]. */
+  positions: DeviceTensor;
+}
+
+export interface LayerWeights {
+  before: NormWeights;
+  /** Query, key and value, one below the other: [3 * hidden][hidden]. */
+  qkv: LinearWeights;
+  projection: LinearWeights;
+  after: NormWeights;
+  up: LinearWeights;
+  down: LinearWeights;
+}
+
+/** Everything a pass over `batch` images needs beside the weights. */
+export interface Buffers {
+  pixels: DeviceTensor;
+  /** The residual stream, and its other half: each half layer reads one and writes the other. */
+  hidden: DeviceTensor;
+  middle: DeviceTensor;
+  normed: DeviceTensor;
+  /** Patches, then q k v, then the MLP's inside. */
+  wide: DeviceTensor;
+  operand: DeviceTensor;
+  /** int4 only: int8 operands and their exponents. */
+  operandInt8?: DeviceTensor;
+  blocks?: DeviceTensor;
+}
+
+/** The form in which activations enter a matrix of this format. */
+export function operandOf(format: Dtype): OperandFormat {
+  return format === "int4" ? "int8" : format;
+}
+
+/** int4 rounds the matrices of the layers; the patch embedding and the attention stay bf16. */
+export function embeddingFormat(dtype: Dtype): "fp32" | "bf16" {
+  return dtype === "fp32" ? "fp32" : "bf16";
+}
+
+export function bufferDescs(config: IJepaConfig, dtype: Dtype, batch: number): Record<keyof Buffers, TensorDesc | undefined> {
+  const rows = batch * config.numPatches, { hiddenSize: hidden, intermediateSize: mlp, patchInputs } = config;
+  const f32 = (name: string, ...dims: number[]): TensorDesc => ({ name, type: "f32", dims });
+  const inner = Math.max(roundUp(hidden, BLOCK), roundUp(mlp, BLOCK));
+  const split = embeddingFormat(dtype) === "bf16" ? 2 : 1;
+  const patchInner = split * roundUp(patchInputs, BLOCK);
+  const int4 = dtype === "int4";
+  return {
+    pixels: f32("pixels", batch, config.numChannels, config.imageHeight, config.imageWidth),
+    hidden: f32("hidden", rows, hidden),
+    middle: f32("middle", rows, hidden),
+    normed: f32("normed", rows, hidden),
+    wide: f32("wide", rows, Math.max(3 * hidden, mlp, patchInputs)),
+    operand: f32("operand", rows, int4 ? patchInner : Math.max(inner, patchInner)),
+    operandInt8: int4 ? { name: "int8 operand", type: "i8", dims: [rows, inner] } : undefined,
+    blocks: int4 ? { name: "blocks", type: "u32", dims: [rows, inner / BLOCK, 2] } : undefined,
+  };
+}
+
+/** Pixels to patch embeddings with positions, in `hidden`. */
+export function embeddingCalls(config: IJepaConfig, batch: number, weights: EmbeddingWeights, buffers: Buffers): OpCall[] {
+  const { pixels, wide, operand, hidden } = buffers;
+  const { numChannels: channels, imageHeight: height, imageWidth: width, patchHeight, patchWidth } = config;
+  const rows = batch * config.numPatches, cols = config.patchInputs, inner = roundUp(cols, BLOCK);
+  const format = weights.patches.format === "bf16" ? "split" : "fp32";
+  return [
+    { op: "patchify", batch, channels, height, width, patchHeight, patchWidth, x: pixels, y: wide },
+    { op: "quantize-rows", format, rows, cols, inner, x: wide, y: operand },
+    linearCall(rows, weights.patches, operand, undefined, hidden, "none", weights.positions, config.numPatches),
+  ];
+}
+
+/** One encoder layer: `hidden` to `hidden`. */
+export function layerCalls(config: IJepaConfig, batch: number, weights: LayerWeights, buffers: Buffers): OpCall[] {
+  const rows = batch * config.numPatches, { hiddenSize, intermediateSize, numAttentionHeads: heads, headDim } = config;
+  const { hidden, middle, normed, wide } = buffers;
+  const format = weights.qkv.format === "fp32" ? "fp32" : "bf16";
+  const activation = activationOf(config.hiddenAct);
+  return [
+    normCall(config, rows, hidden, weights.before, normed),
+    ...product(rows, hiddenSize, normed, weights.qkv, wide, buffers),
+    { op: "attention", format, batch, tokens: config.numPatches, heads, headDim, x: wide, y: normed },
+    ...product(rows, hiddenSize, normed, weights.projection, middle, buffers, "none", hidden),
+    normCall(config, rows, middle, weights.after, normed),
+    ...product(rows, hiddenSize, normed, weights.up, wide, buffers, activation),
+    ...product(rows, intermediateSize, wide, weights.down, hidden, buffers, "none", middle),
+  ];
+}
+
+/** The final layer norm: `hidden` to `normed`. */
+export function finalCalls(config: IJepaConfig, batch: number, weights: NormWeights, buffers: Buffers): OpCall[] {
+  return [normCall(config, batch * config.numPatches, buffers.hidden, weights, buffers.normed)];
+}
+
+function normCall(config: IJepaConfig, rows: number, x: DeviceTensor, weights: NormWeights, y: DeviceTensor): CallOf<"layer-norm"> {
+  return { op: "layer-norm", rows, cols: config.hiddenSize, eps: config.layerNormEps, x, ...weights, y };
+}
+
+/** x to its operand form, then times W. */
+function product(
+  rows: number, cols: number, x: DeviceTensor, weights: LinearWeights, y: DeviceTensor, buffers: Buffers,
+  activation: Activation = "none", residual?: DeviceTensor,
+): OpCall[] {
+  const { inner } = weights, format = operandOf(weights.format);
+  const operand = format === "int8" ? buffers.operandInt8! : buffers.operand;
+  const blocks = format === "int8" ? buffers.blocks : undefined;
+  return [
+    { op: "quantize-rows", format, rows, cols, inner, x, y: operand, blocks },
+    linearCall(rows, weights, operand, blocks, y, activation, residual, rows),
+  ];
+}
+
+function linearCall(
+  rows: number, weights: LinearWeights, x: DeviceTensor, blocks: DeviceTensor | undefined, y: DeviceTensor,
+  activation: Activation, residual: DeviceTensor | undefined, residualRows: number,
+): CallOf<"linear"> {
+  return { op: "linear", rows, ...weights, activation, x, blocks, residual, residualRows: residual === undefined ? undefined : residualRows, y };
+}

@@ -1,0 +1,31 @@
+import { need, needSize, type DeviceTensor, type OpContract } from "./contract.js";
+
+/**
+ * softmax(q k^T / sqrt(headDim)) v: x [batch][tokens][3][heads][headDim] f32 (q, k, v), y [batch][tokens][heads][headDim].
+ * fp32: everything in f32. bf16: q, k, v and the probabilities are rounded to bf16 where they enter a product.
+ */
+export interface AttentionCall {
+  format: "fp32" | "bf16";
+  batch: number;
+  tokens: number;
+  heads: number;
+  headDim: number;
+  x: DeviceTensor;
+  y: DeviceTensor;
+}
+
+export const attention: OpContract<AttentionCall> = {
+  check(call) {
+    for (const size of ["batch", "tokens", "heads", "headDim"] as const) needSize("attention", size, call[size]);
+    need("attention", call.x, "x", "f32", [call.batch, call.tokens, 3, call.heads, call.headDim]);
+    need("attention", call.y, "y", "f32", [call.batch, call.tokens, call.heads, call.headDim]);
+  },
+  reads: (call) => [call.x],
+  writes: (call) => [call.y],
+  operations: (call) => 4 * call.batch * call.heads * call.tokens * call.tokens * call.headDim,
+};
+
+/** The factor of the scores: 1 / sqrt(headDim), rounded to f32 once. */
+export function attentionScale(headDim: number): number {
+  return Math.fround(1 / Math.sqrt(headDim));
+}

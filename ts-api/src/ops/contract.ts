@@ -1,0 +1,58 @@
+import { IJepaError } from "../core/errors.js";
+import { sizeOf } from "../core/tensor.js";
+
+/** Element types of tensors on a backend. bf16 is the upper half of an f32. */
+export const ELEMENT_BYTES = { f32: 4, bf16: 2, i8: 1, u8: 1, u32: 4 } as const;
+export type ElementType = keyof typeof ELEMENT_BYTES;
+
+export interface TensorDesc {
+  /** For messages, such as "layer 3 fc1". */
+  name: string;
+  type: ElementType;
+  dims: readonly number[];
+}
+
+/** A tensor that lives on a backend: dense, row-major, contents unspecified until written. */
+export interface DeviceTensor extends TensorDesc {
+  readonly bytes: number;
+}
+
+export function bytesOf(desc: TensorDesc): number {
+  return sizeOf(desc.dims) * ELEMENT_BYTES[desc.type];
+}
+
+/** What an op costs, for benches and estimates: one multiply and one add are two operations. */
+export interface Work {
+  operations: number;
+  /** Bytes of all tensors it reads and writes, each counted once. */
+  bytes: number;
+}
+
+/** What every op states once, for all backends. */
+export interface OpContract<Call> {
+  /** Throws IJepaError `input/shape` when the sizes contradict each other or a tensor is too small. */
+  check(call: Call): void;
+  reads(call: Call): DeviceTensor[];
+  writes(call: Call): DeviceTensor[];
+  operations(call: Call): number;
+}
+
+/** Checks that `tensor` has the type and holds at least `dims`. */
+export function need(op: string, tensor: DeviceTensor | undefined, buffer: string, type: ElementType, dims: readonly number[]): void {
+  const expected = `${type} [${dims.join(", ")}]`;
+  if (tensor === undefined) throw shapeError(op, buffer, expected, []);
+  if (tensor.type !== type || tensor.bytes < sizeOf(dims) * ELEMENT_BYTES[type]) throw shapeError(op, buffer, expected, tensor.dims, tensor.type);
+}
+
+/** Checks that a size is a whole number of at least one, and a multiple of `multiple`. */
+export function needSize(op: string, name: string, value: number, multiple = 1): void {
+  if (!Number.isInteger(value) || value < 1 || value % multiple !== 0) {
+    const expected = multiple === 1 ? "a whole number from 1 up" : `a multiple of ${multiple}`;
+    throw new IJepaError("input/shape", `${op}: ${name} is ${value}; it must be ${expected}.`, { name: `${op}.${name}`, expected, actual: [value] });
+  }
+}
+
+function shapeError(op: string, buffer: string, expected: string, actual: readonly number[], type = ""): IJepaError {
+  const message = `${op}: buffer ${buffer} must be ${expected}, not ${type} [${actual.join(", ")}].`;
+  return new IJepaError("input/shape", message, { name: `${op}.${buffer}`, expected, actual });
+}

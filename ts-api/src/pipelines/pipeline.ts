@@ -1,0 +1,25 @@
+import { IJepaError } from "../core/errors.js";
+import type { LoadOptions } from "../model/model.js";
+import { imageFeatureExtraction, type ImageFeatureExtractionPipeline } from "./image-feature-extraction.js";
+
+export interface Pipelines {
+  "image-feature-extraction": ImageFeatureExtractionPipeline;
+}
+
+const OPENERS: { [T in keyof Pipelines]: (ref?: string, options?: LoadOptions) => Promise<Pipelines[T]> } = {
+  "image-feature-extraction": imageFeatureExtraction,
+};
+
+/**
+ * transformers.js's `pipeline`: a task, a model and options give a function.
+ *
+ * @param ref a model folder or URL; default: the model of the package
+ * @throws IJepaError `input/value` for an unknown task, and what loading throws
+ */
+export async function pipeline<T extends keyof Pipelines>(task: T, ref?: string, options: LoadOptions = {}): Promise<Pipelines[T]> {
+  if (!Object.hasOwn(OPENERS, task)) {
+    const message = `There is no pipeline ${JSON.stringify(task)}; there is ${Object.keys(OPENERS).join(", ")}.`;
+    throw new IJepaError("input/value", message, { name: "task", value: task });
+  }
+  return OPENERS[task](ref, options);
+}

@@ -1,0 +1,198 @@
+import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { IJepaConfig } from "../model/config.js";
+import { checkFloatDtype, firstNonFinite, toFloat32 } from "./dtypes.js";
+import { openFolder, readJson } from "./folder.js";
+import type { ModelFolder } from "./folder.js";
+import { canonicalName, expectedTensors, isOptionalTensor } from "./names.js";
+import { openWeights } from "./shards.js";
+import type { SafetensorsFile, TensorInfo } from "./safetensors.js";
+import type { UrlOptions } from "./sources/url.js";
+
+/** A tensor of a checkpoint, with the path or URL of the file that holds it. */
+export interface CheckpointTensor extends TensorInfo {
+  readonly file: string;
+}
+
+export interface Checkpoint {
+  readonly ref: string;
+  readonly config: IJepaConfig;
+  /** The content of preprocessor_config.json, where there is one. */
+  readonly preprocessorConfig: Record<string, unknown> | undefined;
+  /** Every tensor of the files, by canonical name. */
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  /**
+   * Reads one tensor as f32; nothing is kept, so ask once.
+   * @param name canonical name; pooler, classifier and mask token may be asked for where the files have them
+   * @throws IJepaError `weights/missing`, `weights/shape`, `weights/dtype`, `weights/value` (NaN or infinite), `io/read`, `aborted`
+   */
+  tensor(name: string, signal?: AbortSignal): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+export interface CheckpointOptions {
+  signal?: AbortSignal | undefined;
+  /** Replaces the global `fetch` for http(s) URLs. */
+  fetch?: typeof globalThis.fetch | undefined;
+}
+
+/**
+ * Opens an I-JEPA checkpoint in Hugging Face's layout and checks everything but the values: the configuration, the files,
+ * and that the encoder's tensors are all there, in a readable dtype and of the shapes that the configuration asks for.
+ * @param ref a local folder, or a file: or http(s) URL of one
+ * @throws IJepaError `config/missing`, `config/field`, `weights/*`, `io/read`, `input/value`, `aborted`
+ */
+export async function openCheckpoint(ref: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  const folder = openFolder(ref);
+  throwIfAborted(options.signal, `opening ${folder.name}`);
+  const config = await readConfig(folder, ref, options);
+  const preprocessorConfig = await readPreprocessorConfig(folder, options);
+  const files = await openWeights(folder, options);
+  const close = async (): Promise<void> => {
+    await Promise.all(files.map((file) => file.close()));
+  };
+  try {
+    const { tensors, fileOf } = gather(files);
+    const shapes = expectedTensors(config, { maskToken: true, pooler: true, classifier: true });
+    checkTensors(tensors, config, shapes, folder.name);
+    return {
+      ref,
+      config,
+      preprocessorConfig,
+      tensors,
+      close,
+      async tensor(name, signal) {
+        const info = tensors.get(name);
+        if (info === undefined) throw missingTensors(folder.name, [name]);
+        checkTensor(name, info, shapes.get(name));
+        const data = toFloat32(await fileOf(info).readTensor(info, signal), info.dtype, name);
+        checkFinite(name, data);
+        return data;
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function readConfig(folder: ModelFolder, ref: string, options: UrlOptions): Promise<IJepaConfig> {
+  const file = folder.pathOf("config.json");
+  const json = await readJson(folder, "config.json", options, unusable(file));
+  if (json === undefined) throw new IJepaError("config/missing", `There is no ${file}. ${howToGet(ref, folder)}`, { file });
+  const config = IJepaConfig.fromJSON(json, file);
+  const quantization = (json as Record<string, unknown>)["quantization_config"] ?? undefined;
+  if (quantization !== undefined) throw quantized(file, quantization);
+  return config;
+}
+
+function unusable(file: string): (problem: string, cause?: unknown) => IJepaError {
+  return (problem, cause) => new IJepaError("config/missing", `${file} cannot be used: ${problem}.`, { file }, { cause });
+}
+
+function howToGet(ref: string, folder: ModelFolder): string {
+  if (folder.remote) {
+    return "Pass the URL of a folder that holds config.json and model.safetensors (on huggingface.co: .../OWNER/NAME/resolve/main).";
+  }
+  if (!/^[\w.-]+\/[\w.-]+$/.test(ref) || ref.startsWith(".")) return "Pass a folder that holds config.json and model.safetensors.";
+  const folderName = ref.slice(ref.indexOf("/") + 1);
+  return (
+    `If ${ref} is a model of the Hugging Face Hub: this version does not download from it by name. Fetch it with ` +
+    `"huggingface-cli download ${ref} --local-dir ${folderName}" or "git clone https://huggingface.co/${ref}", then pass the folder.`
+  );
+}
+
+async function readPreprocessorConfig(folder: ModelFolder, options: UrlOptions): Promise<Record<string, unknown> | undefined> {
+  const file = folder.pathOf("preprocessor_config.json");
+  const json = await readJson(folder, "preprocessor_config.json", options, unusable(file));
+  if (json !== undefined && (typeof json !== "object" || json === null || Array.isArray(json))) {
+    throw new IJepaError("config/field", `${file} must hold a JSON object.`, { field: "preprocessor_config", value: json });
+  }
+  return json as Record<string, unknown> | undefined;
+}
+
+/** One map over all files, by canonical name. */
+function gather(files: readonly SafetensorsFile[]): {
+  tensors: Map<string, CheckpointTensor>;
+  fileOf(tensor: CheckpointTensor): SafetensorsFile;
+} {
+  const tensors = new Map<string, CheckpointTensor>();
+  const owners = new Map<string, SafetensorsFile>();
+  for (const file of files) {
+    owners.set(file.name, file);
+    for (const info of file.tensors.values()) {
+      const name = canonicalName(info.name);
+      const other = tensors.get(name);
+      if (other !== undefined) {
+        const message = `Tensor ${name} is there twice: as ${other.name} in ${other.file} and as ${info.name} in ${file.name}. Remove one.`;
+        throw new IJepaError("weights/format", message, { file: file.name, offset: info.begin });
+      }
+      tensors.set(name, { ...info, file: file.name });
+    }
+  }
+  return { tensors, fileOf: (tensor) => owners.get(tensor.file) as SafetensorsFile };
+}
+
+function checkTensors(
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  config: IJepaConfig,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  where: string,
+): void {
+  const names = [...tensors.keys()];
+  const packed = names.find((name) => name.includes(".quant_state.bitsandbytes__"));
+  if (packed !== undefined) throw quantized(packed, { quant_method: "bitsandbytes" });
+
+  const required = [...expectedTensors(config).keys()];
+  const missing = required.filter((name) => !tensors.has(name));
+  if (missing.length > 0) throw missingTensors(where, missing);
+  const unexpected = names.filter((name) => !shapes.has(name) && !isOptionalTensor(name));
+  if (unexpected.length > 0) {
+    const message =
+      `${where} has ${count(unexpected)} that this model has no place for: ${list(unexpected)}. ` +
+      "Is config.json the right one?";
+    throw new IJepaError("weights/unexpected", message, { names: unexpected });
+  }
+  for (const name of required) checkTensor(name, tensors.get(name) as CheckpointTensor, shapes.get(name));
+}
+
+function checkTensor(name: string, info: CheckpointTensor, expected: readonly number[] | undefined): void {
+  checkFloatDtype(info.dtype, name);
+  if (expected === undefined || expected.join() === info.shape.join()) return;
+  const [actual, wanted] = [info.shape.join(", "), expected.join(", ")];
+  const message = `Tensor ${name} in ${info.file} has the shape [${actual}], but config.json asks for [${wanted}].`;
+  throw new IJepaError("weights/shape", message, { tensor: name, expected, actual: info.shape });
+}
+
+function checkFinite(name: string, data: Float32Array): void {
+  const index = firstNonFinite(data);
+  if (index < 0) return;
+  const message =
+    `Tensor ${name} holds ${data[index]} at index ${index}; weights must be finite. ` +
+    "The checkpoint is damaged or its training diverged.";
+  throw new IJepaError("weights/value", message, { tensor: name, index, value: data[index] });
+}
+
+function missingTensors(where: string, names: readonly string[]): IJepaError<"weights/missing"> {
+  const message = `${where} lacks ${count(names)}: ${list(names)}. Is it an I-JEPA encoder, and are all of its files there?`;
+  return new IJepaError("weights/missing", message, { what: "tensor", names });
+}
+
+function quantized(where: string, config: unknown): IJepaError<"weights/dtype"> {
+  const given = (config as { quant_method?: unknown }).quant_method;
+  const method = typeof given === "string" ? given.slice(0, 60) : "unknown";
+  const kind = method === "bitsandbytes" ? "4-bit or 8-bit bitsandbytes" : `quantized (${method})`;
+  const message =
+    `${where}: this checkpoint holds ${kind} weights, which this version does not load. ` +
+    `Pass the original checkpoint in f32, f16 or bf16, and choose dtype "int4" when loading it.`;
+  return new IJepaError("weights/dtype", message, { tensor: where, dtype: method });
+}
+
+function count(names: readonly string[]): string {
+  return names.length === 1 ? "a tensor" : `${names.length} tensors`;
+}
+
+/** Names come from files: shown escaped, and not more than a screenful. */
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 20).map((name) => JSON.stringify(name.slice(0, 100)).slice(1, -1));
+  return shown.join(", ") + (names.length > 20 ? `, and ${names.length - 20} more` : "");
+}

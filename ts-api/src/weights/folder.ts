@@ -1,0 +1,88 @@
+import { IJepaError } from "../core/errors.js";
+import type { ByteSource } from "../runtime/env.js";
+import { readRange } from "./sources/bytes.js";
+import { openFileIfPresent, pathOfFileUrl } from "./sources/file.js";
+import { displayUrl, openUrlIfPresent } from "./sources/url.js";
+import type { UrlOptions } from "./sources/url.js";
+
+/** A folder in Hugging Face's layout, wherever it is. */
+export interface ModelFolder {
+  /** Path, or URL without secrets, for messages. */
+  readonly name: string;
+  /** True when it is read over the network. */
+  readonly remote: boolean;
+  /** Opens a file of the folder; undefined where there is none. `name` is a plain file name. */
+  open(name: string, options?: UrlOptions): Promise<ByteSource | undefined>;
+  /** Path or URL of a file of the folder, for messages. */
+  pathOf(name: string): string;
+}
+
+/** Largest JSON file that is read: far more than any config or index needs. */
+const MAX_JSON = 32 * 2 ** 20;
+
+/**
+ * @param ref a local folder, a file: URL or an http(s) URL of a folder
+ * @throws IJepaError `input/value` when it is neither
+ */
+export function openFolder(ref: string): ModelFolder {
+  if (typeof ref !== "string") throw new TypeError(`A model is named by a string, not by ${typeof ref}.`);
+  if (ref === "") throw badRef(ref, "is empty");
+  if (ref.includes("\0")) throw badRef(ref, "holds a zero byte");
+  if (/^https?:/i.test(ref)) return urlFolder(ref);
+  if (/^file:/i.test(ref)) return localFolder(pathOfFileUrl(ref));
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(ref)) throw badRef(ref, "is a URL of a kind that cannot be read");
+  return localFolder(ref);
+}
+
+/**
+ * Reads a JSON file of a folder; undefined where there is none.
+ * @param refuse makes the error when the file is there but is no JSON, from the problem in words
+ * @throws IJepaError from `refuse`, `io/read`, `aborted`
+ */
+export async function readJson(
+  folder: ModelFolder,
+  name: string,
+  options: UrlOptions,
+  refuse: (problem: string, cause?: unknown) => IJepaError,
+): Promise<unknown> {
+  const source = await folder.open(name, { ...options, maxBytes: MAX_JSON });
+  if (source === undefined) return undefined;
+  try {
+    if (source.size > MAX_JSON) throw refuse(`it has ${source.size} bytes; at most ${MAX_JSON} are expected`);
+    const bytes = await readRange(source, 0, source.size, options.signal);
+    try {
+      return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    } catch (cause) {
+      throw refuse(`it is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+function localFolder(path: string): ModelFolder {
+  const root = path.replace(/[/\\]+$/, "");
+  const pathOf = (name: string): string => `${root}/${name}`;
+  return { name: path, remote: false, pathOf, open: (name) => openFileIfPresent(pathOf(name)) };
+}
+
+function urlFolder(ref: string): ModelFolder {
+  if (!URL.canParse(ref)) throw badRef(ref, "is no valid URL");
+  const urlOf = (name: string): URL => {
+    const url = new URL(ref);
+    url.pathname = `${url.pathname.replace(/\/+$/, "")}/${encodeURIComponent(name)}`;
+    url.hash = "";
+    return url;
+  };
+  return {
+    name: displayUrl(ref),
+    remote: true,
+    pathOf: (name) => displayUrl(urlOf(name).href),
+    open: (name, options) => openUrlIfPresent(urlOf(name).href, options),
+  };
+}
+
+function badRef(ref: string, problem: string): IJepaError<"input/value"> {
+  const message = `The model ${JSON.stringify(ref)} ${problem}. Pass a folder, or an http(s) or file URL of one.`;
+  return new IJepaError("input/value", message, { name: "model", value: ref });
+}

@@ -1,0 +1,178 @@
+import { IJepaError, throwIfAborted } from "../../core/errors.js";
+import type { ByteSource } from "../../runtime/env.js";
+import { bytesSource } from "./bytes.js";
+
+export interface UrlOptions {
+  signal?: AbortSignal | undefined;
+  /** Replaces the global `fetch`, for example to add headers. */
+  fetch?: typeof globalThis.fetch | undefined;
+  /** The largest resource to accept, in bytes. Default: no limit. */
+  maxBytes?: number | undefined;
+}
+
+/** Bytes asked for first: enough for a configuration, or for the header of a large weights file. */
+const FIRST_BYTES = 65536;
+
+/**
+ * Opens a resource over HTTP. Where the server knows ranges, only what is read is transferred (and the first 64 KiB); where
+ * it ignores them, the whole resource is downloaded once and kept in memory until the source is dropped.
+ * @throws IJepaError `input/value` when `url` is no http(s) URL, `io/read` with the HTTP status or the network's reason, `aborted`
+ */
+export async function openUrl(url: string, options: UrlOptions = {}): Promise<ByteSource> {
+  const source = await openUrlIfPresent(url, options);
+  if (source !== undefined) return source;
+  throw new Resource(url, options).failure("there is nothing at this URL (HTTP status 404 or 410)");
+}
+
+/** As `openUrl`, but undefined where the server says that there is nothing (status 404 or 410). */
+export async function openUrlIfPresent(url: string, options: UrlOptions = {}): Promise<ByteSource | undefined> {
+  const { signal, maxBytes = Infinity } = options;
+  const resource = new Resource(url, options);
+  const first = await resource.get(signal, 0, FIRST_BYTES);
+  if (first.status === 404 || first.status === 410) {
+    discard(first);
+    return undefined;
+  }
+  // Only an empty resource cannot serve a range that begins at 0.
+  if (first.status === 416) {
+    discard(first);
+    return bytesSource(resource.name);
+  }
+  resource.checkStatus(first, 200, 206);
+  if (first.status === 200) return bytesSource(resource.name, ...(await resource.body(first, maxBytes, signal)));
+
+  const size = contentRange(first)?.size ?? (await resource.sizeByHead(signal));
+  if (size === undefined) {
+    discard(first);
+    const whole = await resource.get(signal);
+    resource.checkStatus(whole, 200);
+    return bytesSource(resource.name, ...(await resource.body(whole, maxBytes, signal)));
+  }
+  if (size > maxBytes) {
+    discard(first);
+    throw resource.failure(`it has ${size} bytes; at most ${maxBytes} are expected here`);
+  }
+  const head = await resource.bytes(first, Math.min(size, FIRST_BYTES), signal);
+  return rangedSource(resource, head, size, first.headers.get("etag"));
+}
+
+function rangedSource(resource: Resource, head: Uint8Array, size: number, etag: string | null): ByteSource {
+  return {
+    name: resource.name,
+    size,
+    async read(offset, length, signal) {
+      if (length === 0) return new Uint8Array(0);
+      if (offset + length <= head.length) return head.slice(offset, offset + length);
+      const response = await resource.get(signal, offset, length);
+      resource.checkStatus(response, 206);
+      const range = contentRange(response);
+      const newTag = response.headers.get("etag");
+      if ((range?.size ?? size) !== size || (etag !== null && newTag !== null && newTag !== etag)) {
+        discard(response);
+        throw resource.failure("it changed on the server while being read; start again");
+      }
+      if ((range?.start ?? offset) !== offset) {
+        discard(response);
+        throw resource.failure("the server sent another range than asked for");
+      }
+      return resource.bytes(response, length, signal);
+    },
+    close: async () => undefined,
+  };
+}
+
+/** A URL for messages: without user, password and query, which may hold secrets. */
+export function displayUrl(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
+}
+
+/** One URL: requests to it, with their failures as IJepaError. */
+class Resource {
+  readonly name: string;
+  readonly #url: string;
+  readonly #fetch: typeof globalThis.fetch;
+
+  constructor(url: string, options: UrlOptions) {
+    if (!/^https?:/i.test(url) || !URL.canParse(url)) {
+      throw new IJepaError("input/value", `${JSON.stringify(url)} is no http(s) URL.`, { name: "url", value: url });
+    }
+    this.name = displayUrl(url);
+    this.#url = url;
+    this.#fetch = options.fetch ?? globalThis.fetch;
+  }
+
+  /** Asks for `length` bytes at `offset`, or without these for all. */
+  async get(signal?: AbortSignal, offset = 0, length?: number): Promise<Response> {
+    return this.#request(length === undefined ? {} : { headers: { range: `bytes=${offset}-${offset + length - 1}` } }, signal);
+  }
+
+  async sizeByHead(signal?: AbortSignal): Promise<number | undefined> {
+    const response = await this.#request({ method: "HEAD" }, signal);
+    const length = response.ok ? response.headers.get("content-length") : null;
+    return length !== null && /^\d+$/.test(length) ? Number(length) : undefined;
+  }
+
+  checkStatus(response: Response, ...accepted: number[]): void {
+    if (accepted.includes(response.status)) return;
+    discard(response);
+    throw this.failure(`the server answered with HTTP status ${response.status} ${response.statusText}`.trimEnd());
+  }
+
+  /** The body in pieces, at most `limit` bytes of it. */
+  async body(response: Response, limit: number, signal?: AbortSignal): Promise<Uint8Array[]> {
+    return this.#guard(signal, async () => {
+      const chunks: Uint8Array[] = [];
+      const reader = response.body?.getReader();
+      let size = 0;
+      for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) {
+        size += next.value.length;
+        if (size > limit) {
+          await reader?.cancel();
+          throw this.failure(`the server sent more than the ${limit} bytes expected`);
+        }
+        chunks.push(next.value);
+      }
+      return chunks;
+    });
+  }
+
+  /** The body, which must have exactly `length` bytes. */
+  async bytes(response: Response, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+    const whole = bytesSource(this.name, ...(await this.body(response, length, signal)));
+    if (whole.size !== length) throw this.failure(`the server sent ${whole.size} bytes instead of ${length}`);
+    return whole.read(0, length);
+  }
+
+  failure(problem: string, cause?: unknown): IJepaError<"io/read"> {
+    return new IJepaError("io/read", `Cannot read ${this.name}: ${problem}.`, { path: this.name }, { cause });
+  }
+
+  #request(init: RequestInit, signal?: AbortSignal): Promise<Response> {
+    return this.#guard(signal, () => this.#fetch.call(globalThis, this.#url, signal === undefined ? init : { ...init, signal }));
+  }
+
+  async #guard<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    throwIfAborted(signal, `reading ${this.name}`);
+    try {
+      return await work();
+    } catch (error) {
+      throwIfAborted(signal, `reading ${this.name}`);
+      if (error instanceof IJepaError) throw error;
+      // fetch says "failed" only; the network's reason is one level down.
+      const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      throw this.failure(inner instanceof Error ? inner.message || inner.name : String(inner), error);
+    }
+  }
+}
+
+/** Lets the connection go; what becomes of the unread body is of no interest. */
+function discard(response: Response): void {
+  response.body?.cancel().catch(() => undefined);
+}
+
+/** Content-Range in numbers; undefined where the server hides it or does not know the size. */
+function contentRange(response: Response): { start: number; size: number } | undefined {
+  const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
+  return match === null ? undefined : { start: Number(match[1]), size: Number(match[2]) };
+}
