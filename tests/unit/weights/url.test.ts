@@ -77,7 +77,7 @@ function serveModels(ranges: boolean): Handler {
   return async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "", origin).pathname).split("/").slice(2).join("/");
     const bytes = await readFile(`${MODELS}/${path}`).catch(() => undefined);
-    (bytes === undefined ? missing : serve(bytes, { ranges }))(request, response);
+    await (bytes === undefined ? missing : serve(bytes, { ranges }))(request, response);
   };
 }
 
@@ -250,7 +250,7 @@ test("broken connections and bad URLs", async () => {
 test("a caller's fetch is used, and what it throws is io/read", async () => {
   const seen: string[] = [];
   const own: typeof fetch = async (input, init) => {
-    seen.push(String(input));
+    seen.push(input instanceof Request ? input.url : input.toString());
     return fetch(input, init);
   };
   routes.set("models", serveModels(true));

@@ -61,7 +61,8 @@ const REFUSED: readonly (readonly [string, number, string])[] = [
 /**
  * Decodes a JPEG, PNG or WebP file. The kind is told by the first bytes, never by a name. The image is turned upright
  * by its EXIF or XMP orientation; alpha is dropped, not blended; grey and palettes are expanded; of an animation the
- * first frame is taken; colour profiles are not applied.
+ * first frame is taken; colour profiles are not applied. One thing is stricter than in Pillow: a PNG must be whole, down
+ * to the checksums of its image data and its end marker.
  *
  * @param bytes the whole file
  * @returns the same bytes of RGB on every runtime
@@ -71,7 +72,8 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   if (!(bytes instanceof Uint8Array)) throw new TypeError("decodeImage needs the bytes of an image file as a Uint8Array.");
   const { source = "the image", maxPixels = DEFAULT_MAX_PIXELS } = options;
   if (!(maxPixels > 0)) {
-    throw new IJepaError("input/value", `maxPixels must be a number above 0, not ${String(maxPixels)}.`, { name: "maxPixels", value: maxPixels });
+    const message = `maxPixels must be a number above 0, not ${String(maxPixels)}.`;
+    throw new IJepaError("input/value", message, { name: "maxPixels", value: maxPixels });
   }
   if (bytes.length === 0) throw new IJepaError("image/empty", `${source} has no bytes.`, { source });
   const kind = KINDS.find(({ matches }) => matches(bytes));
@@ -83,7 +85,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
     throw new IJepaError("image/empty", `${source} is a ${kind.name} image of ${width} x ${height}: it has no pixels.`, { source });
   }
   if (width * height > maxPixels) {
-    const message = `${source} has ${width} x ${height} pixels, more than the limit of ${maxPixels}. Scale it down, or raise maxPixels.`;
+    const message = `${source} has ${width} x ${height} pixels, over the limit of ${maxPixels}. Scale it down, or raise maxPixels.`;
     throw new IJepaError("image/too-large", message, { source, width, height, maxPixels });
   }
   try {
@@ -102,7 +104,8 @@ function refuse(bytes: Uint8Array, source: string): IJepaError {
 }
 
 function notAnImage(source: string): IJepaError {
-  return new IJepaError("image/unsupported", `${source} is not an image: its first bytes are those of no known kind. Give a PNG, JPEG or WebP file.`, { source });
+  const message = `${source} is not an image: its first bytes are those of no known kind. Give a PNG, JPEG or WebP file.`;
+  return new IJepaError("image/unsupported", message, { source });
 }
 
 function hasBytes(bytes: Uint8Array, offset: number, signature: string): boolean {

@@ -49,7 +49,8 @@ export async function readPngHeader(bytes: Uint8Array, source: string): Promise<
   if (format.colourType === 3) {
     const entries = (palette?.length ?? 0) / 3;
     if (palette === undefined || entries < 1 || entries > 256 || !Number.isInteger(entries)) {
-      throw corrupt(source, "PNG", palette ? `its palette has ${entries} colours, not 1 to 256` : "it needs a palette, but has none");
+      const what = palette ? `its palette has ${entries} colours, not 1 to 256` : "it needs a palette, but has none";
+      throw corrupt(source, "PNG", what);
     }
     format.palette = palette;
   }
@@ -80,7 +81,9 @@ function readFormat(data: Uint8Array, source: string): PngFormat {
   if (data.length < IHDR_BYTES) throw corrupt(source, "PNG", `its header has ${data.length} bytes, not ${IHDR_BYTES}`);
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   const [depth, colourType, , filterMethod, interlace] = data.subarray(8);
-  if (!DEPTHS[colourType]?.includes(depth)) throw corrupt(source, "PNG", `colour type ${colourType} with ${depth} bits does not exist`);
+  if (!DEPTHS[colourType]?.includes(depth)) {
+    throw corrupt(source, "PNG", `colour type ${colourType} with ${depth} bits does not exist`);
+  }
   if (filterMethod !== 0) throw corrupt(source, "PNG", `filter method ${filterMethod} does not exist`);
   return { width: view.getUint32(0), height: view.getUint32(4), depth, colourType, interlaced: interlace !== 0 };
 }

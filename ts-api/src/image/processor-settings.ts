@@ -62,8 +62,16 @@ export const CONFIG_NAMES: { readonly [K in keyof ImageProcessorSettings]: strin
 export type SettingError = (name: keyof ImageProcessorSettings, value: unknown, expected: string) => IJepaError;
 
 /** `given` over `base`; null and undefined count as not given. Throws what `error` makes. */
-export function readSettings(given: Record<string, unknown>, base: ImageProcessorSettings, error: SettingError): ImageProcessorSettings {
-  const read = <K extends keyof ImageProcessorSettings>(name: K, parse: (value: unknown) => ImageProcessorSettings[K] | undefined, expected: string) => {
+export function readSettings(
+  given: Record<string, unknown>,
+  base: ImageProcessorSettings,
+  error: SettingError,
+): ImageProcessorSettings {
+  const read = <K extends keyof ImageProcessorSettings>(
+    name: K,
+    parse: (value: unknown) => ImageProcessorSettings[K] | undefined,
+    expected: string,
+  ): ImageProcessorSettings[K] => {
     const value = given[name];
     if (value === undefined || value === null) return base[name];
     const parsed = parse(value);
@@ -73,17 +81,13 @@ export function readSettings(given: Record<string, unknown>, base: ImageProcesso
   const bool = "true or false";
   const settings: ImageProcessorSettings = {
     doResize: read("doResize", parseBoolean, bool),
-    size: read("size", parseSize, "{ height, width } in whole pixels from 1 up, as ViTImageProcessor asks; sizes by edge are not supported"),
+    size: read("size", parseSize, "{ height, width } in whole pixels from 1 up; ViTImageProcessor has no sizes by edge"),
     resample: read("resample", parseResample, "a number from 0 to 5 (nearest, lanczos, bilinear, bicubic, box, hamming)"),
     doRescale: read("doRescale", parseBoolean, bool),
     rescaleFactor: read("rescaleFactor", (value) => (isFinite(value) && value > 0 ? value : undefined), "a number above 0"),
     doNormalize: read("doNormalize", parseBoolean, bool),
-    imageMean: read("imageMean", (value) => parsePerChannel(value, isFinite), "a number or a list of numbers, one for each channel"),
-    imageStd: read(
-      "imageStd",
-      (value) => parsePerChannel(value, (std): std is number => isFinite(std) && Math.fround(std) > 0),
-      "a number above 0 or a list of such numbers, one for each channel",
-    ),
+    imageMean: read("imageMean", (value) => parsePerChannel(value, isFinite), "a number, or a list with one for each channel"),
+    imageStd: read("imageStd", (value) => parsePerChannel(value, isStd), "a number above 0, or a list with one for each channel"),
     doConvertRgb: read("doConvertRgb", parseBoolean, bool),
   };
   const { imageMean, imageStd } = settings;
@@ -95,6 +99,11 @@ export function readSettings(given: Record<string, unknown>, base: ImageProcesso
 
 function isFinite(value: unknown): value is number {
   return Number.isFinite(value);
+}
+
+/** Also above 0 once it is an f32. */
+function isStd(value: unknown): value is number {
+  return isFinite(value) && Math.fround(value) > 0;
 }
 
 function parseBoolean(value: unknown): boolean | undefined {

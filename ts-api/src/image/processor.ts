@@ -34,9 +34,11 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
 
   /**
    * @param options settings that differ from ViTImageProcessor's defaults (224 x 224, bilinear, 1/255, mean and std 0.5)
+   * @param imageProcessorType the name that `toConfig` writes
+   * @param otherFields further fields that `toConfig` writes
    * @throws IJepaError `input/value`
    */
-  constructor(options: ImageProcessorOptions = {}) {
+  constructor(options: ImageProcessorOptions = {}, imageProcessorType = DEFAULT_TYPE, otherFields: Record<string, unknown> = {}) {
     const settings = readSettings(checkNames(options), DEFAULT_SETTINGS, inputError);
     this.doResize = settings.doResize;
     this.size = settings.size;
@@ -47,8 +49,8 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
     this.imageMean = settings.imageMean;
     this.imageStd = settings.imageStd;
     this.doConvertRgb = settings.doConvertRgb;
-    this.imageProcessorType = DEFAULT_TYPE;
-    this.otherFields = {};
+    this.imageProcessorType = imageProcessorType;
+    this.otherFields = otherFields;
   }
 
   /**
@@ -72,12 +74,13 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
       throw new IJepaError("config/field", message, { field: "image_processor_type", value: type });
     }
     const settings = readSettings(given, DEFAULT_SETTINGS, configError);
-    return Object.assign(new IJepaImageProcessor(settings), { imageProcessorType: type, otherFields });
+    return new IJepaImageProcessor(settings, type, otherFields);
   }
 
   /** The fields as preprocessor_config.json has them; `fromConfig` reads them back. */
   toConfig(): Record<string, unknown> {
-    const fields = Object.entries(CONFIG_NAMES).map(([name, field]) => [field, this[name as keyof ImageProcessorSettings]]);
+    const settings = Object.keys(CONFIG_NAMES) as (keyof ImageProcessorSettings)[];
+    const fields = settings.map((name): [string, unknown] => [CONFIG_NAMES[name], this[name]]);
     return { ...this.otherFields, ...Object.fromEntries(fields), image_processor_type: this.imageProcessorType };
   }
 
@@ -128,7 +131,8 @@ function prepare(image: RawImage, name: string, settings: ImageProcessorSettings
 function checkSameShape(image: RawImage, first: RawImage, index: number): void {
   if (image.height === first.height && image.width === first.width && image.channels === first.channels) return;
   const shape = ({ height, width, channels }: RawImage) => `${height} x ${width} with ${channels} channels`;
-  const message = `All images of a batch must have one size: images[0] is ${shape(first)}, images[${index}] is ${shape(image)}. Set doResize, or give them one by one.`;
+  const both = `images[0] is ${shape(first)}, images[${index}] is ${shape(image)}`;
+  const message = `All images of a batch must have one size: ${both}. Set doResize, or give them one by one.`;
   throw new IJepaError("input/shape", message, {
     name: `images[${index}]`,
     expected: shape(first),
@@ -174,5 +178,6 @@ const inputError: SettingError = (name, value, expected) =>
 
 const configError: SettingError = (name, value, expected) => {
   const field = CONFIG_NAMES[name];
-  return new IJepaError("config/field", `${field} in preprocessor_config.json must be ${expected}; it is ${JSON.stringify(value)}.`, { field, value });
+  const message = `${field} in preprocessor_config.json must be ${expected}; it is ${JSON.stringify(value)}.`;
+  return new IJepaError("config/field", message, { field, value });
 };

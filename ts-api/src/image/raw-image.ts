@@ -39,17 +39,14 @@ export function checkRawImage(image: RawImage, name: string): void {
     throw new IJepaError("image/empty", `${name} is ${width} x ${height}: it has no pixels.`, { source: name });
   }
   if (![1, 2, 3, 4].includes(channels)) {
-    throw new IJepaError("input/value", `${name} has ${String(channels)} channels; give 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA).`, {
-      name: `${name}.channels`,
-      value: channels,
-    });
+    const message = `${name} has ${String(channels)} channels; give 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA).`;
+    throw new IJepaError("input/value", message, { name: `${name}.channels`, value: channels });
   }
-  if (data.length !== width * height * channels) {
-    throw new IJepaError(
-      "input/shape",
-      `${name} of ${width} x ${height} pixels with ${channels} channels needs ${width * height * channels} bytes, but has ${data.length}.`,
-      { name: `${name}.data`, expected: `${width * height * channels} bytes`, actual: [data.length] },
-    );
+  const bytes = width * height * channels;
+  if (data.length !== bytes) {
+    const size = `${width} x ${height} pixels with ${channels} channels`;
+    const message = `${name} of ${size} needs ${bytes} bytes, but has ${data.length}.`;
+    throw new IJepaError("input/shape", message, { name: `${name}.data`, expected: `${bytes} bytes`, actual: [data.length] });
   }
 }
 

@@ -29,7 +29,8 @@ export function resize(image: RawImage, width: number, height: number, resample:
   }
   if (!Object.values(RESAMPLE).includes(resample)) {
     const known = Object.entries(RESAMPLE).map(([name, id]) => `${id} ${name}`);
-    throw new IJepaError("input/value", `resample must be one of ${known.join(", ")}, not ${String(resample)}.`, { name: "resample", value: resample });
+    const message = `resample must be one of ${known.join(", ")}, not ${String(resample)}.`;
+    throw new IJepaError("input/value", message, { name: "resample", value: resample });
   }
   if (image.width === width && image.height === height) return { ...image, data: image.data.slice() };
   if (resample === RESAMPLE.nearest) return nearest(image, width, height);
@@ -58,7 +59,8 @@ function resampleRows(image: RawImage, width: number, table: AxisTable): RawImag
   return { data: bytesOf(out), width, height, channels };
 }
 
-function resampleAnyRows({ data, width: inWidth, height, channels }: RawImage, out: Uint8ClampedArray, width: number, table: AxisTable): void {
+function resampleAnyRows(image: RawImage, out: Uint8ClampedArray, width: number, table: AxisTable): void {
+  const { data, width: inWidth, height, channels } = image;
   const { first, count, coefficients, width: stride } = table;
   let to = 0;
   for (let y = 0; y < height; y++) {
@@ -66,7 +68,9 @@ function resampleAnyRows({ data, width: inWidth, height, channels }: RawImage, o
       for (let c = 0; c < channels; c++) {
         let sum = HALF;
         let at = (y * inWidth + first[x]) * channels + c;
-        for (let k = x * stride, end = k + count[x]; k < end; k++, at += channels) sum = (sum + Math.imul(data[at], coefficients[k])) | 0;
+        for (let k = x * stride, end = k + count[x]; k < end; k++, at += channels) {
+          sum = (sum + Math.imul(data[at], coefficients[k])) | 0;
+        }
         out[to++] = sum >> COEFFICIENT_BITS;
       }
     }
@@ -74,7 +78,8 @@ function resampleAnyRows({ data, width: inWidth, height, channels }: RawImage, o
 }
 
 /** `resampleAnyRows` with three sums at a time, for speed. */
-function resampleRgbRows({ data, width: inWidth, height }: RawImage, out: Uint8ClampedArray, width: number, table: AxisTable): void {
+function resampleRgbRows(image: RawImage, out: Uint8ClampedArray, width: number, table: AxisTable): void {
+  const { data, width: inWidth, height } = image;
   const { first, count, coefficients, width: stride } = table;
   let to = 0;
   for (let y = 0; y < height; y++) {

@@ -54,7 +54,8 @@ function nameOf(address: string): string {
   return /^data:/i.test(address) ? `${address.slice(0, 32)}...` : address;
 }
 
-async function readBytes(address: string, name: string, { signal, maxBytes = DEFAULT_MAX_BYTES }: LoadImageOptions): Promise<Uint8Array> {
+async function readBytes(address: string, name: string, options: LoadImageOptions): Promise<Uint8Array> {
+  const { signal, maxBytes = DEFAULT_MAX_BYTES } = options;
   if (/^data:/i.test(address)) return readDataUrl(address, name, maxBytes);
   if (/^(https?|blob):/i.test(address)) return readUrl(address, name, maxBytes, signal);
   return readFile(/^file:/i.test(address) ? pathOf(new URL(address)) : address, name, maxBytes, signal);
@@ -113,7 +114,9 @@ async function readBody(response: Response, name: string, maxBytes: number): Pro
 /** RFC 2397, base64 only: `data:[media type];base64,data`. The media type is not looked at. */
 function readDataUrl(url: string, name: string, maxBytes: number): Uint8Array {
   const comma = url.indexOf(",");
-  if (!/;\s*base64\s*$/i.test(url.slice(0, Math.max(comma, 0)))) throw readError(name, "a data: URL of an image must say ;base64, before its data");
+  if (!/;\s*base64\s*$/i.test(url.slice(0, Math.max(comma, 0)))) {
+    throw readError(name, "a data: URL of an image must say ;base64, before its data");
+  }
   const size = Math.floor(((url.length - comma - 1) * 3) / 4);
   if (size > maxBytes) throw tooLong(name, size, maxBytes);
   try {
@@ -136,5 +139,6 @@ function readError(name: string, why: string, cause?: unknown): IJepaError {
 }
 
 function tooLong(name: string, bytes: number, maxBytes: number): IJepaError {
-  return new IJepaError("io/read", `Cannot read ${name}: it has at least ${bytes} bytes, over the limit of ${maxBytes}. Raise maxBytes.`, { path: name });
+  const message = `Cannot read ${name}: it has at least ${bytes} bytes, over the limit of ${maxBytes}. Raise maxBytes.`;
+  return new IJepaError("io/read", message, { path: name });
 }

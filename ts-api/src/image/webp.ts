@@ -90,7 +90,9 @@ function readFrame(data: Uint8Array, canvas: Size, source: string): WebpFrame {
   const x = u24(data, 0) * 2;
   const y = u24(data, 3) * 2;
   const { width, height } = bitstreamSize(bitstream, source);
-  if (x + width > canvas.width || y + height > canvas.height) throw corrupt(source, "WebP", "its first frame does not fit its canvas");
+  if (x + width > canvas.width || y + height > canvas.height) {
+    throw corrupt(source, "WebP", "its first frame does not fit its canvas");
+  }
 
   const parts = alpha ? [extendedHeader(data.subarray(6, 12)), alpha.whole, bitstream.whole] : [bitstream.whole];
   const bodyBytes = parts.reduce((sum, part) => sum + part.length, 0);

@@ -61,7 +61,8 @@ async function readIndex(folder: ModelFolder, options: UrlOptions): Promise<Map<
       "Weights are read from safetensors files only: download or save the model in that format.";
     throw new IJepaError("weights/missing", message, { what: "file", names: [SINGLE, INDEX] });
   }
-  const map = (json as { weight_map?: unknown } | null)?.weight_map;
+  const index: { weight_map?: unknown } | null = json;
+  const map = index?.weight_map;
   if (typeof map !== "object" || map === null || Array.isArray(map)) throw refuse("it has no weight_map");
   const shards = new Map<string, string[]>();
   for (const [tensor, shard] of Object.entries(map)) {

@@ -1,6 +1,6 @@
 import { IJepaError } from "../../core/errors.js";
 import { bytesOf, type DeviceTensor, type TensorDesc } from "../../ops/contract.js";
-import { checkCall, type CallOf, type OpCall } from "../../ops/table.js";
+import { checkCall, type OpCall } from "../../ops/table.js";
 import type { Backend, Program } from "../backend.js";
 import { Arena } from "./arena.js";
 import { kernelsFor, type Step } from "./kernels.js";
@@ -53,7 +53,7 @@ export async function openWasm({ module, device, allow = () => true }: WasmOptio
     checkCall(call);
     const kernel = kernelsFor(call).find(({ name }) => kernels.has(name));
     if (kernel === undefined) throw new IJepaError("backend/unavailable", `No kernel of ${device} computes ${call.op}.`, { backend: "wasm" });
-    return { kernel: kernel.name, ...kernel.step(call as CallOf<typeof call.op>, addressOf) };
+    return { kernel: kernel.name, ...kernel.step(call, addressOf) };
   };
 
   const reserveScratch = (bytes: number) => {

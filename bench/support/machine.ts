@@ -1,0 +1,30 @@
+/** The machine and the engine, in words: no number means anything without them. */
+import { existsSync, readFileSync } from "node:fs";
+import { arch, cpus, loadavg, platform } from "node:os";
+
+/** Processor features that decide what a dot product costs. */
+const FEATURES = ["avx2", "fma", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"];
+
+/** One line on the machine and one on the engine, with the load average of this moment. */
+export function describeMachine(): string {
+  const processors = cpus();
+  const features = processorFeatures();
+  const load = loadavg().map((value) => value.toFixed(2)).join(" ");
+  const flags = process.execArgv.length === 0 ? "none" : process.execArgv.join(" ");
+  return [
+    `machine  ${processors[0]?.model.trim() ?? "unknown processor"}, ${processors.length} cores, ${platform()}-${arch()}${features}, load ${load}`,
+    `engine   node ${process.versions.node}, V8 ${process.versions.v8}, flags: ${flags}`,
+  ].join("\n");
+}
+
+/** Peak resident memory of this process, in MB. */
+export function peakMemory(): number {
+  return process.resourceUsage().maxRSS / 1024;
+}
+
+function processorFeatures(): string {
+  if (!existsSync("/proc/cpuinfo")) return "";
+  const line = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? "";
+  const present = new Set(line.split(/\s+/));
+  return ` (${FEATURES.filter((feature) => present.has(feature)).join(" ")})`;
+}

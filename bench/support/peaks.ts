@@ -1,0 +1,26 @@
+/** Which dot loop bounds which kernel. */
+import type { DotLoopName } from "./dot-loop.js";
+import { openPeak, type Peak } from "./dot-loop.js";
+
+/** "relaxed" or "simd128": bf16 products are exact, so the relaxed module fuses them; fp32 products round and never are. */
+export type ModuleName = "simd128" | "relaxed";
+
+const FUSED: readonly string[] = ["linear_bf16", "attention_bf16"];
+const INT4: Record<string, DotLoopName> = {
+  linear_int4_plain: "i16 dot",
+  linear_int4_dot16: "i8 dot to i16",
+  linear_int4_dot32: "i8 dot to i32",
+};
+
+export function peakOf(kernel: string, module: ModuleName): DotLoopName {
+  const int4 = INT4[kernel];
+  if (int4 !== undefined) return int4;
+  return module === "relaxed" && FUSED.includes(kernel) ? "f32 fused" : "f32 mul, add";
+}
+
+/** The dot loops that the engine can run with this module's features. */
+export async function openPeaks(relaxed: boolean): Promise<Peak[]> {
+  const names: DotLoopName[] = ["f32 mul, add", "i16 dot"];
+  if (relaxed) names.push("f32 fused", "i8 dot to i16", "i8 dot to i32");
+  return Promise.all(names.map(openPeak));
+}

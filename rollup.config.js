@@ -1,0 +1,15 @@
+/** The package: one chunk shared by the library and the command, dependencies left outside. */
+const external = [/^node:/, "fast-png", /^@jsquash\//];
+
+export default {
+  input: { index: "build/ts-api/src/index.js", cli: "build/ts-api/src/cli/main.js" },
+  external,
+  plugins: [
+    {
+      name: "runtime",
+      /** The runtime that `#runtime` names in this build. */
+      resolveId: (id) => (id === "#runtime" ? new URL("build/ts-api/src/runtime/node.js", import.meta.url).pathname : null),
+    },
+  ],
+  output: { dir: "dist", format: "es", sourcemap: true, chunkFileNames: "chunks/[name].js", entryFileNames: "[name].js" },
+};

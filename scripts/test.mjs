@@ -1,0 +1,22 @@
+/**
+ * Everything that must hold, in the order in which a failure is cheapest: build, lint, as-pect, then the suites.
+ *
+ * `node scripts/test.mjs unit/image cli` runs only the suites under tests/unit/image and tests/cli.
+ */
+import { globSync } from "./glob.mjs";
+import { run, root } from "./run.mjs";
+
+const only = process.argv.slice(2);
+
+run(process.execPath, ["scripts/build.mjs"]);
+if (only.length === 0) {
+  run(process.execPath, ["node_modules/eslint/bin/eslint.js", "."]);
+  run(process.execPath, ["node_modules/@as-pect/cli/bin/asp.js", "--config", "assembly/__tests__/as-pect.config.js", "--summary"]);
+}
+const wanted = only.length === 0 ? ["."] : only;
+const files = wanted.flatMap((folder) => globSync(`${root}/build/tests/${folder}`, ".test.js"));
+if (files.length === 0) {
+  console.error(`No test files under ${wanted.join(", ")}.`);
+  process.exit(1);
+}
+run(process.execPath, ["--test", "--test-reporter=spec", ...files]);

@@ -1,0 +1,38 @@
+/** Models of published size, weights by recipe: the reference's f64 output is the truth, its bf16 run the bar for ours. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { openBackend } from "../../ts-api/src/backends/open.js";
+import { DTYPES } from "../../ts-api/src/core/numerics.js";
+import { IJepaConfig } from "../../ts-api/src/model/config.js";
+import { meanPool } from "../../ts-api/src/model/pooling.js";
+import { Tensor } from "../../ts-api/src/core/tensor.js";
+import { encoderOn, meanCosine, readTensors, relativeError } from "../support/models.js";
+import { recipePixels, recipeWeights } from "../support/recipe.js";
+
+const FP32_BOUND = 5e-6;
+const MODELS = ["vitb16", "vith14"];
+/** int4 is reported; these only catch a broken quantizer. */
+const INT4_TOKENS = 0.97;
+const INT4_POOLED = 0.97;
+
+for (const model of MODELS) {
+  for (const dtype of DTYPES) {
+    test(`accuracy ${model} ${dtype}`, async (t) => {
+      const folder = `tests/goldens/full/${model}`;
+      const config = IJepaConfig.fromJSON(JSON.parse(readFileSync(`${folder}/config.json`, "utf8")));
+      const expected = await readTensors(`${folder}/expected.safetensors`);
+      const truth = expected.get("last_hidden_state")!, torch = expected.get("bf16.last_hidden_state")!;
+      const encoder = await encoderOn(await openBackend("wasm"), config, dtype, recipeWeights(config));
+      const { lastHiddenState } = await encoder.encode(recipePixels(config), 1);
+      const error = relativeError(lastHiddenState, truth.data), torchError = relativeError(torch.data, truth.data);
+      const pooled = (data: Float32Array) => meanPool(new Tensor("float32", data, truth.dims)).data;
+      const tokens = meanCosine(lastHiddenState, truth.data, config.hiddenSize);
+      const pool = meanCosine(pooled(lastHiddenState), pooled(truth.data), config.hiddenSize);
+      t.diagnostic(`relative error ${error.toExponential(2)} (torch bf16 ${torchError.toExponential(2)}), cosine of tokens ${tokens.toFixed(5)}, pooled ${pool.toFixed(5)}`);
+      if (dtype === "fp32") assert.ok(error < FP32_BOUND, `fp32 error ${error}`);
+      if (dtype === "bf16") assert.ok(error < torchError, `bf16 error ${error}, torch's bf16 has ${torchError}`);
+      if (dtype === "int4") assert.ok(tokens > INT4_TOKENS && pool > INT4_POOLED, `int4 cosine of tokens ${tokens}, pooled ${pool}`);
+    });
+  }
+}

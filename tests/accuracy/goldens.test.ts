@@ -1,0 +1,55 @@
+/**
+ * The reference implementation's outputs (tests/goldens/README.md), on the oracle and on the CPU: bounds against its f64 run,
+ * and the same words on both.
+ */
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { test } from "node:test";
+import { openBackend } from "../../ts-api/src/backends/open.js";
+import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
+import { DTYPES, type Dtype } from "../../ts-api/src/core/numerics.js";
+import { encodeOn, meanCosine, MODELS, readTensors, relativeError, type Golden } from "../support/models.js";
+
+/** Norm of the difference over norm, against the f64 outputs. */
+const FP32_BOUND = 2e-5;
+
+const cases = readdirSync(MODELS).flatMap((folder) => readdirSync(`${MODELS}/${folder}/cases`).map((file) => [folder, file] as const));
+
+for (const [folder, file] of cases) {
+  for (const dtype of DTYPES) {
+    test(`accuracy ${folder} ${file} ${dtype}`, async (t) => {
+      const golden = await readTensors(`${MODELS}/${folder}/cases/${file}`);
+      const pixels = golden.get("in.pixel_values")!, truth = golden.get("f64.last_hidden_state")!;
+      const result = await encodeOn(await openBackend("wasm"), `${MODELS}/${folder}`, dtype, pixels, true);
+      const error = relativeError(result.lastHiddenState, truth.data);
+      t.diagnostic(`relative error ${error.toExponential(2)}, mean cosine ${meanCosine(result.lastHiddenState, truth.data, truth.dims[2]).toFixed(6)}`);
+      checkBounds(dtype, error, golden);
+      if (dtype === "fp32") checkHiddenStates(result.hiddenStates!, golden);
+
+      const oracle = await encodeOn(openOracle(), `${MODELS}/${folder}`, dtype, pixels, true);
+      assert.deepEqual(result, oracle, "the CPU's words are not the oracle's");
+    });
+  }
+}
+
+test("every golden model has a case", () => {
+  assert.ok(cases.length >= 10, `${cases.length} cases`);
+});
+
+function checkBounds(dtype: Dtype, error: number, golden: Map<string, Golden>): void {
+  if (dtype === "fp32") assert.ok(error < FP32_BOUND, `fp32 error ${error}`);
+  const torch = golden.get("bf16.last_hidden_state");
+  if (dtype === "bf16" && torch !== undefined) {
+    const torchError = relativeError(torch.data, golden.get("f64.last_hidden_state")!.data);
+    assert.ok(error < torchError, `bf16 error ${error}, torch's bf16 has ${torchError}`);
+  }
+}
+
+function checkHiddenStates(states: Float32Array[], golden: Map<string, Golden>): void {
+  for (const [name, truth] of golden) {
+    const index = /^f64\.hidden_states\.(\d+)$/.exec(name)?.[1];
+    if (index === undefined) continue;
+    const error = relativeError(states[Number(index)], truth.data);
+    assert.ok(error < FP32_BOUND, `${name}: error ${error}`);
+  }
+}

@@ -1,0 +1,72 @@
+import type { Backend } from "../../ts-api/src/backends/backend.js";
+import type { Dtype } from "../../ts-api/src/core/numerics.js";
+import type { IJepaConfig } from "../../ts-api/src/model/config.js";
+import { Encoder, type EncodeResult } from "../../ts-api/src/model/encoder.js";
+import { loadEncoder, type TensorReader } from "../../ts-api/src/model/load.js";
+import { openCheckpoint } from "../../ts-api/src/weights/checkpoint.js";
+import { toFloat32 } from "../../ts-api/src/weights/dtypes.js";
+import { openSafetensors } from "../../ts-api/src/weights/safetensors.js";
+import { runtime } from "#runtime";
+
+export const MODELS = "tests/goldens/models";
+export const DEMO_MODEL = "models/demo";
+
+export interface Golden {
+  dims: readonly number[];
+  data: Float32Array;
+}
+
+/** The floating-point tensors of a safetensors file, as f32. */
+export async function readTensors(path: string): Promise<Map<string, Golden>> {
+  const file = await openSafetensors(await runtime.openFile(path));
+  const tensors = new Map<string, Golden>();
+  for (const info of file.tensors.values()) {
+    if (!info.dtype.includes("F")) continue;
+    tensors.set(info.name, { dims: info.shape, data: toFloat32(await file.readTensor(info), info.dtype) });
+  }
+  await file.close();
+  return tensors;
+}
+
+/** An encoder of a model folder on a backend that the test opened. */
+export async function loadOn(backend: Backend, folder: string, dtype: Dtype): Promise<{ config: IJepaConfig; encoder: Encoder }> {
+  const checkpoint = await openCheckpoint(folder);
+  const encoder = await encoderOn(backend, checkpoint.config, dtype, (name) => checkpoint.tensor(name));
+  await checkpoint.close();
+  return { config: checkpoint.config, encoder };
+}
+
+export async function encoderOn(backend: Backend, config: IJepaConfig, dtype: Dtype, read: TensorReader): Promise<Encoder> {
+  return new Encoder(backend, config, dtype, await loadEncoder(backend, config, dtype, read), async () => {});
+}
+
+export async function encodeOn(backend: Backend, folder: string, dtype: Dtype, pixels: Golden, outputHiddenStates = false): Promise<EncodeResult> {
+  const { encoder } = await loadOn(backend, folder, dtype);
+  return encoder.encode(pixels.data, pixels.dims[0], { outputHiddenStates });
+}
+
+/** Norm of the difference over the norm of the truth. */
+export function relativeError(actual: Float32Array, truth: Float32Array): number {
+  if (actual.length !== truth.length) throw new Error(`${actual.length} values against ${truth.length}`);
+  let difference = 0, norm = 0;
+  for (let i = 0; i < truth.length; i++) {
+    difference += (actual[i] - truth[i]) ** 2;
+    norm += truth[i] ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}
+
+/** Mean over the rows of the cosine between two [rows, width] arrays. */
+export function meanCosine(a: Float32Array, b: Float32Array, width: number): number {
+  let sum = 0;
+  for (let row = 0; row < a.length; row += width) {
+    let dot = 0, aa = 0, bb = 0;
+    for (let i = row; i < row + width; i++) {
+      dot += a[i] * b[i];
+      aa += a[i] * a[i];
+      bb += b[i] * b[i];
+    }
+    sum += dot / Math.sqrt(aa * bb);
+  }
+  return sum / (a.length / width);
+}

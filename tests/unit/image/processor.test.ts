@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeImage } from "../../../ts-api/src/image/decode.js";
+import { IJepaImageProcessor } from "../../../ts-api/src/image/processor.js";
+import type { ImageProcessorOptions } from "../../../ts-api/src/image/processor.js";
+import type { RawImage } from "../../../ts-api/src/image/raw-image.js";
+import { fails, readBytes, readJson, sha256 } from "./helpers.js";
+
+interface ProcessorCase {
+  case: string;
+  file: string;
+  processor: Record<string, unknown>;
+  pixel_values_shape: number[];
+  pixel_values_sha256: string;
+}
+
+function filled(width: number, height: number, channels: number, value = 100): RawImage {
+  return { data: new Uint8Array(width * height * channels).fill(value), width, height, channels };
+}
+
+test("pixel values have the bits of the reference", async () => {
+  const { cases } = readJson<{ cases: ProcessorCase[] }>("images.json");
+  for (const { case: name, file, processor, pixel_values_shape, pixel_values_sha256 } of cases) {
+    const image = await decodeImage(readBytes(`files/${file}`));
+    const { pixelValues } = IJepaImageProcessor.fromConfig(processor).preprocess(image);
+    assert.deepEqual(pixelValues.dims, [1, ...pixel_values_shape], name);
+    assert.equal(sha256(pixelValues.data), pixel_values_sha256, name);
+  }
+  assert.equal(cases.length, 17);
+});
+
+test("the fields of a config become properties, and come back with the unknown ones", () => {
+  const config = {
+    do_convert_rgb: null,
+    do_normalize: true,
+    do_rescale: false,
+    do_resize: true,
+    image_mean: [0.485, 0.456, 0.406],
+    image_processor_type: "ViTImageProcessorFast",
+    image_std: 0.25,
+    resample: 3,
+    rescale_factor: 0.00392156862745098,
+    size: { height: 448, width: 320 },
+    processor_class: "SomethingElse",
+  };
+  const processor = IJepaImageProcessor.fromConfig(config);
+  assert.equal(processor.doRescale, false);
+  assert.equal(processor.doConvertRgb, false);
+  assert.equal(processor.imageProcessorType, "ViTImageProcessorFast");
+  assert.deepEqual(processor.size, { height: 448, width: 320 });
+  assert.deepEqual([processor.imageMean, processor.imageStd], [[0.485, 0.456, 0.406], 0.25]);
+  assert.deepEqual([processor.resample, processor.rescaleFactor], [3, 1 / 255]);
+  assert.deepEqual(processor.otherFields, { processor_class: "SomethingElse" });
+  assert.deepEqual(processor.toConfig(), { ...config, do_convert_rgb: false });
+  assert.deepEqual(IJepaImageProcessor.fromConfig(processor.toConfig()), processor);
+});
+
+test("an empty config is ViTImageProcessor with its defaults", () => {
+  const processor = IJepaImageProcessor.fromConfig({});
+  assert.deepEqual(processor, new IJepaImageProcessor());
+  assert.deepEqual(processor.size, { height: 224, width: 224 });
+  assert.deepEqual([processor.resample, processor.rescaleFactor, processor.imageMean], [2, 1 / 255, [0.5, 0.5, 0.5]]);
+  assert.equal(processor.imageProcessorType, "ViTImageProcessor");
+});
+
+test("size may be one number or [height, width]", () => {
+  assert.deepEqual(IJepaImageProcessor.fromConfig({ size: 96 }).size, { height: 96, width: 96 });
+  assert.deepEqual(new IJepaImageProcessor({ size: [32, 64] }).size, { height: 32, width: 64 });
+});
+
+test("overrides hold for one call", () => {
+  const processor = new IJepaImageProcessor({ size: 8 });
+  const overrides = { size: { height: 2, width: 4 }, doNormalize: false, doRescale: null };
+  const { pixelValues } = processor.preprocess(filled(5, 5, 3, 255), overrides);
+  assert.deepEqual(pixelValues.dims, [1, 3, 2, 4]);
+  assert.deepEqual([...pixelValues.data], new Array(24).fill(1));
+  assert.deepEqual(processor.preprocess(filled(5, 5, 3)).pixelValues.dims, [1, 3, 8, 8]);
+});
+
+test("pixels stay whole numbers when nothing is asked for", () => {
+  const processor = new IJepaImageProcessor({ doResize: false, doRescale: false, doNormalize: false });
+  const image = { data: Uint8Array.of(1, 2, 3, 4, 5, 6), width: 2, height: 1, channels: 3 };
+  assert.deepEqual([...processor.preprocess(image).pixelValues.data], [1, 4, 2, 5, 3, 6]);
+});
+
+test("each step is rounded to f32, with mean and std as f32", () => {
+  const { fround } = Math;
+  const [mean, std] = [0.123, 0.321];
+  const processor = new IJepaImageProcessor({ doResize: false, imageMean: mean, imageStd: std });
+  const image = { data: Uint8Array.from({ length: 256 }, (_, i) => i), width: 256, height: 1, channels: 1 };
+  const expected = Float32Array.from(image.data, (v) => fround(fround(fround(v * (1 / 255)) - fround(mean)) / fround(std)));
+  assert.deepEqual(processor.preprocess(image).pixelValues.data, expected);
+});
+
+test("a batch is stacked in order; grey images have one channel", () => {
+  const processor = new IJepaImageProcessor({ size: 2, imageMean: 0, imageStd: 1 });
+  const { pixelValues } = processor.preprocess([filled(3, 9, 1, 0), filled(2, 2, 1, 255)]);
+  assert.deepEqual(pixelValues.dims, [2, 1, 2, 2]);
+  assert.deepEqual([...pixelValues.data], [0, 0, 0, 0, 1, 1, 1, 1]);
+});
+
+test("doConvertRgb makes RGB of grey and of RGBA", () => {
+  const processor = new IJepaImageProcessor({ doResize: false, doNormalize: false, doRescale: false, doConvertRgb: true });
+  assert.deepEqual([...processor.preprocess(filled(1, 1, 1, 9)).pixelValues.data], [9, 9, 9]);
+  const rgba = { data: Uint8Array.of(1, 2, 3, 4), width: 1, height: 1, channels: 4 };
+  assert.deepEqual([...processor.preprocess(rgba).pixelValues.data], [1, 2, 3]);
+});
+
+const BAD_FIELDS: Record<string, unknown>[] = [
+  { size: { shortest_edge: 224 } },
+  { size: { height: 224 } },
+  { size: { height: -1, width: 224 } },
+  { size: 0 },
+  { size: 2.5 },
+  { size: "224" },
+  { size: [1, 2, 3] },
+  { resample: 6 },
+  { resample: "bilinear" },
+  { do_resize: "yes" },
+  { do_normalize: 1 },
+  { rescale_factor: 0 },
+  { rescale_factor: "1/255" },
+  { image_std: [0.5, 0, 0.5] },
+  { image_std: 1e-60 },
+  { image_std: [] },
+  { image_mean: [0.5, 0.5] },
+  { image_mean: [0.5, "0.5", 0.5] },
+  { image_mean: "half" },
+  { image_processor_type: "CLIPImageProcessor" },
+  { image_processor_type: 3 },
+];
+
+for (const config of BAD_FIELDS) {
+  test(`config ${JSON.stringify(config)} is refused`, () => fails(() => IJepaImageProcessor.fromConfig(config), "config/field"));
+}
+
+test("a config that is no object is refused", async () => {
+  for (const config of [null, [], "text", 3]) {
+    await fails(() => IJepaImageProcessor.fromConfig(config), "config/field", /preprocessor_config\.json/);
+  }
+});
+
+test("wrong overrides are refused, misspelt ones too", async () => {
+  const processor = new IJepaImageProcessor();
+  const refuse = (options: unknown, message: RegExp) =>
+    fails(() => processor.preprocess(filled(2, 2, 3), options as ImageProcessorOptions), "input/value", message);
+  await refuse({ do_resize: false }, /no setting "do_resize"/);
+  await refuse({ size: { shortestEdge: 224 } }, /size must be/);
+  await refuse({ resample: 9 }, /resample must be/);
+  await refuse({ imageStd: 0 }, /imageStd must be/);
+  await fails(() => new IJepaImageProcessor({ size: -4 }), "input/value", /size must be/);
+});
+
+test("images that fit neither each other nor the mean are refused", async () => {
+  const processor = new IJepaImageProcessor({ doResize: false });
+  await fails(() => processor.preprocess([filled(2, 2, 3), filled(3, 2, 3)]), "input/shape", /images\[1\] is 2 x 3 with 3 channels/);
+  await fails(() => processor.preprocess([filled(2, 2, 3), filled(2, 2, 1)]), "input/shape", /one size/);
+  await fails(() => processor.preprocess(filled(2, 2, 1)), "input/shape", /1 channels, but imageMean has 3 numbers/);
+  await fails(() => processor.preprocess(filled(2, 2, 4)), "input/shape", /4 channels; drop its alpha/);
+  await fails(() => processor.preprocess({ ...filled(2, 2, 3), height: 3 }), "input/shape", /images\[0\]/);
+  await fails(() => processor.preprocess([]), "input/missing");
+  assert.throws(() => processor.preprocess([undefined as unknown as RawImage]), TypeError);
+});
