@@ -1,5 +1,5 @@
 /** The package: one chunk shared by the library and the command, dependencies left outside. */
-const external = [/^node:/, "fast-png", /^@jsquash\//];
+const external = [/^node:/, "fflate", /^@jsquash\//];
 
 export default {
   input: { index: "build/ts-api/src/index.js", cli: "build/ts-api/src/cli/main.js" },

@@ -1,0 +1,56 @@
+/** Models of published size without files to download: tests/support/recipe.ts makes their weights. */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { recipeWeights } from "../../tests/support/recipe.js";
+import { bytesView } from "../../ts-api/src/backends/backend.js";
+import { IJepaConfig } from "../../ts-api/src/model/config.js";
+import { expectedTensors } from "../../ts-api/src/weights/names.js";
+import { serializeSafetensors, type TensorBytes } from "../../ts-api/src/weights/safetensors-writer.js";
+
+export const MODELS = ["vitb16", "vith14"] as const;
+export type ModelName = (typeof MODELS)[number];
+
+export function recipeConfig(model: ModelName): IJepaConfig {
+  const file = `tests/goldens/full/${model}/config.json`;
+  return IJepaConfig.fromJSON(JSON.parse(readFileSync(file, "utf8")), file);
+}
+
+/**
+ * Path of a file or folder below the system's temporary folder that is made once and kept for later runs.
+ * @param make writes it at the path that it is given; renamed to its place when it is complete
+ */
+export async function kept(name: string, make: (path: string) => Promise<void>): Promise<string> {
+  const folder = join(tmpdir(), "ijepa-bench"), path = join(folder, name);
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  const partial = `${path}.${process.pid}.tmp`;
+  console.log(`making ${path} (once)`);
+  try {
+    await make(partial);
+    renameSync(partial, path);
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
+  }
+  return path;
+}
+
+/** The model as a folder in Hugging Face's layout: f32, one shard a layer. */
+export function recipeFolder(model: ModelName): Promise<string> {
+  return kept(model, async (folder) => {
+    mkdirSync(folder);
+    const config = recipeConfig(model), read = recipeWeights(config);
+    writeFileSync(join(folder, "config.json"), JSON.stringify(config.toJSON(), null, 2));
+    const shards = new Map<string, Map<string, TensorBytes>>();
+    const weightMap: Record<string, string> = {};
+    for (const [name, shape] of expectedTensors(config)) {
+      const file = `model-${/^encoder\.layer\.(\d+)/.exec(name)?.[1].padStart(2, "0") ?? "ends"}.safetensors`;
+      weightMap[name] = file;
+      if (!shards.has(file)) writeShards(folder, shards);
+      const tensors = shards.get(file) ?? new Map<string, TensorBytes>();
+      shards.set(file, tensors.set(name, { dtype: "F32", shape, bytes: bytesView(await read(name)) }));
+    }
+    writeShards(folder, shards);
+    writeFileSync(join(folder, "model.safetensors.index.json"), JSON.stringify({ weight_map: weightMap }));
+  });
+}

@@ -1,0 +1,131 @@
+import { DTYPES, isIJepaError, type Device, type Dtype, type ExtractOptions } from "../index.js";
+import { parseArgs, type CliHost } from "../runtime/cli-host.js";
+import { UsageError } from "./exit.js";
+import { checkOutputPath } from "./output.js";
+
+type Pool = NonNullable<ExtractOptions["pool"]>;
+
+// Records, so that a new device or pool does not compile until it stands here.
+const DEVICES = Object.keys({ auto: true, wasm: true } satisfies Record<Device, true>) as Device[];
+const POOLS = Object.keys({ none: true, mean: true } satisfies Record<Pool, true>) as Pool[];
+
+export interface Option {
+  /** The value in --help; undefined for a switch. */
+  readonly value?: string;
+  readonly short?: string;
+  readonly help: string;
+}
+
+/** Every option of every command. */
+export const OPTIONS = {
+  model: { value: "REF", help: "folder or URL with config.json and model.safetensors (default: the small demo model of this package)" },
+  dtype: { value: DTYPES.join("|"), help: "format of the weights; others are converted while loading (default: bf16)" },
+  device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
+  threads: { value: "N", help: "threads of the CPU; this version computes on 1 (default: 1)" },
+  pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean (default: none)" },
+  out: { value: "FILE", help: "write the features; the extension chooses the format: .npy, .json, .jsonl or .safetensors" },
+  "max-pixels": { value: "N", help: "most pixels of an image, the library's maxPixels (default: 178956970, as Pillow)" },
+  json: { help: "print one JSON document; errors are JSON objects on stderr, one a line" },
+  help: { short: "h", help: "print this help" },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The command line of a command, checked. */
+export interface Settings {
+  readonly images: readonly string[];
+  readonly model: string | undefined;
+  readonly dtype: Dtype | undefined;
+  readonly device: Device | undefined;
+  readonly threads: number | undefined;
+  readonly pool: Pool | undefined;
+  readonly out: string | undefined;
+  readonly maxPixels: number | undefined;
+  readonly json: boolean;
+}
+
+export interface Command {
+  readonly name: string;
+  /** Its arguments, as --help shows them. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Paragraphs of --help. */
+  readonly notes: readonly string[];
+  readonly options: readonly OptionName[];
+  /** How many images it takes. */
+  readonly images: readonly [min: number, max: number];
+  /** Returns the exit code. */
+  run(settings: Settings, host: CliHost): Promise<number>;
+}
+
+/**
+ * @param args what follows the command's name
+ * @returns "help" where that is asked for
+ * @throws UsageError
+ */
+export function parseCommandLine(command: Command, args: readonly string[]): Settings | "help" {
+  const { values, positionals: images } = parse(command, args);
+  if (values["help"] === true) return "help";
+  const [min, max] = command.images;
+  if (images.length < min || images.length > max) {
+    const wanted = min === max ? `${min} images` : `${min} image or more`;
+    throw new UsageError(`"ijepa ${command.name}" takes ${wanted}, not ${images.length}. See "ijepa ${command.name} --help".`);
+  }
+  if (images.filter((image) => image === "-").length > 1) throw new UsageError("Standard input (-) can be read as one image only.");
+  const text = (name: OptionName): string | undefined => values[name] as string | undefined;
+  return {
+    images,
+    model: text("model"),
+    dtype: choice("dtype", text("dtype"), DTYPES),
+    device: choice("device", text("device"), DEVICES),
+    threads: whole("threads", text("threads")),
+    pool: choice("pool", text("pool"), POOLS),
+    out: outputPath(text("out")),
+    maxPixels: whole("max-pixels", text("max-pixels")),
+    json: values["json"] === true,
+  };
+}
+
+/** True when --json is among the options: also errors of the command line are printed as the user asked. */
+export function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return (end < 0 ? args : args.slice(0, end)).includes("--json");
+}
+
+function parse(command: Command, args: readonly string[]): { values: Record<string, unknown>; positionals: string[] } {
+  const config = command.options.map((name) => {
+    const { value, short }: Option = OPTIONS[name];
+    return [name, { type: value === undefined ? ("boolean" as const) : ("string" as const), ...(short === undefined ? {} : { short }) }];
+  });
+  try {
+    return parseArgs({ args: [...args], options: Object.fromEntries(config), allowPositionals: true });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new UsageError(`${error.message.replaceAll("\n", " ").replace(/\.?$/, ".")} See "ijepa ${command.name} --help".`);
+  }
+}
+
+function choice<T extends string>(name: OptionName, value: string | undefined, allowed: readonly T[]): T | undefined {
+  if (value === undefined) return undefined;
+  const known = allowed.find((one) => one === value);
+  if (known === undefined) throw new UsageError(`--${name} must be one of ${allowed.join(", ")}, not ${JSON.stringify(value)}.`);
+  return known;
+}
+
+function whole(name: OptionName, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < 1 || !Number.isSafeInteger(number)) {
+    throw new UsageError(`--${name} must be a whole number from 1 up, not ${JSON.stringify(value)}.`);
+  }
+  return number;
+}
+
+function outputPath(path: string | undefined): string | undefined {
+  try {
+    if (path !== undefined) checkOutputPath(path);
+    return path;
+  } catch (error) {
+    throw isIJepaError(error, "input/value") ? new UsageError(error.message) : error;
+  }
+}

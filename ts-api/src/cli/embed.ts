@@ -1,0 +1,70 @@
+import { runtime } from "#runtime";
+import { cosineSimilarity, meanPool, type Features, type Tensor } from "../index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import type { Command, Settings } from "./args.js";
+import { extractImages, modelName, toJson, type ImageResult } from "./extract.js";
+import { serializeResults } from "./output.js";
+import { formatTable, printable } from "./text.js";
+
+const HEADINGS = ["file", "size", "model", "dtype", "device", "tokens x width", "ms", "sha256"];
+const RIGHT = [1, 5, 6];
+/** Hex digits of a digest where the whole one does not fit. */
+const SHORT_DIGEST = 16;
+
+export const embed: Command = {
+  name: "embed",
+  usage: "IMAGE... [options]",
+  summary: "Extract the features of images: a table of what was computed, and with two images their cosine similarity",
+  options: ["model", "dtype", "device", "threads", "pool", "out", "max-pixels", "json", "help"],
+  images: [1, Infinity],
+  notes: [
+    "The table has for every image its size in pixels, the milliseconds for resizing and encoding it, and the SHA-256 of its " +
+      "features (little-endian f32). The digest depends on the image, model, dtype and pool, and on nothing else. On a terminal " +
+      "that is too narrow for the row its first 16 digits are shown; elsewhere all 64.",
+    "With exactly two images the last line is the cosine similarity of their mean-pooled features.",
+    "An image that cannot be read is reported on stderr and the others are still computed; the exit code is then that of the " +
+      "first such image. --out is written when every image succeeded, under a temporary name that is renamed at the end, or else not at all.",
+  ],
+  run: runEmbed,
+};
+
+async function runEmbed(settings: Settings, host: CliHost): Promise<number> {
+  const { images, out, json } = settings;
+  if (out !== undefined) await host.checkWritable(out);
+  const extraction = await extractImages(settings, host, out !== undefined || images.length === 2);
+  const { results, features, exitCode } = extraction;
+  if (results.length === 0) return exitCode;
+  if (out !== undefined && exitCode === 0) {
+    const records = results.map(({ file, dims, numerics }, i) => ({ file, dims, numerics, data: features[i].data }));
+    await runtime.writeFile(out, serializeResults(out, records));
+  }
+  const similarity = images.length === 2 && results.length === 2 ? cosineSimilarity(meanOf(features[0]), meanOf(features[1])) : undefined;
+  const text = json ? toJson(settings, extraction, similarity) : toTable(settings, results, similarity, host.stdout.columns);
+  await host.stdout.write(text);
+  return exitCode;
+}
+
+function meanOf(features: Features): Tensor<"float32"> {
+  return features.dims.length === 3 ? meanPool(features) : features;
+}
+
+function toTable({ model }: Settings, results: readonly ImageResult[], similarity: number | undefined, columns: number | undefined): string {
+  const name = tableName(modelName(model));
+  const table = (digits: number): string[] => {
+    const rows = results.map(({ file, width, height, dims, milliseconds, numerics: { dtype, device, digest } }) => {
+      const shape = dims.length === 1 ? [1, ...dims] : dims;
+      return [file, `${width}x${height}`, name, dtype, device, shape.join("x"), milliseconds.toFixed(1), digest.slice(0, digits)].map(printable);
+    });
+    return formatTable([HEADINGS, ...rows], RIGHT);
+  };
+  const full = table(64);
+  const fits = columns === undefined || full.every((line) => line.length <= columns);
+  const lines = fits ? full : table(SHORT_DIGEST);
+  if (similarity !== undefined) lines.push("", `cosine similarity: ${similarity.toFixed(6)}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** Of a path the last folder; a URL as it is. */
+function tableName(model: string): string {
+  return model.includes("://") ? model : (model.split(/[/\\]/).findLast((part) => part !== "") ?? model);
+}

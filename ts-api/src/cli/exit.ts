@@ -1,0 +1,61 @@
+import { isIJepaError, type ErrorCode } from "../index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import { printable } from "./text.js";
+
+/** The part of an error's code before the slash. */
+type KindOf<C extends string> = C extends `${infer Kind}/${string}` ? Kind : C;
+type Kind = KindOf<ErrorCode> | "ok" | "unexpected" | "usage";
+
+const MODEL = [4, "the model: its configuration or weights are absent, damaged or do not fit"] as const;
+
+/** Exit code and meaning of every kind of end. */
+const EXITS: Readonly<Record<Kind, readonly [code: number, meaning: string]>> = {
+  ok: [0, "done"],
+  unexpected: [1, "an unexpected failure (IJEPA_DEBUG=1 shows its stack)"],
+  usage: [2, "usage: an unknown command or option, a wrong option value, too few or too many images"],
+  image: [3, "an image: not an image, damaged, of a kind that is not supported, too large or empty"],
+  config: MODEL,
+  weights: MODEL,
+  backend: [5, "the device: not available, out of memory or lost"],
+  io: [6, "a file or URL that cannot be read or written"],
+  input: [7, "an input that the model or the output format cannot take"],
+  aborted: [130, "interrupted (SIGINT)"],
+};
+
+/** The exit codes with their meaning, each once. */
+export const EXIT_CODES: ReadonlyMap<number, string> = new Map(Object.values(EXITS));
+
+/** What is wrong with the command line, in words. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Where a failure is reported. */
+export interface FailureReport {
+  /** Print a JSON object, on one line. */
+  json: boolean;
+  /** The image that failed, as the user named it. */
+  file?: string;
+}
+
+/** Prints `error` on stderr, one line, with its stack only under IJEPA_DEBUG. Returns its exit code. */
+export async function reportFailure(host: CliHost, error: unknown, { json, file }: FailureReport): Promise<number> {
+  const code = codeOf(error);
+  const [exitCode] = EXITS[code.split("/")[0] as Kind];
+  const message = error instanceof Error ? error.message : String(error);
+  // `details` stays out: it may hold values of any depth, from files.
+  const line = json ? JSON.stringify({ error: { code, message, exitCode, file } }) : printable(`ijepa: ${message} [${code}]`);
+  await host.stderr.write(`${line}\n${host.debug ? stackOf(error) : ""}`);
+  return exitCode;
+}
+
+function codeOf(error: unknown): ErrorCode | "usage" | "unexpected" {
+  if (error instanceof UsageError) return "usage";
+  return isIJepaError(error) ? error.code : "unexpected";
+}
+
+/** The stacks of an error and of what caused it. */
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  return `${error.stack ?? error.message}\n${error.cause === undefined ? "" : `caused by ${stackOf(error.cause) || String(error.cause)}`}`;
+}

@@ -1,0 +1,107 @@
+/** What the commands have in common: from the images of a command line to their features. */
+import { isIJepaError, loadImage, pipeline, type Features, type ImageFeatureExtractionPipeline, type Numerics, type RawImage } from "../index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import { displayUrl } from "../weights/sources/url.js";
+import type { Settings } from "./args.js";
+import { reportFailure } from "./exit.js";
+import { ProgressBar } from "./progress.js";
+
+/** How messages and results name the model of the package. */
+const DEFAULT_MODEL = "demo";
+
+export interface ImageResult {
+  /** The image as the user named it. */
+  readonly file: string;
+  /** Its pixels, upright. */
+  readonly width: number;
+  readonly height: number;
+  /** Shape of its features: [tokens, width], or pooled [width]. */
+  readonly dims: readonly number[];
+  /** Time for resizing, normalizing and encoding; reading and decoding are not in it. */
+  readonly milliseconds: number;
+  readonly numerics: Numerics;
+}
+
+export interface Extraction {
+  readonly results: readonly ImageResult[];
+  /** Of each result, where they were to be kept. */
+  readonly features: readonly Features[];
+  /** What computed them, in words; undefined when every image failed. */
+  readonly deviceDescription: string | undefined;
+  /** 0, or the exit code of the first image that failed. */
+  readonly exitCode: number;
+}
+
+/**
+ * Extracts the features of one image after the other. An image that cannot be read is reported on stderr and left out; any
+ * other failure is thrown. The model is loaded once the first image is there.
+ *
+ * @param keep keep the features of all images in memory
+ */
+export async function extractImages(settings: Settings, host: CliHost, keep: boolean): Promise<Extraction> {
+  const { images, pool = "none", json } = settings;
+  const { signal } = host;
+  const bar = images.length > 1 ? new ProgressBar(host.stderr) : undefined;
+  const results: ImageResult[] = [];
+  const features: Features[] = [];
+  let extract: ImageFeatureExtractionPipeline | undefined;
+  let exitCode = 0;
+  try {
+    for (const [index, file] of images.entries()) {
+      bar?.show(index, images.length, file);
+      let image: RawImage;
+      try {
+        image = await readImage(file, settings, host);
+      } catch (error) {
+        if (!isIJepaError(error) || error.code === "aborted") throw error;
+        bar?.clear();
+        const failed = await reportFailure(host, error, { json, file });
+        if (exitCode === 0) exitCode = failed;
+        continue;
+      }
+      extract ??= await openModel(settings, signal, bar);
+      bar?.show(index, images.length, file);
+      const start = performance.now();
+      const output = await extract(image, { pool, signal });
+      const milliseconds = Number((performance.now() - start).toFixed(3));
+      const { width, height } = image;
+      results.push({ file, width, height, dims: output.dims.slice(1), milliseconds, numerics: output.numerics });
+      if (keep) features.push(output);
+    }
+    return { results, features, deviceDescription: extract?.model.deviceDescription, exitCode };
+  } finally {
+    bar?.clear();
+    await extract?.dispose();
+  }
+}
+
+/** The model as results name it: without the secrets that a URL may hold. */
+export function modelName(ref: string | undefined): string {
+  if (ref === undefined) return DEFAULT_MODEL;
+  return /^https?:/i.test(ref) && URL.canParse(ref) ? displayUrl(ref) : ref;
+}
+
+/** The JSON document that --json prints. */
+export function toJson(settings: Settings, { results, deviceDescription }: Extraction, similarity: number | undefined): string {
+  const { model, pool = "none" } = settings;
+  return `${JSON.stringify({ model: modelName(model), deviceDescription, pool, images: results, cosineSimilarity: similarity }, null, 2)}\n`;
+}
+
+async function readImage(file: string, { maxPixels }: Settings, host: CliHost): Promise<RawImage> {
+  const options = { signal: host.signal, ...(maxPixels === undefined ? {} : { maxPixels }) };
+  return file === "-" ? loadImage(await host.readStdin(), { ...options, source: "standard input" }) : loadImage(file, options);
+}
+
+async function openModel(
+  { model, dtype, device, threads }: Settings,
+  signal: AbortSignal,
+  bar: ProgressBar | undefined,
+): Promise<ImageFeatureExtractionPipeline> {
+  return pipeline("image-feature-extraction", model, {
+    signal,
+    ...(dtype === undefined ? {} : { dtype }),
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+    progress_callback: ({ loaded, total }) => bar?.show(loaded, total, `loading ${modelName(model)}`),
+  });
+}

@@ -1,0 +1,37 @@
+import type { TextOutput } from "../runtime/cli-host.js";
+import { printable } from "./text.js";
+
+const CELLS = 24;
+/** Back to the start of the line, which is erased. */
+const ERASE = "\r\x1b[K";
+
+/** A bar on the last line of a terminal. Where there is no terminal it prints nothing. */
+export class ProgressBar {
+  readonly #output: TextOutput;
+  #shown = false;
+
+  constructor(output: TextOutput) {
+    this.#output = output;
+  }
+
+  show(done: number, total: number, label: string): void {
+    const { columns } = this.#output;
+    if (columns === undefined) return;
+    const cells = Math.floor((CELLS * done) / total);
+    const line = `[${"#".repeat(cells)}${".".repeat(CELLS - cells)}] ${done}/${total} ${printable(label)}`;
+    // A full line would scroll.
+    this.#write(ERASE + line.slice(0, columns - 1));
+    this.#shown = true;
+  }
+
+  /** Erases the bar; call it before anything else is printed. */
+  clear(): void {
+    if (this.#shown) this.#write(ERASE);
+    this.#shown = false;
+  }
+
+  /** Not waited for: texts keep their order, and standard error does not reject. */
+  #write(text: string): void {
+    void this.#output.write(text);
+  }
+}

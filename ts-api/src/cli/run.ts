@@ -1,0 +1,46 @@
+import type { CliHost } from "../runtime/cli-host.js";
+import { parseCommandLine, wantsJson, type Command } from "./args.js";
+import { embed } from "./embed.js";
+import { reportFailure, UsageError } from "./exit.js";
+import { commandHelp, mainHelp } from "./help.js";
+import { similarity } from "./similarity.js";
+
+export const COMMANDS: readonly Command[] = [embed, similarity];
+
+/** Runs the command line of `host` and returns the exit code. It never rejects: failures are printed. */
+export async function run(host: CliHost): Promise<number> {
+  try {
+    return await dispatch(host);
+  } catch (error) {
+    return reportFailure(host, error, { json: wantsJson(host.argv) });
+  }
+}
+
+async function dispatch(host: CliHost): Promise<number> {
+  const { argv, stdout, stderr, version } = host;
+  const [name, ...args] = argv;
+  if (name === undefined) {
+    await stderr.write(mainHelp(COMMANDS, version));
+    return 2;
+  }
+  if (name === "--help" || name === "-h") {
+    await stdout.write(mainHelp(COMMANDS, version));
+    return 0;
+  }
+  if (name === "--version") {
+    await stdout.write(`${version}\n`);
+    return 0;
+  }
+  const command = COMMANDS.find((known) => known.name === name);
+  if (command === undefined) throw unknownCommand(name);
+  const settings = parseCommandLine(command, args);
+  if (settings !== "help") return command.run(settings, host);
+  await stdout.write(commandHelp(command));
+  return 0;
+}
+
+function unknownCommand(name: string): UsageError {
+  const what = name.startsWith("-") ? "option" : "command";
+  const known = COMMANDS.map((command) => command.name).join(" and ");
+  return new UsageError(`There is no ${what} ${JSON.stringify(name)}; the commands are ${known}. See "ijepa --help".`);
+}

@@ -1,0 +1,24 @@
+import { cosineSimilarity } from "../index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import type { Command, Settings } from "./args.js";
+import { extractImages, toJson } from "./extract.js";
+
+export const similarity: Command = {
+  name: "similarity",
+  usage: "IMAGE IMAGE [options]",
+  summary: "Print the cosine similarity of the mean-pooled features of two images, a number from -1 to 1",
+  options: ["model", "dtype", "device", "threads", "max-pixels", "json", "help"],
+  images: [2, 2],
+  notes: ["Nothing is printed on stdout when an image cannot be read; each such image is reported on stderr."],
+  run: runSimilarity,
+};
+
+async function runSimilarity(settings: Settings, host: CliHost): Promise<number> {
+  const pooled: Settings = { ...settings, pool: "mean" };
+  const extraction = await extractImages(pooled, host, true);
+  if (extraction.exitCode !== 0) return extraction.exitCode;
+  const [a, b] = extraction.features;
+  const cosine = cosineSimilarity(a, b);
+  await host.stdout.write(settings.json ? toJson(pooled, extraction, cosine) : `${cosine.toFixed(6)}\n`);
+  return 0;
+}

@@ -1,0 +1,33 @@
+/** `text` with control characters written as escapes: names come from users and files, and must not steer a terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/**
+ * Aligned columns, two spaces apart.
+ *
+ * @param rows texts of equal number in each row, headings first
+ * @param right indices of the columns that are aligned to the right
+ * @returns lines without trailing spaces
+ */
+export function formatTable(rows: readonly (readonly string[])[], right: readonly number[]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) => {
+    const cells = row.map((text, column) => (right.includes(column) ? text.padStart(widths[column]) : text.padEnd(widths[column])));
+    return cells.join("  ").trimEnd();
+  });
+}
+
+/** `text` broken at spaces into lines of at most `width` characters, longer words excepted. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = "";
+    }
+    line += line === "" ? word : ` ${word}`;
+  }
+  return [...lines, line];
+}

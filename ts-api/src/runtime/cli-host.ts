@@ -1,0 +1,112 @@
+/**
+ * What the command line needs from Node: arguments, standard streams, SIGINT. Only ts-api/src/cli imports this file; the
+ * library does not.
+ */
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname } from "node:path";
+import { addAbortSignal } from "node:stream";
+import { IJepaError, throwIfAborted } from "../core/errors.js";
+
+export { parseArgs } from "node:util";
+
+/** Standard output or standard error. */
+export interface TextOutput {
+  /** Columns of the terminal; undefined where it is a file or a pipe. */
+  readonly columns: number | undefined;
+  /** Resolves when the text is written, and also when nobody reads it any more. */
+  write(text: string): Promise<void>;
+}
+
+export interface CliHost {
+  /** Arguments of the user, without node and the script. */
+  readonly argv: readonly string[];
+  /** Version of the package. */
+  readonly version: string;
+  /** IJEPA_DEBUG is set: errors print their stack. */
+  readonly debug: boolean;
+  /** Rejects with IJepaError `io/write`. */
+  readonly stdout: TextOutput;
+  /** Never rejects: there is no place left to report to. */
+  readonly stderr: TextOutput;
+  /** Aborted by SIGINT. A second SIGINT ends the process at once. */
+  readonly signal: AbortSignal;
+  /** The bytes of standard input up to its end. Rejects with IJepaError `io/read` or `aborted`. */
+  readStdin(): Promise<Uint8Array>;
+  /** Rejects with IJepaError `io/write` where a file of this path clearly cannot be written. It creates nothing. */
+  checkWritable(path: string): Promise<void>;
+}
+
+/** As the limit of `loadImage` for files. */
+const MAX_STDIN = 256 * 2 ** 20;
+
+export function openCliHost(): CliHost {
+  const interrupt = new AbortController();
+  process.once("SIGINT", () => interrupt.abort());
+  return {
+    argv: process.argv.slice(2),
+    version: (createRequire(import.meta.url)("ijepa/package.json") as { version: string }).version,
+    debug: !["", "0"].includes(process.env["IJEPA_DEBUG"] ?? ""),
+    stdout: textOutput(process.stdout, (cause) => {
+      throw new IJepaError("io/write", `Cannot write to standard output: ${cause.message}.`, { path: "standard output" }, { cause });
+    }),
+    stderr: textOutput(process.stderr, () => undefined),
+    signal: interrupt.signal,
+    readStdin: () => readStdin(interrupt.signal),
+    checkWritable,
+  };
+}
+
+/** Ends the process with this status once everything is written. */
+export function setExitCode(code: number): void {
+  process.exitCode = code;
+}
+
+function textOutput(stream: NodeJS.WriteStream, refuse: (cause: Error) => void): TextOutput {
+  // The callback of write has the same errors; without a listener they would end the process.
+  stream.on("error", () => undefined);
+  const terminal = stream.isTTY && process.env["TERM"] !== "dumb";
+  return {
+    columns: terminal ? stream.columns || 80 : undefined,
+    async write(text) {
+      const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => stream.write(text, resolve));
+      if (error && error.code !== "EPIPE") refuse(error);
+    },
+  };
+}
+
+async function readStdin(signal: AbortSignal): Promise<Uint8Array> {
+  const during = "reading standard input";
+  throwIfAborted(signal, during);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of addAbortSignal(signal, process.stdin) as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > MAX_STDIN) throw new Error(`it has more than ${MAX_STDIN} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    throwIfAborted(signal, during);
+    throw new IJepaError("io/read", `Cannot read standard input: ${reason(cause)}.`, { path: "standard input" }, { cause });
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+async function checkWritable(path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK);
+    const existing = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    });
+    if (existing?.isDirectory()) throw new Error("it is a folder");
+  } catch (cause) {
+    const message = `Cannot write ${path}: ${reason(cause)}. Check that the folder exists and may be written.`;
+    throw new IJepaError("io/write", message, { path }, { cause });
+  }
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
