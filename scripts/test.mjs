@@ -5,14 +5,19 @@
  */
 import { globSync } from "./glob.mjs";
 import { run, root } from "./run.mjs";
+import { installBench } from "./setup.mjs";
 
 const only = process.argv.slice(2);
 
 run(process.execPath, ["scripts/build.mjs"]);
 if (only.length === 0) {
   run(process.execPath, ["node_modules/eslint/bin/eslint.js", "."]);
-  run(process.execPath, ["node_modules/@as-pect/cli/bin/asp.js", "--config", "assembly/__tests__/as-pect.config.js", "--summary"]);
+  const tests = "assembly/__tests__";
+  run(process.execPath, [
+    "node_modules/@as-pect/cli/bin/asp.js", "--config", `${tests}/as-pect.config.js`, "--as-config", `${tests}/as-pect.asconfig.json`, "--summary", "--no-logo",
+  ]);
 }
+installBench(`${root}/tests/runtimes/node24`);
 const wanted = only.length === 0 ? ["."] : only;
 const files = wanted.flatMap((folder) => globSync(`${root}/build/tests/${folder}`, ".test.js"));
 if (files.length === 0) {

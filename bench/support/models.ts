@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readTensors } from "../../tests/support/models.js";
 import { recipeWeights } from "../../tests/support/recipe.js";
 import { bytesView } from "../../ts-api/src/backends/backend.js";
 import { IJepaConfig } from "../../ts-api/src/model/config.js";
@@ -14,6 +15,12 @@ export type ModelName = (typeof MODELS)[number];
 export function recipeConfig(model: ModelName): IJepaConfig {
   const file = `tests/goldens/full/${model}/config.json`;
   return IJepaConfig.fromJSON(JSON.parse(readFileSync(file, "utf8")), file);
+}
+
+/** The tokens of PyTorch's f64 run on the recipe's image, [tokens][hidden]. */
+export async function expectedTokens(model: ModelName): Promise<Float32Array> {
+  const tensors = await readTensors(`tests/goldens/full/${model}/expected.safetensors`);
+  return tensors.get("f64.last_hidden_state")!.data;
 }
 
 /**
@@ -35,22 +42,25 @@ export async function kept(name: string, make: (path: string) => Promise<void>):
   return path;
 }
 
-/** The model as a folder in Hugging Face's layout: f32, one shard a layer. */
+/** The model as a folder in Hugging Face's layout: f32, one shard a layer, so that one layer is in memory at a time. */
 export function recipeFolder(model: ModelName): Promise<string> {
   return kept(model, async (folder) => {
     mkdirSync(folder);
-    const config = recipeConfig(model), read = recipeWeights(config);
-    writeFileSync(join(folder, "config.json"), JSON.stringify(config.toJSON(), null, 2));
-    const shards = new Map<string, Map<string, TensorBytes>>();
-    const weightMap: Record<string, string> = {};
-    for (const [name, shape] of expectedTensors(config)) {
-      const file = `model-${/^encoder\.layer\.(\d+)/.exec(name)?.[1].padStart(2, "0") ?? "ends"}.safetensors`;
-      weightMap[name] = file;
-      if (!shards.has(file)) writeShards(folder, shards);
-      const tensors = shards.get(file) ?? new Map<string, TensorBytes>();
-      shards.set(file, tensors.set(name, { dtype: "F32", shape, bytes: bytesView(await read(name)) }));
+    const config = recipeConfig(model), read = recipeWeights(config), shapes = expectedTensors(config);
+    const weightMap = Object.fromEntries([...shapes.keys()].map((name) => [name, shardOf(name)]));
+    for (const file of new Set(Object.values(weightMap))) {
+      const tensors = new Map<string, TensorBytes>();
+      for (const [name, shape] of shapes) {
+        if (weightMap[name] === file) tensors.set(name, { dtype: "F32", shape, bytes: bytesView(await read(name)) });
+      }
+      writeFileSync(join(folder, file), serializeSafetensors(tensors));
     }
-    writeShards(folder, shards);
     writeFileSync(join(folder, "model.safetensors.index.json"), JSON.stringify({ weight_map: weightMap }));
+    writeFileSync(join(folder, "config.json"), JSON.stringify(config.toJSON(), null, 2));
   });
+}
+
+function shardOf(name: string): string {
+  const layer = /^encoder\.layer\.(\d+)/.exec(name)?.[1];
+  return layer === undefined ? "model-ends.safetensors" : `model-layer${layer}.safetensors`;
 }

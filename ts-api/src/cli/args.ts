@@ -68,7 +68,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
   if (values["help"] === true) return "help";
   const [min, max] = command.images;
   if (images.length < min || images.length > max) {
-    const wanted = min === max ? `${min} images` : `${min} image or more`;
+    const wanted = min === max ? `${min} images` : `at least ${min} image`;
     throw new UsageError(`"ijepa ${command.name}" takes ${wanted}, not ${images.length}. See "ijepa ${command.name} --help".`);
   }
   if (images.filter((image) => image === "-").length > 1) throw new UsageError("Standard input (-) can be read as one image only.");

@@ -1,0 +1,99 @@
+import { bound, exp, exp2, MAX_BITS, MIN_BITS, normalTail, reciprocal, roundBf16, roundToInt, rsqrt, sigmoid } from "../lib/math";
+import { bits, lane, lastBits } from "./scalar";
+
+function boundBits(input: i32): i32 {
+  return lastBits(bound(i32x4.splat(input)));
+}
+
+function bf16Bits(input: i32): i32 {
+  return lastBits(roundBf16(i32x4.splat(input)));
+}
+
+describe("bound", () => {
+  test("zeros, subnormals and magnitudes under 2^-50 become +0", () => {
+    expect(boundBits(0)).toBe(0);
+    expect(boundBits(<i32>0x80000000)).toBe(0);
+    expect(boundBits(1)).toBe(0);
+    expect(boundBits(MIN_BITS - 1)).toBe(0);
+    expect(boundBits((MIN_BITS - 1) | <i32>0x80000000)).toBe(0);
+  });
+  test("the limits stay, what is beyond them is held", () => {
+    expect(boundBits(MIN_BITS)).toBe(MIN_BITS);
+    expect(boundBits(MAX_BITS)).toBe(MAX_BITS);
+    expect(boundBits(MAX_BITS + 1)).toBe(MAX_BITS);
+    expect(boundBits(0x7f800000)).toBe(MAX_BITS);
+    expect(boundBits(<i32>0xff800000)).toBe(MAX_BITS | <i32>0x80000000);
+    expect(boundBits(0x7fc00001)).toBe(MAX_BITS);
+  });
+  test("ordinary values pass unchanged", () => {
+    expect(boundBits(bits(-1.5))).toBe(bits(-1.5));
+    expect(boundBits(bits(3.14159))).toBe(bits(3.14159));
+  });
+});
+
+describe("roundBf16", () => {
+  test("ties go to the even neighbour", () => {
+    expect(bf16Bits(0x3f808000)).toBe(0x3f800000);
+    expect(bf16Bits(0x3f818000)).toBe(0x3f820000);
+    expect(bf16Bits(0x3f808001)).toBe(0x3f810000);
+    expect(bf16Bits(0x3f807fff)).toBe(0x3f800000);
+  });
+  test("a carry reaches the exponent", () => {
+    expect(bf16Bits(0x3fffffff)).toBe(0x40000000);
+  });
+});
+
+describe("roundToInt", () => {
+  test("halves go to the even neighbour", () => {
+    expect(lastBits(roundToInt(f32x4.splat(0.5)))).toBe(0);
+    expect(lastBits(roundToInt(f32x4.splat(1.5)))).toBe(2);
+    expect(lastBits(roundToInt(f32x4.splat(2.5)))).toBe(2);
+    expect(lastBits(roundToInt(f32x4.splat(-0.5)))).toBe(0);
+    expect(lastBits(roundToInt(f32x4.splat(-127.5)))).toBe(-128);
+  });
+});
+
+describe("exp", () => {
+  test("is exact at 0 and at powers of two", () => {
+    expect(lane(exp(f32x4.splat(0)))).toBe(<f32>1);
+    expect(lane(exp2(f32x4.splat(-40)))).toBe(<f32>(1.0 / 1099511627776.0));
+    expect(lane(exp2(f32x4.splat(10)))).toBe(<f32>1024);
+  });
+  test("is within 3e-7 of the double result from -69 to 69", () => {
+    for (let x: f64 = -69; x <= 69; x += 0.37) {
+      const got = <f64>lane(exp(f32x4.splat(<f32>x))), want = Math.exp(<f64>(<f32>x));
+      expect(Math.abs(got / want - 1) < 3e-7).toBe(true);
+    }
+  });
+  test("clamps beyond", () => {
+    expect(lane(exp(f32x4.splat(-1e30)))).toBe(lane(exp(f32x4.splat(-69))));
+    expect(lane(exp(f32x4.splat(1e30)))).toBe(lane(exp(f32x4.splat(69))));
+  });
+});
+
+describe("reciprocal and rsqrt", () => {
+  test("are within 2e-7", () => {
+    for (let i = 1; i < 400; i++) {
+      const v = <f32>i * <f32>i / 97;
+      expect(Math.abs(<f64>lane(reciprocal(f32x4.splat(v))) * <f64>v - 1) < 2e-7).toBe(true);
+      expect(Math.abs(<f64>lane(rsqrt(f32x4.splat(v))) * Math.sqrt(<f64>v) - 1) < 2e-7).toBe(true);
+    }
+  });
+  test("rsqrt of zero is finite", () => {
+    expect(isFinite(lane(rsqrt(f32x4.splat(0))))).toBe(true);
+  });
+});
+
+describe("sigmoid and normalTail", () => {
+  test("are one half at 0, and monotone", () => {
+    expect(Math.abs(<f64>lane(sigmoid(f32x4.splat(0))) - 0.5) < 2e-7).toBe(true);
+    expect(Math.abs(<f64>lane(normalTail(f32x4.splat(0))) - 0.5) < 2e-7).toBe(true);
+    let before: f32 = 1;
+    for (let t: f32 = 0; t < 7; t += 0.25) {
+      const tail = lane(normalTail(f32x4.splat(t)));
+      expect(tail < before).toBe(true);
+      before = tail;
+    }
+    expect(lane(normalTail(f32x4.splat(1000)))).toBe(lane(normalTail(f32x4.splat(7))));
+  });
+});

@@ -1,0 +1,100 @@
+import { laneSum, laneSumOfSquares } from "../lib/lanes";
+import { tileExact, tilePinned } from "../lib/tile-f32";
+import { tilePlain } from "../lib/tile-int4";
+import { roundBf16 } from "../lib/math";
+import { fill, value } from "./scalar";
+
+const X: usize = 1 << 18;
+const W: usize = 2 << 18;
+const ACC: usize = 3 << 18;
+const BLOCKS: usize = 4 << 18;
+const SCALES: usize = 5 << 18;
+
+function grow(): void {
+  const missing = 32 - memory.size();
+  if (missing > 0) memory.grow(missing);
+}
+
+describe("laneSum", () => {
+  test("adds 32 lanes in order, then halves", () => {
+    grow();
+    fill(X, 96, 5);
+    const lanes = new StaticArray<f32>(32), squares = new StaticArray<f32>(32);
+    for (let i = 0; i < 96; i++) {
+      lanes[i & 31] += value(i + 5);
+      squares[i & 31] += value(i + 5) * value(i + 5);
+    }
+    for (let half = 16; half > 0; half >>= 1) {
+      for (let l = 0; l < half; l++) {
+        lanes[l] += lanes[l + half];
+        squares[l] += squares[l + half];
+      }
+    }
+    expect(laneSum(X, 96)).toBe(lanes[0]);
+    expect(laneSumOfSquares(X, 96)).toBe(squares[0]);
+  });
+});
+
+describe("f32 tiles", () => {
+  test("sum in order of k, for every number of rows, and store no other row", () => {
+    grow();
+    const count = 37;
+    fill(X, 6 * count, 11);
+    fill(W, 8 * count, 23);
+    for (let at: usize = 0; at < 16 * 6 * count; at += 16) v128.store(X + at, roundBf16(v128.load(X + at)));
+    for (let at: usize = 0; at < 32 * count; at += 16) v128.store(W + at, roundBf16(v128.load(W + at)));
+    for (let last = 0; last < 4; last++) {
+      for (let kind = 0; kind < 2; kind++) {
+        memory.fill(ACC, 0x55, 32 * 6);
+        if (kind == 0) tilePinned(ACC, 32, X, count * 4, W, count, last, true);
+        else tileExact(ACC, 32, X, count * 4, W, count, last, true);
+        for (let r = 0; r < 4; r++) {
+          for (let c = 0; c < 8; c++) {
+            let sum: f32 = 0;
+            for (let k = 0; k < count; k++) sum += f32.load(X + 4 * (r * count + k)) * f32.load(W + 4 * (k * 8 + c));
+            const got = f32.load(ACC + 32 * r + 4 * c);
+            expect(reinterpret<i32>(got)).toBe(r <= last ? reinterpret<i32>(sum) : 0x55555555);
+          }
+        }
+      }
+    }
+  });
+  test("go on from earlier sums", () => {
+    grow();
+    fill(X, 64, 3);
+    fill(W, 8 * 64, 4);
+    tilePinned(ACC, 32, X, 256, W, 64, 0, true);
+    const whole = f32.load(ACC);
+    tilePinned(ACC, 32, X, 256, W, 40, 0, true);
+    tilePinned(ACC, 32, X + 160, 256, W + 40 * 32, 24, 0, false);
+    expect(f32.load(ACC)).toBe(whole);
+  });
+});
+
+describe("tilePlain", () => {
+  test("is the integer sum of each block times its two scales", () => {
+    grow();
+    const count = 3, inner = 96;
+    for (let i = 0; i < 4 * inner; i++) store<i16>(X + 2 * i, <i16>((i * 73) % 255) - 127);
+    for (let i = 0; i < 8 * inner; i++) store<i16>(W + 2 * i, <i16>((i * 31) % 16) - 8);
+    for (let r = 0; r < 4; r++) {
+      for (let b = 0; b < count; b++) f32.store(BLOCKS + 8 * (r * count + b), <f32>(1 << b) / 256);
+    }
+    fill(SCALES, 8 * count, 77);
+    memory.fill(ACC, 0, 128);
+    tilePlain(ACC, X, inner * 2, BLOCKS, 8 * count, W, SCALES, count, 3);
+    for (let r = 0; r < 4; r++) {
+      for (let c = 0; c < 8; c++) {
+        let sum: f32 = 0;
+        for (let b = 0; b < count; b++) {
+          let d = 0;
+          for (let k = b * 32; k < b * 32 + 32; k++) {
+            d += <i32>load<i16>(X + 2 * (r * inner + k)) * <i32>load<i16>(W + 2 * ((k >> 1) * 16 + (c >> 2) * 8 + (c & 3) * 2 + (k & 1)));
+          }
+          sum += <f32>d * (f32.load(SCALES + 4 * (b * 8 + c)) * f32.load(BLOCKS + 8 * (r * count + b)));
+        }
+        expect(f32.load(ACC + 32 * r + 4 * c)).toBe(sum);
+      }
+    }
+  });
+});

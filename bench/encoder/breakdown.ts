@@ -1,0 +1,41 @@
+import { loadOn } from "../../tests/support/models.js";
+import { modulesHere } from "../../tests/support/modules.js";
+import { recipePixels } from "../../tests/support/recipe.js";
+import { openBackend } from "../../ts-api/src/backends/open.js";
+import type { WasmBackend } from "../../ts-api/src/backends/wasm/wasm.js";
+import type { Dtype } from "../../ts-api/src/core/numerics.js";
+import { median, race } from "../support/measure.js";
+import { openPeaks, peakOf } from "../support/peaks.js";
+import { peakRates, peakTable, workCells, WORK_HEADERS } from "../support/report.js";
+import { digits, percent, table } from "../support/table.js";
+import { profiled, type Spent } from "./profile.js";
+
+/** Prints where the time of one image goes, kind of call by kind of call, beside the dot loops in the same rounds. */
+export async function printBreakdown(folder: string, dtype: Dtype, rounds: number): Promise<void> {
+  const relaxed = (await modulesHere()).some(({ name }) => name === "relaxed");
+  const plain = (await openBackend("wasm")) as WasmBackend;
+  const backend = profiled(plain);
+  const { config, encoder } = await loadOn(backend, folder, dtype);
+  const pixels = recipePixels(config), passes: Spent[][] = [];
+  const pass = async () => {
+    await encoder.encode(pixels, 1);
+    passes.push(backend.take());
+  };
+  const peaks = await openPeaks(relaxed);
+  const timings = await race([...peaks, { name: "pass", run: pass }], { rounds, sampleMs: 20 });
+  const rates = peakRates(peaks, timings), timed = passes.slice(-rounds);
+
+  const kinds = timed[0].map((spent, i) => ({ ...spent, ms: median(timed.map((kindsOfPass) => kindsOfPass[i].ms)) }));
+  const total = kinds.reduce((sum, { ms }) => sum + ms, 0);
+  const rows: string[][] = [];
+  for (const { kind, call, calls, ms, operations, bytes } of kinds) {
+    const [kernel] = plain.kernelsOf(await plain.compile([call]));
+    const peak = rates.get(peakOf(kernel, relaxed ? "relaxed" : "simd128"))!;
+    rows.push([kind, kernel, String(calls), digits(ms), percent(ms / total), ...workCells({ operations, bytes }, ms, peak)]);
+  }
+  const products = kinds.filter(({ call }) => call.op === "linear").reduce((sum, { ms }) => sum + ms, 0);
+  console.log(`\n${dtype}: ${digits(total)} ms in calls, ${percent(products / total)} of it in products\n`);
+  console.log(`${peakTable(peaks, timings)}\n`);
+  console.log(table(["call", "kernel", "calls", "median ms", "of time", ...WORK_HEADERS], rows));
+  backend.dispose();
+}

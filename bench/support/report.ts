@@ -1,0 +1,30 @@
+/** Rows of a report: times, and what they mean as operations, bytes and share of the machine's limit. */
+import type { Work } from "../../ts-api/src/ops/contract.js";
+import type { DotLoopName, Peak } from "./dot-loop.js";
+import type { Timing } from "./measure.js";
+import { digits, percent, table } from "./table.js";
+
+/** Operations per second of each dot loop, by its median. */
+export type PeakRates = ReadonlyMap<DotLoopName, number>;
+
+/** Giga-operations per second. */
+export function rate(operations: number, ms: number): number {
+  return operations / ms / 1e6;
+}
+
+export function peakRates(peaks: readonly Peak[], timings: readonly Timing[]): PeakRates {
+  return new Map(peaks.map(({ name, operations }, i) => [name, rate(operations, timings[i].median)]));
+}
+
+export function peakTable(peaks: readonly Peak[], timings: readonly Timing[]): string {
+  const rows = peaks.map(({ name, operations }, i) => [name, digits(rate(operations, timings[i].median)), digits(rate(operations, timings[i].min))]);
+  return table(["dot loop", "Gop/s", "best Gop/s"], rows);
+}
+
+/** Cells of one op: Mop, MB, Gop/s, GB/s, and the share of its dot loop. */
+export function workCells({ operations, bytes }: Work, ms: number, peak: number): string[] {
+  const gops = rate(operations, ms);
+  return [digits(operations / 1e6), digits(bytes / 1e6), digits(gops), digits(bytes / ms / 1e6), percent(gops / peak)];
+}
+
+export const WORK_HEADERS = ["Mop", "MB", "Gop/s", "GB/s", "of peak"] as const;

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { OPTIONS, parseCommandLine, type OptionName } from "../../ts-api/src/cli/args.js";
+import { EXIT_CODES, UsageError } from "../../ts-api/src/cli/exit.js";
+import { COMMANDS } from "../../ts-api/src/cli/run.js";
+import { DEFAULT_MAX_PIXELS } from "../../ts-api/src/image/decode.js";
+import { ijepa, succeed } from "./helpers.js";
+
+/** A value that each option takes; switches have none. */
+const VALUES: Record<OptionName, string | undefined> = {
+  model: "folder", dtype: "int4", device: "wasm", threads: "1", pool: "mean", out: "x.npy", "max-pixels": "9", json: undefined, help: undefined,
+};
+
+test("help of a command names every option that it takes, and only these", async () => {
+  for (const command of COMMANDS) {
+    const help = await succeed([command.name, "--help"]);
+    assert.equal(await succeed([command.name, "-h"]), help);
+    const named = [...help.matchAll(/^ {2}(?:-\w, )?--([\w-]+)/gm)].map(([, name]) => name);
+    assert.deepEqual(named, [...command.options]);
+    const images = new Array<string>(command.images[0]).fill("a.png");
+    for (const name of Object.keys(OPTIONS) as OptionName[]) {
+      const value = VALUES[name];
+      const args = [...images, `--${name}`, ...(value === undefined ? [] : [value])];
+      if (named.includes(name)) parseCommandLine(command, args);
+      else assert.throws(() => parseCommandLine(command, args), UsageError, `${command.name} --${name}`);
+    }
+  }
+});
+
+test("help says the values, the exit codes and the pixel limit as they are", async () => {
+  const help = await succeed(["embed", "--help"]);
+  for (const text of ["fp32|bf16|int4", "auto|wasm", "none|mean", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`]) assert.ok(help.includes(text), text);
+  const codes = [...help.slice(help.indexOf("Exit codes:")).matchAll(/^ {2}(\d+) /gm)].map(([, code]) => Number(code));
+  assert.deepEqual(codes, [0, 1, 2, 3, 4, 5, 6, 7, 130]);
+  assert.deepEqual(codes, [...EXIT_CODES.keys()]);
+});
+
+test("--help names every command; no line of help is too long for a terminal", async () => {
+  const help = await succeed(["--help"]);
+  assert.equal(await succeed(["-h"]), help);
+  for (const { name, usage } of COMMANDS) assert.ok(help.includes(`ijepa ${name} ${usage}`));
+  const texts = [help, ...(await Promise.all(COMMANDS.map(({ name }) => succeed([name, "--help"]))))];
+  for (const line of texts.join("\n").split("\n")) assert.ok(line.length <= 100 && line === line.trimEnd(), line);
+});
+
+test("without arguments: the same help on stderr, exit code 2", async () => {
+  assert.deepEqual(await ijepa([]), { code: 2, signal: null, stdout: "", stderr: await succeed(["--help"]) });
+});
+
+test("--version is that of package.json", async () => {
+  const { version } = JSON.parse(await readFile("package.json", "utf8")) as { version: string };
+  assert.equal(await succeed(["--version"]), `${version}\n`);
+});

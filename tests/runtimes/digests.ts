@@ -1,0 +1,22 @@
+/**
+ * The demo model on two photos, every dtype: what one runtime computes. Run as a program it prints the digests as JSON, one
+ * process per runtime; the answer must be demo-digests.json everywhere.
+ */
+import { DTYPES, pipeline } from "../../ts-api/src/index.js";
+
+export const PHOTOS = ["chelsea.png", "rocket.jpg"];
+
+export async function demoDigests(): Promise<Record<string, string>> {
+  const digests: Record<string, string> = {};
+  for (const dtype of DTYPES) {
+    const extract = await pipeline("image-feature-extraction", undefined, { dtype });
+    for (const photo of PHOTOS) {
+      const { numerics } = await extract(`examples/photos/${photo}`);
+      digests[`${dtype} ${photo}`] = numerics.digest;
+    }
+    await extract.dispose();
+  }
+  return digests;
+}
+
+if (process.argv.includes("--print")) console.log(JSON.stringify(await demoDigests()));

