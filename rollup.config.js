@@ -2,7 +2,7 @@
 const external = [/^node:/, "fflate", /^@jsquash\//];
 
 export default {
-  input: { index: "build/ts-api/src/index.js", cli: "build/ts-api/src/cli/main.js" },
+  input: { index: "build/ts-api/src/index.js", cli: "build/ts-api/src/cli/main.js", thread: "build/ts-api/src/runtime/node-thread.js" },
   external,
   plugins: [
     {

@@ -3,7 +3,12 @@ import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { root, run } from "./run.mjs";
 
-const KERNELS = { simd128: "assembly/index.ts", relaxed: "assembly/relaxed.ts" };
+const KERNELS = {
+  simd128: "assembly/index.ts",
+  "simd128-shared": "assembly/index.ts",
+  relaxed: "assembly/relaxed.ts",
+  "relaxed-shared": "assembly/relaxed.ts",
+};
 
 mkdirSync(join(root, "dist/wasm"), { recursive: true });
 for (const [target, entry] of Object.entries(KERNELS)) {

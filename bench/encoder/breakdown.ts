@@ -6,7 +6,7 @@ import type { WasmBackend } from "../../ts-api/src/backends/wasm/wasm.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
 import { median, race } from "../support/measure.js";
 import { openPeaks, peakOf } from "../support/peaks.js";
-import { peakRates, peakTable, workCells, WORK_HEADERS } from "../support/report.js";
+import { peakRates, peakTable, rateCells, RATE_HEADERS } from "../support/report.js";
 import { digits, percent, table } from "../support/table.js";
 import { profiled, type Spent } from "./profile.js";
 
@@ -28,14 +28,14 @@ export async function printBreakdown(folder: string, dtype: Dtype, rounds: numbe
   const kinds = timed[0].map((spent, i) => ({ ...spent, ms: median(timed.map((kindsOfPass) => kindsOfPass[i].ms)) }));
   const total = kinds.reduce((sum, { ms }) => sum + ms, 0);
   const rows: string[][] = [];
-  for (const { kind, call, calls, ms, operations, bytes } of kinds) {
+  for (const { kind, call, calls, ms, operations } of kinds) {
     const [kernel] = plain.kernelsOf(await plain.compile([call]));
     const peak = rates.get(peakOf(kernel, relaxed ? "relaxed" : "simd128"))!;
-    rows.push([kind, kernel, String(calls), digits(ms), percent(ms / total), ...workCells({ operations, bytes }, ms, peak)]);
+    rows.push([kind, kernel, String(calls), digits(ms), percent(ms / total), ...rateCells(operations, ms, peak)]);
   }
   const products = kinds.filter(({ call }) => call.op === "linear").reduce((sum, { ms }) => sum + ms, 0);
   console.log(`\n${dtype}: ${digits(total)} ms in calls, ${percent(products / total)} of it in products\n`);
   console.log(`${peakTable(peaks, timings)}\n`);
-  console.log(table(["call", "kernel", "calls", "median ms", "of time", ...WORK_HEADERS], rows));
+  console.log(table(["call", "kernel", "calls", "median ms", "of time", ...RATE_HEADERS], rows));
   backend.dispose();
 }

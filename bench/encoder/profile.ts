@@ -1,14 +1,15 @@
 import type { Backend, Program } from "../../ts-api/src/backends/backend.js";
 import { workOf, type OpCall } from "../../ts-api/src/ops/table.js";
-import type { Work } from "../../ts-api/src/ops/contract.js";
 
 /** What the calls of one kind cost in one pass. */
-export interface Spent extends Work {
+export interface Spent {
   kind: string;
   /** A call of this kind. */
   call: OpCall;
   calls: number;
   ms: number;
+  /** Of all of them. */
+  operations: number;
 }
 
 interface SplitProgram extends Program {
@@ -53,9 +54,9 @@ export function profiled(backend: Backend): ProfiledBackend {
 }
 
 function add(spent: Map<string, Spent>, call: OpCall, ms: number): void {
-  const kind = kindOf(call), { operations, bytes } = workOf(call);
-  const entry = spent.get(kind) ?? { kind, call, calls: 0, ms: 0, operations: 0, bytes: 0 };
-  spent.set(kind, { ...entry, calls: entry.calls + 1, ms: entry.ms + ms, operations: entry.operations + operations, bytes: entry.bytes + bytes });
+  const kind = kindOf(call), { operations } = workOf(call);
+  const entry = spent.get(kind) ?? { kind, call, calls: 0, ms: 0, operations: 0 };
+  spent.set(kind, { ...entry, calls: entry.calls + 1, ms: entry.ms + ms, operations: entry.operations + operations });
 }
 
 function kindOf(call: OpCall): string {

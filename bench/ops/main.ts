@@ -10,7 +10,7 @@ import type { Backend } from "../../ts-api/src/backends/backend.js";
 import { workOf, type OpCall } from "../../ts-api/src/ops/table.js";
 import { race, type Contestant } from "../support/measure.js";
 import { openPeaks, peakOf, type ModuleName } from "../support/peaks.js";
-import { peakRates, peakTable, workCells, WORK_HEADERS } from "../support/report.js";
+import { peakRates, peakTable, rateCells, RATE_HEADERS } from "../support/report.js";
 import { digits, table } from "../support/table.js";
 import { attentionSubject, layerNormSubject, linearSubject, quantizeSubject, type Placed, type Subject } from "./subjects.js";
 
@@ -53,10 +53,11 @@ export async function benchOps({ rounds, only }: OpsOptions): Promise<void> {
   const rates = peakRates(peaks, timings);
   const rows = entries.map(({ name, module, call, kernel }, i) => {
     const { min, median } = timings[peaks.length + i];
-    return [name, module, digits(min), digits(median), ...workCells(workOf(call), median, rates.get(peakOf(kernel, module))!)];
+    const { operations, bytes } = workOf(call), peak = rates.get(peakOf(kernel, module))!;
+    return [name, module, digits(min), digits(median), ...rateCells(operations, median, peak), digits(bytes / 1e6), digits(bytes / median / 1e6)];
   });
   console.log(`\n${peakTable(peaks, timings)}\n`);
-  console.log(table(["kernel", "module", "min ms", "median ms", ...WORK_HEADERS], rows));
+  console.log(table(["kernel", "module", "min ms", "median ms", ...RATE_HEADERS, "MB", "GB/s"], rows));
 }
 
 async function entriesOf(subject: Subject, moduleName: ModuleName, module: WebAssembly.Module, only: string): Promise<Entry[]> {

@@ -2,7 +2,7 @@
 import { bytesView, type Backend } from "../../ts-api/src/backends/backend.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
 import { BLOCK } from "../../ts-api/src/core/numerics.js";
-import { ELEMENT_BYTES, type DeviceTensor, type ElementType } from "../../ts-api/src/ops/contract.js";
+import type { DeviceTensor, ElementType } from "../../ts-api/src/ops/contract.js";
 import type { OpCall } from "../../ts-api/src/ops/table.js";
 import { operandOf } from "../../ts-api/src/model/plan.js";
 import { packMatrix, type PackedBuffer } from "../../ts-api/src/weights/pack.js";

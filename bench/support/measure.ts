@@ -25,10 +25,10 @@ export interface RaceOptions {
   sampleMs: number;
 }
 
-/** Warm-up stops after this many samples in a row that are not 3 % faster than the best before. */
+/** Warm-up stops after this many samples in a row that are not 3 % faster than the best before, or after this time. */
 const STEADY_SAMPLES = 3;
 const STEADY_GAIN = 0.97;
-const WARM_UP_SAMPLES = 25;
+const WARM_UP_MS = 4000;
 
 /** Times every contestant, in rounds; the results are in the order of the contestants. */
 export async function race(contestants: readonly Contestant[], options: RaceOptions): Promise<Timing[]> {
@@ -58,8 +58,9 @@ export function collectGarbage(): void {
 
 /** Runs until the times are steady; returns how many runs fill a sample. */
 async function warmUp(contestant: Contestant, sampleMs: number): Promise<number> {
+  const end = performance.now() + WARM_UP_MS;
   let best = Infinity, steady = 0, repeats = 1;
-  for (let i = 0; i < WARM_UP_SAMPLES && steady < STEADY_SAMPLES; i++) {
+  while (steady < STEADY_SAMPLES && performance.now() < end) {
     const time = await sample(contestant, repeats);
     steady = time < best * STEADY_GAIN ? 0 : steady + 1;
     best = Math.min(best, time);

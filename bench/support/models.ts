@@ -20,7 +20,7 @@ export function recipeConfig(model: ModelName): IJepaConfig {
 /** The tokens of PyTorch's f64 run on the recipe's image, [tokens][hidden]. */
 export async function expectedTokens(model: ModelName): Promise<Float32Array> {
   const tensors = await readTensors(`tests/goldens/full/${model}/expected.safetensors`);
-  return tensors.get("f64.last_hidden_state")!.data;
+  return tensors.get("last_hidden_state")!.data;
 }
 
 /**

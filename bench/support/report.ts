@@ -1,5 +1,4 @@
-/** Rows of a report: times, and what they mean as operations, bytes and share of the machine's limit. */
-import type { Work } from "../../ts-api/src/ops/contract.js";
+/** Rows of a report: times, and what they mean as operations per second and share of the machine's limit. */
 import type { DotLoopName, Peak } from "./dot-loop.js";
 import type { Timing } from "./measure.js";
 import { digits, percent, table } from "./table.js";
@@ -21,10 +20,10 @@ export function peakTable(peaks: readonly Peak[], timings: readonly Timing[]): s
   return table(["dot loop", "Gop/s", "best Gop/s"], rows);
 }
 
-/** Cells of one op: Mop, MB, Gop/s, GB/s, and the share of its dot loop. */
-export function workCells({ operations, bytes }: Work, ms: number, peak: number): string[] {
-  const gops = rate(operations, ms);
-  return [digits(operations / 1e6), digits(bytes / 1e6), digits(gops), digits(bytes / ms / 1e6), percent(gops / peak)];
-}
+export const RATE_HEADERS = ["Mop", "Gop/s", "of peak"] as const;
 
-export const WORK_HEADERS = ["Mop", "MB", "Gop/s", "GB/s", "of peak"] as const;
+/** Cells of one op; `peak` is the rate of its dot loop. */
+export function rateCells(operations: number, ms: number, peak: number): string[] {
+  const gops = rate(operations, ms);
+  return [digits(operations / 1e6), digits(gops), percent(gops / peak)];
+}

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { openCpu } from "../../ts-api/src/backends/wasm/open.js";
 import { OPTIONS, parseCommandLine, type OptionName } from "../../ts-api/src/cli/args.js";
 import { EXIT_CODES, UsageError } from "../../ts-api/src/cli/exit.js";
 import { COMMANDS } from "../../ts-api/src/cli/run.js";
@@ -9,7 +10,7 @@ import { ijepa, succeed } from "./helpers.js";
 
 /** A value that each option takes; switches have none. */
 const VALUES: Record<OptionName, string | undefined> = {
-  model: "folder", dtype: "int4", device: "wasm", threads: "1", pool: "mean", out: "x.npy", "max-pixels": "9", json: undefined, help: undefined,
+  model: "folder", dtype: "int4", device: "wasm", threads: "auto", pool: "mean", out: "x.npy", "max-pixels": "9", json: undefined, help: undefined,
 };
 
 test("help of a command names every option that it takes, and only these", async () => {
@@ -30,7 +31,7 @@ test("help of a command names every option that it takes, and only these", async
 
 test("help says the values, the exit codes and the pixel limit as they are", async () => {
   const help = await succeed(["embed", "--help"]);
-  for (const text of ["fp32|bf16|int4", "auto|wasm", "none|mean", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`]) assert.ok(help.includes(text), text);
+  for (const text of ["fp32|bf16|int4", "auto|wasm", "none|mean", "N|auto", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`]) assert.ok(help.includes(text), text);
   const codes = [...help.slice(help.indexOf("Exit codes:")).matchAll(/^ {2}(\d+) /gm)].map(([, code]) => Number(code));
   assert.deepEqual(codes, [0, 1, 2, 3, 4, 5, 6, 7, 130]);
   assert.deepEqual(codes, [...EXIT_CODES.keys()]);
@@ -42,6 +43,13 @@ test("--help names every command; no line of help is too long for a terminal", a
   for (const { name, usage } of COMMANDS) assert.ok(help.includes(`ijepa ${name} ${usage}`));
   const texts = [help, ...(await Promise.all(COMMANDS.map(({ name }) => succeed([name, "--help"]))))];
   for (const line of texts.join("\n").split("\n")) assert.ok(line.length <= 100 && line === line.trimEnd(), line);
+});
+
+test("--threads ends where the library does", async () => {
+  const command = COMMANDS[0];
+  parseCommandLine(command, ["a.png", "--threads", "64"]);
+  assert.throws(() => parseCommandLine(command, ["a.png", "--threads", "65"]), UsageError);
+  await assert.rejects(() => openCpu(65), /from 1 to 64/);
 });
 
 test("without arguments: the same help on stderr, exit code 2", async () => {

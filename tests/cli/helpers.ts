@@ -19,6 +19,9 @@ export const ROCKET = photo("rocket.jpg");
 /** 1 x 1 pixel. */
 export const SMALL = photo("png-1x1.png");
 
+/** The smallest model of the goldens, where the numbers do not matter: 16 tokens, 64 wide. */
+export const TINY = "tests/goldens/models/tiny";
+
 export interface Finished {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -26,10 +29,10 @@ export interface Finished {
   stderr: string;
 }
 
-/** Starts the command as a user does. */
-export function start(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+/** Starts the command as a user does; `flags` are for node. */
+export function start(args: readonly string[], options: SpawnOptions = {}, flags: readonly string[] = []): ChildProcess {
   const env = { ...process.env, IJEPA_DEBUG: "", ...options.env };
-  return spawn(process.execPath, ["dist/cli.js", ...args], { ...options, env });
+  return spawn(process.execPath, [...flags, "dist/cli.js", ...args], { ...options, env });
 }
 
 /** Waits for the end of a command, and gives what it printed to pipes. */

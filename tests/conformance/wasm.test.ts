@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
 import { KERNELS, kernelsFor } from "../../ts-api/src/backends/wasm/kernels.js";
 import { openWasm } from "../../ts-api/src/backends/wasm/wasm.js";
-import { modulesHere } from "../support/modules.js";
+import { runtime } from "#runtime";
+import { modulesHere, sharedModulesHere } from "../support/modules.js";
 import type { Case } from "./case.js";
 import { ALL_CASES } from "./cases.js";
 import { assertSameWords, runCase } from "./run.js";
@@ -24,6 +25,18 @@ for (const { name: moduleName, module } of await modulesHere()) {
       });
     }
   }
+}
+
+for (const { name: moduleName, module } of await sharedModulesHere()) {
+  test(`${moduleName} on 3 threads: every case`, async (t) => {
+    const backend = await openWasm({ module, device: moduleName, threads: 3, startThread: runtime.startThread });
+    for (const testCase of ALL_CASES) {
+      await t.test(testCase.id, async () => {
+        assertSameWords(testCase, `${moduleName}, 3 threads`, await runCase(backend, testCase), await runCase(openOracle(), testCase));
+      });
+    }
+    backend.dispose();
+  });
 }
 
 test("every kernel of the table ran in every module that has it", async () => {

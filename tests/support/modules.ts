@@ -1,12 +1,27 @@
 import { runtime } from "#runtime";
+import type { KernelModuleName } from "../../ts-api/src/runtime/env.js";
+
+export interface NamedModule {
+  name: string;
+  module: WebAssembly.Module;
+}
 
 /** The kernel modules that this engine compiles: simd128 everywhere, relaxed where relaxed SIMD is standard. */
-export async function modulesHere(): Promise<{ name: string; module: WebAssembly.Module }[]> {
-  const modules = [{ name: "simd128", module: await runtime.wasmModule("kernels-simd128") }];
-  const relaxed = await runtime.wasmModule("kernels-relaxed").catch((error: unknown) => {
+export async function modulesHere(): Promise<NamedModule[]> {
+  return compileThose(["kernels-simd128", "kernels-relaxed"]);
+}
+
+/** The same for several threads. */
+export async function sharedModulesHere(): Promise<NamedModule[]> {
+  return compileThose(["kernels-simd128-shared", "kernels-relaxed-shared"]);
+}
+
+async function compileThose([plain, relaxed]: [KernelModuleName, KernelModuleName]): Promise<NamedModule[]> {
+  const modules = [{ name: plain.replace("kernels-", ""), module: await runtime.wasmModule(plain) }];
+  const second = await runtime.wasmModule(relaxed).catch((error: unknown) => {
     if (error instanceof WebAssembly.CompileError) return undefined;
     throw error;
   });
-  if (relaxed !== undefined) modules.push({ name: "relaxed", module: relaxed });
+  if (second !== undefined) modules.push({ name: relaxed.replace("kernels-", ""), module: second });
   return modules;
 }

@@ -2,6 +2,7 @@ export { IJepaError, isIJepaError, type ErrorCode, type ErrorDetails } from "./c
 export { DTYPES, NUMERICS_VERSION, type Dtype, type Numerics } from "./core/numerics.js";
 export { Tensor, type TensorType } from "./core/tensor.js";
 export type { Device } from "./backends/open.js";
+export type { Threads } from "./backends/wasm/open.js";
 export { IJepaConfig, type IJepaConfigFields } from "./model/config.js";
 export { IJepaModel, type ForwardOptions, type LoadOptions, type ModelInputs, type ModelOutput, type ProgressInfo } from "./model/model.js";
 export { cosineSimilarity, meanPool } from "./model/pooling.js";

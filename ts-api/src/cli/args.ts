@@ -1,4 +1,4 @@
-import { DTYPES, isIJepaError, type Device, type Dtype, type ExtractOptions } from "../index.js";
+import { DTYPES, isIJepaError, type Device, type Dtype, type ExtractOptions, type Threads } from "../index.js";
 import { parseArgs, type CliHost } from "../runtime/cli-host.js";
 import { UsageError } from "./exit.js";
 import { checkOutputPath } from "./output.js";
@@ -8,6 +8,8 @@ type Pool = NonNullable<ExtractOptions["pool"]>;
 // Records, so that a new device or pool does not compile until it stands here.
 const DEVICES = Object.keys({ auto: true, wasm: true } satisfies Record<Device, true>) as Device[];
 const POOLS = Object.keys({ none: true, mean: true } satisfies Record<Pool, true>) as Pool[];
+/** The library takes no more. */
+const MAX_THREADS = 64;
 
 export interface Option {
   /** The value in --help; undefined for a switch. */
@@ -21,7 +23,7 @@ export const OPTIONS = {
   model: { value: "REF", help: "folder or URL with config.json and model.safetensors (default: the small demo model of this package)" },
   dtype: { value: DTYPES.join("|"), help: "format of the weights; others are converted while loading (default: bf16)" },
   device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
-  threads: { value: "N", help: "threads of the CPU; this version computes on 1 (default: 1)" },
+  threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },
   pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean (default: none)" },
   out: { value: "FILE", help: "write the features; the extension chooses the format: .npy, .json, .jsonl or .safetensors" },
   "max-pixels": { value: "N", help: "most pixels of an image, the library's maxPixels (default: 178956970, as Pillow)" },
@@ -37,7 +39,7 @@ export interface Settings {
   readonly model: string | undefined;
   readonly dtype: Dtype | undefined;
   readonly device: Device | undefined;
-  readonly threads: number | undefined;
+  readonly threads: Threads | undefined;
   readonly pool: Pool | undefined;
   readonly out: string | undefined;
   readonly maxPixels: number | undefined;
@@ -78,10 +80,10 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     model: text("model"),
     dtype: choice("dtype", text("dtype"), DTYPES),
     device: choice("device", text("device"), DEVICES),
-    threads: whole("threads", text("threads")),
+    threads: text("threads") === "auto" ? "auto" : whole("threads", text("threads"), MAX_THREADS),
     pool: choice("pool", text("pool"), POOLS),
     out: outputPath(text("out")),
-    maxPixels: whole("max-pixels", text("max-pixels")),
+    maxPixels: whole("max-pixels", text("max-pixels"), Number.MAX_SAFE_INTEGER),
     json: values["json"] === true,
   };
 }
@@ -95,7 +97,7 @@ export function wantsJson(args: readonly string[]): boolean {
 function parse(command: Command, args: readonly string[]): { values: Record<string, unknown>; positionals: string[] } {
   const config = command.options.map((name) => {
     const { value, short }: Option = OPTIONS[name];
-    return [name, { type: value === undefined ? ("boolean" as const) : ("string" as const), ...(short === undefined ? {} : { short }) }];
+    return [name, { type: value === undefined ? ("boolean" as const) : ("string" as const), ...(short === undefined ? {} : { short }) }] as const;
   });
   try {
     return parseArgs({ args: [...args], options: Object.fromEntries(config), allowPositionals: true });
@@ -112,13 +114,11 @@ function choice<T extends string>(name: OptionName, value: string | undefined, a
   return known;
 }
 
-function whole(name: OptionName, value: string | undefined): number | undefined {
+function whole(name: OptionName, value: string | undefined, max: number): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
-  if (!/^\d+$/.test(value) || number < 1 || !Number.isSafeInteger(number)) {
-    throw new UsageError(`--${name} must be a whole number from 1 up, not ${JSON.stringify(value)}.`);
-  }
-  return number;
+  if (/^\d+$/.test(value) && number >= 1 && number <= max) return number;
+  throw new UsageError(`--${name} must be a whole number from 1 to ${max}, not ${JSON.stringify(value)}.`);
 }
 
 function outputPath(path: string | undefined): string | undefined {

@@ -56,6 +56,6 @@ function codeOf(error: unknown): ErrorCode | "usage" | "unexpected" {
 
 /** The stacks of an error and of what caused it. */
 function stackOf(error: unknown): string {
-  if (!(error instanceof Error)) return "";
-  return `${error.stack ?? error.message}\n${error.cause === undefined ? "" : `caused by ${stackOf(error.cause) || String(error.cause)}`}`;
+  if (!(error instanceof Error)) return `${String(error)}\n`;
+  return `${error.stack ?? error.message}\n${error.cause === undefined ? "" : `caused by ${stackOf(error.cause)}`}`;
 }

@@ -1,6 +1,7 @@
 import { runtime } from "#runtime";
 import type { Backend, BackendId } from "../backends/backend.js";
 import { openBackend, type Device } from "../backends/open.js";
+import type { Threads } from "../backends/wasm/open.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { digestOf, DTYPES, NUMERICS_VERSION, type Dtype, type Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
@@ -30,8 +31,8 @@ export interface LoadOptions {
   dtype?: Dtype;
   /** Where it runs. Default "auto". It never changes a bit of the result. */
   device?: Device;
-  /** Threads of the CPU backend; this version has one. */
-  threads?: number;
+  /** Threads of the CPU backend: a number, or "auto" for one per processor. Default 1. It never changes a bit of the result. */
+  threads?: Threads;
   signal?: AbortSignal | undefined;
   progress_callback?: ((info: ProgressInfo) => void) | undefined;
 }
@@ -88,16 +89,15 @@ export class IJepaModel {
    * @throws IJepaError `config/*`, `weights/*`, `io/read`, `backend/*`, `aborted`; TypeError for options of a wrong type
    */
   static async fromPretrained(ref: string = runtime.defaultModel, options: LoadOptions = {}): Promise<IJepaModel> {
-    const { dtype = "bf16", device, threads = 1, signal, progress_callback: report = () => {} } = options;
+    const { dtype = "bf16", device, threads, signal, progress_callback: report = () => {} } = options;
     if (!DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
-    checkThreads(threads);
     throwIfAborted(signal, `loading ${ref}`);
     report({ status: "initiate", name: ref, loaded: 0, total: 1, progress: 0 });
     const checkpoint = await openCheckpoint(ref, { signal });
     let backend: Backend | undefined;
     try {
       activationOf(checkpoint.config.hiddenAct);
-      backend = await openBackend(device);
+      backend = await openBackend(device, { threads });
       const read = async (name: string) => {
         throwIfAborted(signal, `loading ${name}`);
         return checkpoint.tensor(name, signal);
@@ -145,13 +145,6 @@ export class IJepaModel {
     await this.#queue;
     if (!this.#disposed) this.#backend.dispose();
     this.#disposed = true;
-  }
-}
-
-function checkThreads(threads: number): void {
-  if (!Number.isInteger(threads) || threads < 1) throw new TypeError(`threads must be a whole number from 1 up, not ${String(threads)}.`);
-  if (threads > 1) {
-    throw new IJepaError("backend/unavailable", `This version computes on one thread; threads is ${threads}. Leave it out, or pass 1.`, { backend: "wasm" });
   }
 }
 

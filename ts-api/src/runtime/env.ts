@@ -4,7 +4,15 @@
  */
 
 /** The WebAssembly modules the library uses: its own kernels and the image codecs. */
-export type WasmModuleName = "kernels-simd128" | "kernels-relaxed" | "jpeg-decoder" | "webp-decoder";
+export type WasmModuleName = KernelModuleName | "jpeg-decoder" | "webp-decoder";
+
+/** Shared modules import a shared memory, for several threads; an instance's memory is of one kind or the other. */
+export type KernelModuleName = `kernels-${"simd128" | "relaxed"}${"" | "-shared"}`;
+
+/** A worker of the host, running. */
+export interface Thread {
+  terminate(): Promise<void>;
+}
 
 /** A file or other resource that can be read in ranges. */
 export interface ByteSource {
@@ -28,6 +36,10 @@ export interface Runtime {
   openFile(path: string): Promise<ByteSource>;
   /** Writes a file under a temporary name beside it, then renames it. Rejects with IJepaError `io/write`; leaves nothing half-written. */
   writeFile(path: string, bytes: Uint8Array): Promise<void>;
+  /** Processors that threads may use. */
+  readonly cores: number;
+  /** Starts a worker on backends/wasm/crew.ts `serveThread`; resolves when it is ready. It does not keep the host alive. */
+  startThread(data: unknown): Promise<Thread>;
   /** Lets timers and abort signals of the host run; resolves as soon as they have. */
   yieldToHost(): Promise<void>;
 }

@@ -3,7 +3,9 @@ import { open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 import { IJepaError } from "../core/errors.js";
 import type { ByteSource, Runtime, WasmModuleName } from "./env.js";
 
@@ -12,7 +14,9 @@ const root = packageRoot();
 
 const MODULE_FILES: Record<WasmModuleName, () => string> = {
   "kernels-simd128": () => join(root, "dist/wasm/kernels-simd128.wasm"),
+  "kernels-simd128-shared": () => join(root, "dist/wasm/kernels-simd128-shared.wasm"),
   "kernels-relaxed": () => join(root, "dist/wasm/kernels-relaxed.wasm"),
+  "kernels-relaxed-shared": () => join(root, "dist/wasm/kernels-relaxed-shared.wasm"),
   "jpeg-decoder": () => join(dirname(require.resolve("@jsquash/jpeg/package.json")), "codec/dec/mozjpeg_dec.wasm"),
   "webp-decoder": () => join(dirname(require.resolve("@jsquash/webp/package.json")), "codec/dec/webp_dec.wasm"),
 };
@@ -66,6 +70,17 @@ export const runtime: Runtime = {
       await rm(temporary, { force: true });
       throw new IJepaError("io/write", `Cannot write ${path}: ${reason(cause)}. Check that the folder exists and may be written.`, { path }, { cause });
     }
+  },
+
+  cores: availableParallelism(),
+
+  startThread(data) {
+    const worker = new Worker(join(root, "dist/thread.js"), { workerData: data });
+    worker.unref();
+    return new Promise((resolve, reject) => {
+      worker.once("message", () => resolve({ terminate: async () => void (await worker.terminate()) }));
+      worker.once("error", reject);
+    });
   },
 
   yieldToHost: () => new Promise((resolve) => setImmediate(resolve)),

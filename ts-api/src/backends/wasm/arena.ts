@@ -19,8 +19,8 @@ export class Arena {
   private free: Span[];
   private top: number;
 
-  constructor() {
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
+  constructor(shared: boolean) {
+    this.memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared });
     this.free = [];
     this.top = ALIGN;
   }

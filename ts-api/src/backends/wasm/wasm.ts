@@ -1,11 +1,11 @@
 import { IJepaError } from "../../core/errors.js";
 import { bytesOf, type DeviceTensor, type TensorDesc } from "../../ops/contract.js";
 import { checkCall, type OpCall } from "../../ops/table.js";
+import type { Thread } from "../../runtime/env.js";
 import type { Backend, Program } from "../backend.js";
 import { Arena } from "./arena.js";
+import { Member, newControl, type Kernel, type ThreadData } from "./crew.js";
 import { kernelsFor, type Step } from "./kernels.js";
-
-type Kernel = (...args: number[]) => void;
 
 interface WasmTensor extends DeviceTensor {
   readonly address: number;
@@ -13,33 +13,42 @@ interface WasmTensor extends DeviceTensor {
 
 interface WasmProgram extends Program {
   readonly steps: readonly Step[];
+  /** Bytes that each thread needs. */
   readonly scratch: number;
 }
 
 export interface WasmBackend extends Backend {
   /** Names of the kernels that this instance may use. */
   readonly kernels: ReadonlySet<string>;
-  /** The kernel of each step of a program, in order. */
+  /** The kernel of each call of a program, in order. */
   kernelsOf(program: Program): string[];
 }
 
 export interface WasmOptions {
+  /** A kernel module; a shared one for more than one thread. */
   module: WebAssembly.Module;
   /** Human words for `device`. */
   device: string;
   /** Leaves out the kernels it is false for; the suite and the race use it to choose one. */
   allow?: (kernel: string) => boolean;
+  /** Default 1. */
+  threads?: number;
+  /** Starts a worker on `serveThread`; needed for more than one thread. */
+  startThread?: (data: ThreadData) => Promise<Thread>;
 }
 
 /**
- * The CPU backend: AssemblyScript SIMD kernels on one WebAssembly memory, one thread.
+ * The CPU backend: AssemblyScript SIMD kernels on one WebAssembly memory.
  *
- * @throws IJepaError `backend/unavailable` when the module cannot be instantiated
+ * @throws IJepaError `backend/unavailable` when the module cannot be instantiated or a thread cannot be started
  */
-export async function openWasm({ module, device, allow = () => true }: WasmOptions): Promise<WasmBackend> {
-  const arena = new Arena();
+export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
+  const { module, device, allow = () => true, threads = 1 } = options;
+  const arena = new Arena(threads > 1);
   const exports = await instantiate(module, arena.memory);
-  const kernels = new Set(Object.keys(exports).filter((name) => typeof exports[name] === "function" && allow(name)));
+  const names = Object.keys(exports).filter((name) => typeof exports[name] === "function");
+  const kernels = new Set(names.filter(allow));
+  const crew = threads > 1 ? await hire(options, threads, arena.memory, names, exports) : undefined;
   const tensors = new Set<WasmTensor>();
   let scratch = { address: 0, bytes: 0 };
 
@@ -93,12 +102,14 @@ export async function openWasm({ module, device, allow = () => true }: WasmOptio
 
     async compile(calls): Promise<WasmProgram> {
       const steps = calls.map(compileCall);
-      return { calls, steps, scratch: Math.max(0, ...steps.map((step) => step.scratch)) };
+      const widest = Math.max(0, ...steps.map((step) => step.scratch));
+      return { calls, steps, scratch: Math.ceil(widest / 64) * 64 };
     },
 
     run(program) {
-      const { steps, scratch: bytes } = program as WasmProgram;
-      reserveScratch(bytes);
+      const { steps, scratch: each } = program as WasmProgram;
+      reserveScratch(each * threads);
+      if (crew !== undefined) return crew.run(steps, scratch.address, each);
       for (const step of steps) {
         const args = step.scratch > 0 ? [...step.args, scratch.address] : step.args;
         exports[step.kernel](...args, 0, step.units);
@@ -109,6 +120,7 @@ export async function openWasm({ module, device, allow = () => true }: WasmOptio
 
     dispose() {
       tensors.clear();
+      crew?.dismiss();
     },
   };
 }
@@ -120,4 +132,37 @@ async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memor
   } catch (cause) {
     throw new IJepaError("backend/unavailable", `The WebAssembly kernels cannot be instantiated: ${String(cause)}.`, { backend: "wasm" }, { cause });
   }
+}
+
+interface Crew {
+  run(steps: readonly Step[], scratch: number, scratchStride: number): void;
+  dismiss(): void;
+}
+
+/** Starts threads 1, 2, ...; this thread is 0. */
+async function hire(
+  { module, device, startThread }: WasmOptions, threads: number, memory: WebAssembly.Memory, names: string[], exports: Record<string, Kernel>,
+): Promise<Crew> {
+  const unavailable = (why: string, cause?: unknown) =>
+    new IJepaError("backend/unavailable", `${device}: cannot compute on ${threads} threads: ${why}. Use 1 thread.`, { backend: "wasm" }, { cause });
+  if (startThread === undefined) throw unavailable("this runtime has no worker threads");
+  const control = newControl();
+  const started = await Promise.allSettled(
+    Array.from({ length: threads - 1 }, (_, i) => startThread({ module, memory, control, index: i + 1, threads, kernels: names })),
+  );
+  const dismiss = () => started.forEach((thread) => thread.status === "fulfilled" && void thread.value.terminate());
+  const failed = started.find((thread) => thread.status === "rejected");
+  if (failed !== undefined) {
+    dismiss();
+    throw unavailable(String(failed.reason), failed.reason);
+  }
+  const leader = new Member(control, names.map((name) => exports[name]), 0, threads, true);
+  const index = new Map(names.map((name, i) => [name, i]));
+  return {
+    dismiss,
+    run(steps, scratch, scratchStride) {
+      if (leader.lead(steps.map((step) => ({ kernel: index.get(step.kernel)!, step })), scratch, scratchStride)) return;
+      throw new IJepaError("backend/lost", `${device}: a thread failed while computing. Load the model again.`, { backend: "wasm" });
+    },
+  };
 }

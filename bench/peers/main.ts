@@ -1,0 +1,67 @@
+/** The same model, the same image, the same machine, one thread, turn by turn with other runtimes. */
+import { meanCosine } from "../../tests/support/models.js";
+import { recipeWeights } from "../../tests/support/recipe.js";
+import type { Dtype } from "../../ts-api/src/core/numerics.js";
+import { IJepaModel } from "../../ts-api/src/model/model.js";
+import { imageOf } from "../encoder/main.js";
+import { peakMemory } from "../support/machine.js";
+import { race, type Contestant } from "../support/measure.js";
+import { kept, recipeConfig, recipeFolder, type ModelName } from "../support/models.js";
+import { digits, table } from "../support/table.js";
+import { encoderGraph, type OnnxFormat } from "./graph.js";
+import { openNodePeer, openWebPeer, type Peer } from "./runtimes.js";
+
+export interface PeersOptions {
+  rounds: number;
+  model: ModelName;
+  dtypes: readonly Dtype[];
+}
+
+/** What we are timed beside: int4 against the same 4-bit weights, the others against fp32. */
+const PEER_FORMAT: Record<Dtype, OnnxFormat> = { fp32: "fp32", bf16: "fp32", int4: "q4" };
+
+/** Least mean cosine of a peer's tokens to ours. */
+const LEAST_COSINE: Record<Dtype, number> = { fp32: 0.9999, bf16: 0.9995, int4: 0.995 };
+
+export async function benchPeers({ rounds, model: name, dtypes }: PeersOptions): Promise<void> {
+  for (const dtype of dtypes) await comparePeers(rounds, name, dtype);
+}
+
+async function comparePeers(rounds: number, name: ModelName, dtype: Dtype): Promise<void> {
+  const config = recipeConfig(name), format = PEER_FORMAT[dtype];
+  const file = await onnxFile(name, format);
+  const ours = await IJepaModel.fromPretrained(await recipeFolder(name), { dtype, device: "wasm" });
+  const peers = [await openWebPeer(file, format), await openNodePeer(file, format)].filter((peer) => peer !== undefined);
+  const pixelValues = imageOf(config);
+
+  const { lastHiddenState } = await ours.forward({ pixelValues });
+  const cosines: string[] = ["1"];
+  for (const peer of peers) {
+    const cosine = meanCosine(await peer.run(pixelValues.data, pixelValues.dims), lastHiddenState.data, config.hiddenSize);
+    if (!(cosine >= LEAST_COSINE[dtype])) {
+      throw new Error(`${peer.name} has cosine ${cosine} to our ${dtype}; at least ${LEAST_COSINE[dtype]} is expected. Nothing was timed.`);
+    }
+    cosines.push(cosine.toFixed(6));
+  }
+
+  const run = (peer: Peer): Contestant => ({ name: peer.name, run: async () => void (await peer.run(pixelValues.data, pixelValues.dims)) });
+  const us: Contestant = { name: `ijepa ${dtype}`, run: async () => void (await ours.forward({ pixelValues })) };
+  const timings = await race([us, ...peers.map(run)], { rounds, sampleMs: 0 });
+  const rows = timings.map(({ name: contestant, min, median }, i) => [
+    contestant, cosines[i], digits(min), digits(median), `${(median / timings[0].median).toFixed(2)} x`,
+  ]);
+  console.log(`\n${name} ${dtype}, one image, one thread; ours: ${ours.deviceDescription}\n`);
+  console.log(table(["runtime", "cosine to ours", "min ms", "median ms", "of our median"], rows));
+  console.log(`\npeak memory of the process, all runtimes together: ${peakMemory().toFixed(0)} MB`);
+  await ours.dispose();
+  for (const peer of peers) await peer.close();
+}
+
+/** Made once from the recipe's weights. */
+function onnxFile(name: ModelName, format: OnnxFormat): Promise<string> {
+  const config = recipeConfig(name);
+  if (name === "vith14" && format === "fp32") {
+    throw new Error("vith14 in fp32 has 2.5 GB of weights; an ONNX file holds 2 GB at most. Use --dtype int4.");
+  }
+  return kept(`${name}-${format}.onnx`, async (path) => (await encoderGraph(config, recipeWeights(config), format)).write(path));
+}

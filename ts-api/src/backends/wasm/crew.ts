@@ -1,0 +1,126 @@
+/**
+ * Several threads on one memory: every thread runs the same list of steps, each its share of the units, and waits for the
+ * others after each step. Units are independent, so the bits are those of one thread.
+ *
+ * The threads meet in a SharedArrayBuffer: words for the barrier, then the program of the day.
+ */
+import type { Step } from "./kernels.js";
+
+export type Kernel = (...args: number[]) => void;
+
+/** Words of the control block. */
+const PHASE = 0;
+const ARRIVED = 1;
+const PROGRAM = 2;
+const FAILED = 3;
+const WORDS = 8;
+/** Room for one program, in doubles. */
+const PROGRAM_NUMBERS = 4096;
+/** Looks at a word this often before it sleeps: some microseconds, about the time of a small step. */
+const SPINS = 4000;
+
+/** What a thread is given at its start; structured clone carries it. */
+export interface ThreadData {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  control: SharedArrayBuffer;
+  /** 1 ... threads - 1; the opener is 0. */
+  index: number;
+  threads: number;
+  /** Names of the kernels, in the order by which programs call them. */
+  kernels: string[];
+}
+
+export function newControl(): SharedArrayBuffer {
+  return new SharedArrayBuffer(WORDS * 4 + PROGRAM_NUMBERS * 8);
+}
+
+/** One member of the crew. */
+export class Member {
+  private readonly words: Int32Array;
+  private readonly program: Float64Array;
+
+  /**
+   * @param mayWait false where the host forbids Atomics.wait (a browser's main thread): it spins instead
+   */
+  constructor(
+    control: SharedArrayBuffer,
+    private readonly kernels: readonly Kernel[],
+    private readonly index: number,
+    private readonly threads: number,
+    private readonly mayWait: boolean,
+  ) {
+    this.words = new Int32Array(control, 0, WORDS);
+    this.program = new Float64Array(control, WORDS * 4);
+  }
+
+  /** Runs `steps` with all threads; thread 0 alone calls it. Returns false when a thread failed. */
+  lead(steps: readonly { kernel: number; step: Step }[], scratch: number, scratchStride: number): boolean {
+    let at = 0;
+    const push = (value: number) => (this.program[at++] = value);
+    push(steps.length);
+    for (const { kernel, step } of steps) {
+      [kernel, step.units, step.scratch > 0 ? scratch : 0, scratchStride, step.args.length, ...step.args].forEach(push);
+    }
+    Atomics.add(this.words, PROGRAM, 1);
+    Atomics.notify(this.words, PROGRAM);
+    this.runShare();
+    return Atomics.load(this.words, FAILED) === 0;
+  }
+
+  /** The life of threads 1, 2, ...: waits for programs until the host ends the thread. */
+  follow(): never {
+    for (let seen = 0; ; seen++) {
+      this.waitWhile(PROGRAM, seen);
+      this.runShare();
+    }
+  }
+
+  private runShare(): void {
+    let at = 0;
+    const next = () => this.program[at++];
+    for (let left = next(); left > 0; left--) {
+      const kernel = this.kernels[next()], units = next(), scratch = next(), scratchStride = next();
+      const args = Array.from({ length: next() }, next);
+      if (scratch > 0) args.push(scratch + scratchStride * this.index);
+      const begin = Math.floor((units * this.index) / this.threads), end = Math.floor((units * (this.index + 1)) / this.threads);
+      try {
+        if (end > begin) kernel(...args, begin, end);
+      } catch (error) {
+        // The others must not wait for ever; the leader reports it.
+        Atomics.store(this.words, FAILED, 1);
+        if (this.index === 0) throw error;
+      } finally {
+        this.meet();
+      }
+    }
+  }
+
+  /** Returns once every thread is here. */
+  private meet(): void {
+    const phase = Atomics.load(this.words, PHASE);
+    if (Atomics.add(this.words, ARRIVED, 1) === this.threads - 1) {
+      Atomics.store(this.words, ARRIVED, 0);
+      Atomics.add(this.words, PHASE, 1);
+      Atomics.notify(this.words, PHASE);
+    } else {
+      this.waitWhile(PHASE, phase);
+    }
+  }
+
+  private waitWhile(word: number, value: number): void {
+    for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(this.words, word) !== value) return;
+    while (Atomics.load(this.words, word) === value) {
+      if (this.mayWait) Atomics.wait(this.words, word, value);
+    }
+  }
+}
+
+/** The program of a thread: instantiates the kernels on the shared memory, says `ready`, then follows. */
+export async function serveThread(data: ThreadData, ready: () => void): Promise<never> {
+  const { module, memory, control, index, threads, kernels } = data;
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+  const member = new Member(control, kernels.map((name) => exports[name] as Kernel), index, threads, true);
+  ready();
+  return member.follow();
+}
