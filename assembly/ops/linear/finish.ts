@@ -15,13 +15,14 @@ export function finishPanel(
   const b0 = v128.load(bias + (<usize>first << 2)), b1 = v128.load(bias + (<usize>first << 2), 16);
   const stride = <usize>cols << 2;
   y += <usize>first << 2;
+  residual += residual ? <usize>first << 2 : 0;
+  let from = residual, repeat = residualRows;
   for (let r = 0; r < rows; r++) {
     let v0 = f32x4.add(v128.load(acc), b0), v1 = f32x4.add(v128.load(acc, 16), b1);
     if (activation != NONE) {
       v0 = activate(activation, v0);
       v1 = activate(activation, v1);
     }
-    const from = residual + stride * <usize>(r % residualRows) + (<usize>first << 2);
     if (width == 8) {
       if (residual) {
         v0 = f32x4.add(v128.load(from), v0);
@@ -38,5 +39,10 @@ export function finishPanel(
     }
     acc += 32;
     y += stride;
+    from += stride;
+    if (--repeat == 0) {
+      from = residual;
+      repeat = residualRows;
+    }
   }
 }

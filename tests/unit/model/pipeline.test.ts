@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { cosineSimilarity, isIJepaError, loadImage, meanPool, pipeline, Tensor } from "../../../ts-api/src/index.js";
+import { readTensors, relativeError } from "../../support/models.js";
+
+const CHELSEA = "examples/photos/chelsea.png";
+const ROCKET = "examples/photos/rocket.jpg";
+const extract = await pipeline("image-feature-extraction", undefined, { dtype: "fp32", device: "wasm" });
+
+test("a photo in, the reference's features out", async () => {
+  const golden = await readTensors("tests/goldens/demo/photos.safetensors");
+  for (const [photo, file] of [["chelsea", CHELSEA], ["rocket", ROCKET]]) {
+    const features = await extract(file);
+    assert.deepEqual(features.dims, [1, 64, 192]);
+    assert.ok(relativeError(features.data, golden.get(`${photo}.f64.last_hidden_state`)!.data) < 2e-6, photo);
+  }
+});
+
+test("a path, the bytes of a file, a data: URL and raw pixels give the same bits", async () => {
+  const bytes = new Uint8Array(readFileSync(CHELSEA));
+  const raw = await loadImage(CHELSEA);
+  const url = `data:image/png;base64,${Buffer.from(bytes).toString("base64")}`;
+  const expected = (await extract(CHELSEA)).numerics.digest;
+  for (const source of [bytes, url, raw, new URL(CHELSEA, `file://${process.cwd()}/`)]) {
+    assert.equal((await extract(source)).numerics.digest, expected);
+  }
+});
+
+test("a list gives a list", async () => {
+  const both = await extract([CHELSEA, ROCKET], { pool: "mean" });
+  assert.equal(both.length, 2);
+  assert.deepEqual(both.map(({ dims }) => dims), [[1, 192], [1, 192]]);
+  // The README of the demo model gives 0.6125 for the reference.
+  assert.ok(Math.abs(cosineSimilarity(both[0], both[1]) - 0.6125) < 1e-4);
+});
+
+test("mean pooling is last_hidden_state.mean(dim=1), and its digest is of the pooled bits", async () => {
+  const tokens = await extract(CHELSEA), pooled = await extract(CHELSEA, { pool: "mean" });
+  assert.deepEqual(pooled.data, meanPool(tokens).data);
+  const column = Array.from({ length: 64 }, (_, token) => tokens.data[token * 192 + 5]);
+  assert.ok(Math.abs(pooled.data[5] - column.reduce((a, b) => a + b) / 64) < 1e-6);
+  assert.notEqual(pooled.numerics.digest, tokens.numerics.digest);
+});
+
+test("what cannot be is refused", async () => {
+  const code = (expected: string) => (error: unknown) => isIJepaError(error) && error.code === expected;
+  await assert.rejects(pipeline("image-classification" as "image-feature-extraction"), code("input/value"));
+  await assert.rejects(extract(CHELSEA, { pool: "max" as "mean" }), code("input/value"));
+  await assert.rejects(extract("no/such/photo.jpg"), code("io/read"));
+  await assert.rejects(extract(CHELSEA, { maxPixels: 1000 }), code("image/too-large"));
+  await assert.rejects(extract(CHELSEA, { signal: AbortSignal.abort() }), code("aborted"));
+});
+
+test("cosine similarity: parallel, orthogonal, opposite, zero; lengths must agree", () => {
+  assert.equal(cosineSimilarity([1, 2, 2], [2, 4, 4]), 1);
+  assert.equal(cosineSimilarity([1, 0], [0, 1]), 0);
+  assert.equal(cosineSimilarity([1, -1], [-1, 1]), -1);
+  assert.equal(cosineSimilarity([0, 0], [1, 1]), 0);
+  assert.equal(cosineSimilarity(new Tensor("float32", new Float32Array([3, 4]), [1, 2]), [3, 4]), 1);
+  assert.throws(() => cosineSimilarity([1], [1, 2]), (error) => isIJepaError(error, "input/shape"));
+  assert.throws(() => meanPool(new Tensor("float32", new Float32Array(4), [2, 2])), (error) => isIJepaError(error, "input/shape"));
+});
