@@ -8,9 +8,12 @@ import { describeMachine } from "./support/machine.js";
 import { MODELS, type ModelName } from "./support/models.js";
 
 const USAGE = `npm run bench -- ops     [--rounds N] [--only TEXT]
-npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
-npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
-With --node24, any of them runs in Node 24, which is installed first (relaxed SIMD).`;
+npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N]
+npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--accuracy-level 0|4]
+
+--node24          in Node 24 (relaxed SIMD), which is installed first; Linux on x86-64
+--accuracy-level  of the peers' MatMulNBits: 0, its default, computes in f32; 4 rounds activations to int8
+Flags before the name of the bench go to node: npm run bench -- --experimental-wasm-revectorize ops --node24`;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -19,14 +22,23 @@ const { positionals, values } = parseArgs({
     only: { type: "string", default: "" },
     model: { type: "string", default: "vitb16" },
     dtype: { type: "string", multiple: true, default: ["int4"] },
+    threads: { type: "string", default: "1" },
+    "accuracy-level": { type: "string", default: "0" },
     help: { type: "boolean", default: false },
   },
 });
 
 const benches: Record<string, () => Promise<void>> = {
-  ops: () => benchOps({ rounds: roundsOr(7), only: values.only }),
-  encoder: () => benchEncoder({ rounds: roundsOr(5), model: model(), dtypes: dtypes() }),
-  peers: () => benchPeers({ rounds: roundsOr(5), model: model(), dtypes: dtypes() }),
+  ops: () => benchOps({ rounds: rounds(7), only: values.only }),
+  encoder: () => benchEncoder({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: wholeNumber("--threads", values.threads) }),
+  peers: () =>
+    benchPeers({
+      rounds: rounds(5),
+      model: model(),
+      dtypes: dtypes(),
+      threads: wholeNumber("--threads", values.threads),
+      accuracyLevel: oneOf(["0", "4"], "--accuracy-level", values["accuracy-level"]),
+    }),
 };
 
 const bench = benches[positionals[0] ?? ""];
@@ -38,10 +50,14 @@ if (values.help || bench === undefined || positionals.length !== 1) {
   await bench();
 }
 
-function roundsOr(fallback: number): number {
-  const rounds = Number(values.rounds ?? fallback);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError(`--rounds must be a whole number from 1 up, not ${values.rounds}.`);
-  return rounds;
+function rounds(fallback: number): number {
+  return values.rounds === undefined ? fallback : wholeNumber("--rounds", values.rounds);
+}
+
+function wholeNumber(option: string, value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) throw new TypeError(`${option} must be a whole number from 1 up, not ${value}.`);
+  return number;
 }
 
 function model(): ModelName {

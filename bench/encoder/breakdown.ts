@@ -1,8 +1,7 @@
 import { loadOn } from "../../tests/support/models.js";
 import { modulesHere } from "../../tests/support/modules.js";
 import { recipePixels } from "../../tests/support/recipe.js";
-import { openBackend } from "../../ts-api/src/backends/open.js";
-import type { WasmBackend } from "../../ts-api/src/backends/wasm/wasm.js";
+import { openCpu } from "../../ts-api/src/backends/wasm/open.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
 import { median, race } from "../support/measure.js";
 import { openPeaks, peakOf } from "../support/peaks.js";
@@ -10,15 +9,15 @@ import { peakRates, peakTable, rateCells, RATE_HEADERS } from "../support/report
 import { digits, percent, table } from "../support/table.js";
 import { profiled, type Spent } from "./profile.js";
 
-/** Prints where the time of one image goes, kind of call by kind of call, beside the dot loops in the same rounds. */
+/** Prints where the time of one image goes on one thread, kind of call by kind of call, beside the dot loops in the same rounds. */
 export async function printBreakdown(folder: string, dtype: Dtype, rounds: number): Promise<void> {
   const relaxed = (await modulesHere()).some(({ name }) => name === "relaxed");
-  const plain = (await openBackend("wasm")) as WasmBackend;
+  const plain = await openCpu();
   const backend = profiled(plain);
   const { config, encoder } = await loadOn(backend, folder, dtype);
   const pixels = recipePixels(config), passes: Spent[][] = [];
   const pass = async () => {
-    await encoder.encode(pixels, 1);
+    await encoder.encode(pixels);
     passes.push(backend.take());
   };
   const peaks = await openPeaks(relaxed);
@@ -34,7 +33,7 @@ export async function printBreakdown(folder: string, dtype: Dtype, rounds: numbe
     rows.push([kind, kernel, String(calls), digits(ms), percent(ms / total), ...rateCells(operations, ms, peak)]);
   }
   const products = kinds.filter(({ call }) => call.op === "linear").reduce((sum, { ms }) => sum + ms, 0);
-  console.log(`\n${dtype}: ${digits(total)} ms in calls, ${percent(products / total)} of it in products\n`);
+  console.log(`\n${dtype}: ${digits(total)} ms in calls on one thread, ${percent(products / total)} of it in products\n`);
   console.log(`${peakTable(peaks, timings)}\n`);
   console.log(table(["call", "kernel", "calls", "median ms", "of time", ...RATE_HEADERS], rows));
   backend.dispose();

@@ -15,18 +15,19 @@ export interface EncoderOptions {
   rounds: number;
   model: ModelName;
   dtypes: readonly Dtype[];
+  threads: number;
 }
 
 /** Below this mean cosine of the tokens to PyTorch's f64 run, the model is wrong and no time is printed. */
-export const LEAST_COSINE: Record<Dtype, number> = { fp32: 0.999999, bf16: 0.9998, int4: 0.95 };
+const LEAST_COSINE: Record<Dtype, number> = { fp32: 0.999999, bf16: 0.9998, int4: 0.95 };
 
-export async function benchEncoder({ rounds, model: name, dtypes }: EncoderOptions): Promise<void> {
+export async function benchEncoder({ rounds, model: name, dtypes, threads }: EncoderOptions): Promise<void> {
   const config = recipeConfig(name), folder = await recipeFolder(name);
   const pixelValues = imageOf(config), truth = await expectedTokens(name);
   const models: IJepaModel[] = [], checks: string[][] = [];
   for (const dtype of dtypes) {
     const start = performance.now();
-    const model = await IJepaModel.fromPretrained(folder, { dtype, device: "wasm" });
+    const model = await IJepaModel.fromPretrained(folder, { dtype, device: "wasm", threads });
     const loaded = performance.now() - start;
     const { lastHiddenState } = await model.forward({ pixelValues });
     const first = performance.now() - start - loaded;
@@ -50,5 +51,5 @@ export async function benchEncoder({ rounds, model: name, dtypes }: EncoderOptio
 
 /** The image of the recipe. */
 export function imageOf(config: IJepaConfig): Tensor<"float32"> {
-  return new Tensor("float32", recipePixels(config), [1, config.numChannels, config.imageHeight, config.imageWidth]);
+  return new Tensor("float32", recipePixels(config).data, [1, config.numChannels, config.imageHeight, config.imageWidth]);
 }

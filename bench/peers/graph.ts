@@ -1,6 +1,6 @@
 /**
  * The encoder as an ONNX file, node by node as exporters write it, so that the peer's own fusions find what they look for.
- * fp32: MatMul. q4: MatMulNBits on the very codes and scales that our int4 has (blocks of 32, zero at 8).
+ * fp32: MatMul. q4-level*: MatMulNBits on the very codes and scales that our int4 has (blocks of 32, zero at 8).
  */
 import type { TensorReader } from "../../ts-api/src/model/load.js";
 import type { IJepaConfig } from "../../ts-api/src/model/config.js";
@@ -9,10 +9,9 @@ import { fromBits } from "../../ts-api/src/core/float.js";
 import { quantizeGroup } from "../../ts-api/src/weights/quantize/int4.js";
 import { OnnxGraph } from "./onnx.js";
 
-export type OnnxFormat = "fp32" | "q4";
-
-/** MatMulNBits may round activations to int8, as our int4 does: its fastest level. */
-const INT8_ACTIVATIONS = 4;
+/** Of MatMulNBits: 0 computes in f32, 4 may round activations to int8. */
+export type AccuracyLevel = "0" | "4";
+export type OnnxFormat = "fp32" | `q4-level${AccuracyLevel}`;
 
 export const INPUT = "pixel_values";
 export const OUTPUT = "last_hidden_state";
@@ -113,7 +112,7 @@ class EncoderGraph {
       for (let i = 0; i < BLOCK / 2; i++) packed[group * (BLOCK / 2) + i] = codes[2 * i] | (codes[2 * i + 1] << 4);
     }
     const b = this.graph.bytes(`${name}.codes`, packed, [cols, inner / BLOCK, BLOCK / 2]);
-    const attributes = { K: inner, N: cols, bits: 4, block_size: BLOCK, accuracy_level: INT8_ACTIVATIONS };
+    const attributes = { K: inner, N: cols, bits: 4, block_size: BLOCK, accuracy_level: Number(this.format.at(-1)) };
     return this.graph.node("MatMulNBits", [x, b, this.graph.floats(`${name}.scales`, scales, [groups])], attributes);
   }
 

@@ -1,4 +1,4 @@
-/** The same model, the same image, the same machine, one thread, turn by turn with other runtimes. */
+/** The same model, image, machine and number of threads, turn by turn with other runtimes. */
 import { meanCosine } from "../../tests/support/models.js";
 import { recipeWeights } from "../../tests/support/recipe.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
@@ -8,30 +8,30 @@ import { peakMemory } from "../support/machine.js";
 import { race, type Contestant } from "../support/measure.js";
 import { kept, recipeConfig, recipeFolder, type ModelName } from "../support/models.js";
 import { digits, table } from "../support/table.js";
-import { encoderGraph, type OnnxFormat } from "./graph.js";
-import { openNodePeer, openWebPeer, type Peer } from "./runtimes.js";
+import { encoderGraph, type AccuracyLevel, type OnnxFormat } from "./graph.js";
+import { openPeers, type Peer } from "./runtimes.js";
 
 export interface PeersOptions {
   rounds: number;
   model: ModelName;
   dtypes: readonly Dtype[];
+  threads: number;
+  /** Of the peers' MatMulNBits. */
+  accuracyLevel: AccuracyLevel;
 }
 
-/** What we are timed beside: int4 against the same 4-bit weights, the others against fp32. */
-const PEER_FORMAT: Record<Dtype, OnnxFormat> = { fp32: "fp32", bf16: "fp32", int4: "q4" };
-
-/** Least mean cosine of a peer's tokens to ours. */
+/** Least mean cosine of a peer's tokens to ours. int4 runs beside the same 4-bit weights, the others beside fp32. */
 const LEAST_COSINE: Record<Dtype, number> = { fp32: 0.9999, bf16: 0.9995, int4: 0.995 };
 
-export async function benchPeers({ rounds, model: name, dtypes }: PeersOptions): Promise<void> {
-  for (const dtype of dtypes) await comparePeers(rounds, name, dtype);
+export async function benchPeers(options: PeersOptions): Promise<void> {
+  for (const dtype of options.dtypes) await comparePeers(options, dtype);
 }
 
-async function comparePeers(rounds: number, name: ModelName, dtype: Dtype): Promise<void> {
-  const config = recipeConfig(name), format = PEER_FORMAT[dtype];
+async function comparePeers({ rounds, model: name, threads, accuracyLevel }: PeersOptions, dtype: Dtype): Promise<void> {
+  const config = recipeConfig(name), format: OnnxFormat = dtype === "int4" ? `q4-level${accuracyLevel}` : "fp32";
   const file = await onnxFile(name, format);
-  const ours = await IJepaModel.fromPretrained(await recipeFolder(name), { dtype, device: "wasm" });
-  const peers = [await openWebPeer(file, format), await openNodePeer(file, format)].filter((peer) => peer !== undefined);
+  const ours = await IJepaModel.fromPretrained(await recipeFolder(name), { dtype, device: "wasm", threads });
+  const peers = await openPeers(file, format, threads);
   const pixelValues = imageOf(config);
 
   const { lastHiddenState } = await ours.forward({ pixelValues });
@@ -48,10 +48,10 @@ async function comparePeers(rounds: number, name: ModelName, dtype: Dtype): Prom
   const us: Contestant = { name: `ijepa ${dtype}`, run: async () => void (await ours.forward({ pixelValues })) };
   const timings = await race([us, ...peers.map(run)], { rounds, sampleMs: 0 });
   const rows = timings.map(({ name: contestant, min, median }, i) => [
-    contestant, cosines[i], digits(min), digits(median), `${(median / timings[0].median).toFixed(2)} x`,
+    contestant, cosines[i], digits(min), digits(median), `${(median / timings[0].median).toFixed(2)}`,
   ]);
-  console.log(`\n${name} ${dtype}, one image, one thread; ours: ${ours.deviceDescription}\n`);
-  console.log(table(["runtime", "cosine to ours", "min ms", "median ms", "of our median"], rows));
+  console.log(`\n${name} ${dtype}, one image; ours: ${ours.deviceDescription}\n`);
+  console.log(table(["runtime", "cosine to ours", "min ms", "median ms", "x our median"], rows));
   console.log(`\npeak memory of the process, all runtimes together: ${peakMemory().toFixed(0)} MB`);
   await ours.dispose();
   for (const peer of peers) await peer.close();

@@ -29,26 +29,33 @@ interface Ort {
 
 const requirePeer = createRequire(resolve("bench/peers/package.json"));
 
-/** onnxruntime-web on its WebAssembly provider, one thread. */
-export async function openWebPeer(model: string, format: string): Promise<Peer> {
-  const ort = requirePeer("onnxruntime-web") as Ort;
-  ort.env.wasm.numThreads = 1;
-  const session = await ort.InferenceSession.create(readFileSync(model), { executionProviders: ["wasm"] });
-  return peerOf(ort, session, `onnxruntime-web ${versionOf("onnxruntime-web")} ${format}`);
+/**
+ * onnxruntime-web on its WebAssembly provider and onnxruntime-node, where it is installed, on its CPU provider.
+ * @param model path of an ONNX file
+ * @param format its weights, for the names
+ */
+export async function openPeers(model: string, format: string, threads: number): Promise<Peer[]> {
+  // They share one registry, in which the first to take the name "cpu" keeps it: the native one must come first.
+  const native = loadNative();
+  const web = requirePeer("onnxruntime-web") as Ort;
+  web.env.wasm.numThreads = threads;
+  const webSession = await web.InferenceSession.create(readFileSync(model), { executionProviders: ["wasm"] });
+  const peers = [peerOf(web, webSession, `onnxruntime-web ${versionOf("onnxruntime-web")} ${format}`)];
+  if (native !== undefined) {
+    const options = { executionProviders: ["cpu"], intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: "sequential" };
+    const nativeSession = await native.InferenceSession.create(model, options);
+    peers.push(peerOf(native, nativeSession, `onnxruntime-node ${versionOf("onnxruntime-node")} ${format}`));
+  }
+  return peers;
 }
 
-/** onnxruntime-node on its CPU provider, one thread; undefined where it is not installed. */
-export async function openNodePeer(model: string, format: string): Promise<Peer | undefined> {
-  let ort: Ort;
+function loadNative(): Ort | undefined {
   try {
-    ort = requirePeer("onnxruntime-node") as Ort;
+    return requirePeer("onnxruntime-node") as Ort;
   } catch (error) {
     console.log(`onnxruntime-node cannot be loaded here and is left out: ${String(error)}`);
     return undefined;
   }
-  const options = { executionProviders: ["cpu"], intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: "sequential" };
-  const session = await ort.InferenceSession.create(model, options);
-  return peerOf(ort, session, `onnxruntime-node ${versionOf("onnxruntime-node")} ${format}`);
 }
 
 function peerOf(ort: Ort, session: OrtSession, name: string): Peer {

@@ -8,11 +8,12 @@
 fn finish(sum: vec4f, row: u32, col: u32) {
   if (row >= params.rows || col >= params.cols) { return; }
   var v = activate(params.activation, pin(sum + bias[col / 4]));
-  let at = row * params.cols + col, count = min(4u, params.cols - col);
+  let at = row * params.cols + col;
+  let count = min(4u, params.cols - col);
   if (params.residualRows > 0) {
-    let from = (row % params.residualRows) * params.cols + col;
+    let source = (row % params.residualRows) * params.cols + col;
     var before = vec4f(0);
-    for (var i = 0u; i < count; i++) { before[i] = residual[from + i]; }
+    for (var i = 0u; i < count; i++) { before[i] = residual[source + i]; }
     v = pin(before + v);
   }
   for (var i = 0u; i < count; i++) { y[at + i] = v[i]; }

@@ -24,8 +24,8 @@ struct Params {
 
 /// Column c of four rows, bounded.
 fn column(base: vec4u, c: u32) -> vec4f {
-  let from = base + vec4u(c);
-  return bitcast<vec4f>(boundBits(vec4u(x[from.x], x[from.y], x[from.z], x[from.w])));
+  let source = base + vec4u(c);
+  return bitcast<vec4f>(boundBits(vec4u(x[source.x], x[source.y], x[source.z], x[source.w])));
 }
 
 fn difference(base: vec4u, c: u32, mean: vec4f) -> vec4f {
@@ -35,7 +35,8 @@ fn difference(base: vec4u, c: u32, mean: vec4f) -> vec4f {
 @compute @workgroup_size(32)
 fn layer_norm(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   zero = params.zero;
-  let first = (group.y * groups.x + group.x) * 4, cols = params.cols;
+  let first = (group.y * groups.x + group.x) * 4;
+  let cols = params.cols;
   let row = vec4u(first) + vec4u(0u, 1u, 2u, 3u);
   let base = min(row, vec4u(params.rows - 1)) * cols;
   // 1. mean
@@ -53,7 +54,7 @@ fn layer_norm(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
   let scale = rsqrt(pin(variance + vec4f(params.eps)));
   for (var c = lane; c < cols; c += LANES) {
     let v = pin(pin(bound(pin(difference(base, c, mean) * scale)) * gamma[c]) + vec4f(beta[c]));
-    y[base.x + c] = v.x;
+    if (row.x < params.rows) { y[base.x + c] = v.x; }
     if (row.y < params.rows) { y[base.y + c] = v.y; }
     if (row.z < params.rows) { y[base.z + c] = v.z; }
     if (row.w < params.rows) { y[base.w + c] = v.w; }

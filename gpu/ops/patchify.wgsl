@@ -26,13 +26,18 @@ struct Params {
 fn patchify(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let at = (group.y * groups.x + group.x) * 64 + local;
   if (at >= params.count) { return; }
-  let gridWidth = params.width / params.patchWidth, patches = (params.height / params.patchHeight) * gridWidth;
+  let gridWidth = params.width / params.patchWidth;
+  let patches = (params.height / params.patchHeight) * gridWidth;
   // 1. which row, which pixel of it
-  let q = at % params.patchWidth, p = (at / params.patchWidth) % params.patchHeight;
+  let q = at % params.patchWidth;
+  let p = (at / params.patchWidth) % params.patchHeight;
   let rest = at / (params.patchWidth * params.patchHeight);
-  let c = rest % params.channels, r = rest / params.channels;
+  let c = rest % params.channels;
+  let r = rest / params.channels;
   // 2. where that pixel is
-  let image = r / patches, patch = r % patches;
-  let top = (patch / gridWidth) * params.patchHeight, left = (patch % gridWidth) * params.patchWidth;
+  let image = r / patches;
+  let index = r % patches;
+  let top = (index / gridWidth) * params.patchHeight;
+  let left = (index % gridWidth) * params.patchWidth;
   y[at] = x[((image * params.channels + c) * params.height + top + p) * params.width + left + q];
 }

@@ -38,23 +38,26 @@ fn placeOf(index: u32) -> Place {
 fn inputs(place: Place) -> vec4u {
   var bits = vec4u(0u);
   if (place.row >= params.rows) { return bits; }
-  let k = place.quad * 4, from = place.row * params.cols + k;
-  if (k < params.cols) { bits.x = x[from]; }
-  if (k + 1 < params.cols) { bits.y = x[from + 1]; }
-  if (k + 2 < params.cols) { bits.z = x[from + 2]; }
-  if (k + 3 < params.cols) { bits.w = x[from + 3]; }
+  let k = place.quad * 4;
+  let source = place.row * params.cols + k;
+  if (k < params.cols) { bits.x = x[source]; }
+  if (k + 1 < params.cols) { bits.y = x[source + 1]; }
+  if (k + 2 < params.cols) { bits.z = x[source + 2]; }
+  if (k + 3 < params.cols) { bits.w = x[source + 3]; }
   return bits;
 }
 
 @compute @workgroup_size(64)
 fn quantize_rows_fp32(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = (group.y * groups.x + group.x) * 64 + local, place = placeOf(index);
+  let index = (group.y * groups.x + group.x) * 64 + local;
+  let place = placeOf(index);
   if (place.row < params.rows) { y[index] = boundBits(inputs(place)); }
 }
 
 @compute @workgroup_size(64)
 fn quantize_rows_bf16(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = (group.y * groups.x + group.x) * 64 + local, place = placeOf(index);
+  let index = (group.y * groups.x + group.x) * 64 + local;
+  let place = placeOf(index);
   if (place.row < params.rows) { y[index] = roundBf16Bits(inputs(place)); }
 }
 
@@ -63,7 +66,8 @@ fn quantize_rows_split(@builtin(workgroup_id) group: vec3u, @builtin(num_workgro
   zero = params.zero;
   let place = placeOf((group.y * groups.x + group.x) * 64 + local);
   if (place.row >= params.rows) { return; }
-  let v = boundBits(inputs(place)), high = roundBf16Bits(v);
+  let v = boundBits(inputs(place));
+  let high = roundBf16Bits(v);
   let low = pin(bitcast<vec4f>(v) - bitcast<vec4f>(high));
   let to = place.row * (params.inner / 2) + place.quad;
   y[to] = high;
@@ -73,7 +77,9 @@ fn quantize_rows_split(@builtin(workgroup_id) group: vec3u, @builtin(num_workgro
 @compute @workgroup_size(64)
 fn quantize_rows_int8(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   zero = params.zero;
-  let index = (group.y * groups.x + group.x) * 64 + local, place = placeOf(index), first = local - local % 8;
+  let index = (group.y * groups.x + group.x) * 64 + local;
+  let place = placeOf(index);
+  let first = local - local % 8;
   // 1. 32 values in 8 invocations, bounded
   let v = boundBits(inputs(place));
   // 2. the exponent, from the bits of the largest magnitude
@@ -85,7 +91,8 @@ fn quantize_rows_int8(@builtin(workgroup_id) group: vec3u, @builtin(num_workgrou
   let exponent = i32((largest + 0x10000u) >> 23u) - 133;
   let inverse = bitcast<f32>((127 - exponent) << 23u);
   // 3. round to int8
-  let q = roundToInt(pin(bitcast<vec4f>(v) * inverse)), low = vec4u(q) & vec4u(255u);
+  let q = roundToInt(pin(bitcast<vec4f>(v) * inverse));
+  let low = vec4u(q) & vec4u(255u);
   if (place.row < params.rows) { packed[index] = low.x | (low.y << 8u) | (low.z << 16u) | (low.w << 24u); }
   // 4. 2^e, and what takes the offset 8 of the weights away
   pairs[local] = vec2i(q.x + q.y, q.z + q.w);

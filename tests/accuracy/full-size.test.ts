@@ -24,7 +24,7 @@ for (const model of MODELS) {
       const expected = await readTensors(`${folder}/expected.safetensors`);
       const truth = expected.get("last_hidden_state")!, torch = expected.get("bf16.last_hidden_state")!;
       const encoder = await encoderOn(await openBackend("wasm"), config, dtype, recipeWeights(config));
-      const { lastHiddenState } = await encoder.encode(recipePixels(config), 1);
+      const { lastHiddenState } = await encoder.encode(recipePixels(config));
       const error = relativeError(lastHiddenState, truth.data), torchError = relativeError(torch.data, truth.data);
       const pooled = (data: Float32Array) => meanPool(new Tensor("float32", data, truth.dims)).data;
       const tokens = meanCosine(lastHiddenState, truth.data, config.hiddenSize);

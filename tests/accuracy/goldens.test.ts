@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { openBackend } from "../../ts-api/src/backends/open.js";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
 import { DTYPES, type Dtype } from "../../ts-api/src/core/numerics.js";
+import type { EncodeOptions } from "../../ts-api/src/model/encoder.js";
 import { encodeOn, meanCosine, MODELS, readTensors, relativeError, type Golden } from "../support/models.js";
 
 /** Norm of the difference over norm, against the f64 outputs. */
@@ -20,13 +21,14 @@ for (const [folder, file] of cases) {
     test(`accuracy ${folder} ${file} ${dtype}`, async (t) => {
       const golden = await readTensors(`${MODELS}/${folder}/cases/${file}`);
       const pixels = golden.get("in.pixel_values")!, truth = golden.get("f64.last_hidden_state")!;
-      const result = await encodeOn(await openBackend("wasm"), `${MODELS}/${folder}`, dtype, pixels, true);
+      const options = await optionsOf(folder, file, golden);
+      const result = await encodeOn(await openBackend("wasm"), `${MODELS}/${folder}`, dtype, pixels, options);
       const error = relativeError(result.lastHiddenState, truth.data);
       t.diagnostic(`relative error ${error.toExponential(2)}, mean cosine ${meanCosine(result.lastHiddenState, truth.data, truth.dims[2]).toFixed(6)}`);
       checkBounds(dtype, error, golden);
       if (dtype === "fp32") checkHiddenStates(result.hiddenStates!, golden);
 
-      const oracle = await encodeOn(openOracle(), `${MODELS}/${folder}`, dtype, pixels, true);
+      const oracle = await encodeOn(openOracle(), `${MODELS}/${folder}`, dtype, pixels, options);
       assert.deepEqual(result, oracle, "the CPU's words are not the oracle's");
     });
   }
@@ -35,6 +37,14 @@ for (const [folder, file] of cases) {
 test("every golden model has a case", () => {
   assert.ok(cases.length >= 10, `${cases.length} cases`);
 });
+
+async function optionsOf(folder: string, file: string, golden: Map<string, Golden>): Promise<EncodeOptions> {
+  const mask = golden.get("in.bool_masked_pos");
+  const interpolatePosEncoding = file.startsWith("interpolate");
+  if (mask === undefined) return { outputHiddenStates: true, interpolatePosEncoding };
+  const maskToken = (await readTensors(`${MODELS}/${folder}/model.safetensors`)).get("embeddings.mask_token")!.data;
+  return { outputHiddenStates: true, mask: Uint8Array.from(mask.data), maskToken };
+}
 
 function checkBounds(dtype: Dtype, error: number, golden: Map<string, Golden>): void {
   if (dtype === "fp32") assert.ok(error < FP32_BOUND, `fp32 error ${error}`);

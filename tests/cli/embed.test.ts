@@ -126,7 +126,10 @@ test("a bad image is reported and the others go on; the exit code is that of the
   assert.equal(other.code, 6);
   assert.deepEqual((JSON.parse(other.stdout) as Document).images.map(({ file }) => file), [CHELSEA]);
   const failures = other.stderr.trimEnd().split("\n").map((line) => (JSON.parse(line) as { error: Record<string, unknown> }).error);
-  assert.deepEqual(failures.map(({ code: name, exitCode, file }) => [name, exitCode, file]), [["io/read", 6, "absent.png"], ["image/unsupported", 3, photo("gif.gif")]]);
+  assert.deepEqual(
+    failures.map(({ code: name, exitCode, file }) => [name, exitCode, file]),
+    [["io/read", 6, "absent.png"], ["image/unsupported", 3, photo("gif.gif")]],
+  );
 });
 
 test("when every image is bad nothing is printed on stdout", async () => {

@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { run } from "../../ts-api/src/cli/run.js";
-import { ROCKET, SMALL, finish, ijepa, photo, recordingHost, start, temporaryFolder } from "./helpers.js";
+import { ROCKET, SMALL, TINY, finish, ijepa, photo, recordingHost, start, temporaryFolder } from "./helpers.js";
 
 /** The command fails with this exit code and one line on stderr that ends in the error's code; nothing is on stdout. */
 async function fails(args: readonly string[], exitCode: number, code: string, input?: Uint8Array): Promise<string> {
@@ -19,7 +19,7 @@ async function fails(args: readonly string[], exitCode: number, code: string, in
 async function damagedModel(t: TestContext, damage: (folder: string) => Promise<void>): Promise<string> {
   const folder = join(await temporaryFolder(t), "model");
   await mkdir(folder);
-  for (const file of ["config.json", "preprocessor_config.json", "model.safetensors"]) await cp(`tests/goldens/models/tiny/${file}`, join(folder, file));
+  for (const file of ["config.json", "preprocessor_config.json", "model.safetensors"]) await cp(`${TINY}/${file}`, join(folder, file));
   await damage(folder);
   return folder;
 }
@@ -97,7 +97,7 @@ test("4: a config nested too deep for JSON.stringify is refused in one short lin
 
 test("5: the device", async () => {
   // 16 pages are 1 MiB: the model does not fit.
-  const { code, stdout, stderr } = await finish(start(["embed", ROCKET], {}, ["--wasm-max-mem-pages=16"]));
+  const { code, stdout, stderr } = await finish(start(["embed", SMALL], {}, ["--wasm-max-mem-pages=16"]));
   assert.deepEqual([code, stdout], [5, ""]);
   assert.match(stderr, /^ijepa: WebAssembly memory cannot grow .* \[backend\/memory\]\n$/);
 });

@@ -10,7 +10,8 @@ import { ijepa, succeed } from "./helpers.js";
 
 /** A value that each option takes; switches have none. */
 const VALUES: Record<OptionName, string | undefined> = {
-  model: "folder", dtype: "int4", device: "wasm", threads: "auto", pool: "mean", out: "x.npy", "max-pixels": "9", json: undefined, help: undefined,
+  model: "folder", dtype: "int4", device: "wasm", threads: "auto", pool: "mean", out: "x.npy", "max-pixels": "9",
+  json: undefined, help: undefined,
 };
 
 test("help of a command names every option that it takes, and only these", async () => {
@@ -31,7 +32,8 @@ test("help of a command names every option that it takes, and only these", async
 
 test("help says the values, the exit codes and the pixel limit as they are", async () => {
   const help = await succeed(["embed", "--help"]);
-  for (const text of ["fp32|bf16|int4", "auto|wasm", "none|mean", "N|auto", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`]) assert.ok(help.includes(text), text);
+  const texts = ["fp32|bf16|int4", "auto|wasm", "none|mean", "N|auto", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`];
+  for (const text of texts) assert.ok(help.includes(text), text);
   const codes = [...help.slice(help.indexOf("Exit codes:")).matchAll(/^ {2}(\d+) /gm)].map(([, code]) => Number(code));
   assert.deepEqual(codes, [0, 1, 2, 3, 4, 5, 6, 7, 130]);
   assert.deepEqual(codes, [...EXIT_CODES.keys()]);

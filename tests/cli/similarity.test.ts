@@ -3,7 +3,11 @@ import { test } from "node:test";
 import { ASTRONAUT, CHELSEA, ROCKET, ijepa, photo, succeed } from "./helpers.js";
 
 test("similarity is the documented one of the demo model", async () => {
-  const documented: [a: string, b: string, cosine: number][] = [[CHELSEA, ASTRONAUT, 0.9206], [CHELSEA, ROCKET, 0.6125], [ASTRONAUT, ROCKET, 0.7317]];
+  const documented: [a: string, b: string, cosine: number][] = [
+    [CHELSEA, ASTRONAUT, 0.9206],
+    [CHELSEA, ROCKET, 0.6125],
+    [ASTRONAUT, ROCKET, 0.7317],
+  ];
   for (const [a, b, cosine] of documented) {
     const stdout = await succeed(["similarity", a, b, "--dtype", "fp32"]);
     assert.match(stdout, /^0\.\d{6}\n$/);
@@ -22,7 +26,8 @@ test("--json: the number and what it was made of", async () => {
     cosineSimilarity: number;
   };
   assert.equal(document.pool, "mean");
-  assert.deepEqual(document.images.map(({ file, dims, numerics }) => [file, dims, numerics.dtype]), [[CHELSEA, [192], "fp32"], [ROCKET, [192], "fp32"]]);
+  const images = document.images.map(({ file, dims, numerics }) => [file, dims, numerics.dtype]);
+  assert.deepEqual(images, [[CHELSEA, [192], "fp32"], [ROCKET, [192], "fp32"]]);
   assert.ok(Math.abs(document.cosineSimilarity - 0.6125) < 1e-3);
 });
 

@@ -1,7 +1,7 @@
 import type { Backend } from "../../ts-api/src/backends/backend.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
 import type { IJepaConfig } from "../../ts-api/src/model/config.js";
-import { Encoder, type EncodeResult } from "../../ts-api/src/model/encoder.js";
+import { Encoder, type EncodeOptions, type EncodeResult, type Pixels } from "../../ts-api/src/model/encoder.js";
 import { loadEncoder, type TensorReader } from "../../ts-api/src/model/load.js";
 import { openCheckpoint } from "../../ts-api/src/weights/checkpoint.js";
 import { toFloat32 } from "../../ts-api/src/weights/dtypes.js";
@@ -16,13 +16,14 @@ export interface Golden {
   data: Float32Array;
 }
 
-/** The floating-point tensors of a safetensors file, as f32. */
+/** The tensors of a safetensors file, as f32; I32 ones too, whose values are small. */
 export async function readTensors(path: string): Promise<Map<string, Golden>> {
   const file = await openSafetensors(await runtime.openFile(path));
   const tensors = new Map<string, Golden>();
   for (const info of file.tensors.values()) {
-    if (!info.dtype.includes("F")) continue;
-    tensors.set(info.name, { dims: info.shape, data: toFloat32(await file.readTensor(info), info.dtype) });
+    const bytes = await file.readTensor(info);
+    const data = info.dtype === "I32" ? Float32Array.from(new Int32Array(bytes.slice().buffer)) : toFloat32(bytes, info.dtype);
+    tensors.set(info.name, { dims: info.shape, data });
   }
   await file.close();
   return tensors;
@@ -40,9 +41,15 @@ export async function encoderOn(backend: Backend, config: IJepaConfig, dtype: Dt
   return new Encoder(backend, config, dtype, await loadEncoder(backend, config, dtype, read), async () => {});
 }
 
-export async function encodeOn(backend: Backend, folder: string, dtype: Dtype, pixels: Golden, outputHiddenStates = false): Promise<EncodeResult> {
+export async function encodeOn(backend: Backend, folder: string, dtype: Dtype, pixels: Golden, options: EncodeOptions = {}): Promise<EncodeResult> {
   const { encoder } = await loadOn(backend, folder, dtype);
-  return encoder.encode(pixels.data, pixels.dims[0], { outputHiddenStates });
+  return encoder.encode(pixelsOf(pixels), options);
+}
+
+/** A golden's [images][channels][height][width]. */
+export function pixelsOf({ data, dims }: Golden): Pixels {
+  const [images, , height, width] = dims;
+  return { data, images, height, width };
 }
 
 /** Norm of the difference over the norm of the truth. */

@@ -1,6 +1,7 @@
 import { expectedTensors } from "../../ts-api/src/weights/names.js";
 import { sizeOf } from "../../ts-api/src/core/tensor.js";
 import type { IJepaConfig } from "../../ts-api/src/model/config.js";
+import type { Pixels } from "../../ts-api/src/model/encoder.js";
 import type { TensorReader } from "../../ts-api/src/model/load.js";
 import { gaussArray } from "./random.js";
 
@@ -15,8 +16,10 @@ export function recipeWeights(config: IJepaConfig): TensorReader {
   };
 }
 
-export function recipePixels(config: IJepaConfig): Float32Array {
-  return gaussArray("pixel_values", config.numChannels * config.imageHeight * config.imageWidth);
+/** One image. */
+export function recipePixels(config: IJepaConfig): Pixels {
+  const { numChannels, imageHeight: height, imageWidth: width } = config;
+  return { data: gaussArray("pixel_values", numChannels * height * width), images: 1, height, width };
 }
 
 function statistics(name: string, shape: readonly number[]): { offset: number; scale: number } {

@@ -97,7 +97,8 @@ export function wantsJson(args: readonly string[]): boolean {
 function parse(command: Command, args: readonly string[]): { values: Record<string, unknown>; positionals: string[] } {
   const config = command.options.map((name) => {
     const { value, short }: Option = OPTIONS[name];
-    return [name, { type: value === undefined ? ("boolean" as const) : ("string" as const), ...(short === undefined ? {} : { short }) }] as const;
+    const type = value === undefined ? ("boolean" as const) : ("string" as const);
+    return [name, { type, ...(short === undefined ? {} : { short }) }] as const;
   });
   try {
     return parseArgs({ args: [...args], options: Object.fromEntries(config), allowPositionals: true });

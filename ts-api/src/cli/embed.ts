@@ -23,7 +23,8 @@ export const embed: Command = {
       "that is too narrow for the row its first 16 digits are shown; elsewhere all 64.",
     "With exactly two images the last line is the cosine similarity of their mean-pooled features.",
     "An image that cannot be read is reported on stderr and the others are still computed; the exit code is then that of the " +
-      "first such image. --out is written when every image succeeded, under a temporary name that is renamed at the end, or else not at all.",
+      "first such image. --out is written when every image succeeded, under a temporary name that is renamed at the end, or " +
+      "else not at all.",
   ],
   run: runEmbed,
 };
@@ -38,8 +39,9 @@ async function runEmbed(settings: Settings, host: CliHost): Promise<number> {
     const records = results.map(({ file, dims, numerics }, i) => ({ file, dims, numerics, data: features[i].data }));
     await runtime.writeFile(out, serializeResults(out, records));
   }
-  const similarity = images.length === 2 && results.length === 2 ? cosineSimilarity(meanOf(features[0]), meanOf(features[1])) : undefined;
-  const text = json ? toJson(settings, extraction, similarity) : toTable(settings, results, similarity, host.stdout.columns);
+  const pair = images.length === 2 && results.length === 2;
+  const similarity = pair ? cosineSimilarity(meanOf(features[0]), meanOf(features[1])) : undefined;
+  const text = json ? toJson(settings, extraction, similarity) : toTable(settings.model, results, similarity, host.stdout.columns);
   await host.stdout.write(text);
   return exitCode;
 }
@@ -48,12 +50,14 @@ function meanOf(features: Features): Tensor<"float32"> {
   return features.dims.length === 3 ? meanPool(features) : features;
 }
 
-function toTable({ model }: Settings, results: readonly ImageResult[], similarity: number | undefined, columns: number | undefined): string {
+/** @param columns of the terminal; undefined where there is none */
+function toTable(model: string | undefined, results: readonly ImageResult[], similarity: number | undefined, columns: number | undefined): string {
   const name = tableName(modelName(model));
   const table = (digits: number): string[] => {
     const rows = results.map(({ file, width, height, dims, milliseconds, numerics: { dtype, device, digest } }) => {
       const shape = dims.length === 1 ? [1, ...dims] : dims;
-      return [file, `${width}x${height}`, name, dtype, device, shape.join("x"), milliseconds.toFixed(1), digest.slice(0, digits)].map(printable);
+      const row = [file, `${width}x${height}`, name, dtype, device, shape.join("x"), milliseconds.toFixed(1), digest.slice(0, digits)];
+      return row.map(printable);
     });
     return formatTable([HEADINGS, ...rows], RIGHT);
   };

@@ -1,5 +1,6 @@
 /** What the commands have in common: from the images of a command line to their features. */
-import { isIJepaError, loadImage, pipeline, type Features, type ImageFeatureExtractionPipeline, type Numerics, type RawImage } from "../index.js";
+import { isIJepaError, loadImage, pipeline } from "../index.js";
+import type { Features, ImageFeatureExtractionPipeline, Numerics, RawImage } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { displayUrl } from "../weights/sources/url.js";
 import type { Settings } from "./args.js";
@@ -83,8 +84,9 @@ export function modelName(ref: string | undefined): string {
 
 /** The JSON document that --json prints. */
 export function toJson(settings: Settings, { results, deviceDescription }: Extraction, similarity: number | undefined): string {
-  const { model, pool = "none" } = settings;
-  return `${JSON.stringify({ model: modelName(model), deviceDescription, pool, images: results, cosineSimilarity: similarity }, null, 2)}\n`;
+  const { pool = "none" } = settings;
+  const document = { model: modelName(settings.model), deviceDescription, pool, images: results, cosineSimilarity: similarity };
+  return `${JSON.stringify(document, null, 2)}\n`;
 }
 
 async function readImage(file: string, { maxPixels }: Settings, host: CliHost): Promise<RawImage> {

@@ -1,4 +1,5 @@
 import { IJepaError } from "../core/errors.js";
+import { show } from "../core/show.js";
 import { Tensor } from "../core/tensor.js";
 import { CONFIG_NAMES, DEFAULT_SETTINGS, readSettings } from "./processor-settings.js";
 import type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, SettingError } from "./processor-settings.js";
@@ -70,7 +71,7 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
     }
     const { image_processor_type: type = DEFAULT_TYPE, ...otherFields } = rest;
     if (typeof type !== "string" || !KNOWN_TYPES.test(type)) {
-      const message = `image_processor_type ${JSON.stringify(type)} is not supported; I-JEPA checkpoints have "${DEFAULT_TYPE}".`;
+      const message = `image_processor_type ${show(type)} is not supported; I-JEPA checkpoints have "${DEFAULT_TYPE}".`;
       throw new IJepaError("config/field", message, { field: "image_processor_type", value: type });
     }
     const settings = readSettings(given, DEFAULT_SETTINGS, configError);
@@ -174,10 +175,10 @@ function checkNames(options: ImageProcessorOptions): Record<string, unknown> {
 }
 
 const inputError: SettingError = (name, value, expected) =>
-  new IJepaError("input/value", `${name} must be ${expected}; it is ${JSON.stringify(value)}.`, { name, value });
+  new IJepaError("input/value", `${name} must be ${expected}; it is ${show(value)}.`, { name, value });
 
 const configError: SettingError = (name, value, expected) => {
   const field = CONFIG_NAMES[name];
-  const message = `${field} in preprocessor_config.json must be ${expected}; it is ${JSON.stringify(value)}.`;
+  const message = `${field} in preprocessor_config.json must be ${expected}; it is ${show(value)}.`;
   return new IJepaError("config/field", message, { field, value });
 };

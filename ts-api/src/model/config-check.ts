@@ -1,4 +1,5 @@
 import { IJepaError } from "../core/errors.js";
+import { show } from "../core/show.js";
 
 /** Names that `hidden_act` and `pooler_act` may have; `gelu_python` is `gelu`, `swish` is `silu`. */
 export const ACTIVATION_NAMES = [
@@ -74,15 +75,6 @@ export function readNumLabels(json: Readonly<Record<string, unknown>>): number {
 
 export function fieldError(field: string, value: unknown, message: string): IJepaError<"config/field"> {
   return new IJepaError("config/field", message, { field, value });
-}
-
-/** A value as it may stand in a message: short, and never failing, whatever a file held. */
-export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
-  if (typeof value !== "object" || value === null) return String(value);
-  if (!Array.isArray(value)) return "an object";
-  const short = value.length <= 4 && value.every((item) => typeof item !== "object");
-  return short ? `[${value.map(show).join(", ")}]` : `an array of ${value.length}`;
 }
 
 function isWhole(value: unknown, min: number, max: number): value is number {

@@ -1,5 +1,6 @@
 import { IJepaError } from "../core/errors.js";
-import { fieldError, FieldReader, readNumLabels, show } from "./config-check.js";
+import { fieldError, FieldReader, readNumLabels } from "./config-check.js";
+import { show } from "../core/show.js";
 import type { ActivationName } from "./config-check.js";
 
 export { ACTIVATION_NAMES } from "./config-check.js";

@@ -1,37 +1,61 @@
-/** Runs the plan: buffers, programs per batch size, one layer after the other. */
+/** Runs the plan: buffers, programs per image size, one layer after the other. */
 import { bytesView, readFloats, type Backend, type Program } from "../backends/backend.js";
 import { throwIfAborted } from "../core/errors.js";
+import { bound } from "../core/float.js";
 import type { Dtype } from "../core/numerics.js";
-import type { DeviceTensor } from "../ops/contract.js";
+import { bytesOf, type DeviceTensor, type TensorDesc } from "../ops/contract.js";
+import { packVector } from "../weights/pack.js";
 import type { IJepaConfig } from "./config.js";
 import type { EncoderWeights } from "./load.js";
-import { bufferDescs, embeddingCalls, finalCalls, layerCalls, type Buffers } from "./plan.js";
+import { bufferDescs, embeddingCalls, finalCalls, layerCalls, passSize, type Buffers, type PassSize } from "./plan.js";
+import { interpolatePositions } from "./position.js";
 
 /** Rows (images x tokens) of one pass; larger batches take several. It bounds memory and changes no bit. */
 const MAX_ROWS = 1024;
+/** Image sizes whose programs are kept. */
+const MAX_PASSES = 4;
+
+/** [images][channels][height][width] f32, checked against the config. */
+export interface Pixels {
+  data: Float32Array;
+  images: number;
+  height: number;
+  width: number;
+}
 
 export interface EncodeOptions {
   signal?: AbortSignal | undefined;
+  /** Interpolate the positions to the images' grid; otherwise the images are of the config's size. */
+  interpolatePosEncoding?: boolean | undefined;
   /** Also return the residual stream: after the embedding and after each layer, before the final norm. */
   outputHiddenStates?: boolean | undefined;
+  /** [images][tokens], 1 where the patch is replaced by `maskToken`. */
+  mask?: Uint8Array | undefined;
+  /** [hidden]. */
+  maskToken?: Float32Array | undefined;
 }
 
 /** [images][tokens][hidden] f32, row-major. */
 export interface EncodeResult {
+  tokens: number;
   lastHiddenState: Float32Array;
   /** One per layer, and first the embedding. */
   hiddenStates: Float32Array[] | undefined;
 }
 
+/** The programs for images of one size, and the tensors that only they use. */
 interface Pass {
-  buffers: Buffers;
+  size: PassSize;
+  interpolate: boolean;
+  positions: { host: Float32Array; tensor: DeviceTensor };
   embedding: Program;
   layers: Program[];
   final: Program;
 }
 
 export class Encoder {
-  private pass: { batch: number; buffers: Buffers; programs: Map<number, Pass> } | undefined;
+  private buffers: Buffers | undefined;
+  private passes: Pass[] = [];
 
   /**
    * @param pause lets the host run timers and signals between layers
@@ -45,67 +69,83 @@ export class Encoder {
   ) {}
 
   /**
-   * @param pixels [images][channels][height][width] f32, already checked against the config
-   * @throws IJepaError `aborted` between layers
+   * @throws IJepaError `aborted` between layers; `input/shape` when positions cannot be interpolated
    */
-  async encode(pixels: Float32Array, images: number, options: EncodeOptions = {}): Promise<EncodeResult> {
-    const { numPatches, hiddenSize, numHiddenLayers, numChannels, imageHeight, imageWidth } = this.config;
-    const perImage = numPatches * hiddenSize, pixelsPerImage = numChannels * imageHeight * imageWidth;
-    const step = Math.min(images, Math.max(1, Math.floor(MAX_ROWS / numPatches)));
-    const lastHiddenState = new Float32Array(images * perImage);
-    const hiddenStates = options.outputHiddenStates
-      ? Array.from({ length: numHiddenLayers + 1 }, () => new Float32Array(images * perImage))
-      : undefined;
+  async encode(pixels: Pixels, options: EncodeOptions = {}): Promise<EncodeResult> {
+    const { data, images, height, width } = pixels;
+    const { hiddenSize, numHiddenLayers, numChannels } = this.config;
+    const { tokens } = passSize(this.config, 1, height, width);
+    const perImage = tokens * hiddenSize, pixelsPerImage = numChannels * height * width;
+    const step = Math.min(images, Math.max(1, Math.floor(MAX_ROWS / tokens)));
+    const state = () => new Float32Array(images * perImage);
+    const lastHiddenState = state();
+    const hiddenStates = options.outputHiddenStates ? Array.from({ length: numHiddenLayers + 1 }, state) : undefined;
     for (let first = 0; first < images; first += step) {
       const count = Math.min(step, images - first);
-      const input = pixels.subarray(first * pixelsPerImage, (first + count) * pixelsPerImage);
+      const pass = await this.passFor(passSize(this.config, count, height, width), options.interpolatePosEncoding ?? false);
       const collect = async (tensor: DeviceTensor, into: Float32Array) => {
-        const data = await readFloats(this.backend, tensor);
-        into.set(data.subarray(0, count * perImage), first * perImage);
+        into.set((await readFloats(this.backend, tensor)).subarray(0, count * perImage), first * perImage);
       };
-      const pass = await this.passFor(count);
-      await this.runPass(pass, input, options.signal, (index) => hiddenStates && collect(pass.buffers.hidden, hiddenStates[index]));
-      await collect(pass.buffers.normed, lastHiddenState);
+      const { hidden, normed, pixels: input } = this.buffers!;
+      this.backend.write(input, bytesView(data.subarray(first * pixelsPerImage, (first + count) * pixelsPerImage)));
+      this.backend.run(pass.embedding);
+      if (options.mask !== undefined) this.replaceMasked(pass, options.mask.subarray(first * tokens, (first + count) * tokens), options.maskToken!);
+      if (hiddenStates !== undefined) await collect(hidden, hiddenStates[0]);
+      for (const [i, layer] of pass.layers.entries()) {
+        await this.pause();
+        throwIfAborted(options.signal, `running layer ${i}`);
+        this.backend.run(layer);
+        if (hiddenStates !== undefined) await collect(hidden, hiddenStates[i + 1]);
+      }
+      this.backend.run(pass.final);
+      await collect(normed, lastHiddenState);
     }
-    return { lastHiddenState, hiddenStates };
+    return { tokens, lastHiddenState, hiddenStates };
   }
 
-  private async runPass(
-    pass: Pass, pixels: Float32Array, signal: AbortSignal | undefined, onState: (index: number) => Promise<void> | undefined,
-  ): Promise<void> {
-    this.backend.write(pass.buffers.pixels, bytesView(pixels));
-    this.backend.run(pass.embedding);
-    await onState(0);
-    for (const [i, layer] of pass.layers.entries()) {
-      await this.pause();
-      throwIfAborted(signal, `running layer ${i}`);
-      this.backend.run(layer);
-      await onState(i + 1);
+  /** A masked patch's row is mask token + position, whatever its pixels. */
+  private replaceMasked(pass: Pass, mask: Uint8Array, maskToken: Float32Array): void {
+    const { hiddenSize } = this.config;
+    const token = maskToken.map(bound);
+    for (const [row, masked] of mask.entries()) {
+      if (masked === 0) continue;
+      const from = (row % pass.size.tokens) * hiddenSize;
+      this.backend.write(this.buffers!.hidden, bytesView(token.map((v, c) => pass.positions.host[from + c] + v)), row * hiddenSize * 4);
     }
-    this.backend.run(pass.final);
   }
 
-  private async passFor(batch: number): Promise<Pass> {
-    if (this.pass === undefined || this.pass.batch < batch) {
-      if (this.pass !== undefined) Object.values(this.pass.buffers).forEach((tensor: DeviceTensor) => this.backend.release(tensor));
-      this.pass = { batch, buffers: this.allocate(batch), programs: new Map() };
-    }
-    const { buffers, programs } = this.pass;
-    const known = programs.get(batch);
+  private async passFor(size: PassSize, interpolate: boolean): Promise<Pass> {
+    this.reserve(size);
+    const same = (pass: Pass) =>
+      pass.interpolate === interpolate && pass.size.batch === size.batch && pass.size.height === size.height && pass.size.width === size.width;
+    const known = this.passes.find(same);
     if (known !== undefined) return known;
-    const { backend, config, weights } = this;
+    const { backend, config, weights, buffers } = this;
+    const positions = interpolate ? interpolatePositions(weights.positions, config, size.height, size.width) : weights.positions;
+    const packed = packVector(positions);
+    const tensor = backend.alloc({ name: "positions", ...packed });
+    backend.write(tensor, packed.bytes);
     const pass: Pass = {
-      buffers,
-      embedding: await backend.compile(embeddingCalls(config, batch, weights.embedding, buffers)),
-      layers: await Promise.all(weights.layers.map((layer) => backend.compile(layerCalls(config, batch, layer, buffers)))),
-      final: await backend.compile(finalCalls(config, batch, weights.final, buffers)),
+      size,
+      interpolate,
+      positions: { host: new Float32Array(packed.bytes.buffer as ArrayBuffer), tensor },
+      embedding: await backend.compile(embeddingCalls(config, size, weights.embedding, tensor, buffers!)),
+      layers: await Promise.all(weights.layers.map((layer) => backend.compile(layerCalls(config, size, layer, buffers!)))),
+      final: await backend.compile(finalCalls(config, size, weights.final, buffers!)),
     };
-    programs.set(batch, pass);
+    this.passes.push(pass);
+    if (this.passes.length > MAX_PASSES) this.backend.release(this.passes.shift()!.positions.tensor);
     return pass;
   }
 
-  private allocate(batch: number): Buffers {
-    const descs = Object.entries(bufferDescs(this.config, this.dtype, batch));
-    return Object.fromEntries(descs.flatMap(([key, desc]) => (desc === undefined ? [] : [[key, this.backend.alloc(desc)]]))) as unknown as Buffers;
+  /** Makes buffers that hold `size`; programs compiled on smaller ones are dropped with them. */
+  private reserve(size: PassSize): void {
+    const wanted = Object.entries(bufferDescs(this.config, this.dtype, size)).filter((entry): entry is [keyof Buffers, TensorDesc] => entry[1] !== undefined);
+    const have = this.buffers;
+    if (have !== undefined && wanted.every(([key, desc]) => have[key]!.bytes >= bytesOf(desc))) return;
+    for (const pass of this.passes.splice(0)) this.backend.release(pass.positions.tensor);
+    const larger = wanted.map(([key, desc]) => (have !== undefined && have[key]!.bytes > bytesOf(desc) ? { ...desc, dims: have[key]!.dims } : desc));
+    if (have !== undefined) Object.values(have).forEach((tensor: DeviceTensor) => this.backend.release(tensor));
+    this.buffers = Object.fromEntries(wanted.map(([key], i) => [key, this.backend.alloc(larger[i])])) as unknown as Buffers;
   }
 }

@@ -11,6 +11,8 @@ export type TensorReader = (name: string) => Promise<Float32Array>;
 
 export interface EncoderWeights {
   embedding: EmbeddingWeights;
+  /** [patches][hidden] f32: they stay on the host, which interpolates them for other image sizes. */
+  positions: Float32Array;
   layers: LayerWeights[];
   final: NormWeights;
 }
@@ -24,6 +26,7 @@ export async function loadEncoder(
   const loader = new Loader(backend, read);
   const total = config.numHiddenLayers + 2;
   const embedding = await loadEmbedding(loader, config, dtype);
+  const positions = await read("embeddings.position_embeddings");
   onProgress("embeddings", 1, total);
   const layers: LayerWeights[] = [];
   for (let i = 0; i < config.numHiddenLayers; i++) {
@@ -32,7 +35,7 @@ export async function loadEncoder(
   }
   const final = await loader.norm("layernorm");
   onProgress("layernorm", total, total);
-  return { embedding, layers, final };
+  return { embedding, positions, layers, final };
 }
 
 async function loadEmbedding(loader: Loader, config: IJepaConfig, dtype: Dtype): Promise<EmbeddingWeights> {
@@ -43,9 +46,7 @@ async function loadEmbedding(loader: Loader, config: IJepaConfig, dtype: Dtype):
   // bf16: pixels come as [high | low], each padded to whole blocks, so the weights stand there twice.
   const matrix = format === "fp32" ? weight : twice(weight, hidden, patchInputs);
   const inputs = format === "fp32" ? patchInputs : 2 * roundUp(patchInputs, BLOCK);
-  const patches = loader.linear(name, packMatrix(format, matrix, hidden, inputs), await loader.read(`${name}.bias`));
-  const positions = loader.place("embeddings.position_embeddings", packVector(await loader.read("embeddings.position_embeddings")));
-  return { patches, positions };
+  return { patches: loader.linear(name, packMatrix(format, matrix, hidden, inputs), await loader.read(`${name}.bias`)) };
 }
 
 async function loadLayer(loader: Loader, config: IJepaConfig, dtype: Dtype, layer: string): Promise<LayerWeights> {

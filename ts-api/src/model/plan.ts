@@ -10,6 +10,19 @@ import type { OperandFormat } from "../ops/quantize-rows.js";
 import type { CallOf, OpCall } from "../ops/table.js";
 import type { IJepaConfig } from "./config.js";
 
+/** What one pass computes: images of one size. */
+export interface PassSize {
+  batch: number;
+  height: number;
+  width: number;
+  /** Whole patches of one image. */
+  tokens: number;
+}
+
+export function passSize(config: IJepaConfig, batch: number, height: number, width: number): PassSize {
+  return { batch, height, width, tokens: Math.floor(height / config.patchHeight) * Math.floor(width / config.patchWidth) };
+}
+
 /** A matrix on the backend, as weights/pack.ts lays it out. */
 export interface LinearWeights {
   format: Dtype;
@@ -28,8 +41,6 @@ export interface NormWeights {
 export interface EmbeddingWeights {
   /** [hidden][2 * inner]: the weights twice, for the two bf16 parts of the pixels; once in fp32. */
   patches: LinearWeights;
-  /** [tokens][hidden]. */
-  positions: DeviceTensor;
 }
 
 export interface LayerWeights {
@@ -67,15 +78,15 @@ export function embeddingFormat(dtype: Dtype): "fp32" | "bf16" {
   return dtype === "fp32" ? "fp32" : "bf16";
 }
 
-export function bufferDescs(config: IJepaConfig, dtype: Dtype, batch: number): Record<keyof Buffers, TensorDesc | undefined> {
-  const rows = batch * config.numPatches, { hiddenSize: hidden, intermediateSize: mlp, patchInputs } = config;
+export function bufferDescs(config: IJepaConfig, dtype: Dtype, size: PassSize): Record<keyof Buffers, TensorDesc | undefined> {
+  const rows = size.batch * size.tokens, { hiddenSize: hidden, intermediateSize: mlp, patchInputs } = config;
   const f32 = (name: string, ...dims: number[]): TensorDesc => ({ name, type: "f32", dims });
   const inner = Math.max(roundUp(hidden, BLOCK), roundUp(mlp, BLOCK));
   const split = embeddingFormat(dtype) === "bf16" ? 2 : 1;
   const patchInner = split * roundUp(patchInputs, BLOCK);
   const int4 = dtype === "int4";
   return {
-    pixels: f32("pixels", batch, config.numChannels, config.imageHeight, config.imageWidth),
+    pixels: f32("pixels", size.batch, config.numChannels, size.height, size.width),
     hidden: f32("hidden", rows, hidden),
     middle: f32("middle", rows, hidden),
     normed: f32("normed", rows, hidden),
@@ -86,29 +97,32 @@ export function bufferDescs(config: IJepaConfig, dtype: Dtype, batch: number): R
   };
 }
 
-/** Pixels to patch embeddings with positions, in `hidden`. */
-export function embeddingCalls(config: IJepaConfig, batch: number, weights: EmbeddingWeights, buffers: Buffers): OpCall[] {
+/** Pixels to patch embeddings with positions ([tokens][hidden]), in `hidden`. */
+export function embeddingCalls(
+  config: IJepaConfig, size: PassSize, weights: EmbeddingWeights, positions: DeviceTensor, buffers: Buffers,
+): OpCall[] {
   const { pixels, wide, operand, hidden } = buffers;
-  const { numChannels: channels, imageHeight: height, imageWidth: width, patchHeight, patchWidth } = config;
-  const rows = batch * config.numPatches, cols = config.patchInputs, inner = roundUp(cols, BLOCK);
+  const { numChannels: channels, patchHeight, patchWidth } = config;
+  const { batch, height, width, tokens } = size;
+  const rows = batch * tokens, cols = config.patchInputs, inner = roundUp(cols, BLOCK);
   const format = weights.patches.format === "bf16" ? "split" : "fp32";
   return [
     { op: "patchify", batch, channels, height, width, patchHeight, patchWidth, x: pixels, y: wide },
     { op: "quantize-rows", format, rows, cols, inner, x: wide, y: operand },
-    linearCall(rows, weights.patches, operand, undefined, hidden, "none", weights.positions, config.numPatches),
+    linearCall(rows, weights.patches, operand, undefined, hidden, "none", positions, tokens),
   ];
 }
 
 /** One encoder layer: `hidden` to `hidden`. */
-export function layerCalls(config: IJepaConfig, batch: number, weights: LayerWeights, buffers: Buffers): OpCall[] {
-  const rows = batch * config.numPatches, { hiddenSize, intermediateSize, numAttentionHeads: heads, headDim } = config;
+export function layerCalls(config: IJepaConfig, size: PassSize, weights: LayerWeights, buffers: Buffers): OpCall[] {
+  const { batch, tokens } = size, rows = batch * tokens, { hiddenSize, intermediateSize, numAttentionHeads: heads, headDim } = config;
   const { hidden, middle, normed, wide } = buffers;
   const format = weights.qkv.format === "fp32" ? "fp32" : "bf16";
   const activation = activationOf(config.hiddenAct);
   return [
     normCall(config, rows, hidden, weights.before, normed),
     ...product(rows, hiddenSize, normed, weights.qkv, wide, buffers),
-    { op: "attention", format, batch, tokens: config.numPatches, heads, headDim, x: wide, y: normed },
+    { op: "attention", format, batch, tokens, heads, headDim, x: wide, y: normed },
     ...product(rows, hiddenSize, normed, weights.projection, middle, buffers, "none", hidden),
     normCall(config, rows, middle, weights.after, normed),
     ...product(rows, hiddenSize, normed, weights.up, wide, buffers, activation),
@@ -117,8 +131,8 @@ export function layerCalls(config: IJepaConfig, batch: number, weights: LayerWei
 }
 
 /** The final layer norm: `hidden` to `normed`. */
-export function finalCalls(config: IJepaConfig, batch: number, weights: NormWeights, buffers: Buffers): OpCall[] {
-  return [normCall(config, batch * config.numPatches, buffers.hidden, weights, buffers.normed)];
+export function finalCalls(config: IJepaConfig, size: PassSize, weights: NormWeights, buffers: Buffers): OpCall[] {
+  return [normCall(config, size.batch * size.tokens, buffers.hidden, weights, buffers.normed)];
 }
 
 function normCall(config: IJepaConfig, rows: number, x: DeviceTensor, weights: NormWeights, y: DeviceTensor): CallOf<"layer-norm"> {

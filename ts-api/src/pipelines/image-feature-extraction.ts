@@ -32,7 +32,7 @@ const POOLS = ["mean", "none"];
 /** Loads the model and its image processor; `ref` and `options` are those of IJepaModel.fromPretrained. */
 export async function imageFeatureExtraction(ref?: string, options: LoadOptions = {}): Promise<ImageFeatureExtractionPipeline> {
   const model = await IJepaModel.fromPretrained(ref, options);
-  const processor = processorOf(model);
+  const processor = await processorOf(model);
 
   const extractOne = async (image: ImageSource, { pool = "none", signal, maxPixels }: ExtractOptions): Promise<Features> => {
     if (!POOLS.includes(pool)) throw new IJepaError("input/value", `pool must be one of ${POOLS.join(", ")}, not ${JSON.stringify(pool)}.`, { name: "pool", value: pool });
@@ -54,7 +54,13 @@ export async function imageFeatureExtraction(ref?: string, options: LoadOptions 
 }
 
 /** The checkpoint's own processor; without one, ViTImageProcessor's defaults at the size of the config. */
-function processorOf({ preprocessorConfig, config }: IJepaModel): IJepaImageProcessor {
-  if (preprocessorConfig !== undefined) return IJepaImageProcessor.fromConfig(preprocessorConfig);
-  return new IJepaImageProcessor({ size: { height: config.imageHeight, width: config.imageWidth } });
+async function processorOf(model: IJepaModel): Promise<IJepaImageProcessor> {
+  const { preprocessorConfig, config } = model;
+  if (preprocessorConfig === undefined) return new IJepaImageProcessor({ size: { height: config.imageHeight, width: config.imageWidth } });
+  try {
+    return IJepaImageProcessor.fromConfig(preprocessorConfig);
+  } catch (error) {
+    await model.dispose();
+    throw error;
+  }
 }

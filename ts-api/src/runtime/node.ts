@@ -38,7 +38,8 @@ export const runtime: Runtime = {
 
   async openFile(path): Promise<ByteSource> {
     try {
-      if ((await stat(path)).isDirectory()) throw new Error("it is a folder");
+      const kind = await stat(path);
+      if (!kind.isFile()) throw new Error(kind.isDirectory() ? "it is a folder" : "it is no regular file");
       const handle = await open(path, "r");
       const { size } = await handle.stat();
       return {

@@ -1,5 +1,5 @@
 import { IJepaError } from "../core/errors.js";
-import { show } from "../model/config-check.js";
+import { show } from "../core/show.js";
 import { readJson } from "./folder.js";
 import type { ModelFolder } from "./folder.js";
 import { openSafetensors } from "./safetensors.js";

@@ -1,0 +1,97 @@
+// linear, int4 weights: y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / 32].
+//
+// x [rows][inner] int8 and blocks [rows][inner / 32] { f32 2^e, i16 pair }, as quantize-rows leaves them.
+// w panels [panel][inner / 4][16] bytes: byte 4 c + i holds u of column c (low nibble) and column c + 4 (high nibble), input
+// 4 j + i. scales [panel][inner / 32][8] bf16; bias [panels * 8]; y [rows][cols].
+// For devices without packed dot products: the integers of a block run in f32, where sums below 2^24 are exact in any order.
+// A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; half a block at a time in workgroup memory.
+// Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.
+// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/blocks.wgsl, lib/finish.wgsl.
+// Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/int4.ts. Faster form: linear-int4-dot4.wgsl.
+
+struct Params {
+  zero: u32,
+  rows: u32,
+  cols: u32,
+  inner: u32,
+  activation: u32,
+  residualRows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read> blocks: array<vec2u>;
+@group(0) @binding(3) var<storage, read> w: array<vec4u>;
+@group(0) @binding(4) var<storage, read> scales: array<vec2u>;
+@group(0) @binding(5) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(6) var<storage, read> residual: array<f32>;
+@group(0) @binding(7) var<storage, read_write> y: array<f32>;
+
+var<workgroup> tileX: array<vec4f, 256>;
+var<workgroup> tileW: array<vec4f, 256>;
+/// The integers of 8 rows, 4 columns each.
+var<private> dots: array<vec4f, 8>;
+
+@compute @workgroup_size(128)
+fn linear_int4_plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  zero = params.zero;
+  let left = (local / QUADS) * 2;
+  let right = local % QUADS;
+  for (var block = 0u; block < params.inner / 32; block++) {
+    for (var i = 0u; i < 8; i++) { dots[i] = vec4f(0); }
+    for (var half = 0u; half < 2; half++) {
+      workgroupBarrier();
+      // 1. 16 inputs of the rows and panels, as integers in f32
+      if (half == 0) { loadBlock(group, block, local); }
+      let word = block * 8 + half * 4;
+      if (local < 64) { loadRows(group.y, word, local); } else if (local < 96) { loadPanels(group.x, word, local - 64); }
+      workgroupBarrier();
+      // 2. dots inside the block
+      for (var k = 0u; k < 16 * QUADS; k += QUADS) {
+        let u = tileW[k + right];
+        let a = tileX[k + left];
+        let b = tileX[k + left + 1];
+        dots[0] += a.x * u;
+        dots[1] += a.y * u;
+        dots[2] += a.z * u;
+        dots[3] += a.w * u;
+        dots[4] += b.x * u;
+        dots[5] += b.y * u;
+        dots[6] += b.z * u;
+        dots[7] += b.w * u;
+      }
+    }
+    // 3. one rounding a block
+    let scale = tileScales[right];
+    for (var i = 0u; i < 8; i++) { accumulateBlock(i, left * 4, scale, dots[i]); }
+  }
+  // 4. bias, activation, residual
+  let row = group.y * 64 + left * 4;
+  let col = group.x * 64 + right * 4;
+  for (var i = 0u; i < 8; i++) { finish(sums[i], row + i, col); }
+}
+
+/// 64 rows by four words to tileX[input][row / 4]; rows beyond the last repeat it.
+fn loadRows(tile: u32, word: u32, local: u32) {
+  let quad = local / 4;
+  let part = local % 4;
+  let row = min(vec4u(tile * 64 + quad * 4) + vec4u(0u, 1u, 2u, 3u), vec4u(params.rows - 1));
+  let source = row * (params.inner / 4) + vec4u(word + part);
+  let bytes = bitcast<vec4i>(vec4u(x[source.x], x[source.y], x[source.z], x[source.w]));
+  let to = part * 4 * QUADS + quad;
+  for (var i = 0u; i < 4; i++) { tileX[to + i * QUADS] = vec4f((bytes << vec4u(24 - 8 * i)) >> vec4u(24u)); }
+}
+
+/// 8 panels by four words to tileW[input][column / 4], as u - 8.
+fn loadPanels(tile: u32, word: u32, local: u32) {
+  let panel = local / 4;
+  let part = local % 4;
+  var bytes = vec4u(0u);
+  if ((tile * 8 + panel) * 8 < params.cols) { bytes = w[(tile * 8 + panel) * (params.inner / 4) + word + part]; }
+  let to = part * 4 * QUADS + panel * 2;
+  for (var i = 0u; i < 4; i++) {
+    let pair = bytes >> vec4u(8 * i);
+    tileW[to + i * QUADS] = vec4f(pair & vec4u(15u)) - vec4f(8);
+    tileW[to + i * QUADS + 1] = vec4f((pair >> vec4u(4u)) & vec4u(15u)) - vec4f(8);
+  }
+}

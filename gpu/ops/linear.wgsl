@@ -1,0 +1,128 @@
+// linear, fp32 and bf16 weights: y = activation(x W^T + bias) (+ residual).
+//
+// x [rows][inner] f32, as quantize-rows leaves it (bounded, or rounded to bf16); w panels [panel][inner][8] of f32 or
+// bf16; bias [panels * 8]; y [rows][cols]; inner a multiple of 32.
+// A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; 32 inputs at a time pass through workgroup memory
+// (16 KiB), four rows or four columns side by side.
+// Order: k = 0 ... inner - 1 from +0. Exact class: fp32 pinned (product, then sum), bf16 exact products.
+// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/finish.wgsl.
+// Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/float.ts.
+
+struct Params {
+  zero: u32,
+  rows: u32,
+  cols: u32,
+  inner: u32,
+  activation: u32,
+  residualRows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> wide: array<vec4f>;
+@group(0) @binding(2) var<storage, read> halves: array<vec2u>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read> residual: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+
+/// Rows and columns of a workgroup, in fours, and inputs of a step.
+const QUADS: u32 = 16;
+const STEP: u32 = 32;
+
+var<workgroup> tileX: array<vec4f, 512>;
+var<workgroup> tileW: array<vec4f, 512>;
+/// Sums of 8 rows, 4 columns each.
+var<private> sums: array<vec4f, 8>;
+
+@compute @workgroup_size(128)
+fn linear_fp32(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  zero = params.zero;
+  for (var k = 0u; k < params.inner; k += STEP) {
+    workgroupBarrier();
+    // 1. a block of rows, and of panels
+    loadRows(group.y, k, local);
+    for (var i = local; i < 512; i += 128) {
+      let source = weightAt(group.x, k, i);
+      tileW[placeOf(i)] = select(vec4f(0), wide[source.index], source.inside);
+    }
+    workgroupBarrier();
+    // 2. sums over k
+    multiply(local);
+  }
+  store(group, local);
+}
+
+@compute @workgroup_size(128)
+fn linear_bf16(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  zero = params.zero;
+  for (var k = 0u; k < params.inner; k += STEP) {
+    workgroupBarrier();
+    // 1. a block of rows, and of panels to f32
+    loadRows(group.y, k, local);
+    for (var i = local; i < 512; i += 128) {
+      let source = weightAt(group.x, k, i);
+      let pairs = select(vec2u(0), halves[source.index], source.inside);
+      let bits = vec4u(pairs.x << 16u, pairs.x & 0xffff0000u, pairs.y << 16u, pairs.y & 0xffff0000u);
+      tileW[placeOf(i)] = bitcast<vec4f>(bits);
+    }
+    workgroupBarrier();
+    // 2. sums over k
+    multiply(local);
+  }
+  store(group, local);
+}
+
+/// 64 rows by 32 inputs to tileX[input][row / 4], four rows a vector; rows beyond the last repeat it.
+fn loadRows(tile: u32, k: u32, local: u32) {
+  let quad = local / 8;
+  let part = local % 8;
+  let row = min(vec4u(tile * 64 + quad * 4) + vec4u(0u, 1u, 2u, 3u), vec4u(params.rows - 1));
+  let source = (row * params.inner + vec4u(k)) / 4 + vec4u(part);
+  let a = x[source.x];
+  let b = x[source.y];
+  let c = x[source.z];
+  let d = x[source.w];
+  let to = part * 4 * QUADS + quad;
+  tileX[to] = vec4f(a.x, b.x, c.x, d.x);
+  tileX[to + QUADS] = vec4f(a.y, b.y, c.y, d.y);
+  tileX[to + 2 * QUADS] = vec4f(a.z, b.z, c.z, d.z);
+  tileX[to + 3 * QUADS] = vec4f(a.w, b.w, c.w, d.w);
+}
+
+/// Load i of 512: panel i / 64 of the tile, input (i mod 64) / 2, half i mod 2 of its 8 columns.
+struct Weights { index: u32, inside: bool }
+
+fn weightAt(tile: u32, k: u32, i: u32) -> Weights {
+  let panel = tile * 8 + i / 64;
+  let inside = panel * 8 < params.cols;
+  return Weights(select(0u, (panel * params.inner + k + (i % 64) / 2) * 2 + i % 2, inside), inside);
+}
+
+fn placeOf(i: u32) -> u32 {
+  return ((i % 64) / 2) * QUADS + (i / 64) * 2 + i % 2;
+}
+
+fn multiply(local: u32) {
+  let left = (local / QUADS) * 2;
+  let right = local % QUADS;
+  for (var k = 0u; k < STEP * QUADS; k += QUADS) {
+    let w = tileW[k + right];
+    let a = tileX[k + left];
+    let b = tileX[k + left + 1];
+    sums[0] = accumulate(sums[0], a.x * w);
+    sums[1] = accumulate(sums[1], a.y * w);
+    sums[2] = accumulate(sums[2], a.z * w);
+    sums[3] = accumulate(sums[3], a.w * w);
+    sums[4] = accumulate(sums[4], b.x * w);
+    sums[5] = accumulate(sums[5], b.y * w);
+    sums[6] = accumulate(sums[6], b.z * w);
+    sums[7] = accumulate(sums[7], b.w * w);
+  }
+}
+
+/// 3. bias, activation, residual
+fn store(group: vec3u, local: u32) {
+  let row = group.y * 64 + (local / QUADS) * 8;
+  let col = group.x * 64 + (local % QUADS) * 4;
+  for (var i = 0u; i < 8; i++) { finish(sums[i], row + i, col); }
+}

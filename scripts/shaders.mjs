@@ -1,0 +1,20 @@
+/** The WGSL of gpu/ as a TypeScript module, so that every runtime and bundler finds it. Made by the build, never by hand. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { globSync } from "./glob.mjs";
+import { root } from "./run.mjs";
+
+const target = join(root, "ts-api/src/backends/webgpu/shaders.ts");
+const folder = join(root, "gpu");
+const entries = globSync(folder, ".wgsl").map((path) => {
+  const name = relative(folder, path).split(sep).join("/").replace(/\.wgsl$/, "");
+  return `  ${JSON.stringify(name)}: ${JSON.stringify(readFileSync(path, "utf8"))},\n`;
+});
+const text = `/** Made from gpu/ by scripts/shaders.mjs: the source of every WGSL file, by its path. */\nexport const SHADERS = {\n${entries.join("")}};\n`;
+let before = "";
+try {
+  before = readFileSync(target, "utf8");
+} catch {
+  // The first build of a checkout.
+}
+if (before !== text) writeFileSync(target, text);

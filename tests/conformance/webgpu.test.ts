@@ -1,0 +1,55 @@
+/** Every kernel of the WebGPU backend, with fast and with pinned sums, against the oracle, word for word. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
+import { KERNELS, kernelsFor } from "../../ts-api/src/backends/webgpu/kernels.js";
+import { openWebgpu, type WebgpuBackend } from "../../ts-api/src/backends/webgpu/webgpu.js";
+import { gpuHere } from "../support/webgpu.js";
+import type { Case } from "./case.js";
+import { ALL_CASES } from "./cases.js";
+import { assertSameWords, runCase, type Outputs } from "./run.js";
+
+const { gpu, reason } = await gpuHere();
+const table = Object.values(KERNELS).flat();
+const expected = new Map<string, Promise<Outputs>>();
+
+function oracleOutputs(testCase: Case): Promise<Outputs> {
+  let outputs = expected.get(testCase.id);
+  if (outputs === undefined) expected.set(testCase.id, (outputs = runCase(openOracle(), testCase)));
+  return outputs;
+}
+
+if (gpu === undefined) {
+  test("webgpu conformance", { skip: `NOT RUN: ${reason}` }, () => {});
+} else {
+  for (const tier of ["fast", "pinned"] as const) {
+    const covered = new Set<string>();
+    let kernel = "", backend: WebgpuBackend;
+    const open = async () => (backend ??= await openWebgpu({ gpu, tier, allow: (name) => name === kernel }));
+    after(() => backend?.dispose());
+    for (const testCase of ALL_CASES) {
+      for (const name of kernelNames(testCase)) {
+        test(`webgpu ${tier} ${name} ${testCase.id}`, async () => {
+          kernel = name;
+          const outputs = await runCase(await open(), testCase);
+          assertSameWords(testCase, `${name} on ${backend.device}`, outputs, await oracleOutputs(testCase));
+          covered.add(name);
+        });
+      }
+    }
+    test(`webgpu ${tier}: every kernel of the table ran`, () => {
+      assert.deepEqual([...covered].sort(), table.filter(usable).map(({ name }) => name).sort());
+      assert.ok(covered.size >= 10);
+    });
+  }
+}
+
+function usable({ feature }: { feature?: string }): boolean {
+  return feature === undefined || gpu!.wgslLanguageFeatures.has(feature);
+}
+
+/** Names of the kernels that accept the case's call; the tensors do not matter for that. */
+function kernelNames(testCase: Case): string[] {
+  const tensors = Object.fromEntries(Object.entries(testCase.tensors).map(([name, desc]) => [name, { ...desc, name, bytes: 0 }]));
+  return kernelsFor(testCase.call(tensors)).filter(usable).map((kernel) => kernel.name);
+}

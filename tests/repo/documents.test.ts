@@ -1,0 +1,124 @@
+/** The documents: their code runs and prints what they say, their commands exist, their links and paths lead somewhere. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, posix, resolve } from "node:path";
+import { test } from "node:test";
+import ts from "typescript";
+import { parseCommandLine } from "../../ts-api/src/cli/args.js";
+import { EXIT_CODES } from "../../ts-api/src/cli/exit.js";
+import { COMMANDS } from "../../ts-api/src/cli/run.js";
+import type { ErrorCode } from "../../ts-api/src/index.js";
+import { codeBlocks, filesBelow, textOf } from "./tree.js";
+
+/** Inside the package, so that "ijepa" is what its users import. */
+const WORKSHOP = "build/tests/repo/snippets";
+/** A model that the reader brings: commands that use it are read, not run. */
+const BROUGHT = "ijepa_vith14_1k";
+const documents = filesBelow("").filter((path) => path.endsWith(".md") && !path.startsWith("tests/goldens"));
+
+test("there are documents", () => {
+  for (const path of ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/numeric-contract.md"]) assert.ok(documents.includes(path), path);
+});
+
+for (const path of documents) {
+  codeBlocks(path, "ts").concat(codeBlocks(path, "js")).forEach((code, index) => {
+    test(`${path}, snippet ${index + 1}: it runs, and prints what its comments say`, () => {
+      const expected = [...code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text);
+      assert.ok(expected.length > 0, "a snippet must print something");
+      const { outputText } = ts.transpileModule(code, { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } });
+      const script = `${WORKSHOP}/${path.replace(/\W/g, "-")}-${index + 1}.mjs`;
+      mkdirSync(WORKSHOP, { recursive: true });
+      writeFileSync(script, outputText);
+      const { status, stdout, stderr } = spawnSync(process.execPath, [script], { encoding: "utf8" });
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(stdout.trimEnd().split("\n"), expected);
+    });
+  });
+}
+
+const commands = documents.flatMap((path) =>
+  codeBlocks(path, "sh").flatMap((block) => block.split("\n").map((line) => line.replace(/\s+#.*$/, "").trim()).filter(Boolean).map((command) => ({ path, command }))),
+);
+
+test("the commands of the documents exist", () => {
+  assert.ok(commands.length >= 8, `${commands.length} commands`);
+  const { scripts } = JSON.parse(textOf("package.json")) as { scripts: Record<string, string> };
+  for (const { path, command } of commands) {
+    const where = `${path}: ${command}`;
+    const words = command.replace(/^[A-Z_]+=\S+ /, "").split(/\s+/);
+    const [program, first, second] = words;
+    if (program === "npm") assert.ok((first === "run" ? second : first) in scripts || ["install", "pack"].includes(first), where);
+    else if (program === "node") assert.ok(existsSync(words.slice(1).find((word) => !word.startsWith("-"))!), where);
+    else if (program === "ijepa") assert.ok(readCommandLine(words.slice(1)), where);
+    else assert.ok(["huggingface-cli", "git"].includes(program), where);
+  }
+});
+
+for (const { path, command } of commands.filter((entry) => entry.command.startsWith("ijepa ") && !entry.command.includes(BROUGHT))) {
+  test(`${path}: ${command}`, () => {
+    // In a folder of its own, because --out writes beside the photos.
+    const folder = join(tmpdir(), `ijepa-documents-${process.pid}`);
+    cpSync("examples", join(folder, "examples"), { recursive: true });
+    const { status, stderr } = spawnSync(process.execPath, [resolve("dist/cli.js"), ...command.split(/\s+/).slice(1)], { encoding: "utf8", cwd: folder });
+    rmSync(folder, { recursive: true });
+    assert.equal(status, 0, stderr);
+  });
+}
+
+test("README: the table of the first command has the digests and the cosine of this version", () => {
+  const [table] = codeBlocks("README.md", "text");
+  const stored = JSON.parse(textOf("tests/runtimes/demo-digests.json")) as Record<string, string>;
+  for (const photo of ["chelsea.png", "rocket.jpg"]) assert.ok(table.includes(`${stored[`bf16 ${photo}`]}\n`), photo);
+  const args = ["dist/cli.js", "similarity", "examples/photos/chelsea.png", "examples/photos/rocket.jpg"];
+  const { stdout } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  assert.match(stdout, /^0\.\d{6}\n$/);
+  assert.ok(table.includes(`cosine similarity: ${stdout}`), stdout);
+});
+
+test("README: every exit code is there, and the kinds of errors are those of the library", () => {
+  const rows = [...textOf("README.md").matchAll(/^\| (\d+) \| ([^|]*)\|/gm)];
+  assert.deepEqual(rows.map(([, code]) => Number(code)), [...EXIT_CODES.keys()]);
+  const named = rows.flatMap(([, , kinds]) => [...kinds.matchAll(/`(\w+)\/\*`/g)].map(([, kind]) => kind)).sort();
+  assert.deepEqual(named, [...new Set(errorCodes().map((code) => code.split("/")[0]))].filter((kind) => kind !== "aborted").sort());
+});
+
+test("links and paths in the documents lead to files", () => {
+  const broken: string[] = [];
+  let checked = 0;
+  for (const path of documents) {
+    const text = textOf(path).replace(/^```[^]*?^```$/gm, "");
+    const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)].map(([, link]) => posix.join(posix.dirname(path), link));
+    const paths = [...text.matchAll(/`((?:ts-api|assembly|gpu|tests|bench|scripts|docs|models|examples|\.ci)\/[\w./-]*\w)\/?`/g)].map(([, name]) => name);
+    for (const target of [...links, ...paths]) {
+      checked++;
+      if (!existsSync(target)) broken.push(`${path}: ${target}`);
+    }
+  }
+  assert.ok(checked > 50, `${checked} links and paths`);
+  assert.deepEqual(broken, []);
+});
+
+test("examples/node/embed.mjs runs on the photos", () => {
+  const args = ["examples/node/embed.mjs", "examples/photos/chelsea.png", "examples/photos/rocket.jpg"];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  const lines = stdout.trimEnd().split("\n");
+  assert.equal(lines.length, 3);
+  assert.match(lines[1], /chelsea\.png +1\.0000 +0\.6\d{3}$/);
+  assert.match(lines[2], /rocket\.jpg +0\.6\d{3} +1\.0000$/);
+});
+
+/** True when the command line of `ijepa` would take these words. */
+function readCommandLine([name, ...args]: string[]): boolean {
+  if (name === "--help" || name === "--version") return args.length === 0;
+  const command = COMMANDS.find((known) => known.name === name);
+  return command !== undefined && parseCommandLine(command, args) !== undefined;
+}
+
+function errorCodes(): ErrorCode[] {
+  const source = textOf("ts-api/src/core/errors.ts");
+  const [, body] = /export interface ErrorDetails \{([^]*?)^\}/m.exec(source)!;
+  return [...body.matchAll(/^ {2}"?([a-z/-]+)"?:/gm)].map(([, code]) => code as ErrorCode);
+}

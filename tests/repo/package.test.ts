@@ -1,0 +1,108 @@
+/** What `npm pack` would ship, and what may be in no file of the repository. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { posix } from "node:path";
+import { test } from "node:test";
+import { filesBelow, textOf } from "./tree.js";
+
+interface Manifest {
+  version: string;
+  bin: Record<string, string>;
+  exports: { ".": { types: string; default: string } };
+  files: string[];
+  dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+}
+
+interface Packed {
+  unpackedSize: number;
+  files: { path: string }[];
+}
+
+const manifest = JSON.parse(textOf("package.json")) as Manifest;
+const packed = pack();
+const shipped = new Set(packed.files.map(({ path }) => path));
+
+test("the package has what it needs", () => {
+  const entry = manifest.exports["."];
+  const needed = [...Object.values(manifest.bin), entry.types, entry.default].map((path) => posix.normalize(path));
+  const models = ["config.json", "preprocessor_config.json", "model.safetensors"].map((name) => `models/demo/${name}`);
+  const documents = ["package.json", "README.md", "LICENSE", "CHANGELOG.md"];
+  const kernels = [...textOf("ts-api/src/runtime/node.ts").matchAll(/"(dist\/[\w/.-]+)"/g)].map(([, path]) => path);
+  assert.ok(kernels.length >= 2);
+  assert.deepEqual([...needed, ...models, ...documents, ...kernels].filter((path) => !shipped.has(path)), []);
+});
+
+test("the package has nothing else: no tests, no sources, no tools, and it stays small", () => {
+  const rooms = new Set([...shipped].map((path) => path.split("/")[0]));
+  assert.deepEqual([...rooms].sort(), ["CHANGELOG.md", "LICENSE", "README.md", "dist", "models", "package.json"]);
+  assert.ok(packed.unpackedSize < 20 * 2 ** 20, `${packed.unpackedSize} bytes`);
+});
+
+test("everything that the built files import is in the package or is a dependency", () => {
+  const scripts = [...shipped].filter((path) => path.endsWith(".js"));
+  assert.ok(scripts.length >= 3);
+  const optional = Object.keys(manifest.peerDependencies ?? {});
+  for (const path of scripts) {
+    for (const [, specifier] of textOf(path).matchAll(/(?:^|\b)(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/gm)) {
+      if (specifier.startsWith("node:")) continue;
+      if (specifier.startsWith(".")) assert.ok(shipped.has(posix.join(posix.dirname(path), specifier)), `${path} imports ${specifier}`);
+      else assert.ok([...Object.keys(manifest.dependencies), ...optional].some((name) => specifier === name || specifier.startsWith(`${name}/`)), `${path} imports ${specifier}`);
+    }
+  }
+});
+
+test("the package can be imported by its name, and the command runs", async () => {
+  const library = (await import("ijepa" as string)) as Record<string, unknown>;
+  for (const name of ["IJepaConfig", "IJepaModel", "IJepaImageProcessor", "Tensor", "pipeline", "cosineSimilarity", "IJepaError"]) {
+    assert.equal(typeof library[name], "function", name);
+  }
+  assert.ok(textOf(manifest.bin.ijepa).startsWith("#!/usr/bin/env node\n"));
+  const { status, stdout } = spawnSync(process.execPath, [manifest.bin.ijepa, "--version"], { encoding: "utf8" });
+  assert.deepEqual([status, stdout], [0, `${manifest.version}\n`]);
+});
+
+test("versions are pinned, and the lock has no address of a machine", () => {
+  const ranges = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).filter(([, version]) => !/^(npm:\S+@)?\d+\.\d+\.\d+$/.test(version));
+  assert.deepEqual(ranges, []);
+  const locks = filesBelow("").filter((path) => path.endsWith("package-lock.json"));
+  assert.ok(locks.length >= 1);
+  const hosts = locks.flatMap((path) => [...textOf(path).matchAll(/"resolved": "https?:\/\/([^/"]+)/g)].map(([, host]) => host));
+  assert.deepEqual(hosts.filter((host) => host !== "registry.npmjs.org"), []);
+});
+
+test("no file names a folder of somebody's machine", () => {
+  const homes = ["work", "root", "home", "tmp", "Users"].join("|");
+  const pattern = new RegExp(`(?<![\\w.:/>*)-])/(?:${homes})/[\\w.]+`);
+  const texts = filesBelow("").filter((path) => /\.(ts|js|mjs|json|md|wgsl|py|txt|sh)$|^\.ci\/|^\.\w+$/.test(path));
+  assert.ok(texts.length > 100);
+  const found = texts.flatMap((path) => {
+    const match = pattern.exec(textOf(path));
+    return match === null ? [] : [`${path}: ${match[0]}`];
+  });
+  assert.deepEqual(found, []);
+});
+
+test("files are short enough to be read at once", () => {
+  const rooms = ["ts-api", "assembly", "gpu", "weights-tools", "scripts"].filter((room) => existsSync(room));
+  const paths = rooms.flatMap((room) => filesBelow(room)).filter((path) => /\.(ts|mjs|wgsl)$/.test(path));
+  assert.ok(paths.length > 80);
+  const long = paths.map((path) => ({ path, lines: textOf(path).split("\n").length })).filter(({ lines }) => lines > 350);
+  assert.deepEqual(long, []);
+});
+
+test("the copies of the photos are the ones that tests know", () => {
+  for (const name of ["chelsea.png", "rocket.jpg"]) {
+    assert.ok(readFileSync(`examples/photos/${name}`).equals(readFileSync(`tests/goldens/images/files/${name}`)), name);
+  }
+});
+
+/** npm prints a list of packages, or an object of them by name. */
+function pack(): Packed {
+  const shell = process.platform === "win32";
+  const { status, stdout, stderr } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { encoding: "utf8", shell, maxBuffer: 2 ** 26 });
+  assert.equal(status, 0, stderr);
+  return Object.values(JSON.parse(stdout) as Packed[] | Record<string, Packed>)[0];
+}

@@ -1,0 +1,138 @@
+import { bitsOf } from "../../core/float.js";
+import { ACTIVATIONS } from "../../ops/activation.js";
+import { attentionScale } from "../../ops/attention.js";
+import type { DeviceTensor } from "../../ops/contract.js";
+import { patchCount } from "../../ops/patchify.js";
+import type { CallOf, OpCall, OpName } from "../../ops/table.js";
+import type { SHADERS } from "./shaders.js";
+
+export type ShaderName = keyof typeof SHADERS;
+
+/** A dispatch, ready to be bound: binding 0 is the parameters, then `buffers` in their order. */
+export interface Dispatch {
+  /** The words of `struct Params` after `zero`. */
+  params: number[];
+  /** undefined: a buffer that the kernel does not read in this call. */
+  buffers: (DeviceTensor | undefined)[];
+  /** Workgroups: one number is spread over two dimensions by `spread`. */
+  groups: number | readonly [number, number];
+}
+
+type Snake<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head}_${Snake<Tail>}` : S;
+
+/** Kernels with sums over k: exact products need a pin only on devices that reorder; products that round always do. */
+export type Products = "exact" | "rounded";
+
+export interface WebgpuKernel<K extends OpName> {
+  /** The entry point; it starts with its op's name. */
+  name: `${Snake<K>}${"" | `_${string}`}`;
+  /** Put one after the other they are the shader. */
+  files: readonly ShaderName[];
+  /** Set for kernels that use lib/accumulate. */
+  products?: Products;
+  /** The WGSL language feature it needs. */
+  feature?: string;
+  accepts(call: CallOf<K>): boolean;
+  dispatch(call: CallOf<K>): Dispatch;
+}
+
+const TILE = 64;
+const QUERIES = 32;
+const LINEAR_LIBS = ["lib/math", "lib/activation", "lib/accumulate"] as const;
+export const DOT4_FEATURE = "packed_4x8_integer_dot_product";
+
+function linearFloat(format: "fp32" | "bf16"): WebgpuKernel<"linear"> {
+  return {
+    name: `linear_${format}`,
+    files: [...LINEAR_LIBS, "lib/finish", "ops/linear"],
+    products: format === "fp32" ? "rounded" : "exact",
+    accepts: (call) => call.format === format,
+    dispatch: (call) => ({ ...linearSizes(call), buffers: [call.x, call.w, call.bias, call.residual, call.y] }),
+  };
+}
+
+function linearInt4(variant: "plain" | "dot4"): WebgpuKernel<"linear"> {
+  return {
+    name: `linear_int4_${variant}`,
+    files: [...LINEAR_LIBS, "lib/blocks", "lib/finish", variant === "dot4" ? "ops/linear-int4-dot4" : "ops/linear-int4"],
+    products: "exact",
+    ...(variant === "dot4" ? { feature: DOT4_FEATURE } : {}),
+    accepts: (call) => call.format === "int4",
+    dispatch: (call) => ({
+      ...linearSizes(call),
+      buffers: [call.x, call.blocks, call.w, call.scales, call.bias, call.residual, call.y],
+    }),
+  };
+}
+
+function linearSizes(call: CallOf<"linear">): Pick<Dispatch, "params" | "groups"> {
+  const { rows, cols, inner, residual, residualRows = 0 } = call;
+  return {
+    params: [rows, cols, inner, ACTIVATIONS[call.activation], residual === undefined ? 0 : residualRows],
+    groups: [Math.ceil(cols / TILE), Math.ceil(rows / TILE)],
+  };
+}
+
+function quantize(format: "fp32" | "bf16" | "split" | "int8"): WebgpuKernel<"quantize-rows"> {
+  return {
+    name: `quantize_rows_${format}`,
+    files: ["lib/math", "ops/quantize-rows"],
+    accepts: (call) => call.format === format,
+    dispatch: ({ rows, cols, inner, x, y, blocks }) => ({
+      params: [rows, cols, inner],
+      buffers: format === "int8" ? [x, y, blocks] : [x, y],
+      groups: Math.ceil((rows * inner) / 4 / 64),
+    }),
+  };
+}
+
+function attentionKernel(format: "fp32" | "bf16"): WebgpuKernel<"attention"> {
+  return {
+    name: `attention_${format}`,
+    files: ["lib/math", "lib/lanes", "lib/accumulate", "ops/attention"],
+    products: format === "fp32" ? "rounded" : "exact",
+    accepts: (call) => call.format === format,
+    dispatch: ({ batch, tokens, heads, headDim, x, y }) => {
+      const tiles = batch * heads * Math.ceil(tokens / QUERIES);
+      return { params: [tokens, heads, headDim, bitsOf(attentionScale(headDim)), tiles], buffers: [x, y], groups: tiles };
+    },
+  };
+}
+
+/** Every kernel of the WebGPU backend. The first that the device has the feature for and the call fits is used. */
+export const KERNELS: { [K in OpName]: readonly [WebgpuKernel<K>, ...WebgpuKernel<K>[]] } = {
+  patchify: [
+    {
+      name: "patchify",
+      files: ["ops/patchify"],
+      accepts: () => true,
+      dispatch: (call) => {
+        const { batch, channels, height, width, patchHeight, patchWidth, x, y } = call;
+        const count = batch * patchCount(call) * channels * patchHeight * patchWidth;
+        return { params: [count, channels, height, width, patchHeight, patchWidth], buffers: [x, y], groups: Math.ceil(count / 64) };
+      },
+    },
+  ],
+  "quantize-rows": [quantize("fp32"), quantize("bf16"), quantize("split"), quantize("int8")],
+  linear: [linearFloat("fp32"), linearFloat("bf16"), linearInt4("dot4"), linearInt4("plain")],
+  "layer-norm": [
+    {
+      name: "layer_norm",
+      files: ["lib/math", "lib/lanes", "ops/layer-norm"],
+      accepts: () => true,
+      dispatch: ({ rows, cols, eps, x, gamma, beta, y }) => ({
+        params: [rows, cols, bitsOf(1 / cols), bitsOf(eps)],
+        buffers: [x, gamma, beta, y],
+        groups: Math.ceil(rows / 4),
+      }),
+    },
+  ],
+  attention: [attentionKernel("fp32"), attentionKernel("bf16")],
+};
+
+/** All kernels that can compute `call`, in the order of the table. */
+export function kernelsFor<C extends OpCall>(call: C): WebgpuKernel<C["op"]>[] {
+  const kernels = KERNELS[call.op] as unknown as readonly WebgpuKernel<C["op"]>[];
+  return kernels.filter((kernel) => kernel.accepts(call as unknown as CallOf<C["op"]>));
+}
+

@@ -1,0 +1,58 @@
+/** Compiles kernels, each once a device. */
+import { IJepaError } from "../../core/errors.js";
+import type { OpName } from "../../ops/table.js";
+import type { Products, ShaderName, WebgpuKernel } from "./kernels.js";
+import { SHADERS } from "./shaders.js";
+
+/**
+ * `fast` leaves sums of exact products to the compiler, which may fuse but is not seen to reorder them; `pinned` forces every
+ * step. Attestation (backends/attest.ts) decides which one a device may use.
+ */
+export type Tier = "fast" | "pinned";
+
+export type ShaderSources = Readonly<Record<ShaderName, string>>;
+
+export class Pipelines {
+  readonly #known = new Map<string, Promise<GPUComputePipeline>>();
+
+  /**
+   * @param sources the WGSL files; tests plant wrong ones
+   */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly tier: Tier,
+    private readonly sources: ShaderSources = SHADERS,
+  ) {}
+
+  /** Rejects with IJepaError `backend/unavailable` when the device refuses the shader. */
+  get(kernel: WebgpuKernel<OpName>): Promise<GPUComputePipeline> {
+    let pipeline = this.#known.get(kernel.name);
+    if (pipeline === undefined) {
+      pipeline = this.#compile(kernel);
+      this.#known.set(kernel.name, pipeline);
+    }
+    return pipeline;
+  }
+
+  async #compile({ name, files, products }: WebgpuKernel<OpName>): Promise<GPUComputePipeline> {
+    const { device, tier } = this;
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ label: name, code: files.map((file) => this.sources[file]).join("\n") });
+    const constants = products === undefined ? {} : constantsOf(products, tier);
+    try {
+      return await device.createComputePipelineAsync({ label: name, layout: "auto", compute: { module, entryPoint: name, constants } });
+    } catch (cause) {
+      const { messages } = await module.getCompilationInfo();
+      const detail = messages.find((message) => message.type === "error")?.message ?? String(cause);
+      const message = `The device refuses the shader ${name}: ${detail}. Update the driver or browser, or use device wasm.`;
+      throw new IJepaError("backend/unavailable", message, { backend: "webgpu" }, { cause });
+    } finally {
+      await device.popErrorScope();
+    }
+  }
+}
+
+function constantsOf(products: Products, tier: Tier): Record<string, number> {
+  const pinned = products === "rounded" || tier === "pinned" ? 1 : 0;
+  return { PINNED_PRODUCTS: pinned, PINNED_SUMS: pinned };
+}

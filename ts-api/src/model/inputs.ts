@@ -1,0 +1,67 @@
+/** The arguments of `forward`, checked before anything runs, in the words of Hugging Face where it has some. */
+import { IJepaError } from "../core/errors.js";
+import { Tensor } from "../core/tensor.js";
+import { firstNonFinite } from "../weights/dtypes.js";
+import type { IJepaConfig } from "./config.js";
+import type { Pixels } from "./encoder.js";
+import { passSize } from "./plan.js";
+
+/**
+ * @param pixels [images, channels, height, width]; of the config's size unless `interpolate`
+ * @throws IJepaError `input/missing`, `input/shape`, `input/value`; TypeError for no float32 tensor
+ */
+export function checkPixels(pixels: Tensor<"float32"> | undefined, config: IJepaConfig, interpolate = false): Pixels {
+  if (pixels === undefined) throw new IJepaError("input/missing", "You have to specify pixelValues.", { name: "pixelValues" });
+  if (!(pixels instanceof Tensor) || pixels.type !== "float32") throw new TypeError("pixelValues must be a float32 Tensor.");
+  const { numChannels, imageHeight, imageWidth } = config;
+  const expected = `[images, ${numChannels}, ${interpolate ? "height, width" : `${imageHeight}, ${imageWidth}`}]`;
+  const wrong = (message: string) => new IJepaError("input/shape", message, { name: "pixelValues", expected, actual: pixels.dims });
+  const [images, channels, height, width] = pixels.dims;
+  if (pixels.dims.length !== 4 || images === 0) throw wrong(`pixelValues must be ${expected}, not [${pixels.dims.join(", ")}].`);
+  if (channels !== numChannels) {
+    throw wrong(
+      "Make sure that the channel dimension of the pixel values match with the one set in the configuration. " +
+        `Expected ${numChannels} but got ${channels}.`,
+    );
+  }
+  if (!interpolate && (height !== imageHeight || width !== imageWidth)) {
+    throw wrong(`Input image size (${height}*${width}) doesn't match model (${imageHeight}*${imageWidth}).`);
+  }
+  const bad = firstNonFinite(pixels.data);
+  if (bad >= 0) {
+    throw new IJepaError("input/value", `pixelValues holds ${pixels.data[bad]} at index ${bad}; pixels must be finite.`, {
+      name: "pixelValues",
+      value: pixels.data[bad],
+    });
+  }
+  return { data: pixels.data, images, height, width };
+}
+
+/**
+ * @param mask [images, patches], bool, uint8 or int32: 1 where a patch is replaced by the mask token
+ * @throws IJepaError `input/shape`, `input/value`; `input/missing` without a mask token
+ */
+export function checkMask(mask: Tensor | undefined, config: IJepaConfig, pixels: Pixels, maskToken: Float32Array | undefined): Uint8Array | undefined {
+  if (mask === undefined) return undefined;
+  if (!(mask instanceof Tensor) || mask.type === "float32") throw new TypeError("boolMaskedPos must be a bool, uint8 or int32 Tensor.");
+  if (maskToken === undefined) {
+    throw new IJepaError("input/missing", "boolMaskedPos needs a mask token: load the model with useMaskToken.", { name: "mask_token" });
+  }
+  const { tokens } = passSize(config, 1, pixels.height, pixels.width);
+  if (mask.dims.length !== 2 || mask.dims[0] !== pixels.images || mask.dims[1] !== tokens) {
+    const expected = `[${pixels.images}, ${tokens}]`;
+    throw new IJepaError("input/shape", `boolMaskedPos must be ${expected}, one place a patch, not [${mask.dims.join(", ")}].`, {
+      name: "boolMaskedPos",
+      expected,
+      actual: mask.dims,
+    });
+  }
+  const bad = mask.data.findIndex((value) => value !== 0 && value !== 1);
+  if (bad >= 0) {
+    throw new IJepaError("input/value", `boolMaskedPos holds ${mask.data[bad]} at index ${bad}; it may hold 0 and 1.`, {
+      name: "boolMaskedPos",
+      value: mask.data[bad],
+    });
+  }
+  return Uint8Array.from(mask.data);
+}

@@ -1,0 +1,103 @@
+/** What every model class shares: a checkpoint on a backend, and calls that run one after the other. */
+import { runtime } from "#runtime";
+import type { Backend } from "../backends/backend.js";
+import { openBackend, type Device } from "../backends/open.js";
+import type { Threads } from "../backends/wasm/open.js";
+import { throwIfAborted } from "../core/errors.js";
+import { DTYPES, type Dtype } from "../core/numerics.js";
+import { activationOf } from "../ops/activation.js";
+import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
+import type { IJepaConfig } from "./config.js";
+import { Encoder } from "./encoder.js";
+import { loadEncoder, type TensorReader } from "./load.js";
+
+/** What `progress_callback` is told, in the manner of transformers.js. */
+export interface ProgressInfo {
+  status: "initiate" | "progress" | "ready";
+  /** The model's folder or URL. */
+  name: string;
+  /** The part just loaded, such as "encoder.layer.3"; absent before the first. */
+  part?: string;
+  /** Parts loaded and parts in all. */
+  loaded: number;
+  total: number;
+  /** 0 to 100. */
+  progress: number;
+}
+
+export interface LoadOptions {
+  /** Weight format of the matrices; other formats are quantized while loading. Default "bf16". */
+  dtype?: Dtype;
+  /** Where it runs. Default "auto". It never changes a bit of the result. */
+  device?: Device;
+  /** Threads of the CPU backend: a number, or "auto" for one per processor. Default 1. It never changes a bit of the result. */
+  threads?: Threads;
+  signal?: AbortSignal | undefined;
+  progress_callback?: ((info: ProgressInfo) => void) | undefined;
+}
+
+/** The parts of a checkpoint beyond the encoder, as a model class asks for them. */
+export type ExtraLoader<X> = (source: { config: IJepaConfig; has(name: string): boolean; read: TensorReader; backend: Backend }) => Promise<X>;
+
+export class Session<X> {
+  #queue: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  private constructor(
+    readonly config: IJepaConfig,
+    readonly preprocessorConfig: Record<string, unknown> | undefined,
+    readonly dtype: Dtype,
+    readonly backend: Backend,
+    readonly encoder: Encoder,
+    readonly extra: X,
+  ) {}
+
+  /** Loads tensor by tensor into the weight format `dtype`; a failure leaves nothing open. */
+  static async open<X>(ref: string = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
+    const { dtype = "bf16", device, threads, signal, progress_callback: report = () => {} } = options;
+    if (!DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
+    throwIfAborted(signal, `loading ${ref}`);
+    report({ status: "initiate", name: ref, loaded: 0, total: 1, progress: 0 });
+    const checkpoint: Checkpoint = await openCheckpoint(ref, { signal });
+    let backend: Backend | undefined;
+    try {
+      const { config, preprocessorConfig } = checkpoint;
+      activationOf(config.hiddenAct);
+      backend = await openBackend(device, { threads });
+      const read = async (name: string) => {
+        throwIfAborted(signal, `loading ${name}`);
+        return checkpoint.tensor(name, signal);
+      };
+      const extra = await loadExtra({ config, has: (name) => checkpoint.tensors.has(name), read, backend });
+      const weights = await loadEncoder(backend, config, dtype, read, (part, loaded, total) =>
+        report({ status: "progress", name: ref, part, loaded, total, progress: (100 * loaded) / total }),
+      );
+      const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);
+      report({ status: "ready", name: ref, loaded: 1, total: 1, progress: 100 });
+      return new Session(config, preprocessorConfig, dtype, backend, encoder, extra);
+    } catch (error) {
+      backend?.dispose();
+      throw error;
+    } finally {
+      await checkpoint.close();
+    }
+  }
+
+  /** Runs `work` after all earlier work of this session. */
+  async run<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      if (this.#disposed) throw new TypeError("The model was disposed.");
+      throwIfAborted(signal, "waiting for an earlier call");
+      return work();
+    });
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  /** Frees the weights, after the calls under way. */
+  async dispose(): Promise<void> {
+    await this.#queue;
+    if (!this.#disposed) this.backend.dispose();
+    this.#disposed = true;
+  }
+}
