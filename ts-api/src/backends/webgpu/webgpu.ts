@@ -149,7 +149,7 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
       faults.check();
       // 1. a kernel and its sizes for every call
       const chosen = calls.map((call) => {
-        const kernel = kernelFor(call), { params, buffers: used, groups } = kernel.dispatch(call as never);
+        const kernel = kernelFor(call), { params, buffers: used, groups } = kernel.dispatch(call);
         return { kernel, params, used: used.map((tensor) => (tensor === undefined ? unused : own(tensor).buffer)), groups: groupsOf(call, groups) };
       });
       const ready = await faults.guard(() => Promise.all(chosen.map(({ kernel }) => pipelines.get(kernel))));
@@ -157,6 +157,8 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
       const words = new Uint32Array((Math.max(1, calls.length) * PARAMS_STRIDE) / 4);
       chosen.forEach(({ params }, i) => words.set(params, (i * PARAMS_STRIDE) / 4 + 1));
       const parameters = create("parameters", words.byteLength, USAGE.STORAGE | USAGE.COPY_DST);
+      // Nobody releases a program: its buffer goes with it.
+      buffers.delete(parameters);
       queue.writeBuffer(parameters, 0, words);
       // 3. bindings
       const steps = faults.watch(

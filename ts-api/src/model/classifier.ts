@@ -1,0 +1,93 @@
+import type { BackendId } from "../backends/backend.js";
+import { IJepaError } from "../core/errors.js";
+import { digestOf, NUMERICS_VERSION, type Dtype, type Numerics } from "../core/numerics.js";
+import { Tensor } from "../core/tensor.js";
+import type { IJepaConfig } from "./config.js";
+import { Head } from "./head.js";
+import { checkPixels } from "./inputs.js";
+import { classificationLoss, inferProblemType, PROBLEM_TYPES, type ProblemType } from "./loss.js";
+import type { ForwardOptions, ModelInputs } from "./model.js";
+import { meanPool } from "./pooling.js";
+import { Session, type LoadOptions } from "./session.js";
+
+export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
+  /** [images] class numbers, or [images, classes] values: with them comes `loss`. */
+  labels?: Tensor | undefined;
+}
+
+export interface ClassifierOutput {
+  /** [images, classes]: the head on the mean of all tokens. */
+  logits: Tensor<"float32">;
+  /** In double precision; of the type `config.problem_type`, or the one that Hugging Face infers from the labels. */
+  loss?: number;
+  /** The embedding and the output of each layer; each [images, tokens, width]. */
+  hiddenStates?: Tensor<"float32">[];
+  /** `digest` is of the logits. */
+  numerics: Numerics;
+}
+
+/** An I-JEPA encoder with a linear classifier on the mean of its tokens. */
+export class IJepaForImageClassification {
+  readonly config: IJepaConfig;
+  readonly dtype: Dtype;
+  readonly device: BackendId;
+  readonly deviceDescription: string;
+  readonly preprocessorConfig: Record<string, unknown> | undefined;
+  readonly #session: Session<Head>;
+
+  private constructor(session: Session<Head>) {
+    this.config = session.config;
+    this.preprocessorConfig = session.preprocessorConfig;
+    this.dtype = session.dtype;
+    this.device = session.backend.id;
+    this.deviceDescription = session.backend.device;
+    this.#session = session;
+  }
+
+  /**
+   * As IJepaModel.fromPretrained; the checkpoint must have `classifier.weight` and `classifier.bias`. (Hugging Face makes up a random
+   * head where there is none, as in the published I-JEPA checkpoints; here that is an error.)
+   *
+   * @throws IJepaError `weights/missing` without a head, and what IJepaModel.fromPretrained throws
+   */
+  static async fromPretrained(ref?: string, options: LoadOptions = {}): Promise<IJepaForImageClassification> {
+    const session = await Session.open(ref, options, async ({ config, has, read, backend }) => {
+      const names = ["classifier.weight", "classifier.bias"].filter((name) => !has(name));
+      if (names.length > 0) {
+        const message = `The checkpoint has no classification head: ${names.join(", ")} missing. Load it with IJepaModel, or fine-tune a head first.`;
+        throw new IJepaError("weights/missing", message, { what: "tensor", names });
+      }
+      return new Head(backend, "classifier", await read("classifier.weight"), await read("classifier.bias"), config.hiddenSize);
+    });
+    return new IJepaForImageClassification(session);
+  }
+
+  /** Logits, and the loss where labels are given. Throws what IJepaModel.forward throws, and for labels that cannot be. */
+  async forward(inputs: ClassifierInputs, options: ForwardOptions = {}): Promise<ClassifierOutput> {
+    const { encoder, extra: head } = this.#session;
+    const pixels = checkPixels(inputs?.pixelValues, this.config, inputs?.interpolatePosEncoding);
+    const { images } = pixels, { hiddenSize } = this.config;
+    const { logits, states, tokens } = await this.#session.run(options.signal, async () => {
+      const result = await encoder.encode(pixels, { ...options, interpolatePosEncoding: inputs.interpolatePosEncoding });
+      const pooled = meanPool(new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]));
+      return { logits: await head.apply(pooled.data, images), states: result.hiddenStates, tokens: result.tokens };
+    });
+    const output: ClassifierOutput = {
+      logits: new Tensor("float32", logits, [images, head.outputs]),
+      numerics: { version: NUMERICS_VERSION, dtype: this.dtype, device: this.device, digest: await digestOf(logits) },
+    };
+    if (states !== undefined) output.hiddenStates = states.map((state) => new Tensor("float32", state, [images, tokens, hiddenSize]));
+    if (inputs.labels !== undefined) output.loss = classificationLoss(this.#problemType(inputs.labels), output.logits, inputs.labels);
+    return output;
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.dispose();
+  }
+
+  #problemType(labels: Tensor): ProblemType {
+    const type = this.config.toJSON().problem_type ?? inferProblemType(this.config.numLabels, labels);
+    if (PROBLEM_TYPES.includes(type as ProblemType)) return type as ProblemType;
+    throw new IJepaError("config/field", `problem_type must be one of ${PROBLEM_TYPES.join(", ")}.`, { field: "problem_type", value: type });
+  }
+}
