@@ -14,6 +14,7 @@ mkdirSync(join(root, "dist/wasm"), { recursive: true });
 for (const [target, entry] of Object.entries(KERNELS)) {
   run(process.execPath, ["node_modules/assemblyscript/bin/asc.js", entry, "--config", "asconfig.json", "--target", target]);
 }
+run(process.execPath, ["scripts/shaders.mjs"]);
 run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]);
 run(process.execPath, ["node_modules/rollup/dist/bin/rollup", "--config", "--silent"]);
 rmSync(join(root, "dist/types"), { recursive: true, force: true });

@@ -6,6 +6,7 @@
 import { globSync } from "./glob.mjs";
 import { run, root } from "./run.mjs";
 import { installBench } from "./setup.mjs";
+import { webgpuEnv } from "./webgpu.mjs";
 
 const only = process.argv.slice(2);
 
@@ -24,4 +25,4 @@ if (files.length === 0) {
   console.error(`No test files under ${wanted.join(", ")}.`);
   process.exit(1);
 }
-run(process.execPath, ["--test", "--test-reporter=spec", ...files]);
+run(process.execPath, ["--test", "--test-reporter=spec", ...files], { env: await webgpuEnv() });

@@ -3,7 +3,7 @@
  *
  * Twins: ts-api/src/backends/oracle/activation.ts, gpu/lib/activation.wgsl.
  */
-import { bound, normalTail, sigmoid } from "./math";
+import { bound, exp, normalTail, reciprocal, sigmoid } from "./math";
 
 export const NONE: i32 = 0;
 export const GELU: i32 = 1;
@@ -11,6 +11,13 @@ export const GELU_TANH: i32 = 2;
 export const QUICK_GELU: i32 = 3;
 export const SILU: i32 = 4;
 export const RELU: i32 = 5;
+export const RELU2: i32 = 6;
+export const RELU6: i32 = 7;
+export const SIGMOID: i32 = 8;
+export const TANH: i32 = 9;
+export const SELU: i32 = 10;
+export const MISH: i32 = 11;
+export const LEAKY_RELU: i32 = 12;
 
 export const GELU_TANH_CUBIC: f32 = 0.044715;
 /** 2 * sqrt(2 / pi). */
@@ -18,6 +25,11 @@ export const GELU_TANH_SLOPE: f32 = 1.5957691216057308;
 /** Beyond it the tanh form is 0 or x in f32. */
 export const GELU_TANH_LIMIT: f32 = 16;
 export const QUICK_GELU_SLOPE: f32 = 1.702;
+export const SELU_SCALE: f32 = 1.0507009873554805;
+export const SELU_ALPHA: f32 = 1.6732632423543772;
+/** Beyond it mish is x in f32. */
+export const MISH_LIMIT: f32 = 20;
+export const LEAKY_RELU_SLOPE: f32 = 0.01;
 
 export function activate(kind: i32, x: v128): v128 {
   switch (kind) {
@@ -25,7 +37,14 @@ export function activate(kind: i32, x: v128): v128 {
     case GELU_TANH: return geluTanh(bound(x));
     case QUICK_GELU: return quickGelu(bound(x));
     case SILU: return silu(bound(x));
-    case RELU: return f32x4.pmax(f32x4.splat(0), bound(x));
+    case RELU: return relu(bound(x));
+    case RELU2: return relu2(bound(x));
+    case RELU6: return f32x4.pmin(relu(bound(x)), f32x4.splat(6));
+    case SIGMOID: return sigmoid(bound(x));
+    case TANH: return tanh(bound(x));
+    case SELU: return selu(bound(x));
+    case MISH: return mish(bound(x));
+    case LEAKY_RELU: return leakyRelu(bound(x));
     default: return x;
   }
 }
@@ -54,4 +73,41 @@ function quickGelu(x: v128): v128 {
 @inline
 function silu(x: v128): v128 {
   return f32x4.mul(x, sigmoid(x));
+}
+
+@inline
+function relu(x: v128): v128 {
+  return f32x4.pmax(f32x4.splat(0), x);
+}
+
+@inline
+function relu2(x: v128): v128 {
+  return f32x4.mul(relu(x), relu(x));
+}
+
+/** (1 - e^-2|x|) / (1 + e^-2|x|), with the sign of x; never -0. */
+@inline
+function tanh(x: v128): v128 {
+  const e = exp(f32x4.mul(f32x4.splat(-2), f32x4.abs(x)));
+  const magnitude = f32x4.mul(f32x4.sub(f32x4.splat(1), e), reciprocal(f32x4.add(f32x4.splat(1), e)));
+  return v128.bitselect(f32x4.sub(f32x4.splat(0), magnitude), magnitude, f32x4.lt(x, f32x4.splat(0)));
+}
+
+@inline
+function selu(x: v128): v128 {
+  const negative = f32x4.mul(f32x4.splat(SELU_ALPHA), f32x4.sub(exp(x), f32x4.splat(1)));
+  return f32x4.mul(f32x4.splat(SELU_SCALE), v128.bitselect(x, negative, f32x4.gt(x, f32x4.splat(0))));
+}
+
+/** x * tanh(log(1 + e^x)) = x * n / (n + 2), n = e^x (e^x + 2). */
+@inline
+function mish(x: v128): v128 {
+  const e = exp(f32x4.pmin(x, f32x4.splat(MISH_LIMIT)));
+  const n = f32x4.mul(e, f32x4.add(e, f32x4.splat(2)));
+  return f32x4.mul(x, f32x4.mul(n, reciprocal(f32x4.add(n, f32x4.splat(2)))));
+}
+
+@inline
+function leakyRelu(x: v128): v128 {
+  return v128.bitselect(x, f32x4.mul(x, f32x4.splat(LEAKY_RELU_SLOPE)), f32x4.gt(x, f32x4.splat(0)));
 }

@@ -38,7 +38,7 @@ test("2: usage", async () => {
     [["embed", ROCKET, "--model", "--pool"], /argument is ambiguous/],
     [["embed", ROCKET, "--json=yes"], /--json' does not take an argument/],
     [["similarity", ROCKET, ROCKET, "--out", "x.npy"], /Unknown option '--out'/],
-    [["embed", ROCKET, "--device", "webgpu"], /--device must be one of auto, wasm, not "webgpu"/],
+    [["embed", ROCKET, "--device", "cuda"], /--device must be one of auto, wasm, webgpu, not "cuda"/],
     [["embed", ROCKET, "--pool", "max"], /--pool must be one of none, mean, not "max"/],
     [["embed", ROCKET, "--out", "x.csv"], /x\.csv.*\.npy, \.json, \.jsonl, \.safetensors/],
     [["embed", ROCKET, "--out", ""], /its name must end in/],

@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "backends/backend": ["core", "ops"],
   "backends/oracle": ["core", "ops", "backends/backend", "backends/oracle"],
   "backends/wasm": ["core", "ops", "backends/backend", "backends/wasm", "runtime/env", "#runtime"],
-  "backends/webgpu": ["core", "ops", "backends/backend", "backends/webgpu", "runtime/env", "#runtime"],
+  "backends/webgpu": ["core", "ops", "backends/backend", "backends/webgpu"],
   "backends/*": ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "#runtime"],
   weights: ["core", "ops", "weights", "model/config", "runtime/env", "#runtime"],
   image: ["core", "image", "#runtime"],

@@ -1,6 +1,6 @@
 import { bytesView } from "../../../ts-api/src/backends/backend.js";
 import type { Dtype } from "../../../ts-api/src/core/numerics.js";
-import type { Activation } from "../../../ts-api/src/ops/activation.js";
+import { ACTIVATIONS, type Activation } from "../../../ts-api/src/ops/activation.js";
 import { hash, seedOf } from "../../support/random.js";
 import { edges, floats, halves, output, randomBytes, roundedFloats, type Case, type CaseTensor } from "../case.js";
 
@@ -57,6 +57,8 @@ function int4Tensors(id: string, rows: number, panels: number, inner: number, sc
   };
 }
 
+const activations = (Object.keys(ACTIVATIONS) as Activation[]).filter((name) => name !== "none");
+
 export const linearCases: Case[] = (["fp32", "bf16", "int4"] as const).flatMap((format) => [
   linearCase(format, { rows: 1, cols: 1, inner: 32 }),
   linearCase(format, { rows: 5, cols: 37, inner: 64, activation: "gelu" }),
@@ -64,10 +66,6 @@ export const linearCases: Case[] = (["fp32", "bf16", "int4"] as const).flatMap((
   linearCase(format, { rows: 12, cols: 20, inner: 64, residualRows: 4, activation: "gelu" }),
   linearCase(format, { rows: 7, cols: 16, inner: 1088, activation: "gelu" }),
   linearCase(format, { rows: 64, cols: 40, inner: 256 }),
-  linearCase(format, { rows: 6, cols: 24, inner: 128, activation: "geluTanh" }),
-  linearCase(format, { rows: 6, cols: 24, inner: 128, activation: "quickGelu" }),
-  linearCase(format, { rows: 6, cols: 24, inner: 128, activation: "silu" }),
-  linearCase(format, { rows: 6, cols: 24, inner: 128, activation: "relu" }),
-  linearCase(format, { rows: 3, cols: 12, inner: 32, activation: "gelu", edge: true }),
-  linearCase(format, { rows: 3, cols: 12, inner: 32, activation: "geluTanh", edge: true }),
+  ...activations.map((activation) => linearCase(format, { rows: 6, cols: 24, inner: 128, activation })),
+  ...activations.map((activation) => linearCase(format, { rows: 3, cols: 12, inner: 32, activation, edge: true })),
 ]);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { ACTIVATION_NAMES, IJepaConfig } from "../../../ts-api/src/model/config.js";
+import { IJepaConfig } from "../../../ts-api/src/model/config.js";
+import { ACTIVATION_NAMES } from "../../../ts-api/src/ops/activation.js";
 import { failure, GOLDENS, MODELS } from "../weights/helpers.js";
 
 test("the defaults are Hugging Face's", () => {

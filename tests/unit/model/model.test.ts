@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IJepaModel, isIJepaError, Tensor, type ProgressInfo } from "../../../ts-api/src/index.js";
-import { MODELS, readTensors } from "../../support/models.js";
+import { MODELS, readTensors, relativeError, type Golden } from "../../support/models.js";
 import { gaussArray } from "../../support/random.js";
 
 const TINY = `${MODELS}/tiny`;
@@ -53,6 +53,38 @@ test("hidden states: the embedding and each layer, before the final norm", async
   assert.deepEqual(hiddenStates![0].dims, golden.get("f64.hidden_states.0")!.dims);
   const without = await model.forward({ pixelValues: images(1) });
   assert.equal("hiddenStates" in without, false);
+});
+
+test("the pooler's output, with every option of the documentation, is the reference's", async () => {
+  const model = await IJepaModel.fromPretrained(TINY, { dtype: "fp32", addPoolingLayer: true, useMaskToken: true });
+  const tensor = ({ data, dims }: Golden) => new Tensor("float32", data, dims);
+  for (const file of ["plain", "masked", "interpolate-24x56"]) {
+    const golden = await readTensors(`${TINY}/cases/${file}.safetensors`);
+    const mask = golden.get("in.bool_masked_pos");
+    const output = await model.forward({
+      pixelValues: tensor(golden.get("in.pixel_values")!),
+      boolMaskedPos: mask && new Tensor("bool", Uint8Array.from(mask.data), mask.dims),
+      interpolatePosEncoding: file.startsWith("interpolate"),
+    });
+    for (const [got, name] of [[output.poolerOutput!, "pooler_output"], [output.lastHiddenState, "last_hidden_state"]] as const) {
+      const truth = golden.get(`f64.${name}`)!;
+      assert.deepEqual(got.dims, truth.dims);
+      assert.ok(relativeError(got.data, truth.data) < 2e-5, `${file} ${name}`);
+    }
+  }
+  assert.equal("poolerOutput" in (await (await IJepaModel.fromPretrained(TINY)).forward({ pixelValues: images(1) })), false);
+});
+
+test("masks that cannot be are refused", async () => {
+  const model = await IJepaModel.fromPretrained(TINY, { useMaskToken: true });
+  const bool = (...dims: number[]) => new Tensor("bool", new Uint8Array(dims.reduce((a, b) => a * b)), dims);
+  const forward = (boolMaskedPos: Tensor) => model.forward({ pixelValues: images(2), boolMaskedPos });
+  await assert.rejects(forward(bool(2, config.numPatches - 1)), (error) => isIJepaError(error, "input/shape"));
+  await assert.rejects(forward(bool(1, config.numPatches)), (error) => isIJepaError(error, "input/shape"));
+  await assert.rejects(forward(new Tensor("int32", new Int32Array(2 * config.numPatches).fill(2), [2, config.numPatches])), (error) => isIJepaError(error, "input/value"));
+  await assert.rejects(forward(new Tensor("float32", new Float32Array(2 * config.numPatches), [2, config.numPatches])), TypeError);
+  const without = await IJepaModel.fromPretrained(TINY);
+  await assert.rejects(without.forward({ pixelValues: images(1), boolMaskedPos: bool(1, config.numPatches) }), (error) => isIJepaError(error, "input/missing"));
 });
 
 test("calls on one model wait for each other and keep their results apart", async () => {

@@ -1,20 +1,94 @@
+import { IJepaError, type ErrorCode } from "../core/errors.js";
+import type { Dtype } from "../core/numerics.js";
+import { attest } from "./attest.js";
 import type { Backend } from "./backend.js";
 import { openCpu, type Threads } from "./wasm/open.js";
+import { openWebgpu, type WebgpuBackend, type WebgpuOptions } from "./webgpu/webgpu.js";
 
-export const DEVICES = ["auto", "wasm"] as const;
+export const DEVICES = ["auto", "wasm", "webgpu"] as const;
 export type Device = (typeof DEVICES)[number];
 
-export interface OpenOptions {
+/** What to do with a device whose bits are not the contract's: refuse it, or use it and say so. */
+export type Determinism = "require" | "report";
+
+export interface OpenOptions extends Pick<WebgpuOptions, "gpu" | "gpuDevice" | "powerPreference" | "sources"> {
   /** Threads of the CPU backend. Default 1. */
   threads?: Threads | undefined;
+  /** Weight format of the model: a GPU is asked only for what that needs. Default: for everything. */
+  dtype?: Dtype | undefined;
+  /** Default "require". */
+  determinism?: Determinism | undefined;
+}
+
+/** A device that "auto" passed over. */
+export interface Rejection {
+  device: Device;
+  code: ErrorCode;
+  reason: string;
+}
+
+export interface Opened {
+  backend: Backend;
+  /** What was tried before, and why it was not taken. */
+  rejected: Rejection[];
+  /** determinism "report": the first probe whose words are wrong on this device; undefined where all are right. */
+  inexact: string | undefined;
 }
 
 /**
- * Opens the backend for `device`; "auto" is the CPU.
+ * Opens the backend for `device`. "auto" takes WebGPU when there is a hardware adapter and it attests, else the CPU.
  *
- * @throws IJepaError `backend/unavailable` when this runtime cannot run it; TypeError for an unknown device
+ * @throws IJepaError `backend/unavailable` when this runtime cannot run it, `backend/inexact` when its bits are wrong;
+ *   TypeError for an unknown device
  */
-export async function openBackend(device: Device = "auto", { threads }: OpenOptions = {}): Promise<Backend> {
+export async function openDevice(device: Device = "auto", options: OpenOptions = {}): Promise<Opened> {
   if (!DEVICES.includes(device)) throw new TypeError(`device must be one of ${DEVICES.join(", ")}, not ${JSON.stringify(device)}.`);
-  return openCpu(threads);
+  const rejected: Rejection[] = [];
+  if (device !== "wasm") {
+    try {
+      return { ...(await openAttested(options, device === "auto")), rejected };
+    } catch (error) {
+      if (device === "webgpu" || !(error instanceof IJepaError)) throw error;
+      rejected.push({ device: "webgpu", code: error.code, reason: error.message });
+    }
+  }
+  return { backend: await openCpu(options.threads), rejected, inexact: undefined };
+}
+
+/** `openDevice`, without the reasons. */
+export async function openBackend(device: Device = "auto", options: OpenOptions = {}): Promise<Backend> {
+  return (await openDevice(device, options)).backend;
+}
+
+/** WebGPU with the fastest kernels that give the contract's words. */
+async function openAttested(options: OpenOptions, hardwareOnly: boolean): Promise<Pick<Opened, "backend" | "inexact">> {
+  // Where the fast tier fails, every sum is pinned, and packed dot products are left out.
+  const tiers: WebgpuOptions[] = [
+    { ...options, tier: "fast" },
+    { ...options, tier: "pinned", allow: (kernel) => !kernel.endsWith("_dot4") },
+  ];
+  let failed = "", name = "";
+  for (const tier of tiers) {
+    const backend = await openWebgpu(tier);
+    try {
+      if (hardwareOnly && backend.software) throw softwareOnly(backend);
+      const probe = await attest(backend, options.dtype);
+      if (probe === undefined) return { backend, inexact: undefined };
+      [failed, name] = [probe, backend.device];
+      if (options.determinism === "report" && tier === tiers.at(-1)) return { backend, inexact: failed };
+    } catch (error) {
+      backend.dispose();
+      throw error;
+    }
+    backend.dispose();
+  }
+  const message =
+    `${name} does not compute the words of the numeric contract (probe "${failed}"). ` +
+    `Update its driver, use device wasm, or pass determinism "report" to use it all the same.`;
+  throw new IJepaError("backend/inexact", message, { backend: "webgpu", case: failed });
+}
+
+function softwareOnly(backend: WebgpuBackend): IJepaError {
+  const message = `${backend.device} computes on the processor, where device wasm is faster. Pass device webgpu to use it.`;
+  return new IJepaError("backend/unavailable", message, { backend: "webgpu" });
 }

@@ -6,7 +6,7 @@ import { checkOutputPath } from "./output.js";
 type Pool = NonNullable<ExtractOptions["pool"]>;
 
 // Records, so that a new device or pool does not compile until it stands here.
-const DEVICES = Object.keys({ auto: true, wasm: true } satisfies Record<Device, true>) as Device[];
+const DEVICES = Object.keys({ auto: true, wasm: true, webgpu: true } satisfies Record<Device, true>) as Device[];
 const POOLS = Object.keys({ none: true, mean: true } satisfies Record<Pool, true>) as Pool[];
 /** The library takes no more. */
 const MAX_THREADS = 64;

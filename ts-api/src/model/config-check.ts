@@ -1,13 +1,6 @@
 import { IJepaError } from "../core/errors.js";
 import { show } from "../core/show.js";
-
-/** Names that `hidden_act` and `pooler_act` may have; `gelu_python` is `gelu`, `swish` is `silu`. */
-export const ACTIVATION_NAMES = [
-  "gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "quick_gelu", "relu", "relu2", "relu6", "silu", "swish",
-  "selu", "sigmoid", "tanh", "mish", "leaky_relu", "linear",
-] as const;
-
-export type ActivationName = (typeof ACTIVATION_NAMES)[number];
+import { ACTIVATION_NAMES, type ActivationName } from "../ops/activation.js";
 
 /** Reads fields of a configuration: a missing one takes its default, a wrong one is refused with `config/field`. */
 export class FieldReader<F extends string> {

@@ -1,10 +1,8 @@
 import { IJepaError } from "../core/errors.js";
 import { fieldError, FieldReader, readNumLabels } from "./config-check.js";
 import { show } from "../core/show.js";
-import type { ActivationName } from "./config-check.js";
+import type { ActivationName } from "../ops/activation.js";
 
-export { ACTIVATION_NAMES } from "./config-check.js";
-export type { ActivationName } from "./config-check.js";
 
 /**
  * Largest number of elements of one weight tensor, and of one activation (tokens x width) of one image: 2^28, that is

@@ -1,6 +1,7 @@
 /** A dense layer on top of the encoder: fp32, on the backend, for a few rows. */
 import { bytesView, readFloats, type Backend } from "../backends/backend.js";
 import { BLOCK, PANEL, roundUp } from "../core/numerics.js";
+import type { Activation } from "../ops/activation.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import { packMatrix, packVector, type PackedBuffer } from "../weights/pack.js";
 
@@ -19,6 +20,7 @@ export class Head {
     weight: Float32Array,
     bias: Float32Array,
     private readonly inputs: number,
+    private readonly activation: Activation = "none",
   ) {
     this.inner = roundUp(inputs, BLOCK);
     this.outputs = bias.length;
@@ -42,7 +44,7 @@ export class Head {
       backend.write(input, bytesView(x));
       const program = await backend.compile([
         { op: "quantize-rows", format: "fp32", rows, cols, inner, x: input, y: operand },
-        { op: "linear", format: "fp32", rows, cols: outputs, inner, activation: "none", x: operand, w: this.w, bias: this.bias, y },
+        { op: "linear", format: "fp32", rows, cols: outputs, inner, activation: this.activation, x: operand, w: this.w, bias: this.bias, y },
       ]);
       backend.run(program);
       return await readFloats(backend, y);

@@ -1,8 +1,12 @@
-import type { BackendId } from "../backends/backend.js";
+import type { Backend, BackendId } from "../backends/backend.js";
 import { digestOf, NUMERICS_VERSION, type Dtype, type Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
+import { activationOf } from "../ops/activation.js";
 import type { IJepaConfig } from "./config.js";
+import type { EncodeResult } from "./encoder.js";
+import { Head } from "./head.js";
 import { checkMask, checkPixels } from "./inputs.js";
+import type { TensorReader } from "./load.js";
 import { Session, type LoadOptions } from "./session.js";
 
 export type { LoadOptions, ProgressInfo } from "./session.js";
@@ -10,6 +14,8 @@ export type { LoadOptions, ProgressInfo } from "./session.js";
 export interface ModelLoadOptions extends LoadOptions {
   /** Load `embeddings.mask_token`, which `boolMaskedPos` needs. Default false, as in Hugging Face. */
   useMaskToken?: boolean;
+  /** Load the pooler, whose output is then in `poolerOutput`. Default false, as in Hugging Face. */
+  addPoolingLayer?: boolean;
 }
 
 export interface ModelInputs {
@@ -31,6 +37,8 @@ export interface ForwardOptions {
 export interface ModelOutput {
   /** [images, tokens, width]: the encoder's output after the final layer norm. */
   lastHiddenState: Tensor<"float32">;
+  /** [images, poolerOutputSize]: pooler_act of a dense layer on the first token. With `addPoolingLayer`. */
+  poolerOutput?: Tensor<"float32">;
   /** The embedding and the output of each layer, before the final norm; each [images, tokens, width]. */
   hiddenStates?: Tensor<"float32">[];
   numerics: Numerics;
@@ -38,6 +46,7 @@ export interface ModelOutput {
 
 interface Extra {
   maskToken: Float32Array | undefined;
+  pooler: Head | undefined;
 }
 
 /** An I-JEPA encoder on a backend. */
@@ -68,8 +77,9 @@ export class IJepaModel {
    * @throws IJepaError `config/*`, `weights/*`, `io/read`, `backend/*`, `aborted`; TypeError for options of a wrong type
    */
   static async fromPretrained(ref?: string, options: ModelLoadOptions = {}): Promise<IJepaModel> {
-    const session = await Session.open<Extra>(ref, options, async ({ read }) => ({
+    const session = await Session.open<Extra>(ref, options, async ({ config, read, backend }) => ({
       maskToken: options.useMaskToken ? await read("embeddings.mask_token") : undefined,
+      pooler: options.addPoolingLayer ? await loadPooler(config, read, backend) : undefined,
     }));
     return new IJepaModel(session);
   }
@@ -84,12 +94,17 @@ export class IJepaModel {
     const { encoder, extra } = this.#session;
     const pixels = checkPixels(inputs?.pixelValues, this.config, inputs?.interpolatePosEncoding);
     const mask = checkMask(inputs.boolMaskedPos, this.config, pixels, extra.maskToken);
-    const result = await this.#session.run(options.signal, () => encoder.encode(pixels, { ...options, ...extra, mask, interpolatePosEncoding: inputs.interpolatePosEncoding }));
+    const { maskToken, pooler } = extra, { interpolatePosEncoding } = inputs;
+    const { pooled, ...result } = await this.#session.run(options.signal, async () => {
+      const encoded = await encoder.encode(pixels, { ...options, mask, maskToken, interpolatePosEncoding });
+      return { ...encoded, pooled: pooler && (await pooler.apply(firstTokens(encoded, pixels.images), pixels.images)) };
+    });
     const dims = [pixels.images, result.tokens, this.config.hiddenSize];
     const output: ModelOutput = {
       lastHiddenState: new Tensor("float32", result.lastHiddenState, dims),
       numerics: { version: NUMERICS_VERSION, dtype: this.dtype, device: this.device, digest: await digestOf(result.lastHiddenState) },
     };
+    if (pooled !== undefined) output.poolerOutput = new Tensor("float32", pooled, [pixels.images, pooler!.outputs]);
     if (result.hiddenStates !== undefined) output.hiddenStates = result.hiddenStates.map((state) => new Tensor("float32", state, dims));
     return output;
   }
@@ -98,4 +113,16 @@ export class IJepaModel {
   async dispose(): Promise<void> {
     await this.#session.dispose();
   }
+}
+
+async function loadPooler(config: IJepaConfig, read: TensorReader, backend: Backend): Promise<Head> {
+  const weight = await read("pooler.dense.weight"), bias = await read("pooler.dense.bias");
+  return new Head(backend, "pooler.dense", weight, bias, config.hiddenSize, activationOf(config.poolerAct));
+}
+
+/** [images][width]: the first token of each image. */
+function firstTokens({ lastHiddenState, tokens }: EncodeResult, images: number): Float32Array {
+  const width = lastHiddenState.length / (images * tokens), first = new Float32Array(images * width);
+  for (let i = 0; i < images; i++) first.set(lastHiddenState.subarray(i * tokens * width, (i * tokens + 1) * width), i * width);
+  return first;
 }

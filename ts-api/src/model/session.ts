@@ -5,7 +5,6 @@ import { openBackend, type Device } from "../backends/open.js";
 import type { Threads } from "../backends/wasm/open.js";
 import { throwIfAborted } from "../core/errors.js";
 import { DTYPES, type Dtype } from "../core/numerics.js";
-import { activationOf } from "../ops/activation.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
 import type { IJepaConfig } from "./config.js";
 import { Encoder } from "./encoder.js";
@@ -62,7 +61,6 @@ export class Session<X> {
     let backend: Backend | undefined;
     try {
       const { config, preprocessorConfig } = checkpoint;
-      activationOf(config.hiddenAct);
       backend = await openBackend(device, { threads });
       const read = async (name: string) => {
         throwIfAborted(signal, `loading ${name}`);

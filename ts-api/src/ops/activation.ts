@@ -1,31 +1,38 @@
-import { IJepaError } from "../core/errors.js";
-
 /** The activations that the kernels know; the number is what a kernel is given. */
-export const ACTIVATIONS = { none: 0, gelu: 1, geluTanh: 2, quickGelu: 3, silu: 4, relu: 5 } as const;
+export const ACTIVATIONS = {
+  none: 0, gelu: 1, geluTanh: 2, quickGelu: 3, silu: 4, relu: 5, relu2: 6, relu6: 7, sigmoid: 8, tanh: 9, selu: 10, mish: 11, leakyRelu: 12,
+} as const;
 export type Activation = keyof typeof ACTIVATIONS;
 
-/** Hugging Face's names for them (transformers, `ACT2FN`). */
-const BY_HF_NAME: Record<string, Activation> = {
+/** Hugging Face's names for them (transformers, `ACT2FN`, and torch's selu). */
+const BY_HF_NAME: { readonly [N in ActivationName]: Activation } = {
   gelu: "gelu",
   gelu_python: "gelu",
   gelu_new: "geluTanh",
   gelu_fast: "geluTanh",
   gelu_pytorch_tanh: "geluTanh",
   quick_gelu: "quickGelu",
+  relu: "relu",
+  relu2: "relu2",
+  relu6: "relu6",
   silu: "silu",
   swish: "silu",
-  relu: "relu",
+  selu: "selu",
+  sigmoid: "sigmoid",
+  tanh: "tanh",
+  mish: "mish",
+  leaky_relu: "leakyRelu",
   linear: "none",
 };
 
-/** The kernel activation for `hidden_act`. Throws `config/field` for one that no kernel computes. */
-export function activationOf(hiddenAct: string): Activation {
-  const activation = BY_HF_NAME[hiddenAct];
-  if (activation === undefined) {
-    throw new IJepaError("config/field", `hidden_act "${hiddenAct}" is not computed by this version. It knows ${Object.keys(BY_HF_NAME).join(", ")}.`, {
-      field: "hidden_act",
-      value: hiddenAct,
-    });
-  }
-  return activation;
+/** Names that `hidden_act` and `pooler_act` may have. */
+export type ActivationName =
+  | "gelu" | "gelu_python" | "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" | "quick_gelu" | "relu" | "relu2" | "relu6" | "silu" | "swish"
+  | "selu" | "sigmoid" | "tanh" | "mish" | "leaky_relu" | "linear";
+
+export const ACTIVATION_NAMES = Object.keys(BY_HF_NAME) as readonly ActivationName[];
+
+/** The kernel activation for `hidden_act` or `pooler_act`. */
+export function activationOf(name: ActivationName): Activation {
+  return BY_HF_NAME[name];
 }

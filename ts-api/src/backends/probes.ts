@@ -1,0 +1,161 @@
+/**
+ * Cases that a device must compute to the word before its results are used: every op in every format, over the edges of
+ * tiles, with special values. The digests are the oracle's (tests/conformance/attest.test.ts makes and checks them).
+ */
+import { roundBf16 } from "../core/float.js";
+import { BLOCK, PANEL, roundUp, type Dtype } from "../core/numerics.js";
+import { sizeOf } from "../core/tensor.js";
+import { ACTIVATIONS, type Activation } from "../ops/activation.js";
+import { ELEMENT_BYTES, type DeviceTensor, type ElementType } from "../ops/contract.js";
+import type { OpCall } from "../ops/table.js";
+import { bytesView } from "./backend.js";
+import { PROBE_DIGESTS } from "./probe-digests.js";
+
+/** An input has bytes; an output has none. */
+export interface ProbeTensor {
+  type: ElementType;
+  dims: readonly number[];
+  bytes?: Uint8Array;
+}
+
+export interface Probe {
+  id: string;
+  /** Weight formats of models that use it. */
+  dtypes: readonly Dtype[];
+  tensors: Record<string, ProbeTensor>;
+  call(tensors: Record<string, DeviceTensor>): OpCall;
+}
+
+const ALL: readonly Dtype[] = ["fp32", "bf16", "int4"];
+const BF16: readonly Dtype[] = ["bf16", "int4"];
+const SPECIAL = [-0, 1e-45, 2 ** -126, -(2 ** -51), 2 ** -50, 3.4e38, -Infinity, NaN];
+
+/** SHA-256 of all outputs, shortened; undefined for a probe that has none stored. */
+export function probeDigest(id: string): string | undefined {
+  return (PROBE_DIGESTS as Record<string, string>)[id];
+}
+
+/** The probes for a model of this weight format, or all. */
+export function probesFor(dtype?: Dtype): Probe[] {
+  const probes = [...patchProbes(), ...quantizeProbes(), ...normProbes(), ...attentionProbes(), ...linearProbes()];
+  return dtype === undefined ? probes : probes.filter(({ dtypes }) => dtypes.includes(dtype));
+}
+
+function patchProbes(): Probe[] {
+  const size = { batch: 2, channels: 3, height: 21, width: 26, patchHeight: 4, patchWidth: 6 };
+  const y = output("f32", [2 * 20, 72]);
+  return [{ id: "patchify", dtypes: ALL, tensors: { x: floats(1, [2, 3, 21, 26]), y }, call: ({ x, y }) => ({ op: "patchify", ...size, x, y }) }];
+}
+
+function quantizeProbes(): Probe[] {
+  const rows = 9, cols = 141, inner = roundUp(cols, BLOCK);
+  return (["fp32", "bf16", "split", "int8"] as const).map((format) => ({
+    id: `quantize-rows ${format}`,
+    dtypes: format === "fp32" ? ["fp32"] : format === "int8" ? ["int4"] : BF16,
+    tensors: {
+      x: floats(2, [rows, cols], 6, true),
+      y: output(format === "int8" ? "i8" : "f32", [rows, inner * (format === "split" ? 2 : 1)]),
+      ...(format === "int8" ? { blocks: output("u32", [rows, inner / BLOCK, 2]) } : {}),
+    },
+    call: ({ x, y, blocks }) => ({ op: "quantize-rows", format, rows, cols, inner, x, y, blocks }),
+  }));
+}
+
+function normProbes(): Probe[] {
+  return [
+    { rows: 6, cols: 389, special: false },
+    { rows: 5, cols: 70, special: true },
+  ].map(({ rows, cols, special }) => ({
+    id: `layer-norm ${rows}x${cols}`,
+    dtypes: ALL,
+    tensors: { x: floats(3, [rows, cols], 5, special), gamma: floats(4, [cols]), beta: floats(5, [cols]), y: output("f32", [rows, cols]) },
+    call: ({ x, gamma, beta, y }) => ({ op: "layer-norm", rows, cols, eps: 1e-6, x, gamma, beta, y }),
+  }));
+}
+
+function attentionProbes(): Probe[] {
+  const batch = 1, tokens = 71, heads = 2, headDim = 44;
+  return (["fp32", "bf16"] as const).map((format) => ({
+    id: `attention ${format}`,
+    dtypes: format === "fp32" ? ["fp32"] : BF16,
+    tensors: { x: floats(6, [batch, tokens, 3, heads, headDim], 2), y: output("f32", [batch, tokens, heads, headDim]) },
+    call: ({ x, y }) => ({ op: "attention", format, batch, tokens, heads, headDim, x, y }),
+  }));
+}
+
+function linearProbes(): Probe[] {
+  const probe = (format: Dtype, rows: number, cols: number, inner: number, activation: Activation, residualRows?: number): Probe => ({
+    id: `linear ${format} ${activation}${residualRows === undefined ? "" : " residual"}`,
+    dtypes: format === "bf16" ? BF16 : [format],
+    tensors: {
+      ...operands(format, rows, roundUp(cols, PANEL) / PANEL, inner),
+      bias: floats(9, [roundUp(cols, PANEL)]),
+      ...(residualRows === undefined ? {} : { residual: floats(10, [residualRows, cols]) }),
+      y: output("f32", [rows, cols]),
+    },
+    call: ({ x, blocks, w, scales, bias, residual, y }) => ({
+      op: "linear", format, rows, cols, inner, activation, x, blocks, w, scales, bias, residual, residualRows, y,
+    }),
+  });
+  const others = (Object.keys(ACTIVATIONS) as Activation[]).filter((name) => name !== "none" && name !== "gelu");
+  return ALL.flatMap((format) => [
+    probe(format, 70, 77, 288, "none", 14),
+    probe(format, 66, 72, 32, "gelu"),
+    ...others.map((activation) => probe(format, 3, 40, 64, activation)),
+  ]);
+}
+
+function operands(format: Dtype, rows: number, panels: number, inner: number): Record<string, ProbeTensor> {
+  if (format === "fp32") return { x: floats(7, [rows, inner]), w: floats(8, [panels, inner, PANEL], 0.5) };
+  if (format === "bf16") {
+    const x = floats(7, [rows, inner], 2, false, roundBf16);
+    return { x, w: halves(8, [panels, inner, PANEL]) };
+  }
+  const groups = inner / BLOCK, values = Float32Array.from({ length: rows * inner }, (_, i) => uniform(7, i) * 127);
+  const q = Int8Array.from(values, (v) => Math.trunc(v)), blocks = new Int32Array(rows * groups * 2);
+  for (let block = 0; block < rows * groups; block++) {
+    const pair = [0, 0];
+    for (let i = 0; i < BLOCK; i++) pair[(i % 4) >> 1] -= 8 * q[block * BLOCK + i];
+    blocks[block * 2] = (116 + (block % 7)) << 23;
+    blocks[block * 2 + 1] = (pair[0] & 0xffff) | (pair[1] << 16);
+  }
+  const w = Uint8Array.from({ length: panels * inner * 4 }, (_, i) => hash(8, i) >>> 24);
+  return {
+    x: { type: "i8", dims: [rows, inner], bytes: bytesView(q) },
+    blocks: { type: "u32", dims: [rows, groups, 2], bytes: bytesView(blocks) },
+    w: { type: "u8", dims: [panels, inner / 4, 16], bytes: w },
+    scales: halves(11, [panels, groups, PANEL]),
+  };
+}
+
+function output(type: ElementType, dims: readonly number[]): ProbeTensor {
+  return { type, dims };
+}
+
+/** Values of 24 bits between -scale and scale; with `special`, every seventh is one that most code forgets. */
+function floats(seed: number, dims: readonly number[], scale = 1, special = false, round = Math.fround): ProbeTensor {
+  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => round(uniform(seed, i) * scale));
+  if (special) for (let i = 3; i < data.length; i += 7) data[i] = SPECIAL[hash(seed, i) % SPECIAL.length];
+  return { type: "f32", dims, bytes: bytesView(data) };
+}
+
+function halves(seed: number, dims: readonly number[]): ProbeTensor {
+  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => roundBf16(uniform(seed, i) * 0.25));
+  return { type: "bf16", dims, bytes: bytesView(Uint16Array.from(new Uint32Array(data.buffer), (bits) => bits >>> 16)) };
+}
+
+function uniform(seed: number, index: number): number {
+  return (hash(seed, index) >>> 8) / 2 ** 23 - 1;
+}
+
+function hash(seed: number, index: number): number {
+  let h = (Math.imul(index, 0x9e3779b1) + Math.imul(seed, 0x85ebca6b)) | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** Bytes of an output, for its digest. */
+export function outputBytes({ type, dims }: ProbeTensor): number {
+  return sizeOf(dims) * ELEMENT_BYTES[type];
+}
