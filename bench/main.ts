@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchEncoder } from "./encoder/main.js";
 import { benchOps } from "./ops/main.js";
+import type { AccuracyLevel } from "./peers/graph.js";
 import { benchPeers } from "./peers/main.js";
 import { describeMachine } from "./support/machine.js";
 import { MODELS, type ModelName } from "./support/models.js";
@@ -30,15 +31,9 @@ const { positionals, values } = parseArgs({
 
 const benches: Record<string, () => Promise<void>> = {
   ops: () => benchOps({ rounds: rounds(7), only: values.only }),
-  encoder: () => benchEncoder({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: wholeNumber("--threads", values.threads) }),
+  encoder: () => benchEncoder({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads() }),
   peers: () =>
-    benchPeers({
-      rounds: rounds(5),
-      model: model(),
-      dtypes: dtypes(),
-      threads: wholeNumber("--threads", values.threads),
-      accuracyLevel: oneOf(["0", "4"], "--accuracy-level", values["accuracy-level"]),
-    }),
+    benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevel: accuracyLevel() }),
 };
 
 const bench = benches[positionals[0] ?? ""];
@@ -52,6 +47,14 @@ if (values.help || bench === undefined || positionals.length !== 1) {
 
 function rounds(fallback: number): number {
   return values.rounds === undefined ? fallback : wholeNumber("--rounds", values.rounds);
+}
+
+function threads(): number {
+  return wholeNumber("--threads", values.threads);
+}
+
+function accuracyLevel(): AccuracyLevel {
+  return oneOf(["0", "4"], "--accuracy-level", values["accuracy-level"]);
 }
 
 function wholeNumber(option: string, value: string): number {

@@ -4,7 +4,8 @@
  *   s[i][j] = scale * sum_d q[i][d] k[j][d];  p = softmax of each row;  y[i][d] = sum_j p[i][j] v[j][d]
  *
  * x [batch][tokens][3][heads][headDim] f32 (q, k, v side by side); y [batch][tokens][heads][headDim]. q, k, v and p enter
- * their products bounded (fp32) or rounded to bf16 (bf16). `scale` = f32(1 / sqrt(headDim)).
+ * their products bounded (fp32) or rounded to bf16 (bf16). `scale` = f32(1 / sqrt(headDim)). headMask [heads] multiplies p;
+ * probabilities [batch][heads][tokens][tokens] receives p as it enters its product. Address 0: none.
  * Order: d in order, j in order, from +0; the softmax sum in pinned lanes. Exact class: fp32 pinned, bf16 exact products,
  * softmax pinned. Units begin ... end - 1, unit = b * heads + h. No tokens x tokens array: one tile of rows at a time.
  * scratch f32: q [tokens][headDim], k panels [ceil(tokens / 8)][headDim][8], v panels [ceil(headDim / 8)][tokens][8],
@@ -13,22 +14,24 @@
  */
 import { laneSum } from "../lib/lanes";
 import { bound, exp, reciprocal, roundBf16 } from "../lib/math";
-import { clear } from "../lib/rows";
+import { clear, copyRow } from "../lib/rows";
 import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../lib/tile-f32";
 
 const FP32: i32 = 0;
 const BF16: i32 = 1;
 
 export function attention_fp32(
-  x: usize, y: usize, tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, begin: i32, end: i32,
+  x: usize, headMask: usize, y: usize, probabilities: usize,
+  tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, begin: i32, end: i32,
 ): void {
-  for (let unit = begin; unit < end; unit++) attend(FP32, x, y, tokens, heads, headDim, scale, scratch, unit);
+  for (let unit = begin; unit < end; unit++) attend(FP32, x, headMask, y, probabilities, tokens, heads, headDim, scale, scratch, unit);
 }
 
 export function attention_bf16(
-  x: usize, y: usize, tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, begin: i32, end: i32,
+  x: usize, headMask: usize, y: usize, probabilities: usize,
+  tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, begin: i32, end: i32,
 ): void {
-  for (let unit = begin; unit < end; unit++) attend(BF16, x, y, tokens, heads, headDim, scale, scratch, unit);
+  for (let unit = begin; unit < end; unit++) attend(BF16, x, headMask, y, probabilities, tokens, heads, headDim, scale, scratch, unit);
 }
 
 @inline
@@ -43,7 +46,10 @@ function tile(format: i32, acc: usize, accStride: usize, x: usize, xStride: usiz
 }
 
 @inline
-function attend(format: i32, x: usize, y: usize, tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, unit: i32): void {
+function attend(
+  format: i32, x: usize, headMask: usize, y: usize, probabilities: usize,
+  tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, unit: i32,
+): void {
   const hidden = heads * headDim, stride = (tokens + 31) & ~31;
   const keyPanels = (tokens + 7) >> 3, valuePanels = (headDim + 7) >> 3;
   const rowBytes = <usize>hidden * 12, headBytes = <usize>headDim << 2, pStride = <usize>stride << 2;
@@ -52,6 +58,7 @@ function attend(format: i32, x: usize, y: usize, tokens: i32, heads: i32, headDi
   const from = x + rowBytes * <usize>((unit / heads) * tokens) + headBytes * <usize>(unit % heads);
   const to = y + (<usize>((unit / heads) * tokens * hidden) << 2) + headBytes * <usize>(unit % heads);
   const tileRows = format == BF16 ? EXACT_ROWS : PINNED_ROWS;
+  const mask = headMask ? bound(v128.load_splat<f32>(headMask + (<usize>(unit % heads) << 2))) : f32x4.splat(1);
 
   // 1. q as rows; k and v as panels of 8 columns
   clear(k, (keyPanels - 1) * headDim * 8, keyPanels * headDim * 8);
@@ -69,7 +76,10 @@ function attend(format: i32, x: usize, y: usize, tokens: i32, heads: i32, headDi
       tile(format, p + (<usize>panel << 5), pStride, q + headBytes * <usize>r, headBytes, k + (headBytes << 3) * <usize>panel, headDim, last);
     }
     // 3. softmax of each row
-    for (let i = 0; i <= last; i++) softmaxRow(format, p + pStride * <usize>i, tokens, stride, scale);
+    for (let i = 0; i <= last; i++) {
+      softmaxRow(format, p + pStride * <usize>i, tokens, stride, scale, mask);
+      if (probabilities) copyRow(p + pStride * <usize>i, probabilities + (<usize>((unit * tokens + r + i) * tokens) << 2), tokens);
+    }
     // 4. mix the values
     for (let panel = 0; panel < valuePanels; panel++) {
       tile(format, out, 32, p, pStride, v + (<usize>(panel * tokens) << 5), tokens, last);
@@ -115,9 +125,9 @@ function packValue(format: i32, x: usize, to: usize, panelBytes: usize, headDim:
   }
 }
 
-/** p = softmax(p * scale) over `tokens`, entered for its product; places from tokens to stride become +0. */
+/** p = softmax(p * scale) * mask over `tokens`, entered for its product; places from tokens to stride become +0. */
 @inline
-function softmaxRow(format: i32, p: usize, tokens: i32, stride: i32, scale: f32): void {
+function softmaxRow(format: i32, p: usize, tokens: i32, stride: i32, scale: f32, mask: v128): void {
   const end = p + (<usize>stride << 2);
   // 1. scale, and the largest score; places beyond the last token repeat the first
   const first = f32.load(p);
@@ -135,5 +145,5 @@ function softmaxRow(format: i32, p: usize, tokens: i32, stride: i32, scale: f32)
   clear(p, tokens, stride);
   const inverse = reciprocal(f32x4.splat(laneSum(p, stride)));
   // 3. probabilities
-  for (let at = p; at < end; at += 16) v128.store(at, enter(format, f32x4.mul(v128.load(at), inverse)));
+  for (let at = p; at < end; at += 16) v128.store(at, enter(format, f32x4.mul(f32x4.mul(v128.load(at), inverse), mask)));
 }

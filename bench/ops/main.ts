@@ -3,10 +3,10 @@
  * is compared with the oracle's words before it is timed.
  */
 import { modulesHere } from "../../tests/support/modules.js";
+import type { Backend } from "../../ts-api/src/backends/backend.js";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
 import { kernelsFor } from "../../ts-api/src/backends/wasm/kernels.js";
 import { openWasm } from "../../ts-api/src/backends/wasm/wasm.js";
-import type { Backend } from "../../ts-api/src/backends/backend.js";
 import { workOf, type OpCall } from "../../ts-api/src/ops/table.js";
 import { race, type Contestant } from "../support/measure.js";
 import { openPeaks, peakOf, type ModuleName } from "../support/peaks.js";
@@ -54,7 +54,8 @@ export async function benchOps({ rounds, only }: OpsOptions): Promise<void> {
   const rows = entries.map(({ name, module, call, kernel }, i) => {
     const { min, median } = timings[peaks.length + i];
     const { operations, bytes } = workOf(call), peak = rates.get(peakOf(kernel, module))!;
-    return [name, module, digits(min), digits(median), ...rateCells(operations, median, peak), digits(bytes / 1e6), digits(bytes / median / 1e6)];
+    const traffic = [digits(bytes / 1e6), digits(bytes / median / 1e6)];
+    return [name, module, digits(min), digits(median), ...rateCells(operations, median, peak), ...traffic];
   });
   console.log(`\n${peakTable(peaks, timings)}\n`);
   console.log(table(["kernel", "module", "min ms", "median ms", ...RATE_HEADERS, "MB", "GB/s"], rows));
@@ -74,7 +75,7 @@ async function entriesOf(subject: Subject, moduleName: ModuleName, module: WebAs
     const backend = await openWasm({ module, device: moduleName, allow: (name) => name === kernel || !names.includes(name) });
     const { call, y } = await subject.place(backend, "whole");
     if (Buffer.compare(subject.few(await outputOf(backend, call, y)), expected) !== 0) {
-      throw new Error(`${kernel} of the ${moduleName} module does not give the oracle's words at ${subject.size}; nothing was timed.`);
+      throw new Error(`${kernel} (${moduleName}) does not give the oracle's words at ${subject.size}; nothing was timed.`);
     }
     const program = await backend.compile([call]);
     entries.push({ name: `${kernel} ${subject.size}`, call, kernel, module: moduleName, run: () => backend.run(program) });

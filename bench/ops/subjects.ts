@@ -1,9 +1,9 @@
 /** What the op bench times: real operands at the sizes of published models, and a part of each small enough for the oracle. */
 import { bytesView, type Backend } from "../../ts-api/src/backends/backend.js";
-import type { Dtype } from "../../ts-api/src/core/numerics.js";
-import { BLOCK } from "../../ts-api/src/core/numerics.js";
+import { BLOCK, type Dtype } from "../../ts-api/src/core/numerics.js";
 import type { DeviceTensor, ElementType } from "../../ts-api/src/ops/contract.js";
 import type { OpCall } from "../../ts-api/src/ops/table.js";
+import type { OperandFormat } from "../../ts-api/src/ops/quantize-rows.js";
 import { operandOf } from "../../ts-api/src/model/plan.js";
 import { packMatrix, type PackedBuffer } from "../../ts-api/src/weights/pack.js";
 import { gaussArray } from "../../tests/support/random.js";
@@ -65,7 +65,8 @@ export function layerNormSubject(rows: number, cols: number): Subject {
     async place(backend, part) {
       const count = part === "few" ? FEW_ROWS : rows;
       const x = floats(backend, input.subarray(0, count * cols)), y = empty(backend, "f32", [count, cols]);
-      const gamma = floats(backend, gaussArray(`${size} gamma`, cols, 0.3, 1)), beta = floats(backend, gaussArray(`${size} beta`, cols));
+      const gamma = floats(backend, gaussArray(`${size} gamma`, cols, 0.3, 1));
+      const beta = floats(backend, gaussArray(`${size} beta`, cols));
       return { call: { op: "layer-norm", rows: count, cols, eps: 1e-6, x, gamma, beta, y }, y };
     },
     few: (y) => y.subarray(0, FEW_ROWS * cols * 4),
@@ -77,7 +78,10 @@ export function attentionSubject(format: "fp32" | "bf16", tokens: number, heads:
   const size = `${tokens} tokens ${heads}x${headDim}`;
   const input = gaussArray(size, tokens * 3 * heads * headDim);
   const firstHead = <T extends Float32Array | Uint8Array>(data: T, width: number, to: T): T => {
-    for (let row = 0; row * width < to.length; row++) to.set(data.subarray(row * heads * width, row * heads * width + width), row * width);
+    for (let row = 0; row * width < to.length; row++) {
+      const from = row * heads * width;
+      to.set(data.subarray(from, from + width), row * width);
+    }
     return to;
   };
   return {
@@ -105,7 +109,7 @@ interface Operand {
   blocks: DeviceTensor | undefined;
 }
 
-function quantize(backend: Backend, format: "fp32" | "bf16" | "split" | "int8", input: Float32Array, rows: number, cols: number): Operand {
+function quantize(backend: Backend, format: OperandFormat, input: Float32Array, rows: number, cols: number): Operand {
   const x = floats(backend, input.subarray(0, rows * cols));
   const operand = empty(backend, format === "int8" ? "i8" : "f32", [rows, cols]);
   const blocks = format === "int8" ? empty(backend, "u32", [rows, cols / BLOCK, 2]) : undefined;

@@ -52,9 +52,10 @@ class EncoderGraph {
     const { graph, config } = this;
     const { hiddenSize: hidden, numChannels, patchHeight, patchWidth } = config;
     const name = "embeddings.patch_embeddings.projection", positions = "embeddings.position_embeddings";
-    const weight = graph.floats(`${name}.weight`, await this.read(`${name}.weight`), [hidden, numChannels, patchHeight, patchWidth]);
     const kernel = [patchHeight, patchWidth];
-    const patches = graph.node("Conv", [INPUT, weight, await this.vector(`${name}.bias`)], { kernel_shape: kernel, strides: kernel });
+    const weight = graph.floats(`${name}.weight`, await this.read(`${name}.weight`), [hidden, numChannels, ...kernel]);
+    const bias = await this.vector(`${name}.bias`);
+    const patches = graph.node("Conv", [INPUT, weight, bias], { kernel_shape: kernel, strides: kernel });
     const rows = graph.node("Transpose", [graph.node("Reshape", [patches, "to_patches"])], { perm: [0, 2, 1] });
     return graph.node("Add", [rows, graph.floats(positions, await this.read(positions), [1, config.numPatches, hidden])]);
   }

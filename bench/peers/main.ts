@@ -9,7 +9,7 @@ import { race, type Contestant } from "../support/measure.js";
 import { kept, recipeConfig, recipeFolder, type ModelName } from "../support/models.js";
 import { digits, table } from "../support/table.js";
 import { encoderGraph, type AccuracyLevel, type OnnxFormat } from "./graph.js";
-import { openPeers, type Peer } from "./runtimes.js";
+import { openPeers } from "./runtimes.js";
 
 export interface PeersOptions {
   rounds: number;
@@ -32,23 +32,25 @@ async function comparePeers({ rounds, model: name, threads, accuracyLevel }: Pee
   const file = await onnxFile(name, format);
   const ours = await IJepaModel.fromPretrained(await recipeFolder(name), { dtype, device: "wasm", threads });
   const peers = await openPeers(file, format, threads);
-  const pixelValues = imageOf(config);
+  const pixelValues = imageOf(config), { data, dims } = pixelValues;
 
   const { lastHiddenState } = await ours.forward({ pixelValues });
   const cosines: string[] = ["1"];
   for (const peer of peers) {
-    const cosine = meanCosine(await peer.run(pixelValues.data, pixelValues.dims), lastHiddenState.data, config.hiddenSize);
+    const cosine = meanCosine(await peer.run(data, dims), lastHiddenState.data, config.hiddenSize);
     if (!(cosine >= LEAST_COSINE[dtype])) {
-      throw new Error(`${peer.name} has cosine ${cosine} to our ${dtype}; at least ${LEAST_COSINE[dtype]} is expected. Nothing was timed.`);
+      throw new Error(`${peer.name} has cosine ${cosine} to our ${dtype}, less than ${LEAST_COSINE[dtype]}; nothing was timed.`);
     }
     cosines.push(cosine.toFixed(6));
   }
 
-  const run = (peer: Peer): Contestant => ({ name: peer.name, run: async () => void (await peer.run(pixelValues.data, pixelValues.dims)) });
-  const us: Contestant = { name: `ijepa ${dtype}`, run: async () => void (await ours.forward({ pixelValues })) };
-  const timings = await race([us, ...peers.map(run)], { rounds, sampleMs: 0 });
+  const contestants: Contestant[] = [
+    { name: `ijepa ${dtype}`, run: async () => void (await ours.forward({ pixelValues })) },
+    ...peers.map((peer) => ({ name: peer.name, run: async () => void (await peer.run(data, dims)) })),
+  ];
+  const timings = await race(contestants, { rounds, sampleMs: 0 });
   const rows = timings.map(({ name: contestant, min, median }, i) => [
-    contestant, cosines[i], digits(min), digits(median), `${(median / timings[0].median).toFixed(2)}`,
+    contestant, cosines[i], digits(min), digits(median), (median / timings[0].median).toFixed(2),
   ]);
   console.log(`\n${name} ${dtype}, one image; ours: ${ours.deviceDescription}\n`);
   console.log(table(["runtime", "cosine to ours", "min ms", "median ms", "x our median"], rows));

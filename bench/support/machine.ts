@@ -10,9 +10,10 @@ export function describeMachine(): string {
   const processors = cpus();
   const features = processorFeatures();
   const load = loadavg().map((value) => value.toFixed(2)).join(" ");
+  const model = processors[0]?.model.trim() ?? "unknown processor";
   const flags = process.execArgv.length === 0 ? "none" : process.execArgv.join(" ");
   return [
-    `machine  ${processors[0]?.model.trim() ?? "unknown processor"}, ${processors.length} cores, ${platform()}-${arch()}${features}, load ${load}`,
+    `machine  ${model}, ${processors.length} cores, ${platform()}-${arch()}${features}, load ${load}`,
     `engine   node ${process.versions.node}, V8 ${process.versions.v8}, flags: ${flags}`,
   ].join("\n");
 }

@@ -1,10 +1,9 @@
 /** Which dot loop bounds which kernel. */
-import type { DotLoopName } from "./dot-loop.js";
-import { openPeak, type Peak } from "./dot-loop.js";
+import { openPeak, type DotLoopName, type Peak } from "./dot-loop.js";
 
-/** "relaxed" or "simd128": bf16 products are exact, so the relaxed module fuses them; fp32 products round and never are. */
 export type ModuleName = "simd128" | "relaxed";
 
+/** Their products are exact, so the relaxed module fuses them; fp32 products round and never are fused. */
 const FUSED: readonly string[] = ["linear_bf16", "attention_bf16"];
 const INT4: Record<string, DotLoopName> = {
   linear_int4_plain: "i16 dot",
@@ -18,7 +17,7 @@ export function peakOf(kernel: string, module: ModuleName): DotLoopName {
   return module === "relaxed" && FUSED.includes(kernel) ? "f32 fused" : "f32 mul, add";
 }
 
-/** The dot loops that the engine can run with this module's features. */
+/** The dot loops of simd128, and those of relaxed SIMD where the engine has it. */
 export async function openPeaks(relaxed: boolean): Promise<Peak[]> {
   const names: DotLoopName[] = ["f32 mul, add", "i16 dot"];
   if (relaxed) names.push("f32 fused", "i8 dot to i16", "i8 dot to i32");

@@ -16,7 +16,10 @@ export function peakRates(peaks: readonly Peak[], timings: readonly Timing[]): P
 }
 
 export function peakTable(peaks: readonly Peak[], timings: readonly Timing[]): string {
-  const rows = peaks.map(({ name, operations }, i) => [name, digits(rate(operations, timings[i].median)), digits(rate(operations, timings[i].min))]);
+  const rows = peaks.map(({ name, operations }, i) => {
+    const { min, median } = timings[i];
+    return [name, digits(rate(operations, median)), digits(rate(operations, min))];
+  });
   return table(["dot loop", "Gop/s", "best Gop/s"], rows);
 }
 

@@ -3,7 +3,8 @@
 //   s[i][j] = scale * sum_d q[i][d] k[j][d];  p = softmax of each row;  y[i][d] = sum_j p[i][j] v[j][d]
 //
 // x [batch][tokens][3][heads][headDim] f32 (q, k, v side by side); y [batch][tokens][heads][headDim]. q, k, v and p enter
-// their products bounded (fp32) or rounded to bf16 (bf16). `scale` = f32(1 / sqrt(headDim)).
+// their products bounded (fp32) or rounded to bf16 (bf16). `scale` = f32(1 / sqrt(headDim)). headMask [heads] multiplies p;
+// probabilities [batch][heads][tokens][tokens] receives p as it enters its product. `masked`, `probable`: whether they are there.
 // Order: d in order, j in order, from +0; the softmax sum in pinned lanes. Exact class: fp32 pinned, bf16 exact products,
 // softmax pinned.
 // A workgroup takes 32 queries of one head: 8 groups of 32 invocations, four queries a vector; invocation `lane` of a group
@@ -20,11 +21,15 @@ struct Params {
   scale: f32,
   /// Workgroups in all: batch * heads * ceil(tokens / 32).
   tiles: u32,
+  masked: u32,
+  probable: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read> headMask: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> probabilities: array<f32>;
 
 const FP32: u32 = 0;
 const BF16: u32 = 1;
@@ -81,12 +86,15 @@ fn attend(format: u32, index: u32, local: u32) {
     if (j + lane < params.tokens) { sum = pin(sum + e); }
   }
   let inverse = reciprocal(laneSum(local, sum));
+  var mask = vec4f(1);
+  if (params.masked != 0) { mask = bitcast<vec4f>(boundBits(vec4u(headMask[unit % params.heads]))); }
   // 3. probabilities, and the mix of the values: 128 elements of the head at a time
   for (var d = 0u; d < params.headDim; d += 128) {
     var mixed = array<vec4f, 4>();
     for (var j = 0u; j < params.tokens; j += LANES) {
       let e = exponential(pin(scores(format, unit, first, j, local) - top));
-      let p = enter(format, bitcast<vec4u>(pin(e * inverse)));
+      let p = enter(format, bitcast<vec4u>(pin(pin(e * inverse) * mask)));
+      if (d == 0 && params.probable != 0) { storeProbabilities(unit, first + (local / LANES) * 4, j + lane, p); }
       lanes[local] = select(vec4f(0), p, j + lane < params.tokens);
       mixed[0] = mix32(format, unit, j, d, local, mixed[0]);
       if (d + 32 < params.headDim) { mixed[1] = mix32(format, unit, j, d + 32, local, mixed[1]); }
@@ -166,5 +174,13 @@ fn store(unit: u32, first: u32, d: u32, v: vec4f) {
   let at = (image * params.tokens + first) * stride + head * params.headDim + d;
   for (var i = 0u; i < 4; i++) {
     if (first + i < params.tokens) { y[at + i * stride] = v[i]; }
+  }
+}
+
+/// The probabilities of four queries for key j.
+fn storeProbabilities(unit: u32, first: u32, j: u32, p: vec4f) {
+  if (j >= params.tokens) { return; }
+  for (var i = 0u; i < 4; i++) {
+    if (first + i < params.tokens) { probabilities[(unit * params.tokens + first + i) * params.tokens + j] = p[i]; }
   }
 }

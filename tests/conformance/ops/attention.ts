@@ -1,13 +1,21 @@
-import { edges, floats, output, type Case } from "../case.js";
+import { edges, floats, output, type Case, type CaseTensor } from "../case.js";
 
-function attentionCase(format: "fp32" | "bf16", batch: number, tokens: number, heads: number, headDim: number, edge = false): Case {
-  const id = `attention/${format}/${batch}x${tokens}-${heads}x${headDim}${edge ? "-edge" : ""}`;
-  const dims = [batch, tokens, 3, heads, headDim];
+type Variant = "" | "-edge" | "-masked" | "-probabilities" | "-masked-probabilities-edge";
+
+function attentionCase(format: "fp32" | "bf16", batch: number, tokens: number, heads: number, headDim: number, variant: Variant = ""): Case {
+  const id = `attention/${format}/${batch}x${tokens}-${heads}x${headDim}${variant}`;
+  const edge = variant.endsWith("-edge"), dims = [batch, tokens, 3, heads, headDim];
+  const tensors: Record<string, CaseTensor> = {
+    x: edge ? edges(id, dims) : floats(id, dims, 1.5),
+    y: output("f32", [batch, tokens, heads, headDim]),
+  };
+  if (variant.includes("-masked")) tensors.headMask = edge ? edges(`${id} mask`, [heads]) : floats(`${id} mask`, [heads]);
+  if (variant.includes("-probabilities")) tensors.probabilities = output("f32", [batch, heads, tokens, tokens]);
   return {
     id,
     edge,
-    tensors: { x: edge ? edges(id, dims) : floats(id, dims, 1.5), y: output("f32", [batch, tokens, heads, headDim]) },
-    call: ({ x, y }) => ({ op: "attention", format, batch, tokens, heads, headDim, x, y }),
+    tensors,
+    call: ({ x, headMask, y, probabilities }) => ({ op: "attention", format, batch, tokens, heads, headDim, x, headMask, y, probabilities }),
   };
 }
 
@@ -18,5 +26,8 @@ export const attentionCases: Case[] = (["fp32", "bf16"] as const).flatMap((forma
   attentionCase(format, 1, 65, 2, 80),
   attentionCase(format, 1, 33, 1, 88),
   attentionCase(format, 1, 225, 1, 16),
-  attentionCase(format, 1, 7, 2, 12, true),
+  attentionCase(format, 1, 7, 2, 12, "-edge"),
+  attentionCase(format, 1, 35, 3, 8, "-masked"),
+  attentionCase(format, 2, 37, 2, 140, "-probabilities"),
+  attentionCase(format, 1, 9, 4, 5, "-masked-probabilities-edge"),
 ]);

@@ -21,7 +21,7 @@ export async function attest(backend: Backend, dtype?: Dtype): Promise<string | 
 }
 
 /** The digest of a probe's outputs on `backend`. */
-export async function runProbe(backend: Backend, probe: Probe): Promise<string> {
+export async function runProbe(backend: Backend, probe: Pick<Probe, "id" | "tensors" | "call">): Promise<string> {
   const entries = Object.entries(probe.tensors);
   const tensors: Record<string, DeviceTensor> = {};
   for (const [name, { type, dims, bytes }] of entries) {

@@ -1,4 +1,4 @@
-import { IJepaError, type ErrorCode } from "../core/errors.js";
+import { IJepaError, isIJepaError, type ErrorCode } from "../core/errors.js";
 import type { Dtype } from "../core/numerics.js";
 import { attest } from "./attest.js";
 import type { Backend } from "./backend.js";
@@ -48,7 +48,7 @@ export async function openDevice(device: Device = "auto", options: OpenOptions =
     try {
       return { ...(await openAttested(options, device === "auto")), rejected };
     } catch (error) {
-      if (device === "webgpu" || !(error instanceof IJepaError)) throw error;
+      if (device === "webgpu" || !isIJepaError(error)) throw error;
       rejected.push({ device: "webgpu", code: error.code, reason: error.message });
     }
   }

@@ -3,6 +3,8 @@ import { need, needSize, type DeviceTensor, type OpContract } from "./contract.j
 /**
  * softmax(q k^T / sqrt(headDim)) v: x [batch][tokens][3][heads][headDim] f32 (q, k, v), y [batch][tokens][heads][headDim].
  * fp32: everything in f32. bf16: q, k, v and the probabilities are rounded to bf16 where they enter a product.
+ * headMask [heads] f32 multiplies the probabilities (Hugging Face's eager attention), each 1 where there is none.
+ * probabilities [batch][heads][tokens][tokens] f32 receives them as they enter the product.
  */
 export interface AttentionCall {
   format: "fp32" | "bf16";
@@ -11,7 +13,9 @@ export interface AttentionCall {
   heads: number;
   headDim: number;
   x: DeviceTensor;
+  headMask?: DeviceTensor | undefined;
   y: DeviceTensor;
+  probabilities?: DeviceTensor | undefined;
 }
 
 export const attention: OpContract<AttentionCall> = {
@@ -19,9 +23,11 @@ export const attention: OpContract<AttentionCall> = {
     for (const size of ["batch", "tokens", "heads", "headDim"] as const) needSize("attention", size, call[size]);
     need("attention", call.x, "x", "f32", [call.batch, call.tokens, 3, call.heads, call.headDim]);
     need("attention", call.y, "y", "f32", [call.batch, call.tokens, call.heads, call.headDim]);
+    if (call.headMask !== undefined) need("attention", call.headMask, "headMask", "f32", [call.heads]);
+    if (call.probabilities !== undefined) need("attention", call.probabilities, "probabilities", "f32", [call.batch, call.heads, call.tokens, call.tokens]);
   },
-  reads: (call) => [call.x],
-  writes: (call) => [call.y],
+  reads: (call) => (call.headMask === undefined ? [call.x] : [call.x, call.headMask]),
+  writes: (call) => (call.probabilities === undefined ? [call.y] : [call.y, call.probabilities]),
   operations: (call) => 4 * call.batch * call.heads * call.tokens * call.tokens * call.headDim,
 };
 

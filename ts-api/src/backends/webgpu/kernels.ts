@@ -92,9 +92,13 @@ function attentionKernel(format: "fp32" | "bf16"): WebgpuKernel<"attention"> {
     files: ["lib/math", "lib/lanes", "lib/accumulate", "ops/attention"],
     products: format === "fp32" ? "rounded" : "exact",
     accepts: (call) => call.format === format,
-    dispatch: ({ batch, tokens, heads, headDim, x, y }) => {
+    dispatch: ({ batch, tokens, heads, headDim, x, headMask, y, probabilities }) => {
       const tiles = batch * heads * Math.ceil(tokens / QUERIES);
-      return { params: [tokens, heads, headDim, bitsOf(attentionScale(headDim)), tiles], buffers: [x, y], groups: tiles };
+      return {
+        params: [tokens, heads, headDim, bitsOf(attentionScale(headDim)), tiles, headMask === undefined ? 0 : 1, probabilities === undefined ? 0 : 1],
+        buffers: [x, headMask, y, probabilities],
+        groups: tiles,
+      };
     },
   };
 }

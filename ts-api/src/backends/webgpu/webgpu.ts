@@ -14,6 +14,8 @@ const MAP_MODE_READ = 1;
 const PARAMS_STRIDE = 256;
 /** Kernels see buffers as vectors of 16 bytes. */
 const ALIGN = 16;
+/** Tensors of one call; WebGPU's default limit is 8 storage buffers, one of them the parameters. */
+const MAX_BINDINGS = 7;
 
 interface WebgpuTensor extends DeviceTensor {
   readonly buffer: GPUBuffer;
@@ -73,7 +75,8 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
     buffer.destroy();
   };
   /** Bound where a kernel has a buffer that the call does not use. */
-  const unused = create("unused", ALIGN, USAGE.STORAGE);
+  // Bound where a call has no such tensor; one a binding, because a writable buffer may be bound once.
+  const unused = Array.from({ length: MAX_BINDINGS }, () => create("unused", ALIGN, USAGE.STORAGE));
 
   const own = (tensor: DeviceTensor): WebgpuTensor => {
     if (!tensors.has(tensor as WebgpuTensor)) throw new TypeError(`The tensor ${tensor.name} was released or belongs to another backend.`);
@@ -150,7 +153,7 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
       // 1. a kernel and its sizes for every call
       const chosen = calls.map((call) => {
         const kernel = kernelFor(call), { params, buffers: used, groups } = kernel.dispatch(call);
-        return { kernel, params, used: used.map((tensor) => (tensor === undefined ? unused : own(tensor).buffer)), groups: groupsOf(call, groups) };
+        return { kernel, params, used: used.map((tensor, i) => (tensor === undefined ? unused[i] : own(tensor).buffer)), groups: groupsOf(call, groups) };
       });
       const ready = await faults.guard(() => Promise.all(chosen.map(({ kernel }) => pipelines.get(kernel))));
       // 2. the parameters of all calls in one buffer; word 0 of each stays 0

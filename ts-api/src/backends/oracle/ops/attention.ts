@@ -11,6 +11,7 @@ export function attention(call: AttentionCall): void {
   const hidden = heads * headDim, scale = attentionScale(headDim);
   const enter = call.format === "bf16" ? roundBf16 : bound;
   const source = views(call.x).f32, y = views(call.y).f32;
+  const headMask = call.headMask && views(call.headMask).f32, probabilities = call.probabilities && views(call.probabilities).f32;
   for (let unit = 0; unit < batch * heads; unit++) {
     // 1. q, k and v of one head
     const image = Math.floor(unit / heads) * tokens, head = (unit % heads) * headDim;
@@ -29,7 +30,9 @@ export function attention(call: AttentionCall): void {
       }
       // 3. softmax
       softmax(p, scale);
-      for (let j = 0; j < tokens; j++) p[j] = enter(p[j]);
+      const mask = bound(headMask === undefined ? 1 : headMask[unit % heads]);
+      for (let j = 0; j < tokens; j++) p[j] = enter(fround(p[j] * mask));
+      probabilities?.set(p, (unit * tokens + i) * tokens);
       // 4. mix the values
       for (let d = 0; d < headDim; d++) {
         let acc = 0;
