@@ -3,12 +3,15 @@
  * and the same words on both.
  */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { openBackend } from "../../ts-api/src/backends/open.js";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
 import { DTYPES, type Dtype } from "../../ts-api/src/core/numerics.js";
-import type { EncodeOptions } from "../../ts-api/src/model/encoder.js";
+import { IJepaConfig } from "../../ts-api/src/model/config.js";
+import type { EncodeOptions, EncodeResult } from "../../ts-api/src/model/encoder.js";
+import { checkHeadMask } from "../../ts-api/src/model/inputs.js";
+import { Tensor } from "../../ts-api/src/core/tensor.js";
 import { encodeOn, meanCosine, MODELS, readTensors, relativeError, type Golden } from "../support/models.js";
 
 /** Norm of the difference over norm, against the f64 outputs. */
@@ -26,7 +29,7 @@ for (const [folder, file] of cases) {
       const error = relativeError(result.lastHiddenState, truth.data);
       t.diagnostic(`relative error ${error.toExponential(2)}, mean cosine ${meanCosine(result.lastHiddenState, truth.data, truth.dims[2]).toFixed(6)}`);
       checkBounds(dtype, error, golden);
-      if (dtype === "fp32") checkHiddenStates(result.hiddenStates!, golden);
+      if (dtype === "fp32") checkStates(result, golden);
 
       const oracle = await encodeOn(openOracle(), `${MODELS}/${folder}`, dtype, pixels, options);
       assert.deepEqual(result, oracle, "the CPU's words are not the oracle's");
@@ -39,11 +42,21 @@ test("every golden model has a case", () => {
 });
 
 async function optionsOf(folder: string, file: string, golden: Map<string, Golden>): Promise<EncodeOptions> {
-  const mask = golden.get("in.bool_masked_pos");
-  const interpolatePosEncoding = file.startsWith("interpolate");
-  if (mask === undefined) return { outputHiddenStates: true, interpolatePosEncoding };
-  const maskToken = (await readTensors(`${MODELS}/${folder}/model.safetensors`)).get("embeddings.mask_token")!.data;
-  return { outputHiddenStates: true, mask: Uint8Array.from(mask.data), maskToken };
+  const options: EncodeOptions = {
+    outputHiddenStates: true,
+    outputAttentions: golden.has("f64.attentions.0"),
+    interpolatePosEncoding: file.startsWith("interpolate"),
+  };
+  const mask = golden.get("in.bool_masked_pos"), headMask = golden.get("in.head_mask");
+  if (mask !== undefined) {
+    options.mask = Uint8Array.from(mask.data);
+    options.maskToken = (await readTensors(`${MODELS}/${folder}/model.safetensors`)).get("embeddings.mask_token")!.data;
+  }
+  if (headMask !== undefined) {
+    const { numHiddenLayers, numAttentionHeads } = IJepaConfig.fromJSON(JSON.parse(readFileSync(`${MODELS}/${folder}/config.json`, "utf8")));
+    options.headMask = checkHeadMask(new Tensor("float32", headMask.data, headMask.dims), new IJepaConfig({ numHiddenLayers, numAttentionHeads, hiddenSize: numAttentionHeads }));
+  }
+  return options;
 }
 
 function checkBounds(dtype: Dtype, error: number, golden: Map<string, Golden>): void {
@@ -55,11 +68,11 @@ function checkBounds(dtype: Dtype, error: number, golden: Map<string, Golden>): 
   }
 }
 
-function checkHiddenStates(states: Float32Array[], golden: Map<string, Golden>): void {
+function checkStates({ hiddenStates, attentions }: EncodeResult, golden: Map<string, Golden>): void {
   for (const [name, truth] of golden) {
-    const index = /^f64\.hidden_states\.(\d+)$/.exec(name)?.[1];
-    if (index === undefined) continue;
-    const error = relativeError(states[Number(index)], truth.data);
+    const [, kind, index] = /^f64\.(hidden_states|attentions)\.(\d+)$/.exec(name) ?? [];
+    if (kind === undefined) continue;
+    const error = relativeError((kind === "attentions" ? attentions! : hiddenStates!)[Number(index)], truth.data);
     assert.ok(error < FP32_BOUND, `${name}: error ${error}`);
   }
 }

@@ -4,9 +4,10 @@ import { digestOf, NUMERICS_VERSION, type Dtype, type Numerics } from "../core/n
 import { Tensor } from "../core/tensor.js";
 import type { IJepaConfig } from "./config.js";
 import { Head } from "./head.js";
-import { checkPixels } from "./inputs.js";
+import { checkHeadMask, checkPixels } from "./inputs.js";
 import { classificationLoss, inferProblemType, PROBLEM_TYPES, type ProblemType } from "./loss.js";
 import type { ForwardOptions, ModelInputs } from "./model.js";
+import { statesOf, type LayerOutputs } from "./outputs.js";
 import { meanPool } from "./pooling.js";
 import { Session, type LoadOptions } from "./session.js";
 
@@ -15,13 +16,11 @@ export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
   labels?: Tensor | undefined;
 }
 
-export interface ClassifierOutput {
+export interface ClassifierOutput extends LayerOutputs {
   /** [images, classes]: the head on the mean of all tokens. */
   logits: Tensor<"float32">;
   /** In double precision; of the type `config.problem_type`, or the one that Hugging Face infers from the labels. */
   loss?: number;
-  /** The embedding and the output of each layer; each [images, tokens, width]. */
-  hiddenStates?: Tensor<"float32">[];
   /** `digest` is of the logits. */
   numerics: Numerics;
 }
@@ -67,16 +66,17 @@ export class IJepaForImageClassification {
     const { encoder, extra: head } = this.#session;
     const pixels = checkPixels(inputs?.pixelValues, this.config, inputs?.interpolatePosEncoding);
     const { images } = pixels, { hiddenSize } = this.config;
-    const { logits, states, tokens } = await this.#session.run(options.signal, async () => {
-      const result = await encoder.encode(pixels, { ...options, interpolatePosEncoding: inputs.interpolatePosEncoding });
+    const headMask = checkHeadMask(inputs.headMask, this.config);
+    const { logits, result } = await this.#session.run(options.signal, async () => {
+      const result = await encoder.encode(pixels, { ...options, headMask, interpolatePosEncoding: inputs.interpolatePosEncoding });
       const pooled = meanPool(new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]));
-      return { logits: await head.apply(pooled.data, images), states: result.hiddenStates, tokens: result.tokens };
+      return { logits: await head.apply(pooled.data, images), result };
     });
     const output: ClassifierOutput = {
       logits: new Tensor("float32", logits, [images, head.outputs]),
       numerics: { version: NUMERICS_VERSION, dtype: this.dtype, device: this.device, digest: await digestOf(logits) },
     };
-    if (states !== undefined) output.hiddenStates = states.map((state) => new Tensor("float32", state, [images, tokens, hiddenSize]));
+    Object.assign(output, statesOf(result, images, this.config));
     if (inputs.labels !== undefined) output.loss = classificationLoss(this.#problemType(inputs.labels), output.logits, inputs.labels);
     return output;
   }

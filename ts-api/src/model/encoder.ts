@@ -29,6 +29,10 @@ export interface EncodeOptions {
   interpolatePosEncoding?: boolean | undefined;
   /** Also return the residual stream: after the embedding and after each layer, before the final norm. */
   outputHiddenStates?: boolean | undefined;
+  /** Also return the attention probabilities. */
+  outputAttentions?: boolean | undefined;
+  /** [layers][heads]: factors of the attention probabilities. */
+  headMask?: Float32Array | undefined;
   /** [images][tokens], 1 where the patch is replaced by `maskToken`. */
   mask?: Uint8Array | undefined;
   /** [hidden]. */
@@ -41,6 +45,8 @@ export interface EncodeResult {
   lastHiddenState: Float32Array;
   /** One per layer, and first the embedding. */
   hiddenStates: Float32Array[] | undefined;
+  /** One per layer: [images][heads][tokens][tokens]. */
+  attentions: Float32Array[] | undefined;
 }
 
 /** The programs for images of one size, and the tensors that only they use. */
@@ -51,6 +57,12 @@ interface Pass {
   embedding: Program;
   layers: Program[];
   final: Program;
+}
+
+interface SpecialLayers {
+  layers: Program[];
+  probabilities: DeviceTensor | undefined;
+  release(): void;
 }
 
 export class Encoder {
@@ -73,34 +85,42 @@ export class Encoder {
    */
   async encode(pixels: Pixels, options: EncodeOptions = {}): Promise<EncodeResult> {
     const { data, images, height, width } = pixels;
-    const { hiddenSize, numHiddenLayers, numChannels } = this.config;
+    const { hiddenSize, numHiddenLayers, numAttentionHeads, numChannels } = this.config;
     const { tokens } = passSize(this.config, 1, height, width);
     const perImage = tokens * hiddenSize, pixelsPerImage = numChannels * height * width;
     const step = Math.min(images, Math.max(1, Math.floor(MAX_ROWS / tokens)));
-    const state = () => new Float32Array(images * perImage);
-    const lastHiddenState = state();
-    const hiddenStates = options.outputHiddenStates ? Array.from({ length: numHiddenLayers + 1 }, state) : undefined;
+    const arrays = (count: number, length: number) => Array.from({ length: count }, () => new Float32Array(images * length));
+    const [lastHiddenState] = arrays(1, perImage);
+    const hiddenStates = options.outputHiddenStates ? arrays(numHiddenLayers + 1, perImage) : undefined;
+    const mapsPerImage = numAttentionHeads * tokens * tokens;
+    const attentions = options.outputAttentions ? arrays(numHiddenLayers, mapsPerImage) : undefined;
     for (let first = 0; first < images; first += step) {
       const count = Math.min(step, images - first);
       const pass = await this.passFor(passSize(this.config, count, height, width), options.interpolatePosEncoding ?? false);
-      const collect = async (tensor: DeviceTensor, into: Float32Array) => {
-        into.set((await readFloats(this.backend, tensor)).subarray(0, count * perImage), first * perImage);
+      const collect = async (tensor: DeviceTensor, into: Float32Array, length = perImage) => {
+        into.set((await readFloats(this.backend, tensor)).subarray(0, count * length), first * length);
       };
       const { hidden, normed, pixels: input } = this.buffers!;
       this.backend.write(input, bytesView(data.subarray(first * pixelsPerImage, (first + count) * pixelsPerImage)));
       this.backend.run(pass.embedding);
       if (options.mask !== undefined) this.replaceMasked(pass, options.mask.subarray(first * tokens, (first + count) * tokens), options.maskToken!);
       if (hiddenStates !== undefined) await collect(hidden, hiddenStates[0]);
-      for (const [i, layer] of pass.layers.entries()) {
-        await this.pause();
-        throwIfAborted(options.signal, `running layer ${i}`);
-        this.backend.run(layer);
-        if (hiddenStates !== undefined) await collect(hidden, hiddenStates[i + 1]);
+      const special = await this.specialLayers(pass, options);
+      try {
+        for (const [i, layer] of (special?.layers ?? pass.layers).entries()) {
+          await this.pause();
+          throwIfAborted(options.signal, `running layer ${i}`);
+          this.backend.run(layer);
+          if (hiddenStates !== undefined) await collect(hidden, hiddenStates[i + 1]);
+          if (attentions !== undefined) await collect(special!.probabilities!, attentions[i], mapsPerImage);
+        }
+      } finally {
+        special?.release();
       }
       this.backend.run(pass.final);
       await collect(normed, lastHiddenState);
     }
-    return { tokens, lastHiddenState, hiddenStates };
+    return { tokens, lastHiddenState, hiddenStates, attentions };
   }
 
   /** A masked patch's row is mask token + position, whatever its pixels. */
@@ -112,6 +132,31 @@ export class Encoder {
       const from = (row % pass.size.tokens) * hiddenSize;
       this.backend.write(this.buffers!.hidden, bytesView(token.map((v, c) => pass.positions.host[from + c] + v)), row * hiddenSize * 4);
     }
+  }
+
+  /** Layers that take head masks or give probabilities, compiled for one call; undefined where neither is asked for. */
+  private async specialLayers(pass: Pass, { outputAttentions, headMask }: EncodeOptions): Promise<SpecialLayers | undefined> {
+    if (!outputAttentions && headMask === undefined) return undefined;
+    const { backend, config, weights } = this, { batch, tokens } = pass.size, heads = config.numAttentionHeads;
+    const owned: DeviceTensor[] = [];
+    const alloc = (name: string, ...dims: number[]) => {
+      owned.push(backend.alloc({ name, type: "f32", dims }));
+      return owned.at(-1)!;
+    };
+    const probabilities = outputAttentions ? alloc("attention probabilities", batch, heads, tokens, tokens) : undefined;
+    const maskOf = (layer: number) => {
+      if (headMask === undefined) return undefined;
+      const tensor = alloc("head mask", heads);
+      backend.write(tensor, bytesView(headMask.subarray(layer * heads, (layer + 1) * heads)));
+      return tensor;
+    };
+    const compile = (layer: (typeof weights.layers)[number], i: number) =>
+      backend.compile(layerCalls(config, pass.size, layer, this.buffers!, { headMask: maskOf(i), probabilities }));
+    return {
+      probabilities,
+      layers: await Promise.all(weights.layers.map(compile)),
+      release: () => owned.forEach((tensor) => backend.release(tensor)),
+    };
   }
 
   private async passFor(size: PassSize, interpolate: boolean): Promise<Pass> {

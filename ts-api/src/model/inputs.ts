@@ -65,3 +65,24 @@ export function checkMask(mask: Tensor | undefined, config: IJepaConfig, pixels:
   }
   return Uint8Array.from(mask.data);
 }
+
+/**
+ * @param mask [heads], for all layers, or [layers, heads]; the factors of the attention probabilities
+ * @returns [layers][heads]
+ * @throws IJepaError `input/shape`, `input/value`
+ */
+export function checkHeadMask(mask: Tensor<"float32"> | undefined, config: IJepaConfig): Float32Array | undefined {
+  if (mask === undefined) return undefined;
+  if (!(mask instanceof Tensor) || mask.type !== "float32") throw new TypeError("headMask must be a float32 Tensor.");
+  const { numHiddenLayers: layers, numAttentionHeads: heads } = config;
+  const shape = mask.dims.join();
+  if (shape !== `${heads}` && shape !== `${layers},${heads}`) {
+    const expected = `[${heads}] or [${layers}, ${heads}]`;
+    throw new IJepaError("input/shape", `headMask must be ${expected}, not [${mask.dims.join(", ")}].`, { name: "headMask", expected, actual: mask.dims });
+  }
+  const bad = firstNonFinite(mask.data);
+  if (bad >= 0) {
+    throw new IJepaError("input/value", `headMask holds ${mask.data[bad]} at index ${bad}; factors must be finite.`, { name: "headMask", value: mask.data[bad] });
+  }
+  return Float32Array.from({ length: layers * heads }, (_, i) => mask.data[i % mask.size]);
+}

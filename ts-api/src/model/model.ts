@@ -5,7 +5,8 @@ import { activationOf } from "../ops/activation.js";
 import type { IJepaConfig } from "./config.js";
 import type { EncodeResult } from "./encoder.js";
 import { Head } from "./head.js";
-import { checkMask, checkPixels } from "./inputs.js";
+import { checkHeadMask, checkMask, checkPixels } from "./inputs.js";
+import { statesOf, type LayerOutputs } from "./outputs.js";
 import type { TensorReader } from "./load.js";
 import { Session, type LoadOptions } from "./session.js";
 
@@ -23,6 +24,8 @@ export interface ModelInputs {
   pixelValues: Tensor<"float32">;
   /** [images, patches], 1 where a patch is replaced by the mask token, before positions are added. Needs `useMaskToken`. */
   boolMaskedPos?: Tensor | undefined;
+  /** [heads] or [layers, heads]: factors of the attention probabilities, as Hugging Face's eager attention applies them. */
+  headMask?: Tensor<"float32"> | undefined;
   /** Accept images of another size than the config's, and interpolate the position embeddings (torch's bicubic). Default false. */
   interpolatePosEncoding?: boolean | undefined;
 }
@@ -32,15 +35,15 @@ export interface ForwardOptions {
   signal?: AbortSignal | undefined;
   /** Also return `hiddenStates`. */
   outputHiddenStates?: boolean | undefined;
+  /** Also return `attentions`. */
+  outputAttentions?: boolean | undefined;
 }
 
-export interface ModelOutput {
+export interface ModelOutput extends LayerOutputs {
   /** [images, tokens, width]: the encoder's output after the final layer norm. */
   lastHiddenState: Tensor<"float32">;
   /** [images, poolerOutputSize]: pooler_act of a dense layer on the first token. With `addPoolingLayer`. */
   poolerOutput?: Tensor<"float32">;
-  /** The embedding and the output of each layer, before the final norm; each [images, tokens, width]. */
-  hiddenStates?: Tensor<"float32">[];
   numerics: Numerics;
 }
 
@@ -94,9 +97,10 @@ export class IJepaModel {
     const { encoder, extra } = this.#session;
     const pixels = checkPixels(inputs?.pixelValues, this.config, inputs?.interpolatePosEncoding);
     const mask = checkMask(inputs.boolMaskedPos, this.config, pixels, extra.maskToken);
+    const headMask = checkHeadMask(inputs.headMask, this.config);
     const { maskToken, pooler } = extra, { interpolatePosEncoding } = inputs;
     const { pooled, ...result } = await this.#session.run(options.signal, async () => {
-      const encoded = await encoder.encode(pixels, { ...options, mask, maskToken, interpolatePosEncoding });
+      const encoded = await encoder.encode(pixels, { ...options, mask, maskToken, headMask, interpolatePosEncoding });
       return { ...encoded, pooled: pooler && (await pooler.apply(firstTokens(encoded, pixels.images), pixels.images)) };
     });
     const dims = [pixels.images, result.tokens, this.config.hiddenSize];
@@ -105,8 +109,7 @@ export class IJepaModel {
       numerics: { version: NUMERICS_VERSION, dtype: this.dtype, device: this.device, digest: await digestOf(result.lastHiddenState) },
     };
     if (pooled !== undefined) output.poolerOutput = new Tensor("float32", pooled, [pixels.images, pooler!.outputs]);
-    if (result.hiddenStates !== undefined) output.hiddenStates = result.hiddenStates.map((state) => new Tensor("float32", state, dims));
-    return output;
+    return Object.assign(output, statesOf(result, pixels.images, this.config));
   }
 
   /** Frees the weights, after the calls under way. The model cannot be used afterwards. */

@@ -113,8 +113,13 @@ export function embeddingCalls(
   ];
 }
 
+/** What a layer's attention takes or gives beyond its result: see AttentionCall. */
+export type AttentionExtras = Pick<CallOf<"attention">, "headMask" | "probabilities">;
+
 /** One encoder layer: `hidden` to `hidden`. */
-export function layerCalls(config: IJepaConfig, size: PassSize, weights: LayerWeights, buffers: Buffers): OpCall[] {
+export function layerCalls(
+  config: IJepaConfig, size: PassSize, weights: LayerWeights, buffers: Buffers, extras: AttentionExtras = {},
+): OpCall[] {
   const { batch, tokens } = size, rows = batch * tokens, { hiddenSize, intermediateSize, numAttentionHeads: heads, headDim } = config;
   const { hidden, middle, normed, wide } = buffers;
   const format = weights.qkv.format === "fp32" ? "fp32" : "bf16";
@@ -122,7 +127,7 @@ export function layerCalls(config: IJepaConfig, size: PassSize, weights: LayerWe
   return [
     normCall(config, rows, hidden, weights.before, normed),
     ...product(rows, hiddenSize, normed, weights.qkv, wide, buffers),
-    { op: "attention", format, batch, tokens, heads, headDim, x: wide, y: normed },
+    { op: "attention", format, batch, tokens, heads, headDim, x: wide, y: normed, ...extras },
     ...product(rows, hiddenSize, normed, weights.projection, middle, buffers, "none", hidden),
     normCall(config, rows, middle, weights.after, normed),
     ...product(rows, hiddenSize, normed, weights.up, wide, buffers, activation),
