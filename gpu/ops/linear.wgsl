@@ -2,8 +2,8 @@
 //
 // x [rows][inner] f32, as quantize-rows leaves it (bounded, or rounded to bf16); w panels [panel][inner][8] of f32 or
 // bf16; bias [panels * 8]; y [rows][cols]; inner a multiple of 32.
-// A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; 32 inputs at a time pass through workgroup memory
-// (16 KiB), four rows or four columns side by side.
+// A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; 16 inputs at a time pass through workgroup memory
+// (8 KiB), four rows or four columns side by side; half of the invocations load rows, the other half weights.
 // Order: k = 0 ... inner - 1 from +0. Exact class: fp32 pinned (product, then sum), bf16 exact products.
 // Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/finish.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/float.ts.
@@ -27,10 +27,10 @@ struct Params {
 
 /// Rows and columns of a workgroup, in fours, and inputs of a step.
 const QUADS: u32 = 16;
-const STEP: u32 = 32;
+const STEP: u32 = 16;
 
-var<workgroup> tileX: array<vec4f, 512>;
-var<workgroup> tileW: array<vec4f, 512>;
+var<workgroup> tileX: array<vec4f, 256>;
+var<workgroup> tileW: array<vec4f, 256>;
 /// Sums of 8 rows, 4 columns each.
 var<private> sums: array<vec4f, 8>;
 
@@ -40,10 +40,13 @@ fn linear_fp32(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   for (var k = 0u; k < params.inner; k += STEP) {
     workgroupBarrier();
     // 1. a block of rows, and of panels
-    loadRows(group.y, k, local);
-    for (var i = local; i < 512; i += 128) {
-      let source = weightAt(group.x, k, i);
-      tileW[placeOf(i)] = select(vec4f(0), wide[source.index], source.inside);
+    if (local < 64) {
+      loadRows(group.y, k, local);
+    } else {
+      for (var i = local - 64; i < 256; i += 64) {
+        let source = weightAt(group.x, k, i);
+        tileW[placeOf(i)] = select(vec4f(0), wide[source.index], source.inside);
+      }
     }
     workgroupBarrier();
     // 2. sums over k
@@ -58,12 +61,15 @@ fn linear_bf16(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   for (var k = 0u; k < params.inner; k += STEP) {
     workgroupBarrier();
     // 1. a block of rows, and of panels to f32
-    loadRows(group.y, k, local);
-    for (var i = local; i < 512; i += 128) {
-      let source = weightAt(group.x, k, i);
-      let pairs = select(vec2u(0), halves[source.index], source.inside);
-      let bits = vec4u(pairs.x << 16u, pairs.x & 0xffff0000u, pairs.y << 16u, pairs.y & 0xffff0000u);
-      tileW[placeOf(i)] = bitcast<vec4f>(bits);
+    if (local < 64) {
+      loadRows(group.y, k, local);
+    } else {
+      for (var i = local - 64; i < 256; i += 64) {
+        let source = weightAt(group.x, k, i);
+        let pairs = select(vec2u(0), halves[source.index], source.inside);
+        let bits = vec4u(pairs.x << 16u, pairs.x & 0xffff0000u, pairs.y << 16u, pairs.y & 0xffff0000u);
+        tileW[placeOf(i)] = bitcast<vec4f>(bits);
+      }
     }
     workgroupBarrier();
     // 2. sums over k
@@ -72,10 +78,10 @@ fn linear_bf16(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   store(group, local);
 }
 
-/// 64 rows by 32 inputs to tileX[input][row / 4], four rows a vector; rows beyond the last repeat it.
+/// 64 rows by 16 inputs to tileX[input][row / 4], four rows a vector; rows beyond the last repeat it.
 fn loadRows(tile: u32, k: u32, local: u32) {
-  let quad = local / 8;
-  let part = local % 8;
+  let quad = local / 4;
+  let part = local % 4;
   let row = min(vec4u(tile * 64 + quad * 4) + vec4u(0u, 1u, 2u, 3u), vec4u(params.rows - 1));
   let source = (row * params.inner + vec4u(k)) / 4 + vec4u(part);
   let a = x[source.x];
@@ -89,17 +95,17 @@ fn loadRows(tile: u32, k: u32, local: u32) {
   tileX[to + 3 * QUADS] = vec4f(a.w, b.w, c.w, d.w);
 }
 
-/// Load i of 512: panel i / 64 of the tile, input (i mod 64) / 2, half i mod 2 of its 8 columns.
+/// Load i of 256: panel i / 32 of the tile, input (i mod 32) / 2, half i mod 2 of its 8 columns.
 struct Weights { index: u32, inside: bool }
 
 fn weightAt(tile: u32, k: u32, i: u32) -> Weights {
-  let panel = tile * 8 + i / 64;
+  let panel = tile * 8 + i / 32;
   let inside = panel * 8 < params.cols;
-  return Weights(select(0u, (panel * params.inner + k + (i % 64) / 2) * 2 + i % 2, inside), inside);
+  return Weights(select(0u, (panel * params.inner + k + (i % 32) / 2) * 2 + i % 2, inside), inside);
 }
 
 fn placeOf(i: u32) -> u32 {
-  return ((i % 64) / 2) * QUADS + (i / 64) * 2 + i % 2;
+  return ((i % 32) / 2) * QUADS + (i / 32) * 2 + i % 2;
 }
 
 fn multiply(local: u32) {

@@ -24,7 +24,7 @@ for (const [driver, icd] of Object.entries(icds)) {
   test(`Deno on ${driver}`, { skip: missing === "" ? false : `NOT RUN: ${missing}` }, (t) => {
     const program = fileURLToPath(new URL("deno.js", import.meta.url));
     const env = { ...process.env, VK_ICD_FILENAMES: icd, LD_LIBRARY_PATH: SOFTWARE, NO_COLOR: "1" };
-    const result = spawnSync(DENO, ["run", "--no-config", "--no-lock", "--allow-read", "--unstable-webgpu", program], { encoding: "utf8", env });
+    const result = spawnSync(DENO, ["run", "--no-config", "--no-lock", "--allow-read", "--unstable-webgpu", program], { encoding: "utf8", env, timeout: 400_000 });
     assert.equal(result.status, 0, result.stderr);
     const report = JSON.parse(result.stdout.trim().split("\n").at(-1)!) as SuiteReport | { absent: string };
     check(t, report);

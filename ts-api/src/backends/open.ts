@@ -5,6 +5,8 @@ import type { Backend } from "./backend.js";
 import { openCpu, type Threads } from "./wasm/open.js";
 import { openWebgpu, type WebgpuBackend, type WebgpuOptions } from "./webgpu/webgpu.js";
 
+export type { Threads } from "./wasm/open.js";
+
 export const DEVICES = ["auto", "wasm", "webgpu"] as const;
 export type Device = (typeof DEVICES)[number];
 

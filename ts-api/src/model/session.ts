@@ -1,8 +1,7 @@
 /** What every model class shares: a checkpoint on a backend, and calls that run one after the other. */
 import { runtime } from "#runtime";
 import type { Backend } from "../backends/backend.js";
-import { openBackend, type Device } from "../backends/open.js";
-import type { Threads } from "../backends/wasm/open.js";
+import { openBackend, type Device, type Threads } from "../backends/open.js";
 import { throwIfAborted } from "../core/errors.js";
 import { DTYPES, type Dtype } from "../core/numerics.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
