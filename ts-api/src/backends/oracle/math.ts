@@ -85,7 +85,7 @@ export function reciprocal(v: number): number {
   return r;
 }
 
-/** 1 / sqrt(v) for 2^-100 <= v <= 2^120. At most 2 ULP. */
+/** 1 / sqrt(v) for 2^-100 <= v <= 2^120. At most 2.2 ULP. */
 export function rsqrt(v: number): number {
   const half = fround(0.5 * v);
   let r = fromBits((RSQRT_SEED - (bitsOf(v) >>> 1)) | 0);
