@@ -2,16 +2,11 @@
 //
 // A workgroup has 64 rows and 64 columns; an invocation 8 rows and 4 columns of them. The op's file declares params,
 // blocks, scales, and calls loadBlock before a barrier, then accumulateBlock.
-// Before it: lib/math.wgsl, lib/accumulate.wgsl. Twin: accumulate in assembly/lib/tile-int4.ts.
-
-/// Rows and columns of a workgroup, in fours.
-const QUADS: u32 = 16;
+// Before it: lib/math.wgsl, lib/accumulate.wgsl, lib/finish.wgsl. Twin: accumulate in assembly/lib/tile-int4.ts.
 
 var<workgroup> powers: array<f32, 64>;
 var<workgroup> corrections: array<i32, 64>;
 var<workgroup> tileScales: array<vec4f, 16>;
-/// Sums of 8 rows, 4 columns each.
-var<private> sums: array<vec4f, 8>;
 
 /// 2^e and the correction (-8 times the sum of the inputs) of 64 rows, and the scales of 64 columns.
 fn loadBlock(group: vec3u, block: u32, local: u32) {
@@ -32,7 +27,16 @@ fn loadBlock(group: vec3u, block: u32, local: u32) {
   }
 }
 
-/// Adds the block's integers d of row i of this invocation's 8.
-fn accumulateBlock(i: u32, row: u32, scale: vec4f, d: vec4f) {
-  sums[i] = accumulate(sums[i], d * (scale * powers[row + i]));
+/// Adds a block's integers d, of 8 rows from `row` on.
+fn accumulateBlock(before: Sums, d: Sums, row: u32, scale: vec4f) -> Sums {
+  var sums = before;
+  sums.r0 = accumulate(sums.r0, d.r0 * (scale * powers[row]));
+  sums.r1 = accumulate(sums.r1, d.r1 * (scale * powers[row + 1]));
+  sums.r2 = accumulate(sums.r2, d.r2 * (scale * powers[row + 2]));
+  sums.r3 = accumulate(sums.r3, d.r3 * (scale * powers[row + 3]));
+  sums.r4 = accumulate(sums.r4, d.r4 * (scale * powers[row + 4]));
+  sums.r5 = accumulate(sums.r5, d.r5 * (scale * powers[row + 5]));
+  sums.r6 = accumulate(sums.r6, d.r6 * (scale * powers[row + 6]));
+  sums.r7 = accumulate(sums.r7, d.r7 * (scale * powers[row + 7]));
+  return sums;
 }

@@ -5,7 +5,7 @@
 // Layouts, order and exact class are those of linear-int4.wgsl. u stays 0 ... 15, so that p & 0x0f0f0f0f and
 // (p >> 4) & 0x0f0f0f0f are operands as they stand; the correction of `blocks` takes the offset 8 away.
 // A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; a block at a time in workgroup memory (5 KiB).
-// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/blocks.wgsl, lib/finish.wgsl.
+// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/finish.wgsl, lib/blocks.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/int4.ts.
 
 struct Params {
@@ -29,13 +29,14 @@ struct Params {
 var<workgroup> tileX: array<vec4u, 128>;
 var<workgroup> tileW: array<vec4u, 128>;
 /// The integers of 8 rows, 4 columns each.
-var<private> dots: array<vec4i, 8>;
+struct Dots { r0: vec4i, r1: vec4i, r2: vec4i, r3: vec4i, r4: vec4i, r5: vec4i, r6: vec4i, r7: vec4i }
 
 @compute @workgroup_size(128)
 fn linear_int4_dot4(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   zero = params.zero;
   let left = (local / QUADS) * 2;
   let right = local % QUADS;
+  var sums = Sums();
   for (var block = 0u; block < params.inner / 32; block++) {
     workgroupBarrier();
     // 1. a block of the rows and panels
@@ -44,28 +45,37 @@ fn linear_int4_dot4(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     if (local < 64) { loadPanels(group.x, block, local); }
     workgroupBarrier();
     // 2. dots inside the block
-    for (var i = 0u; i < 8; i++) { dots[i] = vec4i(corrections[left * 4 + i]); }
+    var dots = correctionsOf(left * 4);
     for (var j = 0u; j < 8 * QUADS; j += QUADS) {
       let u = tileW[j + right];
       let a = tileX[j + left];
       let b = tileX[j + left + 1];
-      dots[0] += dot4(a.x, u);
-      dots[1] += dot4(a.y, u);
-      dots[2] += dot4(a.z, u);
-      dots[3] += dot4(a.w, u);
-      dots[4] += dot4(b.x, u);
-      dots[5] += dot4(b.y, u);
-      dots[6] += dot4(b.z, u);
-      dots[7] += dot4(b.w, u);
+      dots.r0 += dot4(a.x, u);
+      dots.r1 += dot4(a.y, u);
+      dots.r2 += dot4(a.z, u);
+      dots.r3 += dot4(a.w, u);
+      dots.r4 += dot4(b.x, u);
+      dots.r5 += dot4(b.y, u);
+      dots.r6 += dot4(b.z, u);
+      dots.r7 += dot4(b.w, u);
     }
     // 3. one rounding a block
-    let scale = tileScales[right];
-    for (var i = 0u; i < 8; i++) { accumulateBlock(i, left * 4, scale, vec4f(dots[i])); }
+    sums = accumulateBlock(sums, asFloats(dots), left * 4, tileScales[right]);
   }
   // 4. bias, activation, residual
-  let row = group.y * 64 + left * 4;
-  let col = group.x * 64 + right * 4;
-  for (var i = 0u; i < 8; i++) { finish(sums[i], row + i, col); }
+  finishRows(sums, group, local);
+}
+
+/// What takes the offset 8 of the weights away, for 8 rows from `row` on.
+fn correctionsOf(row: u32) -> Dots {
+  return Dots(
+    vec4i(corrections[row]), vec4i(corrections[row + 1]), vec4i(corrections[row + 2]), vec4i(corrections[row + 3]),
+    vec4i(corrections[row + 4]), vec4i(corrections[row + 5]), vec4i(corrections[row + 6]), vec4i(corrections[row + 7]),
+  );
+}
+
+fn asFloats(d: Dots) -> Sums {
+  return Sums(vec4f(d.r0), vec4f(d.r1), vec4f(d.r2), vec4f(d.r3), vec4f(d.r4), vec4f(d.r5), vec4f(d.r6), vec4f(d.r7));
 }
 
 /// Four inputs of a row times the same four of four columns.

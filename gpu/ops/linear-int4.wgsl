@@ -6,7 +6,7 @@
 // For devices without packed dot products: the integers of a block run in f32, where sums below 2^24 are exact in any order.
 // A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; half a block at a time in workgroup memory.
 // Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.
-// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/blocks.wgsl, lib/finish.wgsl.
+// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/finish.wgsl, lib/blocks.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/int4.ts. Faster form: linear-int4-dot4.wgsl.
 
 struct Params {
@@ -29,16 +29,15 @@ struct Params {
 
 var<workgroup> tileX: array<vec4f, 256>;
 var<workgroup> tileW: array<vec4f, 256>;
-/// The integers of 8 rows, 4 columns each.
-var<private> dots: array<vec4f, 8>;
 
 @compute @workgroup_size(128)
 fn linear_int4_plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   zero = params.zero;
   let left = (local / QUADS) * 2;
   let right = local % QUADS;
+  var sums = Sums();
   for (var block = 0u; block < params.inner / 32; block++) {
-    for (var i = 0u; i < 8; i++) { dots[i] = vec4f(0); }
+    var dots = Sums();
     for (var half = 0u; half < 2; half++) {
       workgroupBarrier();
       // 1. 16 inputs of the rows and panels, as integers in f32
@@ -51,24 +50,21 @@ fn linear_int4_plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
         let u = tileW[k + right];
         let a = tileX[k + left];
         let b = tileX[k + left + 1];
-        dots[0] += a.x * u;
-        dots[1] += a.y * u;
-        dots[2] += a.z * u;
-        dots[3] += a.w * u;
-        dots[4] += b.x * u;
-        dots[5] += b.y * u;
-        dots[6] += b.z * u;
-        dots[7] += b.w * u;
+        dots.r0 += a.x * u;
+        dots.r1 += a.y * u;
+        dots.r2 += a.z * u;
+        dots.r3 += a.w * u;
+        dots.r4 += b.x * u;
+        dots.r5 += b.y * u;
+        dots.r6 += b.z * u;
+        dots.r7 += b.w * u;
       }
     }
     // 3. one rounding a block
-    let scale = tileScales[right];
-    for (var i = 0u; i < 8; i++) { accumulateBlock(i, left * 4, scale, dots[i]); }
+    sums = accumulateBlock(sums, dots, left * 4, tileScales[right]);
   }
   // 4. bias, activation, residual
-  let row = group.y * 64 + left * 4;
-  let col = group.x * 64 + right * 4;
-  for (var i = 0u; i < 8; i++) { finish(sums[i], row + i, col); }
+  finishRows(sums, group, local);
 }
 
 /// 64 rows by four words to tileX[input][row / 4]; rows beyond the last repeat it.

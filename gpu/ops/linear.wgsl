@@ -25,18 +25,16 @@ struct Params {
 @group(0) @binding(4) var<storage, read> residual: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-/// Rows and columns of a workgroup, in fours, and inputs of a step.
-const QUADS: u32 = 16;
+/// Inputs of a step.
 const STEP: u32 = 16;
 
 var<workgroup> tileX: array<vec4f, 256>;
 var<workgroup> tileW: array<vec4f, 256>;
-/// Sums of 8 rows, 4 columns each.
-var<private> sums: array<vec4f, 8>;
 
 @compute @workgroup_size(128)
 fn linear_fp32(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   zero = params.zero;
+  var sums = Sums();
   for (var k = 0u; k < params.inner; k += STEP) {
     workgroupBarrier();
     // 1. a block of rows, and of panels
@@ -50,14 +48,16 @@ fn linear_fp32(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     }
     workgroupBarrier();
     // 2. sums over k
-    multiply(local);
+    sums = multiply(sums, local);
   }
-  store(group, local);
+  // 3. bias, activation, residual
+  finishRows(sums, group, local);
 }
 
 @compute @workgroup_size(128)
 fn linear_bf16(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   zero = params.zero;
+  var sums = Sums();
   for (var k = 0u; k < params.inner; k += STEP) {
     workgroupBarrier();
     // 1. a block of rows, and of panels to f32
@@ -73,9 +73,10 @@ fn linear_bf16(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     }
     workgroupBarrier();
     // 2. sums over k
-    multiply(local);
+    sums = multiply(sums, local);
   }
-  store(group, local);
+  // 3. bias, activation, residual
+  finishRows(sums, group, local);
 }
 
 /// 64 rows by 16 inputs to tileX[input][row / 4], four rows a vector; rows beyond the last repeat it.
@@ -108,27 +109,21 @@ fn placeOf(i: u32) -> u32 {
   return ((i % 32) / 2) * QUADS + (i / 32) * 2 + i % 2;
 }
 
-fn multiply(local: u32) {
+fn multiply(before: Sums, local: u32) -> Sums {
+  var sums = before;
   let left = (local / QUADS) * 2;
   let right = local % QUADS;
   for (var k = 0u; k < STEP * QUADS; k += QUADS) {
     let w = tileW[k + right];
     let a = tileX[k + left];
     let b = tileX[k + left + 1];
-    sums[0] = accumulate(sums[0], a.x * w);
-    sums[1] = accumulate(sums[1], a.y * w);
-    sums[2] = accumulate(sums[2], a.z * w);
-    sums[3] = accumulate(sums[3], a.w * w);
-    sums[4] = accumulate(sums[4], b.x * w);
-    sums[5] = accumulate(sums[5], b.y * w);
-    sums[6] = accumulate(sums[6], b.z * w);
-    sums[7] = accumulate(sums[7], b.w * w);
-  }
-}
-
-/// 3. bias, activation, residual
-fn store(group: vec3u, local: u32) {
-  let row = group.y * 64 + (local / QUADS) * 8;
-  let col = group.x * 64 + (local % QUADS) * 4;
-  for (var i = 0u; i < 8; i++) { finish(sums[i], row + i, col); }
+    sums.r0 = accumulate(sums.r0, a.x * w);
+    sums.r1 = accumulate(sums.r1, a.y * w);
+    sums.r2 = accumulate(sums.r2, a.z * w);
+    sums.r3 = accumulate(sums.r3, a.w * w);
+    sums.r4 = accumulate(sums.r4, b.x * w);
+    sums.r5 = accumulate(sums.r5, b.y * w);
+    sums.r6 = accumulate(sums.r6, b.z * w);
+    sums.r7 = accumulate(sums.r7, b.w * w);
+  }  return sums;
 }

@@ -1,7 +1,7 @@
 export { IJepaError, isIJepaError, type ErrorCode, type ErrorDetails } from "./core/errors.js";
 export { DTYPES, NUMERICS_VERSION, type Dtype, type Numerics } from "./core/numerics.js";
 export { Tensor, type TensorType } from "./core/tensor.js";
-export type { Device, Threads } from "./backends/open.js";
+export type { Determinism, Device, Rejection, Threads } from "./backends/open.js";
 export { IJepaConfig, type IJepaConfigFields } from "./model/config.js";
 export { IJepaForImageClassification, type ClassifierInputs, type ClassifierOutput } from "./model/classifier.js";
 export { IJepaModel, type ForwardOptions, type LoadOptions, type ModelInputs, type ModelLoadOptions, type ModelOutput, type ProgressInfo } from "./model/model.js";

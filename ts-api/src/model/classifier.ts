@@ -1,14 +1,13 @@
-import type { BackendId } from "../backends/backend.js";
 import { IJepaError } from "../core/errors.js";
-import { digestOf, NUMERICS_VERSION, type Dtype, type Numerics } from "../core/numerics.js";
+import type { Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
-import type { IJepaConfig } from "./config.js";
 import { Head } from "./head.js";
 import { checkHeadMask, checkPixels } from "./inputs.js";
 import { classificationLoss, inferProblemType, PROBLEM_TYPES, type ProblemType } from "./loss.js";
 import type { ForwardOptions, ModelInputs } from "./model.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import { meanPool } from "./pooling.js";
+import { PreTrainedModel } from "./pretrained.js";
 import { Session, type LoadOptions } from "./session.js";
 
 export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
@@ -26,23 +25,7 @@ export interface ClassifierOutput extends LayerOutputs {
 }
 
 /** An I-JEPA encoder with a linear classifier on the mean of its tokens. */
-export class IJepaForImageClassification {
-  readonly config: IJepaConfig;
-  readonly dtype: Dtype;
-  readonly device: BackendId;
-  readonly deviceDescription: string;
-  readonly preprocessorConfig: Record<string, unknown> | undefined;
-  readonly #session: Session<Head>;
-
-  private constructor(session: Session<Head>) {
-    this.config = session.config;
-    this.preprocessorConfig = session.preprocessorConfig;
-    this.dtype = session.dtype;
-    this.device = session.backend.id;
-    this.deviceDescription = session.backend.device;
-    this.#session = session;
-  }
-
+export class IJepaForImageClassification extends PreTrainedModel<Head> {
   /**
    * As IJepaModel.fromPretrained; the checkpoint must have `classifier.weight` and `classifier.bias`. (Hugging Face makes up a random
    * head where there is none, as in the published I-JEPA checkpoints; here that is an error.)
@@ -63,26 +46,22 @@ export class IJepaForImageClassification {
 
   /** Logits, and the loss where labels are given. Throws what IJepaModel.forward throws, and for labels that cannot be. */
   async forward(inputs: ClassifierInputs, options: ForwardOptions = {}): Promise<ClassifierOutput> {
-    const { encoder, extra: head } = this.#session;
+    const { encoder, extra: head } = this.session;
     const pixels = checkPixels(inputs?.pixelValues, this.config, inputs?.interpolatePosEncoding);
     const { images } = pixels, { hiddenSize } = this.config;
     const headMask = checkHeadMask(inputs.headMask, this.config);
-    const { logits, result } = await this.#session.run(options.signal, async () => {
+    const { logits, result } = await this.session.run(options.signal, async () => {
       const result = await encoder.encode(pixels, { ...options, headMask, interpolatePosEncoding: inputs.interpolatePosEncoding });
       const pooled = meanPool(new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]));
       return { logits: await head.apply(pooled.data, images), result };
     });
     const output: ClassifierOutput = {
       logits: new Tensor("float32", logits, [images, head.outputs]),
-      numerics: { version: NUMERICS_VERSION, dtype: this.dtype, device: this.device, digest: await digestOf(logits) },
+      numerics: await this.numericsOf(logits),
     };
     Object.assign(output, statesOf(result, images, this.config));
     if (inputs.labels !== undefined) output.loss = classificationLoss(this.#problemType(inputs.labels), output.logits, inputs.labels);
     return output;
-  }
-
-  async dispose(): Promise<void> {
-    await this.#session.dispose();
   }
 
   #problemType(labels: Tensor): ProblemType {

@@ -1,5 +1,5 @@
-import type { Backend, BackendId } from "../backends/backend.js";
-import { digestOf, NUMERICS_VERSION, type Dtype, type Numerics } from "../core/numerics.js";
+import type { Backend } from "../backends/backend.js";
+import type { Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
 import { activationOf } from "../ops/activation.js";
 import type { IJepaConfig } from "./config.js";
@@ -8,6 +8,7 @@ import { Head } from "./head.js";
 import { checkHeadMask, checkMask, checkPixels } from "./inputs.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import type { TensorReader } from "./load.js";
+import { PreTrainedModel } from "./pretrained.js";
 import { Session, type LoadOptions } from "./session.js";
 
 export type { LoadOptions, ProgressInfo } from "./session.js";
@@ -53,26 +54,7 @@ interface Extra {
 }
 
 /** An I-JEPA encoder on a backend. */
-export class IJepaModel {
-  readonly config: IJepaConfig;
-  readonly dtype: Dtype;
-  /** Backend that runs it. */
-  readonly device: BackendId;
-  /** The backend in words: runtime, SIMD level, inner loop, threads. */
-  readonly deviceDescription: string;
-  /** preprocessor_config.json of the checkpoint, where it had one. */
-  readonly preprocessorConfig: Record<string, unknown> | undefined;
-  readonly #session: Session<Extra>;
-
-  private constructor(session: Session<Extra>) {
-    this.config = session.config;
-    this.preprocessorConfig = session.preprocessorConfig;
-    this.dtype = session.dtype;
-    this.device = session.backend.id;
-    this.deviceDescription = session.backend.device;
-    this.#session = session;
-  }
-
+export class IJepaModel extends PreTrainedModel<Extra> {
   /**
    * Loads a checkpoint in Hugging Face's layout, tensor by tensor, into the weight format `dtype`.
    *
@@ -94,27 +76,22 @@ export class IJepaModel {
    *   between layers, after which the model can be used again
    */
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<ModelOutput> {
-    const { encoder, extra } = this.#session;
+    const { encoder, extra } = this.session;
     const pixels = checkPixels(inputs?.pixelValues, this.config, inputs?.interpolatePosEncoding);
     const mask = checkMask(inputs.boolMaskedPos, this.config, pixels, extra.maskToken);
     const headMask = checkHeadMask(inputs.headMask, this.config);
     const { maskToken, pooler } = extra, { interpolatePosEncoding } = inputs;
-    const { pooled, ...result } = await this.#session.run(options.signal, async () => {
+    const { pooled, ...result } = await this.session.run(options.signal, async () => {
       const encoded = await encoder.encode(pixels, { ...options, mask, maskToken, headMask, interpolatePosEncoding });
       return { ...encoded, pooled: pooler && (await pooler.apply(firstTokens(encoded, pixels.images), pixels.images)) };
     });
     const dims = [pixels.images, result.tokens, this.config.hiddenSize];
     const output: ModelOutput = {
       lastHiddenState: new Tensor("float32", result.lastHiddenState, dims),
-      numerics: { version: NUMERICS_VERSION, dtype: this.dtype, device: this.device, digest: await digestOf(result.lastHiddenState) },
+      numerics: await this.numericsOf(result.lastHiddenState),
     };
     if (pooled !== undefined) output.poolerOutput = new Tensor("float32", pooled, [pixels.images, pooler!.outputs]);
     return Object.assign(output, statesOf(result, pixels.images, this.config));
-  }
-
-  /** Frees the weights, after the calls under way. The model cannot be used afterwards. */
-  async dispose(): Promise<void> {
-    await this.#session.dispose();
   }
 }
 

@@ -1,7 +1,7 @@
 /** What every model class shares: a checkpoint on a backend, and calls that run one after the other. */
 import { runtime } from "#runtime";
 import type { Backend } from "../backends/backend.js";
-import { openBackend, type Device, type Threads } from "../backends/open.js";
+import { openDevice, type Device, type Opened, type OpenOptions } from "../backends/open.js";
 import { throwIfAborted } from "../core/errors.js";
 import { DTYPES, type Dtype } from "../core/numerics.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
@@ -23,13 +23,11 @@ export interface ProgressInfo {
   progress: number;
 }
 
-export interface LoadOptions {
+export interface LoadOptions extends Pick<OpenOptions, "threads" | "gpuDevice" | "powerPreference" | "determinism"> {
   /** Weight format of the matrices; other formats are quantized while loading. Default "bf16". */
   dtype?: Dtype;
   /** Where it runs. Default "auto". It never changes a bit of the result. */
   device?: Device;
-  /** Threads of the CPU backend: a number, or "auto" for one per processor. Default 1. It never changes a bit of the result. */
-  threads?: Threads;
   signal?: AbortSignal | undefined;
   progress_callback?: ((info: ProgressInfo) => void) | undefined;
 }
@@ -45,22 +43,23 @@ export class Session<X> {
     readonly config: IJepaConfig,
     readonly preprocessorConfig: Record<string, unknown> | undefined,
     readonly dtype: Dtype,
-    readonly backend: Backend,
+    readonly opened: Opened,
     readonly encoder: Encoder,
     readonly extra: X,
   ) {}
 
   /** Loads tensor by tensor into the weight format `dtype`; a failure leaves nothing open. */
   static async open<X>(ref: string = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
-    const { dtype = "bf16", device, threads, signal, progress_callback: report = () => {} } = options;
+    const { dtype = "bf16", device, signal, progress_callback: report = () => {} } = options;
     if (!DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
     throwIfAborted(signal, `loading ${ref}`);
     report({ status: "initiate", name: ref, loaded: 0, total: 1, progress: 0 });
     const checkpoint: Checkpoint = await openCheckpoint(ref, { signal });
-    let backend: Backend | undefined;
+    let opened: Opened | undefined;
     try {
       const { config, preprocessorConfig } = checkpoint;
-      backend = await openBackend(device, { threads });
+      opened = await openDevice(device, { ...options, dtype });
+      const { backend } = opened;
       const read = async (name: string) => {
         throwIfAborted(signal, `loading ${name}`);
         return checkpoint.tensor(name, signal);
@@ -71,9 +70,9 @@ export class Session<X> {
       );
       const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);
       report({ status: "ready", name: ref, loaded: 1, total: 1, progress: 100 });
-      return new Session(config, preprocessorConfig, dtype, backend, encoder, extra);
+      return new Session(config, preprocessorConfig, dtype, opened, encoder, extra);
     } catch (error) {
-      backend?.dispose();
+      opened?.backend.dispose();
       throw error;
     } finally {
       await checkpoint.close();
@@ -94,7 +93,7 @@ export class Session<X> {
   /** Frees the weights, after the calls under way. */
   async dispose(): Promise<void> {
     await this.#queue;
-    if (!this.#disposed) this.backend.dispose();
+    if (!this.#disposed) this.opened.backend.dispose();
     this.#disposed = true;
   }
 }

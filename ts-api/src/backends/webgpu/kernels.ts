@@ -38,13 +38,13 @@ export interface WebgpuKernel<K extends OpName> {
 
 const TILE = 64;
 const QUERIES = 32;
-const LINEAR_LIBS = ["lib/math", "lib/activation", "lib/accumulate"] as const;
+const LINEAR_LIBS = ["lib/math", "lib/activation", "lib/accumulate", "lib/finish"] as const;
 export const DOT4_FEATURE = "packed_4x8_integer_dot_product";
 
 function linearFloat(format: "fp32" | "bf16"): WebgpuKernel<"linear"> {
   return {
     name: `linear_${format}`,
-    files: [...LINEAR_LIBS, "lib/finish", "ops/linear"],
+    files: [...LINEAR_LIBS, "ops/linear"],
     products: format === "fp32" ? "rounded" : "exact",
     accepts: (call) => call.format === format,
     dispatch: (call) => ({ ...linearSizes(call), buffers: [call.x, call.w, call.bias, call.residual, call.y] }),
@@ -54,7 +54,7 @@ function linearFloat(format: "fp32" | "bf16"): WebgpuKernel<"linear"> {
 function linearInt4(variant: "plain" | "dot4"): WebgpuKernel<"linear"> {
   return {
     name: `linear_int4_${variant}`,
-    files: [...LINEAR_LIBS, "lib/blocks", "lib/finish", variant === "dot4" ? "ops/linear-int4-dot4" : "ops/linear-int4"],
+    files: [...LINEAR_LIBS, "lib/blocks", variant === "dot4" ? "ops/linear-int4-dot4" : "ops/linear-int4"],
     products: "exact",
     ...(variant === "dot4" ? { feature: DOT4_FEATURE } : {}),
     accepts: (call) => call.format === "int4",
