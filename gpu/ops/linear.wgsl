@@ -125,5 +125,6 @@ fn multiply(before: Sums, local: u32) -> Sums {
     sums.r5 = accumulate(sums.r5, b.y * w);
     sums.r6 = accumulate(sums.r6, b.z * w);
     sums.r7 = accumulate(sums.r7, b.w * w);
-  }  return sums;
+  }
+  return sums;
 }

@@ -10,6 +10,7 @@ import { ijepa, succeed } from "./helpers.js";
 
 /** A value that each option takes; switches have none. */
 const VALUES: Record<OptionName, string | undefined> = {
+  image: "b.png",
   model: "folder", dtype: "int4", device: "wasm", threads: "auto", pool: "mean", out: "x.npy", "max-pixels": "9",
   json: undefined, help: undefined,
 };

@@ -11,3 +11,7 @@ export { loadImage, type ImageSource, type LoadImageOptions } from "./image/sour
 export type { RawImage, RgbImage } from "./image/raw-image.js";
 export { pipeline, type Pipelines } from "./pipelines/pipeline.js";
 export type { ExtractOptions, Features, ImageFeatureExtractionPipeline } from "./pipelines/image-feature-extraction.js";
+export { verify, type VerifyOptions, type VerifyReport, type VerifyRow } from "./verify/verify.js";
+export type { Difference } from "./verify/difference.js";
+export { doctor, type DoctorReport } from "./verify/doctor.js";
+export type { AbsentVariant, Variant } from "./backends/variants.js";

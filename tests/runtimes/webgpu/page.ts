@@ -4,5 +4,5 @@ import { runSuite, type SuiteReport } from "./suite.js";
 export async function runPage(): Promise<SuiteReport | { absent: string }> {
   if (!("gpu" in navigator) || (await navigator.gpu.requestAdapter()) === null) return { absent: "the browser has no WebGPU adapter" };
   const readFile = async (path: string) => new Uint8Array(await (await fetch(`/${path}`)).arrayBuffer());
-  return runSuite({ gpu: navigator.gpu, readFile });
+  return runSuite({ gpu: navigator.gpu, readFile, tiers: ["fast", "pinned"] });
 }

@@ -4,6 +4,7 @@
  */
 import { attest, runProbe } from "../../../ts-api/src/backends/attest.js";
 import { kernelsFor } from "../../../ts-api/src/backends/webgpu/kernels.js";
+import type { Tier } from "../../../ts-api/src/backends/webgpu/pipelines.js";
 import { openWebgpu, type WebgpuBackend } from "../../../ts-api/src/backends/webgpu/webgpu.js";
 import { digestOf, DTYPES } from "../../../ts-api/src/core/numerics.js";
 import { IJepaConfig } from "../../../ts-api/src/model/config.js";
@@ -19,6 +20,8 @@ export interface SuiteHost {
   gpu: GPU;
   /** A file of the repository. */
   readFile(path: string): Promise<Uint8Array>;
+  /** Which kernels: with fast sums, with pinned ones, or both. */
+  tiers: readonly Tier[];
 }
 
 export interface SuiteReport {
@@ -35,11 +38,11 @@ export interface SuiteReport {
 
 const PHOTOS = ["chelsea.png", "rocket.jpg"];
 
-export async function runSuite({ gpu, readFile }: SuiteHost): Promise<SuiteReport> {
+export async function runSuite({ gpu, readFile, tiers }: SuiteHost): Promise<SuiteReport> {
   const report: SuiteReport = { device: "", ran: {}, wrong: [], attested: {}, digests: {} };
   const text = async (path: string) => new TextDecoder().decode(await readFile(path));
   const stored = new Map((await text("tests/conformance/digests.txt")).trim().split("\n").map((line) => line.split(" ") as [string, string]));
-  for (const tier of ["fast", "pinned"] as const) {
+  for (const tier of tiers) {
     let kernel: string | undefined;
     const backend = await openWebgpu({ gpu, tier, allow: (name) => kernel === undefined || name === kernel });
     report.device = backend.device;

@@ -14,29 +14,49 @@ const DIGITS = 16;
  * @throws IJepaError `backend/*` when the device fails
  */
 export async function attest(backend: Backend, dtype?: Dtype): Promise<string | undefined> {
-  for (const probe of probesFor(dtype)) {
-    if ((await runProbe(backend, probe)) !== probeDigest(probe.id)) return probe.id;
+  // All pipelines first: devices compile them side by side.
+  const probes = await Promise.all(probesFor(dtype).map((probe) => prepare(backend, probe)));
+  const ids: string[] = [];
+  for (const { probe, digest, release } of probes) {
+    if ((await digest()) !== probeDigest(probe.id)) ids.push(probe.id);
+    release();
   }
-  return undefined;
+  return ids[0];
 }
 
 /** The digest of a probe's outputs on `backend`. */
-export async function runProbe(backend: Backend, probe: Pick<Probe, "id" | "tensors" | "call">): Promise<string> {
+export async function runProbe(backend: Backend, probe: ProbeCase): Promise<string> {
+  const { digest, release } = await prepare(backend, probe);
+  const result = await digest();
+  release();
+  return result;
+}
+
+type ProbeCase = Pick<Probe, "id" | "tensors" | "call">;
+
+/** A probe on the device: `digest` runs it and reads its outputs. */
+async function prepare(backend: Backend, probe: ProbeCase): Promise<{ probe: ProbeCase; digest(): Promise<string>; release(): void }> {
   const entries = Object.entries(probe.tensors);
   const tensors: Record<string, DeviceTensor> = {};
   for (const [name, { type, dims, bytes }] of entries) {
     tensors[name] = backend.alloc({ name: `${probe.id} ${name}`, type, dims });
     backend.write(tensors[name], bytes ?? new Uint8Array(tensors[name].bytes));
   }
-  backend.run(await backend.compile([probe.call(tensors)]));
+  const program = await backend.compile([probe.call(tensors)]);
   const outputs = entries.filter(([, { bytes }]) => bytes === undefined);
-  const all = new Uint8Array(outputs.reduce((sum, [, tensor]) => sum + outputBytes(tensor), 0));
-  let at = 0;
-  for (const [name, tensor] of outputs) {
-    all.set((await backend.read(tensors[name])).subarray(0, outputBytes(tensor)), at);
-    at += outputBytes(tensor);
-  }
-  Object.values(tensors).forEach((tensor) => backend.release(tensor));
-  const sha = new Uint8Array(await crypto.subtle.digest("SHA-256", all));
-  return Array.from(sha, (byte) => byte.toString(16).padStart(2, "0")).join("").slice(0, DIGITS);
+  return {
+    probe,
+    async digest() {
+      backend.run(program);
+      const all = new Uint8Array(outputs.reduce((sum, [, tensor]) => sum + outputBytes(tensor), 0));
+      let at = 0;
+      for (const [name, tensor] of outputs) {
+        all.set((await backend.read(tensors[name])).subarray(0, outputBytes(tensor)), at);
+        at += outputBytes(tensor);
+      }
+      const sha = new Uint8Array(await crypto.subtle.digest("SHA-256", all));
+      return Array.from(sha, (byte) => byte.toString(16).padStart(2, "0")).join("").slice(0, DIGITS);
+    },
+    release: () => Object.values(tensors).forEach((tensor) => backend.release(tensor)),
+  };
 }

@@ -21,6 +21,7 @@ export interface Option {
 /** Every option of every command. */
 export const OPTIONS = {
   model: { value: "REF", help: "folder or URL with config.json and model.safetensors (default: the small demo model of this package)" },
+  image: { value: "IMAGE", help: "the input: a path or URL of an image (default: numbers made from a seed)" },
   dtype: { value: DTYPES.join("|"), help: "format of the weights; others are converted while loading (default: bf16)" },
   device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
   threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },
@@ -37,6 +38,7 @@ export type OptionName = keyof typeof OPTIONS;
 export interface Settings {
   readonly images: readonly string[];
   readonly model: string | undefined;
+  readonly image: string | undefined;
   readonly dtype: Dtype | undefined;
   readonly device: Device | undefined;
   readonly threads: Threads | undefined;
@@ -70,7 +72,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
   if (values["help"] === true) return "help";
   const [min, max] = command.images;
   if (images.length < min || images.length > max) {
-    const wanted = min === max ? `${min} images` : `at least ${min} image`;
+    const wanted = max === 0 ? "no images" : min === max ? `${min} images` : `at least ${min} image`;
     throw new UsageError(`"ijepa ${command.name}" takes ${wanted}, not ${images.length}. See "ijepa ${command.name} --help".`);
   }
   if (images.filter((image) => image === "-").length > 1) throw new UsageError("Standard input (-) can be read as one image only.");
@@ -78,6 +80,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
   return {
     images,
     model: text("model"),
+    image: text("image"),
     dtype: choice("dtype", text("dtype"), DTYPES),
     device: choice("device", text("device"), DEVICES),
     threads: text("threads") === "auto" ? "auto" : whole("threads", text("threads"), MAX_THREADS),

@@ -3,6 +3,7 @@ import { EXIT_CODES } from "./exit.js";
 import { wrap } from "./text.js";
 
 const WIDTH = 100;
+const IMAGE_HELP = "a path or a URL (http, https, data, file) of a PNG, JPEG or WebP image, or - for standard input";
 
 /** What `ijepa --help` prints. */
 export function mainHelp(commands: readonly Command[], version: string): string {
@@ -27,14 +28,13 @@ export function mainHelp(commands: readonly Command[], version: string): string 
 }
 
 /** What `ijepa COMMAND --help` prints. */
-export function commandHelp({ name, usage, summary, notes, options }: Command): string {
+export function commandHelp({ name, usage, summary, notes, options, images }: Command): string {
   const lines = [
     `Usage: ijepa ${name} ${usage}`,
     "",
     ...wrap(`${summary}.`, WIDTH),
     "",
-    ...list([["IMAGE", "a path or a URL (http, https, data, file) of a PNG, JPEG or WebP image, or - for standard input"]]),
-    "",
+    ...(images[1] === 0 ? [] : [...list([["IMAGE", IMAGE_HELP]]), ""]),
     "Options:",
     ...list(options.map((option) => [optionName(option), OPTIONS[option].help])),
     "",

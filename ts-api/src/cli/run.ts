@@ -1,11 +1,13 @@
 import type { CliHost } from "../runtime/cli-host.js";
 import { parseCommandLine, wantsJson, type Command } from "./args.js";
+import { doctor } from "./doctor.js";
 import { embed } from "./embed.js";
 import { reportFailure, UsageError } from "./exit.js";
 import { commandHelp, mainHelp } from "./help.js";
 import { similarity } from "./similarity.js";
+import { verify } from "./verify.js";
 
-export const COMMANDS: readonly Command[] = [embed, similarity];
+export const COMMANDS: readonly Command[] = [embed, similarity, verify, doctor];
 
 /** Runs the command line of `host` and returns the exit code. It never rejects: failures are printed. */
 export async function run(host: CliHost): Promise<number> {
@@ -41,6 +43,6 @@ async function dispatch(host: CliHost): Promise<number> {
 
 function unknownCommand(name: string): UsageError {
   const what = name.startsWith("-") ? "option" : "command";
-  const known = COMMANDS.map((command) => command.name).join(" and ");
+  const known = COMMANDS.map((command) => command.name).join(", ");
   return new UsageError(`There is no ${what} ${JSON.stringify(name)}; the commands are ${known}. See "ijepa --help".`);
 }

@@ -27,7 +27,10 @@ export const attention: OpContract<AttentionCall> = {
     if (call.probabilities !== undefined) need("attention", call.probabilities, "probabilities", "f32", [call.batch, call.heads, call.tokens, call.tokens]);
   },
   reads: (call) => (call.headMask === undefined ? [call.x] : [call.x, call.headMask]),
-  writes: (call) => (call.probabilities === undefined ? [call.y] : [call.y, call.probabilities]),
+  results: ({ batch, tokens, heads, headDim, y, probabilities }) => {
+    const mixed = { buffer: "y", tensor: y, dims: [batch, tokens, heads, headDim] };
+    return probabilities === undefined ? [mixed] : [mixed, { buffer: "probabilities", tensor: probabilities, dims: [batch, heads, tokens, tokens] }];
+  },
   operations: (call) => 4 * call.batch * call.heads * call.tokens * call.tokens * call.headDim,
 };
 

@@ -24,8 +24,16 @@ export function bytesOf(desc: TensorDesc): number {
 /** What an op costs, for benches and estimates: one multiply and one add are two operations. */
 export interface Work {
   operations: number;
-  /** Bytes of all tensors it reads and writes, each counted once. */
+  /** Bytes of all tensors it reads and of all results. */
   bytes: number;
+}
+
+/** What a call leaves in a tensor, which may be larger. */
+export interface OpResult {
+  /** The buffer's name in the call, such as "y". */
+  buffer: string;
+  tensor: DeviceTensor;
+  dims: readonly number[];
 }
 
 /** What every op states once, for all backends. */
@@ -33,7 +41,7 @@ export interface OpContract<Call> {
   /** Throws IJepaError `input/shape` when the sizes contradict each other or a tensor is too small. */
   check(call: Call): void;
   reads(call: Call): DeviceTensor[];
-  writes(call: Call): DeviceTensor[];
+  results(call: Call): OpResult[];
   operations(call: Call): number;
 }
 

@@ -21,6 +21,6 @@ export const layerNorm: OpContract<LayerNormCall> = {
     need("layer-norm", call.y, "y", "f32", [call.rows, call.cols]);
   },
   reads: (call) => [call.x, call.gamma, call.beta],
-  writes: (call) => [call.y],
+  results: (call) => [{ buffer: "y", tensor: call.y, dims: [call.rows, call.cols] }],
   operations: (call) => 8 * call.rows * call.cols,
 };

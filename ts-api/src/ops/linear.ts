@@ -52,6 +52,6 @@ export const linear: OpContract<LinearCall> = {
     need("linear", call.y, "y", "f32", [call.rows, call.cols]);
   },
   reads: (call) => [call.x, call.blocks, call.w, call.scales, call.bias, call.residual].filter((tensor) => tensor !== undefined),
-  writes: (call) => [call.y],
+  results: (call) => [{ buffer: "y", tensor: call.y, dims: [call.rows, call.cols] }],
   operations: (call) => 2 * call.rows * call.cols * call.inner,
 };

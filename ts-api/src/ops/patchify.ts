@@ -24,6 +24,6 @@ export const patchify: OpContract<PatchifyCall> = {
     need("patchify", call.y, "y", "f32", [call.batch * patchCount(call), call.channels * call.patchHeight * call.patchWidth]);
   },
   reads: (call) => [call.x],
-  writes: (call) => [call.y],
+  results: (call) => [{ buffer: "y", tensor: call.y, dims: [call.batch * patchCount(call), call.channels * call.patchHeight * call.patchWidth] }],
   operations: () => 0,
 };

@@ -34,6 +34,9 @@ export const quantizeRows: OpContract<QuantizeRowsCall> = {
     if (call.format === "int8") need("quantize-rows", call.blocks, "blocks", "u32", [call.rows, call.inner / BLOCK, 2]);
   },
   reads: (call) => [call.x],
-  writes: (call) => (call.blocks === undefined ? [call.y] : [call.y, call.blocks]),
+  results: ({ format, rows, inner, y, blocks }) => {
+    const operand = { buffer: "y", tensor: y, dims: [rows, inner * (format === "split" ? 2 : 1)] };
+    return blocks === undefined ? [operand] : [operand, { buffer: "blocks", tensor: blocks, dims: [rows, inner / BLOCK, 2] }];
+  },
   operations: (call) => call.rows * call.cols,
 };

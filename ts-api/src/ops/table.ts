@@ -4,8 +4,9 @@
  * An op has one stem everywhere: contract here, oracle in backends/oracle/ops, kernels in assembly/ops and gpu/ops, cases in
  * tests/conformance/ops.
  */
+import { sizeOf } from "../core/tensor.js";
 import { attention, type AttentionCall } from "./attention.js";
-import type { DeviceTensor, OpContract, Work } from "./contract.js";
+import { ELEMENT_BYTES, type DeviceTensor, type OpContract, type OpResult, type Work } from "./contract.js";
 import { layerNorm, type LayerNormCall } from "./layer-norm.js";
 import { linear, type LinearCall } from "./linear.js";
 import { patchify, type PatchifyCall } from "./patchify.js";
@@ -45,11 +46,17 @@ export function readsOf(call: OpCall): DeviceTensor[] {
   return contractOf(call).reads(call);
 }
 
-export function writesOf(call: OpCall): DeviceTensor[] {
-  return contractOf(call).writes(call);
+export function resultsOf(call: OpCall): OpResult[] {
+  return contractOf(call).results(call);
+}
+
+/** Bytes of a result. */
+export function resultBytes({ tensor, dims }: OpResult): number {
+  return sizeOf(dims) * ELEMENT_BYTES[tensor.type];
 }
 
 export function workOf(call: OpCall): Work {
-  const bytes = [...readsOf(call), ...writesOf(call)].reduce((sum, tensor) => sum + tensor.bytes, 0);
+  const read = readsOf(call).reduce((sum, tensor) => sum + tensor.bytes, 0);
+  const bytes = resultsOf(call).reduce((sum, result) => sum + resultBytes(result), read);
   return { operations: contractOf(call).operations(call), bytes };
 }

@@ -36,8 +36,10 @@ export class Pipelines {
 
   async #compile({ name, files, products }: WebgpuKernel<OpName>): Promise<GPUComputePipeline> {
     const { device, tier } = this;
+    // The scope keeps a wrong shader out of the console; the pipeline's rejection tells of it.
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label: name, code: files.map((file) => this.sources[file]).join("\n") });
+    device.popErrorScope().catch(() => undefined);
     const constants = products === undefined ? {} : constantsOf(products, tier);
     try {
       return await device.createComputePipelineAsync({ label: name, layout: "auto", compute: { module, entryPoint: name, constants } });
@@ -46,8 +48,6 @@ export class Pipelines {
       const detail = messages.find((message) => message.type === "error")?.message ?? String(cause);
       const message = `The device refuses the shader ${name}: ${detail}. Update the driver or browser, or use device wasm.`;
       throw new IJepaError("backend/unavailable", message, { backend: "webgpu" }, { cause });
-    } finally {
-      await device.popErrorScope();
     }
   }
 }

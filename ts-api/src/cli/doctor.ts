@@ -1,0 +1,33 @@
+import { doctor as examine, type DoctorReport } from "../index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import type { Command, Settings } from "./args.js";
+import { formatTable, printable } from "./text.js";
+
+export const doctor: Command = {
+  name: "doctor",
+  usage: "[options]",
+  summary: "Show what this machine has for the library: runtime, SIMD, inner loops, WebGPU and whether its bits are right",
+  options: ["json", "help"],
+  images: [0, 0],
+  notes: [],
+  run: runDoctor,
+};
+
+async function runDoctor({ json }: Settings, host: CliHost): Promise<number> {
+  const report = await examine();
+  await host.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : toText(report));
+  return 0;
+}
+
+function toText({ runtime, cores, wasm, webgpu }: DoctorReport): string {
+  const yes = (value: boolean) => (value ? "yes" : "no");
+  const rows = [
+    ["runtime", `${runtime}, ${cores} processors`],
+    ["SIMD", yes(wasm.simd128)],
+    ["relaxed SIMD", yes(wasm.relaxedSimd)],
+    ["int4 loops, fastest first", wasm.loops.join(", ") || "none"],
+    ["WebGPU", webgpu.device === undefined ? `none: ${webgpu.reason}` : `${webgpu.device}${webgpu.software ? " (software)" : ""}`],
+  ];
+  if (webgpu.device !== undefined) rows.push(["WebGPU attested", webgpu.attested ? "yes" : `no: ${webgpu.reason}`]);
+  return `${formatTable(rows.map((row) => row.map(printable)), []).join("\n")}\n`;
+}

@@ -1,0 +1,54 @@
+import { verify as runVerification, type Difference, type VerifyReport, type VerifyRow } from "../index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import type { Command, Settings } from "./args.js";
+import { formatTable, printable } from "./text.js";
+
+const SHORT_DIGEST = 16;
+/** The bits are not the same. */
+const DIFFERENT = 5;
+
+export const verify: Command = {
+  name: "verify",
+  usage: "[options]",
+  summary: "Run a model on every backend and kernel variant of this machine and compare the bits of every op of every layer",
+  options: ["model", "image", "dtype", "json", "help"],
+  images: [0, 0],
+  notes: [
+    "Every variant is compared with the first. Where one differs, the first differing op is named, with its place, both words and " +
+      "their distance. Without --image the input is made from a seed; for the model of the package the digests are then also " +
+      "compared with those recorded in it, so that this machine is held against all others.",
+    "Without --dtype all weight formats are verified. Variants that this machine lacks are listed as not run.",
+    "The exit code is 0 only if everything is the same, and 5 if not.",
+  ],
+  run: runVerify,
+};
+
+async function runVerify({ model, image, dtype, json }: Settings, host: CliHost): Promise<number> {
+  const report = await runVerification(model, {
+    signal: host.signal,
+    ...(image === undefined ? {} : { image }),
+    ...(dtype === undefined ? {} : { dtypes: [dtype] }),
+  });
+  await host.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : toText(report));
+  return report.same ? 0 : DIFFERENT;
+}
+
+function toText({ rows, absent, recorded, runtime, numerics, same }: VerifyReport): string {
+  const cells = rows.map(({ variant, dtype, digest, same: rowSame }) => [dtype, variant, digest.slice(0, SHORT_DIGEST), rowSame ? "same" : "DIFFERENT"]);
+  const lines = [`${runtime}, numeric contract ${numerics}`, "", ...formatTable([["dtype", "variant", "sha256", "bits"], ...cells], [])];
+  const section = (title: string, texts: string[]) => texts.length > 0 && lines.push("", title, ...texts.map((text) => `  ${printable(text)}`));
+  section("First differing ops:", rows.flatMap((row) => (row.difference === undefined ? [] : [describe(row, row.difference)])));
+  section("Recorded digests:", recorded.map(({ dtype, expected, same: kept }) => `${dtype} ${expected.slice(0, SHORT_DIGEST)} ${kept ? "same" : "DIFFERENT"}`));
+  section("Not run:", absent.map(({ name, reason }) => `${name}: ${reason}`));
+  lines.push("", same ? "All the same." : "NOT the same.");
+  return `${lines.join("\n")}\n`;
+}
+
+function describe({ variant, dtype }: VerifyRow, difference: Difference): string {
+  const { part, op, buffer, coordinates, actual, expected, ulps, differing, total } = difference;
+  const distance = ulps === undefined ? "" : `, ${ulps} ULP apart`;
+  return (
+    `${variant}, ${dtype}: ${part}, ${op}, ${buffer}[${coordinates.join(", ")}] is ${actual}, not ${expected}${distance}; ` +
+    `${differing} of ${total} elements differ`
+  );
+}

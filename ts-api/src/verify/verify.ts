@@ -1,0 +1,138 @@
+/** The project's promise, checked: one model and one input on every variant of this machine, op by op. */
+import { runtime } from "#runtime";
+import { variantsHere, type AbsentVariant, type Variant } from "../backends/variants.js";
+import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { digestOf, DTYPES, NUMERICS_VERSION, type Dtype } from "../core/numerics.js";
+import { IJepaImageProcessor } from "../image/processor.js";
+import { loadImage, type ImageSource } from "../image/source.js";
+import type { IJepaConfig } from "../model/config.js";
+import { Encoder, type Pixels } from "../model/encoder.js";
+import { loadEncoder } from "../model/load.js";
+import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
+import { compareResults, type Difference } from "./difference.js";
+import { traced, type TracedResult } from "./trace.js";
+
+export interface VerifyOptions {
+  /** Default: all. */
+  dtypes?: readonly Dtype[];
+  /** Default: numbers made from a seed, for which the package has recorded digests of its own model. */
+  image?: ImageSource;
+  signal?: AbortSignal | undefined;
+  /** Told of every row as it is known. */
+  onRow?: (row: VerifyRow) => void;
+  /** Default: all of this machine. The first is what the others are compared with. */
+  variants?: readonly Variant[];
+}
+
+export interface VerifyRow {
+  variant: string;
+  device: string;
+  dtype: Dtype;
+  /** SHA-256 of the last hidden state. */
+  digest: string;
+  /** Whether every result of every op has the words of the first variant. */
+  same: boolean;
+  /** Where the first differing op differs. */
+  difference: Difference | undefined;
+}
+
+export interface VerifyReport {
+  numerics: string;
+  runtime: string;
+  model: string;
+  rows: VerifyRow[];
+  /** Variants that this machine lacks. They say nothing about sameness. */
+  absent: AbsentVariant[];
+  /** The digests recorded in the package, where the model and input are those they were recorded for. */
+  recorded: { dtype: Dtype; expected: string; same: boolean }[];
+  /** All rows are the same, and as recorded. */
+  same: boolean;
+}
+
+interface Outcome {
+  device: string;
+  digest: string;
+  results: TracedResult[];
+}
+
+/**
+ * @param ref as IJepaModel.fromPretrained
+ * @throws IJepaError as loading a model and an image; `backend/*` when a variant that is present fails
+ */
+export async function verify(ref: string = runtime.defaultModel, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const { dtypes = DTYPES, image, signal, onRow = () => {} } = options;
+  const { present, absent } = options.variants === undefined ? await variantsHere() : { present: options.variants, absent: [] };
+  const checkpoint = await openCheckpoint(ref, { signal });
+  try {
+    const { config } = checkpoint;
+    const pixels = image === undefined ? seededPixels(config) : await pixelsOf(image, checkpoint, signal);
+    const rows: VerifyRow[] = [];
+    for (const dtype of dtypes) {
+      const run = (variant: Variant, keep?: number) => runVariant(variant, checkpoint, dtype, pixels, signal, keep);
+      const expected = await run(present[0]);
+      for (const variant of present) {
+        const outcome = variant === present[0] ? expected : await run(variant);
+        const at = outcome.results.findIndex(({ digest }, i) => digest !== expected.results[i].digest);
+        const difference =
+          at < 0 ? undefined : compareResults((await run(variant, at)).results[at], (await run(present[0], at)).results[at], config.numHiddenLayers);
+        const row: VerifyRow = { variant: variant.name, device: outcome.device, dtype, digest: outcome.digest, same: at < 0, difference };
+        rows.push(row);
+        onRow(row);
+      }
+    }
+    const recorded = image === undefined && ref === runtime.defaultModel ? await compareRecorded(ref, rows) : [];
+    const same = rows.every((row) => row.same) && recorded.every((entry) => entry.same);
+    return { numerics: NUMERICS_VERSION, runtime: runtime.name, model: ref, rows, absent, recorded, same };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function runVariant(
+  variant: Variant, checkpoint: Checkpoint, dtype: Dtype, pixels: Pixels, signal: AbortSignal | undefined, keep: number | undefined,
+): Promise<Outcome> {
+  throwIfAborted(signal, `verifying ${variant.name}`);
+  const opened = await variant.open();
+  try {
+    const tracer = traced(opened, keep);
+    const weights = await loadEncoder(tracer.backend, checkpoint.config, dtype, (name) => checkpoint.tensor(name, signal));
+    const encoder = new Encoder(tracer.backend, checkpoint.config, dtype, weights, runtime.yieldToHost);
+    const { lastHiddenState } = await encoder.encode(pixels, { signal });
+    return { device: opened.device, digest: await digestOf(lastHiddenState), results: await tracer.results() };
+  } finally {
+    opened.dispose();
+  }
+}
+
+/** One image of multiples of 2^-14 from -2 to 2, from an integer hash: the same everywhere, without a decoder. */
+export function seededPixels(config: IJepaConfig): Pixels {
+  const { numChannels, imageHeight: height, imageWidth: width } = config;
+  const data = Float32Array.from({ length: numChannels * height * width }, (_, i) => {
+    const hash = Math.imul(i + 1, 0x9e3779b1);
+    return (((hash ^ (hash >>> 15)) & 0xffff) - 0x8000) / 0x4000;
+  });
+  return { data, images: 1, height, width };
+}
+
+async function pixelsOf(image: ImageSource, { preprocessorConfig, config }: Checkpoint, signal: AbortSignal | undefined): Promise<Pixels> {
+  const size = { height: config.imageHeight, width: config.imageWidth };
+  const processor = preprocessorConfig === undefined ? new IJepaImageProcessor({ size }) : IJepaImageProcessor.fromConfig(preprocessorConfig);
+  const { data, dims } = processor.preprocess(await loadImage(image, { signal })).pixelValues;
+  if (dims[2] !== size.height || dims[3] !== size.width) {
+    throw new IJepaError("input/shape", `The image processor makes ${dims[2]}*${dims[3]} pixels, the model takes ${size.height}*${size.width}.`, {
+      name: "image",
+      expected: `${size.height}*${size.width}`,
+      actual: dims,
+    });
+  }
+  return { data, images: 1, height: size.height, width: size.width };
+}
+
+/** digests.json of the package's model: dtype to the digest for `seededPixels`. */
+async function compareRecorded(ref: string, rows: readonly VerifyRow[]): Promise<VerifyReport["recorded"]> {
+  const file = await runtime.openFile(`${ref}/digests.json`);
+  const recorded = JSON.parse(new TextDecoder().decode(await file.read(0, file.size))) as Record<Dtype, string>;
+  await file.close();
+  const first = rows.filter((row, i) => rows.findIndex(({ dtype }) => dtype === row.dtype) === i);
+  return first.map(({ dtype, digest }) => ({ dtype, expected: recorded[dtype], same: recorded[dtype] === digest }));
+}
