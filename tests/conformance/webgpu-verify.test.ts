@@ -1,0 +1,29 @@
+/** `verify` over the CPU and WebGPU: the same bits, and a planted wrong shader is named. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SHADERS } from "../../ts-api/src/backends/webgpu/shaders.js";
+import { openWebgpu } from "../../ts-api/src/backends/webgpu/webgpu.js";
+import { variantsHere } from "../../ts-api/src/backends/variants.js";
+import { verify, type Variant } from "../../ts-api/src/index.js";
+import { gpuHere } from "../support/webgpu.js";
+import { MODELS } from "../support/models.js";
+
+const { gpu, reason } = await gpuHere();
+const skip = gpu === undefined ? `not run: ${reason}` : false;
+const { present } = await variantsHere();
+const onGpu = (name: string, sources?: typeof SHADERS): Variant => ({ name, open: () => openWebgpu({ gpu, sources }) });
+
+test("verify: the CPU's variants and WebGPU compute the same words in every op of every layer", { skip }, async () => {
+  const report = await verify(`${MODELS}/tiny`, { variants: [...present.filter(({ name }) => name.startsWith("wasm")), onGpu("webgpu")] });
+  assert.deepEqual(report.rows.filter(({ same }) => !same), []);
+  assert.ok(report.rows.some(({ variant }) => variant === "webgpu"));
+});
+
+test("verify: a shader with a wrong constant is named by layer and op", { skip }, async () => {
+  const right = SHADERS["ops/attention"], wrong = right.replace("pin(sum * params.scale)", "pin(sum * (params.scale * 1.0000002))");
+  assert.notEqual(wrong, right);
+  const report = await verify(`${MODELS}/tiny`, { dtypes: ["fp32"], variants: [present[0], onGpu("webgpu", { ...SHADERS, "ops/attention": wrong })] });
+  assert.equal(report.same, false);
+  const { part, op, buffer } = report.rows[1].difference!;
+  assert.deepEqual({ part, op, buffer }, { part: "layer 0", op: "attention", buffer: "y" });
+});
