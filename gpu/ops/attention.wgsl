@@ -8,8 +8,8 @@
 // Order: d in order, j in order, from +0; the softmax sum in pinned lanes. Exact class: fp32 pinned, bf16 exact products,
 // softmax pinned.
 // A workgroup takes 32 queries of one head: 8 groups of 32 invocations, four queries a vector; invocation `lane` of a group
-// has keys lane, lane + 32, ..., which are the contract's lanes. The scores of 32 keys live in registers and are made anew in
-// each of three passes, so that memory does not grow with the tokens.
+// has keys lane, lane + 32, ..., which are the contract's lanes. It keeps its scores of up to 1024 tokens; with more, they are
+// made anew in each of three passes, so that memory does not grow with the tokens.
 // Before it: lib/math.wgsl, lib/lanes.wgsl, lib/accumulate.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/attention.ts, assembly/ops/attention.ts.
 
@@ -33,6 +33,8 @@ struct Params {
 
 const FP32: u32 = 0;
 const BF16: u32 = 1;
+/// Scores that an invocation keeps: those of 32 * KEPT tokens.
+const KEPT: u32 = 32;
 /// Below every score.
 const LOWEST: f32 = -3e38;
 /// Elements between keys in `tile`: one more than 32, so that 32 keys lie in 32 banks.
@@ -42,6 +44,8 @@ const STRIDE: u32 = 33;
 var<workgroup> tile: array<f32, 1056>;
 /// 32 queries by 32 elements: [group][element], four queries a vector.
 var<workgroup> queries: array<vec4f, 256>;
+/// Scores, then exponentials, of four queries against keys lane, lane + 32, ...
+var<private> kept: array<vec4f, KEPT>;
 
 @compute @workgroup_size(256)
 fn attention_fp32(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -72,17 +76,22 @@ fn attend(format: u32, index: u32, local: u32) {
   let unit = index / perHead;
   let first = (index % perHead) * 32;
   let lane = local % LANES;
+  let keep = params.tokens <= KEPT * LANES;
   // 1. the largest score
   var top = vec4f(LOWEST);
   for (var j = 0u; j < params.tokens; j += LANES) {
     let s = scores(format, unit, first, j, local);
+    if (keep) { kept[j / LANES] = s; }
     if (j + lane < params.tokens) { top = max(top, s); }
   }
   top = laneMax(local, top);
   // 2. the sum of the exponentials
   var sum = vec4f(0);
   for (var j = 0u; j < params.tokens; j += LANES) {
-    let e = exponential(pin(scores(format, unit, first, j, local) - top));
+    var s = kept[(j / LANES) % KEPT];
+    if (!keep) { s = scores(format, unit, first, j, local); }
+    let e = exponential(pin(s - top));
+    if (keep) { kept[j / LANES] = e; }
     if (j + lane < params.tokens) { sum = pin(sum + e); }
   }
   let inverse = reciprocal(laneSum(local, sum));
@@ -92,9 +101,11 @@ fn attend(format: u32, index: u32, local: u32) {
   for (var d = 0u; d < params.headDim; d += 128) {
     var mixed = array<vec4f, 4>();
     for (var j = 0u; j < params.tokens; j += LANES) {
-      let e = exponential(pin(scores(format, unit, first, j, local) - top));
+      var e = kept[(j / LANES) % KEPT];
+      if (!keep) { e = exponential(pin(scores(format, unit, first, j, local) - top)); }
       let p = enter(format, bitcast<vec4u>(pin(pin(e * inverse) * mask)));
       if (d == 0 && params.probable != 0) { storeProbabilities(unit, first + (local / LANES) * 4, j + lane, p); }
+      workgroupBarrier();
       lanes[local] = select(vec4f(0), p, j + lane < params.tokens);
       mixed[0] = mix32(format, unit, j, d, local, mixed[0]);
       if (d + 32 < params.headDim) { mixed[1] = mix32(format, unit, j, d + 32, local, mixed[1]); }

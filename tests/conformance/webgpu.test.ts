@@ -5,12 +5,22 @@ import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
 import { KERNELS, kernelsFor } from "../../ts-api/src/backends/webgpu/kernels.js";
 import { openWebgpu, type WebgpuBackend } from "../../ts-api/src/backends/webgpu/webgpu.js";
 import { gpuHere } from "../support/webgpu.js";
-import type { Case } from "./case.js";
+import { floats, output, type Case } from "./case.js";
 import { ALL_CASES } from "./cases.js";
 import { assertSameWords, runCase, type Outputs } from "./run.js";
 
 const { gpu, reason } = await gpuHere();
 const table = Object.values(KERNELS).flat();
+/** More tokens than an invocation keeps scores of. */
+const longAttention = (["fp32", "bf16"] as const).map((format): Case => {
+  const id = `attention/${format}/1x1031-1x4-long`, [batch, tokens, heads, headDim] = [1, 1031, 1, 4];
+  return {
+    id,
+    tensors: { x: floats(id, [batch, tokens, 3, heads, headDim], 1.5), y: output("f32", [batch, tokens, heads, headDim]) },
+    call: ({ x, y }) => ({ op: "attention", format, batch, tokens, heads, headDim, x, y }),
+  };
+});
+const cases = [...ALL_CASES, ...longAttention];
 const expected = new Map<string, Promise<Outputs>>();
 
 function oracleOutputs(testCase: Case): Promise<Outputs> {
@@ -27,7 +37,7 @@ if (gpu === undefined) {
     let kernel = "", backend: WebgpuBackend;
     const open = async () => (backend ??= await openWebgpu({ gpu, tier, allow: (name) => name === kernel }));
     after(() => backend?.dispose());
-    for (const testCase of ALL_CASES) {
+    for (const testCase of cases) {
       for (const name of kernelNames(testCase)) {
         test(`webgpu ${tier} ${name} ${testCase.id}`, async () => {
           kernel = name;

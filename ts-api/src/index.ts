@@ -10,6 +10,7 @@ export { IJepaImageProcessor, type ImageProcessorOptions } from "./image/process
 export { loadImage, type ImageSource, type LoadImageOptions } from "./image/source.js";
 export type { RawImage, RgbImage } from "./image/raw-image.js";
 export { pipeline, type Pipelines } from "./pipelines/pipeline.js";
+export type { Classification, ClassifyOptions, ImageClassificationPipeline } from "./pipelines/image-classification.js";
 export type { ExtractOptions, Features, ImageFeatureExtractionPipeline } from "./pipelines/image-feature-extraction.js";
 export { verify, type VerifyOptions, type VerifyReport, type VerifyRow } from "./verify/verify.js";
 export type { Difference } from "./verify/difference.js";

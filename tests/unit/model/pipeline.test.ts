@@ -45,7 +45,7 @@ test("mean pooling is last_hidden_state.mean(dim=1), and its digest is of the po
 
 test("what cannot be is refused", async () => {
   const code = (expected: string) => (error: unknown) => isIJepaError(error) && error.code === expected;
-  await assert.rejects(pipeline("image-classification" as "image-feature-extraction"), code("input/value"));
+  await assert.rejects(pipeline("text-generation" as "image-feature-extraction"), code("input/value"));
   await assert.rejects(extract(CHELSEA, { pool: "max" as "mean" }), code("input/value"));
   await assert.rejects(extract("no/such/photo.jpg"), code("io/read"));
   await assert.rejects(extract(CHELSEA, { maxPixels: 1000 }), code("image/too-large"));
@@ -60,4 +60,22 @@ test("cosine similarity: parallel, orthogonal, opposite, zero; lengths must agre
   assert.equal(cosineSimilarity(new Tensor("float32", new Float32Array([3, 4]), [1, 2]), [3, 4]), 1);
   assert.throws(() => cosineSimilarity([1], [1, 2]), (error) => isIJepaError(error, "input/shape"));
   assert.throws(() => meanPool(new Tensor("float32", new Float32Array(4), [2, 2])), (error) => isIJepaError(error, "input/shape"));
+});
+
+test("classification: labels by score, the function of the problem type, top_k", async () => {
+  const classify = await pipeline("image-classification", "tests/goldens/classifiers/classify-single", { dtype: "fp32" });
+  const best = await classify(CHELSEA), all = await classify(CHELSEA, { top_k: null });
+  assert.deepEqual([best.length, all.length], [5, 10]);
+  assert.deepEqual(all.slice(0, 5), best);
+  assert.ok(all.every(({ score }, i) => i === 0 || score <= all[i - 1].score));
+  assert.ok(Math.abs(all.reduce((sum, { score }) => sum + score, 0) - 1) < 1e-6);
+  assert.match(all[0].label, /^class \d$/);
+  const raw = await classify(CHELSEA, { function_to_apply: "none", top_k: 1 }), sigmoid = await classify(CHELSEA, { function_to_apply: "sigmoid", top_k: 1 });
+  assert.equal(raw[0].label, all[0].label);
+  assert.ok(Math.abs(sigmoid[0].score - 1 / (1 + Math.exp(-raw[0].score))) < 1e-7);
+  assert.deepEqual((await classify([CHELSEA, ROCKET])).map((list) => list.length), [5, 5]);
+  const severalAtOnce = await pipeline("image-classification", "tests/goldens/classifiers/classify-multi");
+  assert.ok((await severalAtOnce(CHELSEA)).reduce((sum, { score }) => sum + score, 0) > 1.01, "sigmoid does not sum to 1");
+  await assert.rejects(classify(CHELSEA, { function_to_apply: "log" as "none" }), (error) => isIJepaError(error, "input/value"));
+  await assert.rejects(classify(CHELSEA, { top_k: -1 }), (error) => isIJepaError(error, "input/value"));
 });

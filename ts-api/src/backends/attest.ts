@@ -16,12 +16,12 @@ const DIGITS = 16;
 export async function attest(backend: Backend, dtype?: Dtype): Promise<string | undefined> {
   // All pipelines first: devices compile them side by side.
   const probes = await Promise.all(probesFor(dtype).map((probe) => prepare(backend, probe)));
-  const ids: string[] = [];
+  let failed: string | undefined;
   for (const { probe, digest, release } of probes) {
-    if ((await digest()) !== probeDigest(probe.id)) ids.push(probe.id);
+    if (failed === undefined && (await digest()) !== probeDigest(probe.id)) failed = probe.id;
     release();
   }
-  return ids[0];
+  return failed;
 }
 
 /** The digest of a probe's outputs on `backend`. */

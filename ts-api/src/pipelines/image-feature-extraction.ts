@@ -2,10 +2,11 @@ import { IJepaError } from "../core/errors.js";
 import type { Numerics } from "../core/numerics.js";
 import { digestOf } from "../core/numerics.js";
 import type { Tensor } from "../core/tensor.js";
-import { IJepaImageProcessor } from "../image/processor.js";
+import type { IJepaImageProcessor } from "../image/processor.js";
 import { loadImage, type ImageSource } from "../image/source.js";
 import { IJepaModel, type LoadOptions } from "../model/model.js";
 import { meanPool } from "../model/pooling.js";
+import { processorOf } from "./processor.js";
 
 export interface ExtractOptions {
   /** "mean": the mean of the tokens, [1, width]. "none" (default): all tokens, [1, tokens, width]. */
@@ -51,16 +52,4 @@ export async function imageFeatureExtraction(ref?: string, options: LoadOptions 
   }
 
   return Object.assign(extract as ImageFeatureExtractionPipeline, { model, processor, dispose: () => model.dispose() });
-}
-
-/** The checkpoint's own processor; without one, ViTImageProcessor's defaults at the size of the config. */
-async function processorOf(model: IJepaModel): Promise<IJepaImageProcessor> {
-  const { preprocessorConfig, config } = model;
-  if (preprocessorConfig === undefined) return new IJepaImageProcessor({ size: { height: config.imageHeight, width: config.imageWidth } });
-  try {
-    return IJepaImageProcessor.fromConfig(preprocessorConfig);
-  } catch (error) {
-    await model.dispose();
-    throw error;
-  }
 }

@@ -1,13 +1,16 @@
 import { IJepaError } from "../core/errors.js";
 import type { LoadOptions } from "../model/model.js";
+import { imageClassification, type ImageClassificationPipeline } from "./image-classification.js";
 import { imageFeatureExtraction, type ImageFeatureExtractionPipeline } from "./image-feature-extraction.js";
 
 export interface Pipelines {
   "image-feature-extraction": ImageFeatureExtractionPipeline;
+  "image-classification": ImageClassificationPipeline;
 }
 
 const OPENERS: { [T in keyof Pipelines]: (ref?: string, options?: LoadOptions) => Promise<Pipelines[T]> } = {
   "image-feature-extraction": imageFeatureExtraction,
+  "image-classification": imageClassification,
 };
 
 /**

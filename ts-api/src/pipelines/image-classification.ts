@@ -1,0 +1,95 @@
+import { IJepaError } from "../core/errors.js";
+import type { IJepaImageProcessor } from "../image/processor.js";
+import { loadImage, type ImageSource } from "../image/source.js";
+import { IJepaForImageClassification } from "../model/classifier.js";
+import type { IJepaConfig } from "../model/config.js";
+import type { LoadOptions } from "../model/session.js";
+import { processorOf } from "./processor.js";
+
+const FUNCTIONS = ["sigmoid", "softmax", "none"] as const;
+
+export interface ClassifyOptions {
+  /** How many labels to return, the best first; null or 0: all. Default 5. */
+  top_k?: number | null;
+  /** From logits to scores. Default, as in Hugging Face: sigmoid for one label or several at once, else softmax. */
+  function_to_apply?: (typeof FUNCTIONS)[number];
+  signal?: AbortSignal | undefined;
+  /** Pixel limit of the decoders; default as Pillow's. */
+  maxPixels?: number | undefined;
+}
+
+export interface Classification {
+  /** `id2label` of the config, else LABEL_i. */
+  label: string;
+  /** In double precision, rounded to f32; the logits behind it are the same bits everywhere. */
+  score: number;
+}
+
+/** From images to labels. A list gives a list, as in Hugging Face's pipeline. */
+export interface ImageClassificationPipeline {
+  (image: ImageSource, options?: ClassifyOptions): Promise<Classification[]>;
+  (images: readonly ImageSource[], options?: ClassifyOptions): Promise<Classification[][]>;
+  readonly model: IJepaForImageClassification;
+  readonly processor: IJepaImageProcessor;
+  dispose(): Promise<void>;
+}
+
+/** Loads the model and its image processor; `ref` and `options` are those of IJepaForImageClassification.fromPretrained. */
+export async function imageClassification(ref?: string, options: LoadOptions = {}): Promise<ImageClassificationPipeline> {
+  const model = await IJepaForImageClassification.fromPretrained(ref, options);
+  const processor = await processorOf(model);
+
+  const classifyOne = async (image: ImageSource, classifyOptions: ClassifyOptions): Promise<Classification[]> => {
+    const { signal, maxPixels, top_k: top = 5 } = classifyOptions;
+    if (top !== null && (!Number.isInteger(top) || top < 0)) throw wrong("top_k", top, "a whole number from 0 up, or null");
+    const score = functionOf(classifyOptions.function_to_apply ?? defaultFunction(model.config));
+    const loaded = await loadImage(image, { signal, ...(maxPixels === undefined ? {} : { maxPixels }) });
+    const { logits } = await model.forward(processor.preprocess(loaded), { signal });
+    const labels = labelsOf(model.config, logits.size);
+    const all = Array.from(score(logits.data), (value, i) => ({ label: labels[i], score: value })).sort((a, b) => b.score - a.score);
+    return all.slice(0, top || all.length);
+  };
+
+  async function classify(images: ImageSource | readonly ImageSource[], classifyOptions: ClassifyOptions = {}): Promise<Classification[] | Classification[][]> {
+    if (!Array.isArray(images)) return classifyOne(images as ImageSource, classifyOptions);
+    const results: Classification[][] = [];
+    for (const image of images as readonly ImageSource[]) results.push(await classifyOne(image, classifyOptions));
+    return results;
+  }
+
+  return Object.assign(classify as ImageClassificationPipeline, { model, processor, dispose: () => model.dispose() });
+}
+
+function defaultFunction(config: IJepaConfig): (typeof FUNCTIONS)[number] {
+  const { problem_type: type } = config.toJSON();
+  if (type === "multi_label_classification" || config.numLabels === 1) return "sigmoid";
+  return "softmax";
+}
+
+function functionOf(name: (typeof FUNCTIONS)[number]): (logits: Float32Array) => Float32Array {
+  switch (name) {
+    case "sigmoid":
+      return (logits) => logits.map((logit) => 1 / (1 + Math.exp(-logit)));
+    case "softmax":
+      return softmax;
+    case "none":
+      return (logits) => logits;
+    default:
+      throw wrong("function_to_apply", name, `one of ${FUNCTIONS.join(", ")}`);
+  }
+}
+
+function softmax(logits: Float32Array): Float32Array {
+  const top = Math.max(...logits), powers = Array.from(logits, (logit) => Math.exp(logit - top));
+  const sum = powers.reduce((a, b) => a + b);
+  return Float32Array.from(powers, (power) => power / sum);
+}
+
+function labelsOf(config: IJepaConfig, count: number): string[] {
+  const names = (config.toJSON().id2label ?? {}) as Record<string, unknown>;
+  return Array.from({ length: count }, (_, i) => (typeof names[i] === "string" ? names[i] : `LABEL_${i}`));
+}
+
+function wrong(name: string, value: unknown, expected: string): IJepaError {
+  return new IJepaError("input/value", `${name} must be ${expected}, not ${String(value)}.`, { name, value });
+}

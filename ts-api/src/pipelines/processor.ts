@@ -1,0 +1,24 @@
+import { IJepaImageProcessor } from "../image/processor.js";
+import type { IJepaConfig } from "../model/config.js";
+
+/** A loaded model, as far as its image processor is concerned. */
+interface Processed {
+  readonly config: IJepaConfig;
+  readonly preprocessorConfig: Record<string, unknown> | undefined;
+  dispose(): Promise<void>;
+}
+
+/**
+ * The checkpoint's own processor; without one, ViTImageProcessor's defaults at the size of the config. A model whose processor
+ * cannot be made is disposed of.
+ */
+export async function processorOf(model: Processed): Promise<IJepaImageProcessor> {
+  const { preprocessorConfig, config } = model;
+  if (preprocessorConfig === undefined) return new IJepaImageProcessor({ size: { height: config.imageHeight, width: config.imageWidth } });
+  try {
+    return IJepaImageProcessor.fromConfig(preprocessorConfig);
+  } catch (error) {
+    await model.dispose();
+    throw error;
+  }
+}
