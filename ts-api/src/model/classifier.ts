@@ -46,17 +46,16 @@ export class IJepaForImageClassification extends PreTrainedModel<Head> {
 
   /** Logits, and the loss where labels are given. Throws what IJepaModel.forward throws, and for labels that cannot be. */
   async forward(inputs: ClassifierInputs, options: ForwardOptions = {}): Promise<ClassifierOutput> {
-    const { encoder, extra: head } = this.session;
     const pixels = checkPixels(inputs?.pixelValues, this.config, inputs?.interpolatePosEncoding);
     const { images } = pixels, { hiddenSize } = this.config;
     const headMask = checkHeadMask(inputs.headMask, this.config);
-    const { logits, result } = await this.session.run(options.signal, async () => {
+    const { logits, classes, result } = await this.session.run(options.signal, async ({ encoder, extra: head }) => {
       const result = await encoder.encode(pixels, { ...options, headMask, interpolatePosEncoding: inputs.interpolatePosEncoding });
       const pooled = meanPool(new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]));
-      return { logits: await head.apply(pooled.data, images), result };
+      return { logits: await head.apply(pooled.data, images), classes: head.outputs, result };
     });
     const output: ClassifierOutput = {
-      logits: new Tensor("float32", logits, [images, head.outputs]),
+      logits: new Tensor("float32", logits, [images, classes]),
       numerics: await this.numericsOf(logits),
     };
     Object.assign(output, statesOf(result, images, this.config));

@@ -76,12 +76,12 @@ export class IJepaModel extends PreTrainedModel<Extra> {
    *   between layers, after which the model can be used again
    */
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<ModelOutput> {
-    const { encoder, extra } = this.session;
+    const { extra } = this.session.resources;
     const pixels = checkPixels(inputs?.pixelValues, this.config, inputs?.interpolatePosEncoding);
     const mask = checkMask(inputs.boolMaskedPos, this.config, pixels, extra.maskToken);
     const headMask = checkHeadMask(inputs.headMask, this.config);
     const { maskToken, pooler } = extra, { interpolatePosEncoding } = inputs;
-    const { pooled, ...result } = await this.session.run(options.signal, async () => {
+    const { pooled, ...result } = await this.session.run(options.signal, async ({ encoder }) => {
       const encoded = await encoder.encode(pixels, { ...options, mask, maskToken, headMask, interpolatePosEncoding });
       return { ...encoded, pooled: pooler && (await pooler.apply(firstTokens(encoded, pixels.images), pixels.images)) };
     });

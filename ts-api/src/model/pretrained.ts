@@ -21,7 +21,7 @@ export abstract class PreTrainedModel<X> {
   protected readonly session: Session<X>;
 
   protected constructor(session: Session<X>) {
-    const { backend, rejected, inexact } = session.opened;
+    const { backend, rejected, inexact } = session.resources;
     this.session = session;
     this.config = session.config;
     this.preprocessorConfig = session.preprocessorConfig;

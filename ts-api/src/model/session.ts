@@ -35,18 +35,30 @@ export interface LoadOptions extends Pick<OpenOptions, "threads" | "gpuDevice" |
 /** The parts of a checkpoint beyond the encoder, as a model class asks for them. */
 export type ExtraLoader<X> = (source: { config: IJepaConfig; has(name: string): boolean; read: TensorReader; backend: Backend }) => Promise<X>;
 
+/** What a model computes with. */
+export interface Resources<X> extends Opened {
+  encoder: Encoder;
+  extra: X;
+}
+
 export class Session<X> {
   #queue: Promise<unknown> = Promise.resolve();
-  #disposed = false;
+  #resources: Resources<X> | undefined;
 
   private constructor(
     readonly config: IJepaConfig,
     readonly preprocessorConfig: Record<string, unknown> | undefined,
     readonly dtype: Dtype,
-    readonly opened: Opened,
-    readonly encoder: Encoder,
-    readonly extra: X,
-  ) {}
+    resources: Resources<X>,
+  ) {
+    this.#resources = resources;
+  }
+
+  /** Throws TypeError once the model is disposed of. */
+  get resources(): Resources<X> {
+    if (this.#resources === undefined) throw new TypeError("The model was disposed.");
+    return this.#resources;
+  }
 
   /** Loads tensor by tensor into the weight format `dtype`; a failure leaves nothing open. */
   static async open<X>(ref: string = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
@@ -70,7 +82,7 @@ export class Session<X> {
       );
       const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);
       report({ status: "ready", name: ref, loaded: 1, total: 1, progress: 100 });
-      return new Session(config, preprocessorConfig, dtype, opened, encoder, extra);
+      return new Session(config, preprocessorConfig, dtype, { ...opened, encoder, extra });
     } catch (error) {
       opened?.backend.dispose();
       throw error;
@@ -80,20 +92,19 @@ export class Session<X> {
   }
 
   /** Runs `work` after all earlier work of this session. */
-  async run<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  async run<T>(signal: AbortSignal | undefined, work: (resources: Resources<X>) => Promise<T>): Promise<T> {
     const result = this.#queue.then(() => {
-      if (this.#disposed) throw new TypeError("The model was disposed.");
       throwIfAborted(signal, "waiting for an earlier call");
-      return work();
+      return work(this.resources);
     });
     this.#queue = result.catch(() => {});
     return result;
   }
 
-  /** Frees the weights, after the calls under way. */
+  /** Frees the weights, after the calls under way; nothing keeps the memory alive afterwards. */
   async dispose(): Promise<void> {
     await this.#queue;
-    if (!this.#disposed) this.opened.backend.dispose();
-    this.#disposed = true;
+    this.#resources?.backend.dispose();
+    this.#resources = undefined;
   }
 }
