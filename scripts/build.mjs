@@ -10,6 +10,7 @@ const KERNELS = {
   "relaxed-shared": "assembly/relaxed.ts",
 };
 
+for (const folder of ["build", "dist"]) rmSync(join(root, folder), { recursive: true, force: true });
 mkdirSync(join(root, "dist/wasm"), { recursive: true });
 for (const [target, entry] of Object.entries(KERNELS)) {
   run(process.execPath, ["node_modules/assemblyscript/bin/asc.js", entry, "--config", "asconfig.json", "--target", target]);
@@ -17,7 +18,6 @@ for (const [target, entry] of Object.entries(KERNELS)) {
 run(process.execPath, ["scripts/shaders.mjs"]);
 run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]);
 run(process.execPath, ["node_modules/rollup/dist/bin/rollup", "--config", "--silent"]);
-rmSync(join(root, "dist/types"), { recursive: true, force: true });
 cpSync(join(root, "build/ts-api/src"), join(root, "dist/types"), {
   recursive: true,
   filter: (path) => !/\.(js|map|tsbuildinfo)$/.test(path),

@@ -6,7 +6,7 @@
 import { globSync } from "./glob.mjs";
 import { run, root } from "./run.mjs";
 import { installBench } from "./setup.mjs";
-import { webgpuEnv } from "./webgpu.mjs";
+import { installLlvmpipe, webgpuEnv } from "./webgpu.mjs";
 
 const only = process.argv.slice(2);
 
@@ -18,11 +18,12 @@ if (only.length === 0) {
     "node_modules/@as-pect/cli/bin/asp.js", "--config", `${tests}/as-pect.config.js`, "--as-config", `${tests}/as-pect.asconfig.json`, "--summary", "--no-logo",
   ]);
 }
-installBench(`${root}/tests/runtimes/node24`);
+for (const bench of ["node24", "bun"]) installBench(`${root}/tests/runtimes/${bench}`);
 const wanted = only.length === 0 ? ["."] : only;
 const files = wanted.flatMap((folder) => globSync(`${root}/build/tests/${folder}`, ".test.js"));
 if (files.length === 0) {
   console.error(`No test files under ${wanted.join(", ")}.`);
   process.exit(1);
 }
+installLlvmpipe();
 run(process.execPath, ["--test", "--test-reporter=spec", ...files], { env: await webgpuEnv() });

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { root } from "./run.mjs";
+import { root, tryRun } from "./run.mjs";
 import { installBench } from "./setup.mjs";
 
 const bench = join(root, "tests/runtimes/webgpu");
@@ -27,6 +27,20 @@ export async function webgpuEnv() {
     LD_LIBRARY_PATH: [unpacked, process.env.LD_LIBRARY_PATH].filter(Boolean).join(":"),
     XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(),
   };
+}
+
+/**
+ * Mesa's llvmpipe, the driver that catches reassociation. It is no npm package: root on a Debian gets it from apt-get, others
+ * install mesa-vulkan-drivers themselves, and without it the tests say that they were not run.
+ */
+export function installLlvmpipe() {
+  const here = ["lvp_icd.x86_64.json", "lvp_icd.json"].some((name) => existsSync(join("/usr/share/vulkan/icd.d", name)));
+  if (here || process.platform !== "linux" || process.getuid() !== 0) return;
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const apt = (...args) => tryRun("apt-get", ["-qq", ...args], { env, quiet: true }) === 0;
+  if (!apt("update") || !apt("install", "--yes", "--no-install-recommends", "mesa-vulkan-drivers")) {
+    console.error("not installed: mesa-vulkan-drivers; tests on llvmpipe will be reported as not run.");
+  }
 }
 
 /** Chromium and its SwiftShader to node_modules/.software; the package unpacks into TMPDIR. */

@@ -24,7 +24,7 @@ const MODULE_FILES: Record<WasmModuleName, () => string> = {
 const compiled = new Map<WasmModuleName, Promise<WebAssembly.Module>>();
 
 export const runtime: Runtime = {
-  name: `node ${process.versions.node}`,
+  name: hostName(),
   defaultModel: join(root, "models/demo"),
 
   wasmModule(name) {
@@ -89,6 +89,13 @@ export const runtime: Runtime = {
 
 function reason(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Bun and Deno run this file too, and say so in `process.versions`. */
+function hostName(): string {
+  const { bun, deno, node } = process.versions;
+  if (bun !== undefined) return `bun ${bun}`;
+  return deno === undefined ? `node ${node}` : `deno ${deno}`;
 }
 
 /** The folder of ijepa's own package.json, wherever this file was built to. */
