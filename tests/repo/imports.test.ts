@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   weights: ["core", "ops", "weights", "model/config", "runtime/env", "#runtime"],
   image: ["core", "image", "#runtime"],
   model: ["core", "ops", "weights", "model", "backends/backend", "backends/*", "#runtime"],
-  pipelines: ["core", "image", "model", "pipelines"],
+  pipelines: ["core", "image", "model", "pipelines", "weights"],
   verify: ["core", "ops", "weights", "image", "model", "verify", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "#runtime"],
   index: ["core", "image", "model", "pipelines", "verify", "backends/*", "index"],
   runtime: ["core", "runtime"],

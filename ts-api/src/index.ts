@@ -5,10 +5,11 @@ export type { Determinism, Device, Rejection, Threads } from "./backends/open.js
 export { IJepaConfig, type IJepaConfigFields } from "./model/config.js";
 export { IJepaForImageClassification, type ClassifierInputs, type ClassifierOutput } from "./model/classifier.js";
 export { IJepaModel, type ForwardOptions, type LoadOptions, type ModelInputs, type ModelLoadOptions, type ModelOutput, type ProgressInfo } from "./model/model.js";
-export { cosineSimilarity, meanPool } from "./model/pooling.js";
+export { cosineSimilarity, firstToken, meanPool, normalizeRows } from "./model/pooling.js";
 export { IJepaImageProcessor, type ImageProcessorOptions } from "./image/processor.js";
 export { loadImage, type ImageSource, type LoadImageOptions } from "./image/source.js";
 export type { RawImage, RgbImage } from "./image/raw-image.js";
+export { AutoImageProcessor, AutoModel, AutoModelForImageClassification } from "./pipelines/auto.js";
 export { pipeline, type Pipelines } from "./pipelines/pipeline.js";
 export type { Classification, ClassifyOptions, ImageClassificationPipeline } from "./pipelines/image-classification.js";
 export type { ExtractOptions, Features, ImageFeatureExtractionPipeline } from "./pipelines/image-feature-extraction.js";

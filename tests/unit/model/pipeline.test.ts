@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { cosineSimilarity, isIJepaError, loadImage, meanPool, pipeline, Tensor } from "../../../ts-api/src/index.js";
+import * as ijepa from "../../../ts-api/src/index.js";
+import { cosineSimilarity, isIJepaError, loadImage, meanPool, normalizeRows, pipeline, Tensor } from "../../../ts-api/src/index.js";
 import { readTensors, relativeError } from "../../support/models.js";
 
 const CHELSEA = "examples/photos/chelsea.png";
@@ -41,6 +42,29 @@ test("mean pooling is last_hidden_state.mean(dim=1), and its digest is of the po
   const column = Array.from({ length: 64 }, (_, token) => tokens.data[token * 192 + 5]);
   assert.ok(Math.abs(pooled.data[5] - column.reduce((a, b) => a + b) / 64) < 1e-6);
   assert.notEqual(pooled.numerics.digest, tokens.numerics.digest);
+});
+
+test("first token, pooler and normalize", async () => {
+  const tokens = await extract(CHELSEA), first = await extract(CHELSEA, { pool: "first" });
+  assert.deepEqual([first.dims, first.data], [[1, 192], tokens.data.slice(0, 192)]);
+  assert.deepEqual((await extract(CHELSEA, { pool: false })).data, tokens.data);
+  const unit = await extract(CHELSEA, { pool: "mean", normalize: true });
+  assert.ok(Math.abs(unit.data.reduce((sum, v) => sum + v * v, 0) - 1) < 1e-6);
+  assert.ok(cosineSimilarity(unit, await extract(CHELSEA, { pool: "mean" })) > 1 - 1e-6);
+  assert.notEqual(unit.numerics.digest, (await extract(CHELSEA, { pool: "mean" })).numerics.digest);
+  await assert.rejects(extract(CHELSEA, { pool: true }), /No pooled output was returned/);
+  const withPooler = await pipeline("image-feature-extraction", "tests/goldens/models/tiny", { addPoolingLayer: true });
+  assert.deepEqual((await withPooler(CHELSEA, { pool: true })).dims, [1, 64]);
+  assert.deepEqual([...normalizeRows(new Tensor("float32", new Float32Array([3, 4, 0, 0]), [2, 2])).data], [Math.fround(0.6), Math.fround(0.8), 0, 0]);
+});
+
+test("the Auto names", async () => {
+  const { AutoImageProcessor, AutoModel, AutoModelForImageClassification } = ijepa;
+  assert.equal(AutoModel, ijepa.IJepaModel);
+  assert.equal(AutoModelForImageClassification, ijepa.IJepaForImageClassification);
+  const processor = await AutoImageProcessor.fromPretrained("models/demo");
+  assert.deepEqual(processor.toConfig(), extract.processor.toConfig());
+  await assert.rejects(AutoImageProcessor.fromPretrained("tests/goldens/full/vitb16"), (error) => isIJepaError(error, "config/missing"));
 });
 
 test("what cannot be is refused", async () => {

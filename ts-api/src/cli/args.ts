@@ -3,7 +3,7 @@ import { parseArgs, type CliHost } from "../runtime/cli-host.js";
 import { UsageError } from "./exit.js";
 import { checkOutputPath } from "./output.js";
 
-type Pool = NonNullable<ExtractOptions["pool"]>;
+type Pool = Extract<NonNullable<ExtractOptions["pool"]>, "none" | "mean">;
 
 // Records, so that a new device or pool does not compile until it stands here.
 const DEVICES = Object.keys({ auto: true, wasm: true, webgpu: true } satisfies Record<Device, true>) as Device[];

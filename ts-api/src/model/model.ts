@@ -3,11 +3,11 @@ import type { Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
 import { activationOf } from "../ops/activation.js";
 import type { IJepaConfig } from "./config.js";
-import type { EncodeResult } from "./encoder.js";
 import { Head } from "./head.js";
 import { checkHeadMask, checkMask, checkPixels } from "./inputs.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import type { TensorReader } from "./load.js";
+import { firstToken } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
 import { Session, type LoadOptions } from "./session.js";
 
@@ -81,28 +81,19 @@ export class IJepaModel extends PreTrainedModel<Extra> {
     const mask = checkMask(inputs.boolMaskedPos, this.config, pixels, extra.maskToken);
     const headMask = checkHeadMask(inputs.headMask, this.config);
     const { maskToken, pooler } = extra, { interpolatePosEncoding } = inputs;
-    const { pooled, ...result } = await this.session.run(options.signal, async ({ encoder }) => {
-      const encoded = await encoder.encode(pixels, { ...options, mask, maskToken, headMask, interpolatePosEncoding });
-      return { ...encoded, pooled: pooler && (await pooler.apply(firstTokens(encoded, pixels.images), pixels.images)) };
+    const { images } = pixels, { hiddenSize } = this.config;
+    const { result, lastHiddenState, pooled } = await this.session.run(options.signal, async ({ encoder }) => {
+      const result = await encoder.encode(pixels, { ...options, mask, maskToken, headMask, interpolatePosEncoding });
+      const lastHiddenState = new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]);
+      return { result, lastHiddenState, pooled: await pooler?.apply(firstToken(lastHiddenState).data, images) };
     });
-    const dims = [pixels.images, result.tokens, this.config.hiddenSize];
-    const output: ModelOutput = {
-      lastHiddenState: new Tensor("float32", result.lastHiddenState, dims),
-      numerics: await this.numericsOf(result.lastHiddenState),
-    };
-    if (pooled !== undefined) output.poolerOutput = new Tensor("float32", pooled, [pixels.images, pooler!.outputs]);
-    return Object.assign(output, statesOf(result, pixels.images, this.config));
+    const output: ModelOutput = { lastHiddenState, numerics: await this.numericsOf(lastHiddenState.data) };
+    if (pooled !== undefined) output.poolerOutput = new Tensor("float32", pooled, [images, pooler!.outputs]);
+    return Object.assign(output, statesOf(result, images, this.config));
   }
 }
 
 async function loadPooler(config: IJepaConfig, read: TensorReader, backend: Backend): Promise<Head> {
   const weight = await read("pooler.dense.weight"), bias = await read("pooler.dense.bias");
   return new Head(backend, "pooler.dense", weight, bias, config.hiddenSize, activationOf(config.poolerAct));
-}
-
-/** [images][width]: the first token of each image. */
-function firstTokens({ lastHiddenState, tokens }: EncodeResult, images: number): Float32Array {
-  const width = lastHiddenState.length / (images * tokens), first = new Float32Array(images * width);
-  for (let i = 0; i < images; i++) first.set(lastHiddenState.subarray(i * tokens * width, (i * tokens + 1) * width), i * width);
-  return first;
 }

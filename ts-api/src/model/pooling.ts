@@ -26,6 +26,30 @@ export function meanPool(hidden: Tensor<"float32">): Tensor<"float32"> {
 }
 
 /**
+ * The first token of each image, which is the first patch: I-JEPA has no class token.
+ *
+ * @param hidden [images, tokens, width]
+ * @returns [images, width]
+ */
+export function firstToken(hidden: Tensor<"float32">): Tensor<"float32"> {
+  if (hidden.dims.length !== 3) throw shapeError("hidden", "[images, tokens, width]", hidden.dims);
+  const [images, tokens, width] = hidden.dims, first = new Float32Array(images * width);
+  for (let i = 0; i < images; i++) first.set(hidden.data.subarray(i * tokens * width, (i * tokens + 1) * width), i * width);
+  return new Tensor("float32", first, [images, width]);
+}
+
+/** Each row of the last axis over its Euclidean norm, in double precision, rounded once; rows of zeros stay. */
+export function normalizeRows(tensor: Tensor<"float32">): Tensor<"float32"> {
+  const width = tensor.dims.at(-1) ?? 1, rows = new Float32Array(tensor.size);
+  for (let from = 0; from < tensor.size; from += width) {
+    const row = tensor.data.subarray(from, from + width);
+    const norm = Math.sqrt(row.reduce((sum, v) => sum + v * v, 0));
+    if (norm > 0) rows.set(row.map((v) => v / norm), from);
+  }
+  return new Tensor("float32", rows, tensor.dims);
+}
+
+/**
  * Cosine of the angle between two vectors of the same length, in double precision; 0 when either is zero.
  * Takes tensors of any shape, or plain arrays, and sees them as flat.
  */

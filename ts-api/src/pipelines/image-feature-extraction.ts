@@ -4,13 +4,18 @@ import { digestOf } from "../core/numerics.js";
 import type { Tensor } from "../core/tensor.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import { loadImage, type ImageSource } from "../image/source.js";
-import { IJepaModel, type LoadOptions } from "../model/model.js";
-import { meanPool } from "../model/pooling.js";
+import { IJepaModel, type ModelLoadOptions, type ModelOutput } from "../model/model.js";
+import { firstToken, meanPool, normalizeRows } from "../model/pooling.js";
 import { processorOf } from "./processor.js";
 
 export interface ExtractOptions {
-  /** "mean": the mean of the tokens, [1, width]. "none" (default): all tokens, [1, tokens, width]. */
-  pool?: "mean" | "none";
+  /**
+   * "none" or false (default): all tokens, [1, tokens, width]. "mean": the mean of the tokens, [1, width]. "first": the first
+   * token, [1, width]. true: Hugging Face's meaning, the pooler's output; the pipeline must be opened with `addPoolingLayer`.
+   */
+  pool?: "mean" | "first" | "none" | boolean;
+  /** Divide each row of the last axis by its Euclidean norm. Default false. */
+  normalize?: boolean;
   signal?: AbortSignal | undefined;
   /** Pixel limit of the decoders; default as Pillow's. */
   maxPixels?: number | undefined;
@@ -28,20 +33,20 @@ export interface ImageFeatureExtractionPipeline {
   dispose(): Promise<void>;
 }
 
-const POOLS = ["mean", "none"];
+const POOLS: readonly unknown[] = ["mean", "first", "none", true, false];
 
 /** Loads the model and its image processor; `ref` and `options` are those of IJepaModel.fromPretrained. */
-export async function imageFeatureExtraction(ref?: string, options: LoadOptions = {}): Promise<ImageFeatureExtractionPipeline> {
+export async function imageFeatureExtraction(ref?: string, options: ModelLoadOptions = {}): Promise<ImageFeatureExtractionPipeline> {
   const model = await IJepaModel.fromPretrained(ref, options);
   const processor = await processorOf(model);
 
-  const extractOne = async (image: ImageSource, { pool = "none", signal, maxPixels }: ExtractOptions): Promise<Features> => {
-    if (!POOLS.includes(pool)) throw new IJepaError("input/value", `pool must be one of ${POOLS.join(", ")}, not ${JSON.stringify(pool)}.`, { name: "pool", value: pool });
+  const extractOne = async (image: ImageSource, { pool = "none", normalize = false, signal, maxPixels }: ExtractOptions): Promise<Features> => {
+    if (!POOLS.includes(pool)) throw new IJepaError("input/value", `pool must be one of ${POOLS.join(", ")}, not ${String(pool)}.`, { name: "pool", value: pool });
     const loaded = await loadImage(image, { signal, ...(maxPixels === undefined ? {} : { maxPixels }) });
-    const { lastHiddenState, numerics } = await model.forward(processor.preprocess(loaded), { signal });
-    if (pool === "none") return Object.assign(lastHiddenState, { numerics });
-    const pooled = meanPool(lastHiddenState);
-    return Object.assign(pooled, { numerics: { ...numerics, digest: await digestOf(pooled.data) } });
+    const output = await model.forward(processor.preprocess(loaded), { signal });
+    const pooled = poolOutput(output, pool), features = normalize ? normalizeRows(pooled) : pooled;
+    const digest = features === output.lastHiddenState ? output.numerics.digest : await digestOf(features.data);
+    return Object.assign(features, { numerics: { ...output.numerics, digest } });
   };
 
   async function extract(images: ImageSource | readonly ImageSource[], extractOptions: ExtractOptions = {}): Promise<Features | Features[]> {
@@ -52,4 +57,13 @@ export async function imageFeatureExtraction(ref?: string, options: LoadOptions 
   }
 
   return Object.assign(extract as ImageFeatureExtractionPipeline, { model, processor, dispose: () => model.dispose() });
+}
+
+function poolOutput({ lastHiddenState, poolerOutput }: ModelOutput, pool: ExtractOptions["pool"]): Tensor<"float32"> {
+  if (pool === "mean") return meanPool(lastHiddenState);
+  if (pool === "first") return firstToken(lastHiddenState);
+  if (pool !== true) return lastHiddenState;
+  if (poolerOutput !== undefined) return poolerOutput;
+  const message = "No pooled output was returned. Make sure the model has a `pooler` layer when using the `pool` option: open the pipeline with addPoolingLayer.";
+  throw new IJepaError("input/missing", message, { name: "poolerOutput" });
 }

@@ -75,6 +75,18 @@ export async function openCheckpoint(ref: string, options: CheckpointOptions = {
   }
 }
 
+/**
+ * preprocessor_config.json of a model folder or URL.
+ * @throws IJepaError `config/missing` where there is none, `config/field`, `io/read`, `input/value`, `aborted`
+ */
+export async function readProcessorConfig(ref: string, options: CheckpointOptions = {}): Promise<Record<string, unknown>> {
+  const folder = openFolder(ref);
+  const config = await readPreprocessorConfig(folder, options);
+  if (config !== undefined) return config;
+  const file = folder.pathOf("preprocessor_config.json");
+  throw new IJepaError("config/missing", `There is no ${file}. Make an IJepaImageProcessor with the settings of the model.`, { file });
+}
+
 async function readConfig(folder: ModelFolder, ref: string, options: UrlOptions): Promise<IJepaConfig> {
   const file = folder.pathOf("config.json");
   const json = await readJson(folder, "config.json", options, unusable(file));
