@@ -3,16 +3,13 @@
  * and the same words on both.
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { openBackend } from "../../ts-api/src/backends/open.js";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
 import { DTYPES, type Dtype } from "../../ts-api/src/core/numerics.js";
-import { IJepaConfig } from "../../ts-api/src/model/config.js";
-import type { EncodeOptions, EncodeResult } from "../../ts-api/src/model/encoder.js";
-import { checkHeadMask } from "../../ts-api/src/model/inputs.js";
-import { Tensor } from "../../ts-api/src/core/tensor.js";
-import { encodeOn, meanCosine, MODELS, readTensors, relativeError, type Golden } from "../support/models.js";
+import type { EncodeResult } from "../../ts-api/src/model/encoder.js";
+import { encodeOn, goldenOptions, meanCosine, MODELS, readTensors, relativeError, type Golden } from "../support/models.js";
 
 /** Norm of the difference over norm, against the f64 outputs. */
 const FP32_BOUND = 2e-5;
@@ -24,7 +21,7 @@ for (const [folder, file] of cases) {
     test(`accuracy ${folder} ${file} ${dtype}`, async (t) => {
       const golden = await readTensors(`${MODELS}/${folder}/cases/${file}`);
       const pixels = golden.get("in.pixel_values")!, truth = golden.get("f64.last_hidden_state")!;
-      const options = await optionsOf(folder, file, golden);
+      const options = await goldenOptions(folder, file, golden);
       const result = await encodeOn(await openBackend("wasm"), `${MODELS}/${folder}`, dtype, pixels, options);
       const error = relativeError(result.lastHiddenState, truth.data);
       t.diagnostic(`relative error ${error.toExponential(2)}, mean cosine ${meanCosine(result.lastHiddenState, truth.data, truth.dims[2]).toFixed(6)}`);
@@ -40,24 +37,6 @@ for (const [folder, file] of cases) {
 test("every golden model has a case", () => {
   assert.ok(cases.length >= 10, `${cases.length} cases`);
 });
-
-async function optionsOf(folder: string, file: string, golden: Map<string, Golden>): Promise<EncodeOptions> {
-  const options: EncodeOptions = {
-    outputHiddenStates: true,
-    outputAttentions: golden.has("f64.attentions.0"),
-    interpolatePosEncoding: file.startsWith("interpolate"),
-  };
-  const mask = golden.get("in.bool_masked_pos"), headMask = golden.get("in.head_mask");
-  if (mask !== undefined) {
-    options.mask = Uint8Array.from(mask.data);
-    options.maskToken = (await readTensors(`${MODELS}/${folder}/model.safetensors`)).get("embeddings.mask_token")!.data;
-  }
-  if (headMask !== undefined) {
-    const { numHiddenLayers, numAttentionHeads } = IJepaConfig.fromJSON(JSON.parse(readFileSync(`${MODELS}/${folder}/config.json`, "utf8")));
-    options.headMask = checkHeadMask(new Tensor("float32", headMask.data, headMask.dims), new IJepaConfig({ numHiddenLayers, numAttentionHeads, hiddenSize: numAttentionHeads }));
-  }
-  return options;
-}
 
 function checkBounds(dtype: Dtype, error: number, golden: Map<string, Golden>): void {
   if (dtype === "fp32") assert.ok(error < FP32_BOUND, `fp32 error ${error}`);

@@ -6,7 +6,7 @@ import { openBackend } from "../../ts-api/src/backends/open.js";
 import { openWebgpu, type WebgpuBackend } from "../../ts-api/src/backends/webgpu/webgpu.js";
 import { DTYPES, digestOf } from "../../ts-api/src/core/numerics.js";
 import { IJepaImageProcessor, loadImage } from "../../ts-api/src/index.js";
-import { DEMO_MODEL, encodeOn, MODELS, readTensors } from "../support/models.js";
+import { DEMO_MODEL, encodeOn, goldenOptions, MODELS, readTensors } from "../support/models.js";
 import { gpuHere } from "../support/webgpu.js";
 
 const { gpu, reason } = await gpuHere();
@@ -33,8 +33,8 @@ for (const dtype of DTYPES) {
 
   for (const [folder, file] of goldens) {
     test(`webgpu: ${folder} ${file} ${dtype} has the CPU's words`, { skip }, async () => {
-      const pixels = (await readTensors(`${MODELS}/${folder}/cases/${file}`)).get("in.pixel_values")!;
-      const options = { outputHiddenStates: true, interpolatePosEncoding: file.startsWith("interpolate") };
+      const golden = await readTensors(`${MODELS}/${folder}/cases/${file}`), pixels = golden.get("in.pixel_values")!;
+      const options = await goldenOptions(folder, file, golden);
       const cpu = await openBackend("wasm");
       const expected = await encodeOn(cpu, `${MODELS}/${folder}`, dtype, pixels, options);
       cpu.dispose();

@@ -1,7 +1,9 @@
 import type { Backend } from "../../ts-api/src/backends/backend.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
+import { Tensor } from "../../ts-api/src/core/tensor.js";
 import type { IJepaConfig } from "../../ts-api/src/model/config.js";
 import { Encoder, type EncodeOptions, type EncodeResult, type Pixels } from "../../ts-api/src/model/encoder.js";
+import { checkHeadMask } from "../../ts-api/src/model/inputs.js";
 import { loadEncoder, type TensorReader } from "../../ts-api/src/model/load.js";
 import { openCheckpoint } from "../../ts-api/src/weights/checkpoint.js";
 import { toFloat32 } from "../../ts-api/src/weights/dtypes.js";
@@ -50,6 +52,26 @@ export async function encodeOn(backend: Backend, folder: string, dtype: Dtype, p
 export function pixelsOf({ data, dims }: Golden): Pixels {
   const [images, , height, width] = dims;
   return { data, images, height, width };
+}
+
+/** The arguments of a golden's call, and everything asked for that the golden has. */
+export async function goldenOptions(folder: string, file: string, golden: Map<string, Golden>): Promise<EncodeOptions> {
+  const options: EncodeOptions = {
+    outputHiddenStates: true,
+    outputAttentions: golden.has("f64.attentions.0"),
+    interpolatePosEncoding: file.startsWith("interpolate"),
+  };
+  const mask = golden.get("in.bool_masked_pos"), headMask = golden.get("in.head_mask");
+  if (mask !== undefined) {
+    options.mask = Uint8Array.from(mask.data);
+    options.maskToken = (await readTensors(`${MODELS}/${folder}/model.safetensors`)).get("embeddings.mask_token")!.data;
+  }
+  if (headMask !== undefined) {
+    const checkpoint = await openCheckpoint(`${MODELS}/${folder}`);
+    await checkpoint.close();
+    options.headMask = checkHeadMask(new Tensor("float32", headMask.data, headMask.dims), checkpoint.config);
+  }
+  return options;
 }
 
 /** Norm of the difference over the norm of the truth. */

@@ -28,6 +28,9 @@ function toText({ runtime, cores, wasm, webgpu }: DoctorReport): string {
     ["int4 loops, fastest first", wasm.loops.join(", ") || "none"],
     ["WebGPU", webgpu.device === undefined ? `none: ${webgpu.reason}` : `${webgpu.device}${webgpu.software ? " (software)" : ""}`],
   ];
-  if (webgpu.device !== undefined) rows.push(["WebGPU attested", webgpu.attested ? "yes" : `no: ${webgpu.reason}`]);
+  if (webgpu.device !== undefined) {
+    rows.push(["WebGPU attested", webgpu.attested ? "yes" : `no: ${webgpu.reason}`]);
+    rows.push(...Object.entries(webgpu.limits).map(([name, value]) => [`WebGPU ${name}`, String(value)]));
+  }
   return `${formatTable(rows.map((row) => row.map(printable)), []).join("\n")}\n`;
 }

@@ -18,6 +18,8 @@ export interface DoctorReport {
     device: string | undefined;
     /** Computes on the processor. */
     software: boolean;
+    /** Limits of the device, in bytes and invocations. */
+    limits: Record<string, number>;
     /** Every probe gave the contract's words. */
     attested: boolean;
     /** Why there is no device, or which probe failed. */
@@ -48,12 +50,12 @@ async function examineWebgpu(): Promise<DoctorReport["webgpu"]> {
     const backend = await openWebgpu();
     try {
       const failed = await attest(backend);
-      const { device, software } = backend;
-      return { device, software, attested: failed === undefined, reason: failed && `probe ${failed} gives other words than the contract` };
+      const { device, software, limits } = backend;
+      return { device, software, limits, attested: failed === undefined, reason: failed && `probe ${failed} gives other words than the contract` };
     } finally {
       backend.dispose();
     }
   } catch (error) {
-    return { device: undefined, software: false, attested: false, reason: error instanceof Error ? error.message : String(error) };
+    return { device: undefined, software: false, limits: {}, attested: false, reason: error instanceof Error ? error.message : String(error) };
   }
 }

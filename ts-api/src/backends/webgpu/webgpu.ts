@@ -32,10 +32,15 @@ interface WebgpuProgram extends Program {
   readonly steps: readonly Step[];
 }
 
+/** What decides whether and how a model fits. */
+const LIMITS = ["maxStorageBufferBindingSize", "maxBufferSize", "maxComputeInvocationsPerWorkgroup", "maxComputeWorkgroupStorageSize"] as const;
+
 export interface WebgpuBackend extends Backend {
   readonly tier: Tier;
   /** True for adapters that compute on the CPU. */
   readonly software: boolean;
+  /** The device's limits, in bytes and invocations. */
+  readonly limits: Pick<GPUSupportedLimits, (typeof LIMITS)[number]>;
   /** The kernel of each step of a program, in order. */
   kernelsOf(program: Program): string[];
 }
@@ -105,6 +110,7 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
     device: `${name}, ${tier} sums`,
     tier,
     software,
+    limits: Object.fromEntries(LIMITS.map((name) => [name, limits[name]])) as WebgpuBackend["limits"],
 
     alloc(desc: TensorDesc) {
       const bytes = bytesOf(desc);
