@@ -14,8 +14,9 @@ const ARRIVED = 1;
 const PROGRAM = 2;
 const FAILED = 3;
 const WORDS = 8;
-/** Room for one program, in doubles. */
-const PROGRAM_NUMBERS = 4096;
+/** Most steps of one program, and room for each: five numbers and its arguments, in doubles. */
+export const MAX_STEPS = 128;
+const STEP_NUMBERS = 32;
 /** Looks at a word this often before it sleeps: some microseconds, about the time of a small step. */
 const SPINS = 4000;
 
@@ -32,7 +33,7 @@ export interface ThreadData {
 }
 
 export function newControl(): SharedArrayBuffer {
-  return new SharedArrayBuffer(WORDS * 4 + PROGRAM_NUMBERS * 8);
+  return new SharedArrayBuffer(WORDS * 4 + (1 + MAX_STEPS * STEP_NUMBERS) * 8);
 }
 
 /** One member of the crew. */
@@ -54,8 +55,13 @@ export class Member {
     this.program = new Float64Array(control, WORDS * 4);
   }
 
-  /** Runs `steps` with all threads; thread 0 alone calls it. Returns false when a thread failed. */
-  lead(steps: readonly { kernel: number; step: Step }[], scratch: number, scratchStride: number): boolean {
+  /**
+   * Runs at most MAX_STEPS steps with all threads; thread 0 alone calls it.
+   *
+   * @throws Error when a thread failed, now or before: the memory then holds nothing that can be trusted
+   */
+  lead(steps: readonly { kernel: number; step: Step }[], scratch: number, scratchStride: number): void {
+    if (steps.length > MAX_STEPS) throw new RangeError(`${steps.length} steps; a program has at most ${MAX_STEPS}.`);
     let at = 0;
     const push = (value: number) => (this.program[at++] = value);
     push(steps.length);
@@ -64,8 +70,8 @@ export class Member {
     }
     Atomics.add(this.words, PROGRAM, 1);
     Atomics.notify(this.words, PROGRAM);
-    this.runShare();
-    return Atomics.load(this.words, FAILED) === 0;
+    const cause = this.runShare();
+    if (Atomics.load(this.words, FAILED) !== 0) throw new Error("A thread failed.", { cause });
   }
 
   /** The life of threads 1, 2, ...: waits for programs until the host ends the thread. */
@@ -76,7 +82,9 @@ export class Member {
     }
   }
 
-  private runShare(): void {
+  /** Runs this thread's part of every step; a failure is returned after the last, because the others wait at each. */
+  private runShare(): unknown {
+    let failure: unknown;
     let at = 0;
     const next = () => this.program[at++];
     for (let left = next(); left > 0; left--) {
@@ -87,13 +95,12 @@ export class Member {
       try {
         if (end > begin) kernel(...args, begin, end);
       } catch (error) {
-        // The others must not wait for ever; the leader reports it.
+        failure ??= error;
         Atomics.store(this.words, FAILED, 1);
-        if (this.index === 0) throw error;
-      } finally {
-        this.meet();
       }
+      this.meet();
     }
+    return failure;
   }
 
   /** Returns once every thread is here. */

@@ -4,7 +4,7 @@ import { checkCall, type OpCall } from "../../ops/table.js";
 import type { Thread } from "../../runtime/env.js";
 import type { Backend, Program } from "../backend.js";
 import { Arena } from "./arena.js";
-import { Member, newControl, type Kernel, type ThreadData } from "./crew.js";
+import { MAX_STEPS, Member, newControl, type Kernel, type ThreadData } from "./crew.js";
 import { kernelsFor, type Step } from "./kernels.js";
 
 interface WasmTensor extends DeviceTensor {
@@ -161,8 +161,12 @@ async function hire(
   return {
     dismiss,
     run(steps, scratch, scratchStride) {
-      if (leader.lead(steps.map((step) => ({ kernel: index.get(step.kernel)!, step })), scratch, scratchStride)) return;
-      throw new IJepaError("backend/lost", `${device}: a thread failed while computing. Load the model again.`, { backend: "wasm" });
+      const numbered = steps.map((step) => ({ kernel: index.get(step.kernel)!, step }));
+      try {
+        for (let i = 0; i < numbered.length; i += MAX_STEPS) leader.lead(numbered.slice(i, i + MAX_STEPS), scratch, scratchStride);
+      } catch (cause) {
+        throw new IJepaError("backend/lost", `${device}: a thread failed while computing. Load the model again.`, { backend: "wasm" }, { cause });
+      }
     },
   };
 }

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runtime } from "#runtime";
+import { MAX_STEPS, Member, newControl } from "../../../ts-api/src/backends/wasm/crew.js";
+import type { Step } from "../../../ts-api/src/backends/wasm/kernels.js";
+import { openWasm } from "../../../ts-api/src/backends/wasm/wasm.js";
+import { gaussArray } from "../../support/random.js";
+
+function stepOf(units: number, ...args: number[]): { kernel: number; step: Step } {
+  return { kernel: 0, step: { kernel: "fake", args, scratch: 0, units } };
+}
+
+test("a kernel that throws fails the program after its last step, and every later one", () => {
+  const seen: number[] = [];
+  const kernel = (value: number) => {
+    seen.push(value);
+    if (value === 2) throw new Error("trap");
+  };
+  const alone = new Member(newControl(), [kernel], 0, 1, true);
+  alone.lead([stepOf(1, 1)], 0, 0);
+  assert.throws(() => alone.lead([stepOf(1, 2), stepOf(1, 3)], 0, 0), (error: Error) => (error.cause as Error).message === "trap");
+  assert.deepEqual(seen, [1, 2, 3]);
+  assert.throws(() => alone.lead([stepOf(1, 4)], 0, 0), /failed/);
+});
+
+test("a program is at most MAX_STEPS long", () => {
+  const alone = new Member(newControl(), [() => {}], 0, 1, true);
+  alone.lead(new Array(MAX_STEPS).fill(stepOf(1, ...new Array<number>(20).fill(7))), 0, 0);
+  assert.throws(() => alone.lead(new Array(MAX_STEPS + 1).fill(stepOf(1)), 0, 0), RangeError);
+});
+
+test("a longer list of calls runs all the same on several threads", async () => {
+  const backend = await openWasm({ module: await runtime.wasmModule("kernels-simd128-shared"), device: "test", threads: 2, startThread: runtime.startThread });
+  const count = MAX_STEPS * 2 + 3, cols = 5;
+  const tensors = Array.from({ length: count + 1 }, (_, i) => backend.alloc({ name: `t${i}`, type: "f32", dims: [1, 1, 1, cols] }));
+  const data = gaussArray("crew", cols);
+  backend.write(tensors[0], new Uint8Array(data.buffer));
+  const size = { batch: 1, channels: 1, height: 1, width: cols, patchHeight: 1, patchWidth: cols };
+  backend.run(await backend.compile(Array.from({ length: count }, (_, i) => ({ op: "patchify", ...size, x: tensors[i], y: tensors[i + 1] }))));
+  assert.deepEqual(new Float32Array((await backend.read(tensors[count])).buffer), data);
+  backend.dispose();
+});
