@@ -34,6 +34,14 @@ test("every op is probed, for every dtype", () => {
   }
 });
 
+test("a model's heads, head masks and attention maps are probed too, for every dtype", () => {
+  for (const dtype of DTYPES) {
+    const ids = probesFor(dtype).map(({ id }) => id);
+    for (const id of ["quantize-rows fp32", "linear fp32 none residual", "linear fp32 tanh"]) assert.ok(ids.includes(id), `${dtype}: ${id}`);
+    assert.ok(ids.some((id) => /^attention \w+ masked probabilities$/.test(id)), dtype);
+  }
+});
+
 test("the CPU attests", async () => {
   const backend = await openBackend("wasm");
   assert.equal(await attest(backend), undefined);

@@ -51,7 +51,7 @@ function quantizeProbes(): Probe[] {
   const rows = 9, cols = 141, inner = roundUp(cols, BLOCK);
   return (["fp32", "bf16", "split", "int8"] as const).map((format) => ({
     id: `quantize-rows ${format}`,
-    dtypes: format === "fp32" ? ["fp32"] : format === "int8" ? ["int4"] : BF16,
+    dtypes: format === "fp32" ? ALL : format === "int8" ? ["int4"] : BF16,
     tensors: {
       x: floats(2, [rows, cols], 6, true),
       y: output(format === "int8" ? "i8" : "f32", [rows, inner * (format === "split" ? 2 : 1)]),
@@ -75,18 +75,24 @@ function normProbes(): Probe[] {
 
 function attentionProbes(): Probe[] {
   const batch = 1, tokens = 71, heads = 2, headDim = 44;
-  return (["fp32", "bf16"] as const).map((format) => ({
-    id: `attention ${format}`,
+  const probe = (format: "fp32" | "bf16", extras: boolean): Probe => ({
+    id: `attention ${format}${extras ? " masked probabilities" : ""}`,
     dtypes: format === "fp32" ? ["fp32"] : BF16,
-    tensors: { x: floats(6, [batch, tokens, 3, heads, headDim], 2), y: output("f32", [batch, tokens, heads, headDim]) },
-    call: ({ x, y }) => ({ op: "attention", format, batch, tokens, heads, headDim, x, y }),
-  }));
+    tensors: {
+      x: floats(6, [batch, tokens, 3, heads, headDim], 2),
+      y: output("f32", [batch, tokens, heads, headDim]),
+      ...(extras ? { headMask: floats(12, [heads]), probabilities: output("f32", [batch, heads, tokens, tokens]) } : {}),
+    },
+    call: ({ x, headMask, y, probabilities }) => ({ op: "attention", format, batch, tokens, heads, headDim, x, headMask, y, probabilities }),
+  });
+  return (["fp32", "bf16"] as const).flatMap((format) => [probe(format, false), probe(format, true)]);
 }
 
 function linearProbes(): Probe[] {
   const probe = (format: Dtype, rows: number, cols: number, inner: number, activation: Activation, residualRows?: number): Probe => ({
     id: `linear ${format} ${activation}${residualRows === undefined ? "" : " residual"}`,
-    dtypes: format === "bf16" ? BF16 : [format],
+    // Pooler and classifier are fp32 in every model.
+    dtypes: format === "fp32" ? ALL : format === "bf16" ? BF16 : [format],
     tensors: {
       ...operands(format, rows, roundUp(cols, PANEL) / PANEL, inner),
       bias: floats(9, [roundUp(cols, PANEL)]),
