@@ -6,7 +6,7 @@ import type { Dtype } from "../core/numerics.js";
 import { bytesOf, type DeviceTensor, type TensorDesc } from "../ops/contract.js";
 import { packVector } from "../weights/pack.js";
 import type { IJepaConfig } from "./config.js";
-import type { EncoderWeights } from "./load.js";
+import { placeBuffer, type EncoderWeights } from "./load.js";
 import { bufferDescs, embeddingCalls, finalCalls, layerCalls, passSize, type Buffers, type PassSize } from "./plan.js";
 import { interpolatePositions } from "./position.js";
 
@@ -168,8 +168,7 @@ export class Encoder {
     const { backend, config, weights, buffers } = this;
     const positions = interpolate ? interpolatePositions(weights.positions, config, size.height, size.width) : weights.positions;
     const packed = packVector(positions);
-    const tensor = backend.alloc({ name: "positions", ...packed });
-    backend.write(tensor, packed.bytes);
+    const tensor = placeBuffer(backend, "positions", packed);
     const pass: Pass = {
       size,
       interpolate,

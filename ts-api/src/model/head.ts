@@ -3,12 +3,14 @@ import { bytesView, readFloats, type Backend } from "../backends/backend.js";
 import { BLOCK, PANEL, roundUp } from "../core/numerics.js";
 import type { Activation } from "../ops/activation.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
-import { packMatrix, packVector, type PackedBuffer } from "../weights/pack.js";
+import { packMatrix, packVector } from "../weights/pack.js";
+import { placeBuffer } from "./load.js";
 
 export class Head {
   private readonly w: DeviceTensor;
   private readonly bias: DeviceTensor;
   private readonly inner: number;
+  readonly outputs: number;
 
   /**
    * @param weight [outputs][inputs]
@@ -24,11 +26,9 @@ export class Head {
   ) {
     this.inner = roundUp(inputs, BLOCK);
     this.outputs = bias.length;
-    this.w = this.place("weight", packMatrix("fp32", weight, bias.length, inputs).w);
-    this.bias = this.place("bias", packVector(bias, roundUp(bias.length, PANEL)));
+    this.w = placeBuffer(backend, `${name}.weight`, packMatrix("fp32", weight, bias.length, inputs).w);
+    this.bias = placeBuffer(backend, `${name}.bias`, packVector(bias, roundUp(bias.length, PANEL)));
   }
-
-  readonly outputs: number;
 
   /** x [rows][inputs] f32 to [rows][outputs]. */
   async apply(x: Float32Array, rows: number): Promise<Float32Array> {
@@ -51,11 +51,5 @@ export class Head {
     } finally {
       temporary.forEach((tensor) => backend.release(tensor));
     }
-  }
-
-  private place(part: string, buffer: PackedBuffer): DeviceTensor {
-    const tensor = this.backend.alloc({ name: `${this.name}.${part}`, type: buffer.type, dims: buffer.dims });
-    this.backend.write(tensor, buffer.bytes);
-    return tensor;
   }
 }

@@ -78,6 +78,13 @@ function twice(weight: Float32Array, cols: number, inputs: number): Float32Array
   return doubled;
 }
 
+/** A new tensor on the backend with the buffer's bytes. */
+export function placeBuffer(backend: Backend, name: string, { type, dims, bytes }: PackedBuffer): DeviceTensor {
+  const tensor = backend.alloc({ name, type, dims });
+  backend.write(tensor, bytes);
+  return tensor;
+}
+
 class Loader {
   constructor(
     private readonly backend: Backend,
@@ -85,9 +92,7 @@ class Loader {
   ) {}
 
   place(name: string, buffer: PackedBuffer): DeviceTensor {
-    const tensor = this.backend.alloc({ name, type: buffer.type, dims: buffer.dims });
-    this.backend.write(tensor, buffer.bytes);
-    return tensor;
+    return placeBuffer(this.backend, name, buffer);
   }
 
   linear(name: string, matrix: PackedMatrix, bias: Float32Array): LinearWeights {
