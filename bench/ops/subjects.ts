@@ -1,11 +1,12 @@
 /** What the op bench times: real operands at the sizes of published models, and a part of each small enough for the oracle. */
-import { bytesView, type Backend } from "../../ts-api/src/backends/backend.js";
+import type { Backend } from "../../ts-api/src/backends/backend.js";
 import { BLOCK, type Dtype } from "../../ts-api/src/core/numerics.js";
 import type { DeviceTensor, ElementType } from "../../ts-api/src/ops/contract.js";
 import type { OpCall } from "../../ts-api/src/ops/table.js";
 import type { OperandFormat } from "../../ts-api/src/ops/quantize-rows.js";
 import { operandOf } from "../../ts-api/src/model/plan.js";
-import { packMatrix, type PackedBuffer } from "../../ts-api/src/weights/pack.js";
+import { place } from "../../ts-api/src/model/load.js";
+import { packMatrix, packVector } from "../../ts-api/src/weights/pack.js";
 import { gaussArray } from "../../tests/support/random.js";
 
 export interface Placed {
@@ -29,14 +30,14 @@ const FEW_ROWS = 4;
 export function linearSubject(format: Dtype, rows: number, cols: number, inner: number): Subject {
   const size = `${rows}x${cols}x${inner}`;
   const input = gaussArray(size, rows * inner);
-  const weights = packMatrix(format, gaussArray(`${size} w`, cols * inner, 1 / Math.sqrt(inner)), cols, inner);
+  const weights = packMatrix("w", format, gaussArray(`${size} w`, cols * inner, 1 / Math.sqrt(inner)), cols, inner);
   return {
     size,
     async place(backend, part) {
       const count = part === "few" ? FEW_ROWS : rows;
       const { operand: x, blocks } = await quantized(backend, format, input, count, inner);
       const y = empty(backend, "f32", [count, cols]);
-      const w = packed(backend, weights.w), scales = weights.scales && packed(backend, weights.scales);
+      const w = place(backend, weights.w), scales = weights.scales && place(backend, weights.scales);
       const bias = floats(backend, gaussArray(`${size} bias`, cols));
       return { call: { op: "linear", format, rows: count, cols, inner, activation: "none", x, blocks, w, scales, bias, y }, y };
     },
@@ -121,11 +122,5 @@ function empty(backend: Backend, type: ElementType, dims: number[]): DeviceTenso
 }
 
 function floats(backend: Backend, data: Float32Array): DeviceTensor {
-  return packed(backend, { type: "f32", dims: [data.length], bytes: bytesView(data) });
-}
-
-function packed(backend: Backend, { type, dims, bytes }: PackedBuffer): DeviceTensor {
-  const tensor = empty(backend, type, dims);
-  backend.write(tensor, bytes);
-  return tensor;
+  return place(backend, packVector("vector of the bench", data));
 }

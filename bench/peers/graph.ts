@@ -2,7 +2,7 @@
  * The encoder as an ONNX file, node by node as exporters write it, so that the peer's own fusions find what they look for.
  * fp32: MatMul. q4-level*: MatMulNBits on the very codes and scales that our int4 has (blocks of 32, zero at 8).
  */
-import type { TensorReader } from "../../ts-api/src/model/load.js";
+import type { TensorReader } from "../../ts-api/src/model/parts.js";
 import type { IJepaConfig } from "../../ts-api/src/model/config.js";
 import { BLOCK } from "../../ts-api/src/core/numerics.js";
 import { fromBits } from "../../ts-api/src/core/float.js";

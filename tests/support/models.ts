@@ -4,7 +4,8 @@ import { Tensor } from "../../ts-api/src/core/tensor.js";
 import type { IJepaConfig } from "../../ts-api/src/model/config.js";
 import { Encoder, type EncodeOptions, type EncodeResult, type Pixels } from "../../ts-api/src/model/encoder.js";
 import { checkHeadMask } from "../../ts-api/src/model/inputs.js";
-import { loadEncoder, type TensorReader } from "../../ts-api/src/model/load.js";
+import { loadEncoder } from "../../ts-api/src/model/load.js";
+import { packParts, type TensorReader } from "../../ts-api/src/model/parts.js";
 import { openCheckpoint } from "../../ts-api/src/weights/checkpoint.js";
 import { toFloat32 } from "../../ts-api/src/weights/dtypes.js";
 import { openSafetensors } from "../../ts-api/src/weights/safetensors.js";
@@ -40,7 +41,7 @@ export async function loadOn(backend: Backend, folder: string, dtype: Dtype): Pr
 }
 
 export async function encoderOn(backend: Backend, config: IJepaConfig, dtype: Dtype, read: TensorReader): Promise<Encoder> {
-  return new Encoder(backend, config, dtype, await loadEncoder(backend, config, dtype, read), async () => {});
+  return new Encoder(backend, config, dtype, await loadEncoder(backend, packParts(config, dtype, read)), async () => {});
 }
 
 export async function encodeOn(backend: Backend, folder: string, dtype: Dtype, pixels: Golden, options: EncodeOptions = {}): Promise<EncodeResult> {

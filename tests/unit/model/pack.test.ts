@@ -11,7 +11,7 @@ const INNER = 96;
 const data = gaussArray("matrix", COLS * INPUTS);
 
 test("fp32 and bf16 panels hold every value once, zeros elsewhere", () => {
-  const fp32 = packMatrix("fp32", data, COLS, INPUTS), bf16 = packMatrix("bf16", data, COLS, INPUTS);
+  const fp32 = packMatrix("w", "fp32", data, COLS, INPUTS), bf16 = packMatrix("w", "bf16", data, COLS, INPUTS);
   assert.deepEqual([fp32.inner, fp32.w.dims], [INNER, [2, INNER, 8]]);
   const words = new Float32Array(fp32.w.bytes.buffer), halves = new Uint16Array(bf16.w.bytes.buffer);
   for (let c = 0; c < 16; c++) {
@@ -25,7 +25,7 @@ test("fp32 and bf16 panels hold every value once, zeros elsewhere", () => {
 });
 
 test("int4 panels: every weight within half a step of its value, padding is zero", () => {
-  const { w, scales, inner } = packMatrix("int4", data, COLS, INPUTS);
+  const { w, scales, inner } = packMatrix("w", "int4", data, COLS, INPUTS);
   assert.equal(inner, INNER);
   const bits = new Uint16Array(scales!.bytes.buffer);
   for (let c = 0; c < 16; c++) {

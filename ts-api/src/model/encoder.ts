@@ -6,7 +6,7 @@ import type { Dtype } from "../core/numerics.js";
 import { bytesOf, type DeviceTensor, type TensorDesc } from "../ops/contract.js";
 import { packVector } from "../weights/pack.js";
 import type { IJepaConfig } from "./config.js";
-import { placeBuffer, type EncoderWeights } from "./load.js";
+import { place, type EncoderWeights } from "./load.js";
 import { bufferDescs, embeddingCalls, finalCalls, layerCalls, passSize, type Buffers, type PassSize } from "./plan.js";
 import { interpolatePositions } from "./position.js";
 
@@ -167,8 +167,8 @@ export class Encoder {
     if (known !== undefined) return known;
     const { backend, config, weights, buffers } = this;
     const positions = interpolate ? interpolatePositions(weights.positions, config, size.height, size.width) : weights.positions;
-    const packed = packVector(positions);
-    const tensor = placeBuffer(backend, "positions", packed);
+    const packed = packVector("positions", positions);
+    const tensor = place(backend, packed);
     const pass: Pass = {
       size,
       interpolate,

@@ -4,7 +4,7 @@ import { BLOCK, PANEL, roundUp } from "../core/numerics.js";
 import type { Activation } from "../ops/activation.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import { packMatrix, packVector } from "../weights/pack.js";
-import { placeBuffer } from "./load.js";
+import { place } from "./load.js";
 
 export class Head {
   private readonly w: DeviceTensor;
@@ -26,8 +26,8 @@ export class Head {
   ) {
     this.inner = roundUp(inputs, BLOCK);
     this.outputs = bias.length;
-    this.w = placeBuffer(backend, `${name}.weight`, packMatrix("fp32", weight, bias.length, inputs).w);
-    this.bias = placeBuffer(backend, `${name}.bias`, packVector(bias, roundUp(bias.length, PANEL)));
+    this.w = place(backend, packMatrix(name, "fp32", weight, bias.length, inputs).w);
+    this.bias = place(backend, packVector(`${name}.bias`, bias, roundUp(bias.length, PANEL)));
   }
 
   /** x [rows][inputs] f32 to [rows][outputs]. */

@@ -6,7 +6,7 @@ import type { IJepaConfig } from "./config.js";
 import { Head } from "./head.js";
 import { checkHeadMask, checkMask, checkPixels } from "./inputs.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
-import type { TensorReader } from "./load.js";
+import type { TensorReader } from "./parts.js";
 import { firstToken } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
 import { Session, type LoadOptions } from "./session.js";

@@ -9,6 +9,7 @@ import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import type { OperandFormat } from "../ops/quantize-rows.js";
 import type { CallOf, OpCall } from "../ops/table.js";
 import type { IJepaConfig } from "./config.js";
+import type { EmbeddingWeights, LayerWeights, LinearWeights, NormWeights } from "./weights.js";
 
 /** What one pass computes: images of one size. */
 export interface PassSize {
@@ -21,36 +22,6 @@ export interface PassSize {
 
 export function passSize(config: IJepaConfig, batch: number, height: number, width: number): PassSize {
   return { batch, height, width, tokens: Math.floor(height / config.patchHeight) * Math.floor(width / config.patchWidth) };
-}
-
-/** A matrix on the backend, as weights/pack.ts lays it out. */
-export interface LinearWeights {
-  format: Dtype;
-  cols: number;
-  inner: number;
-  w: DeviceTensor;
-  scales?: DeviceTensor | undefined;
-  bias: DeviceTensor;
-}
-
-export interface NormWeights {
-  gamma: DeviceTensor;
-  beta: DeviceTensor;
-}
-
-export interface EmbeddingWeights {
-  /** [hidden][2 * inner]: the weights twice, for the two bf16 parts of the pixels; once in fp32. */
-  patches: LinearWeights;
-}
-
-export interface LayerWeights {
-  before: NormWeights;
-  /** Query, key and value, one below the other: [3 * hidden][hidden]. */
-  qkv: LinearWeights;
-  projection: LinearWeights;
-  after: NormWeights;
-  up: LinearWeights;
-  down: LinearWeights;
 }
 
 /** Everything a pass over `batch` images needs beside the weights. */

@@ -7,7 +7,8 @@ import { DTYPES, type Dtype } from "../core/numerics.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
 import type { IJepaConfig } from "./config.js";
 import { Encoder } from "./encoder.js";
-import { loadEncoder, type TensorReader } from "./load.js";
+import { loadEncoder } from "./load.js";
+import { packParts, type TensorReader } from "./parts.js";
 
 /** What `progress_callback` is told, in the manner of transformers.js. */
 export interface ProgressInfo {
@@ -77,7 +78,7 @@ export class Session<X> {
         return checkpoint.tensor(name, signal);
       };
       const extra = await loadExtra({ config, has: (name) => checkpoint.tensors.has(name), read, backend });
-      const weights = await loadEncoder(backend, config, dtype, read, (part, loaded, total) =>
+      const weights = await loadEncoder(backend, packParts(config, dtype, read), (part, loaded, total) =>
         report({ status: "progress", name: ref, part, loaded, total, progress: (100 * loaded) / total }),
       );
       const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);

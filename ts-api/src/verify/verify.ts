@@ -8,6 +8,7 @@ import { loadImage, type ImageSource } from "../image/source.js";
 import type { IJepaConfig } from "../model/config.js";
 import { Encoder, type Pixels } from "../model/encoder.js";
 import { loadEncoder } from "../model/load.js";
+import { packParts } from "../model/parts.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
 import { compareResults, type Difference } from "./difference.js";
 import { traced, type TracedResult } from "./trace.js";
@@ -95,7 +96,8 @@ async function runVariant(
   const opened = await variant.open();
   try {
     const tracer = traced(opened, keep);
-    const weights = await loadEncoder(tracer.backend, checkpoint.config, dtype, (name) => checkpoint.tensor(name, signal));
+    const parts = packParts(checkpoint.config, dtype, (name) => checkpoint.tensor(name, signal));
+    const weights = await loadEncoder(tracer.backend, parts);
     const encoder = new Encoder(tracer.backend, checkpoint.config, dtype, weights, runtime.yieldToHost);
     const { lastHiddenState } = await encoder.encode(pixels, { signal });
     return { device: opened.device, digest: await digestOf(lastHiddenState), results: await tracer.results() };
