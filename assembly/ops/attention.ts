@@ -5,6 +5,7 @@
  *
  * x [batch][tokens][3][heads][headDim] f32 (q, k, v side by side); y [batch][tokens][heads][headDim]. q, k, v and p enter
  * their products bounded (fp32) or rounded to bf16 (bf16). `scale` = f32(1 / sqrt(headDim)). headMask [heads] multiplies p;
+ * attentionMask [batch][tokens] u32: a key whose word is 0 has MASKED_SCORE in place of its sum;
  * probabilities [batch][heads][tokens][tokens] receives p as it enters its product. Address 0: none.
  * Order: d in order, j in order, from +0; the softmax sum in pinned lanes. Exact class: fp32 pinned, bf16 exact products,
  * softmax pinned. Units begin ... end - 1, unit = b * heads + h. No tokens x tokens array: one tile of rows at a time.
@@ -19,19 +20,21 @@ import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../lib/tile-f32"
 
 const FP32: i32 = 0;
 const BF16: i32 = 1;
+/** Before it is scaled: -2^127, below every sum. */
+const MASKED_SCORE: f32 = -1.7014118346046923e38;
 
 export function attention_fp32(
-  x: usize, headMask: usize, y: usize, probabilities: usize,
+  x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
   tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, begin: i32, end: i32,
 ): void {
-  for (let unit = begin; unit < end; unit++) attend(FP32, x, headMask, y, probabilities, tokens, heads, headDim, scale, scratch, unit);
+  for (let unit = begin; unit < end; unit++) attend(FP32, x, headMask, attentionMask, y, probabilities, tokens, heads, headDim, scale, scratch, unit);
 }
 
 export function attention_bf16(
-  x: usize, headMask: usize, y: usize, probabilities: usize,
+  x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
   tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, begin: i32, end: i32,
 ): void {
-  for (let unit = begin; unit < end; unit++) attend(BF16, x, headMask, y, probabilities, tokens, heads, headDim, scale, scratch, unit);
+  for (let unit = begin; unit < end; unit++) attend(BF16, x, headMask, attentionMask, y, probabilities, tokens, heads, headDim, scale, scratch, unit);
 }
 
 @inline
@@ -47,7 +50,7 @@ function tile(format: i32, acc: usize, accStride: usize, x: usize, xStride: usiz
 
 @inline
 function attend(
-  format: i32, x: usize, headMask: usize, y: usize, probabilities: usize,
+  format: i32, x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
   tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, unit: i32,
 ): void {
   const hidden = heads * headDim, stride = (tokens + 31) & ~31;
@@ -75,8 +78,9 @@ function attend(
     for (let panel = 0; panel < keyPanels; panel++) {
       tile(format, p + (<usize>panel << 5), pStride, q + headBytes * <usize>r, headBytes, k + (headBytes << 3) * <usize>panel, headDim, last);
     }
-    // 3. softmax of each row
+    // 3. masked keys, and the softmax of each row
     for (let i = 0; i <= last; i++) {
+      if (attentionMask) maskRow(p + pStride * <usize>i, attentionMask + (<usize>((unit / heads) * tokens) << 2), tokens);
       softmaxRow(format, p + pStride * <usize>i, tokens, stride, scale, mask);
       if (probabilities) copyRow(p + pStride * <usize>i, probabilities + (<usize>((unit * tokens + r + i) * tokens) << 2), tokens);
     }
@@ -122,6 +126,15 @@ function packValue(format: i32, x: usize, to: usize, panelBytes: usize, headDim:
   for (; d < headDim; d++) {
     const at = to + panelBytes * <usize>(d >> 3) + (<usize>(d & 7) << 2);
     v128.store_lane<f32>(at, enter(format, v128.load_zero<f32>(x + (<usize>d << 2))), 0);
+  }
+}
+
+/** MASKED_SCORE for the keys whose word is 0. */
+@inline
+function maskRow(p: usize, mask: usize, tokens: i32): void {
+  for (let j = 0; j < tokens; j++) {
+    const at = <usize>j << 2;
+    f32.store(p + at, select<f32>(f32.load(p + at), MASKED_SCORE, load<i32>(mask + at) != 0));
   }
 }
 

@@ -4,7 +4,8 @@
 //
 // x [batch][tokens][3][heads][headDim] f32 (q, k, v side by side); y [batch][tokens][heads][headDim]. q, k, v and p enter
 // their products bounded (fp32) or rounded to bf16 (bf16). `scale` = f32(1 / sqrt(headDim)). headMask [heads] multiplies p;
-// probabilities [batch][heads][tokens][tokens] receives p as it enters its product. `masked`, `probable`: whether they are there.
+// attentionMask [batch][tokens]: a key whose word is 0 has MASKED_SCORE in place of its sum; probabilities
+// [batch][heads][tokens][tokens] receives p as it enters its product. `headMasked`, `keyMasked`, `probable`: whether they are there.
 // Order: d in order, j in order, from +0; the softmax sum in pinned lanes. Exact class: fp32 pinned, bf16 exact products,
 // softmax pinned.
 // A workgroup takes 32 queries of one head: 8 groups of 32 invocations, four queries a vector; invocation `lane` of a group
@@ -21,15 +22,17 @@ struct Params {
   scale: f32,
   /// Workgroups in all: batch * heads * ceil(tokens / 32).
   tiles: u32,
-  masked: u32,
+  headMasked: u32,
+  keyMasked: u32,
   probable: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read> headMask: array<u32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<storage, read_write> probabilities: array<f32>;
+@group(0) @binding(3) var<storage, read> attentionMask: array<u32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> probabilities: array<f32>;
 
 const FP32: u32 = 0;
 const BF16: u32 = 1;
@@ -37,6 +40,8 @@ const BF16: u32 = 1;
 const KEPT: u32 = 32;
 /// Below every score.
 const LOWEST: f32 = -3e38;
+/// Before it is scaled: -2^127, below every sum.
+const MASKED_SCORE: f32 = -1.7014118346046923e38;
 /// Elements between keys in `tile`: one more than 32, so that 32 keys lie in 32 banks.
 const STRIDE: u32 = 33;
 
@@ -96,7 +101,7 @@ fn attend(format: u32, index: u32, local: u32) {
   }
   let inverse = reciprocal(laneSum(local, sum));
   var mask = vec4f(1);
-  if (params.masked != 0) { mask = bitcast<vec4f>(boundBits(vec4u(headMask[unit % params.heads]))); }
+  if (params.headMasked != 0) { mask = bitcast<vec4f>(boundBits(vec4u(headMask[unit % params.heads]))); }
   // 3. probabilities, and the mix of the values: 128 elements of the head at a time
   for (var d = 0u; d < params.headDim; d += 128) {
     var mixed = array<vec4f, 4>();
@@ -128,7 +133,14 @@ fn scores(format: u32, unit: u32, first: u32, j: u32, local: u32) -> vec4f {
     workgroupBarrier();
     for (var i = 0u; i < 32; i++) { sum = accumulate(sum, queries[group * LANES + i] * tile[lane * STRIDE + i]); }
   }
+  if (masked(unit, j + lane)) { sum = vec4f(MASKED_SCORE); }
   return pin(sum * params.scale);
+}
+
+/// Whether nobody attends to a token.
+fn masked(unit: u32, token: u32) -> bool {
+  if (params.keyMasked == 0 || token >= params.tokens) { return false; }
+  return attentionMask[(unit / params.heads) * params.tokens + token] == 0;
 }
 
 /// Adds 32 keys' part to element d + lane of four mixed values; their probabilities are in `lanes`.

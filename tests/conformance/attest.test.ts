@@ -34,11 +34,11 @@ test("every op is probed, for every dtype", () => {
   }
 });
 
-test("a model's heads, head masks and attention maps are probed too, for every dtype", () => {
+test("a model's heads, its masks and its attention maps are probed too, for every dtype", () => {
   for (const dtype of DTYPES) {
     const ids = probesFor(dtype).map(({ id }) => id);
     for (const id of ["quantize-rows fp32", "linear fp32 none residual", "linear fp32 tanh"]) assert.ok(ids.includes(id), `${dtype}: ${id}`);
-    assert.ok(ids.some((id) => /^attention \w+ masked probabilities$/.test(id)), dtype);
+    assert.ok(ids.some((id) => /^attention \w+ masked keys probabilities$/.test(id)), dtype);
   }
 });
 

@@ -50,6 +50,16 @@ export function edges(name: string, dims: number[]): CaseTensor {
   return { type: "f32", dims, bytes: bytesView(data) };
 }
 
+/** [batch][tokens] words: about a third of the keys masked, the first key of an image and the whole second image among them. */
+export function keyMask(name: string, batch: number, tokens: number): CaseTensor {
+  const seed = seedOf(`${name} keys`);
+  const words = Uint32Array.from({ length: batch * tokens }, (_, i) => {
+    const image = Math.floor(i / tokens), token = i % tokens;
+    return image === 1 || token === 0 || hash(seed, i) % 3 === 0 ? 0 : hash(seed, i);
+  });
+  return { type: "u32", dims: [batch, tokens], bytes: bytesView(words) };
+}
+
 export function product(dims: readonly number[]): number {
   return dims.reduce((a, b) => a * b, 1);
 }

@@ -1,6 +1,6 @@
-import { edges, floats, output, type Case, type CaseTensor } from "../case.js";
+import { edges, floats, keyMask, output, type Case, type CaseTensor } from "../case.js";
 
-type Variant = "" | "-edge" | "-masked" | "-probabilities" | "-masked-probabilities-edge";
+type Variant = "" | "-edge" | "-masked" | "-keys" | "-probabilities" | "-masked-probabilities-edge" | "-masked-keys-probabilities-edge";
 
 function attentionCase(format: "fp32" | "bf16", batch: number, tokens: number, heads: number, headDim: number, variant: Variant = ""): Case {
   const id = `attention/${format}/${batch}x${tokens}-${heads}x${headDim}${variant}`;
@@ -10,12 +10,15 @@ function attentionCase(format: "fp32" | "bf16", batch: number, tokens: number, h
     y: output("f32", [batch, tokens, heads, headDim]),
   };
   if (variant.includes("-masked")) tensors.headMask = edge ? edges(`${id} mask`, [heads]) : floats(`${id} mask`, [heads]);
+  if (variant.includes("-keys")) tensors.attentionMask = keyMask(id, batch, tokens);
   if (variant.includes("-probabilities")) tensors.probabilities = output("f32", [batch, heads, tokens, tokens]);
   return {
     id,
     edge,
     tensors,
-    call: ({ x, headMask, y, probabilities }) => ({ op: "attention", format, batch, tokens, heads, headDim, x, headMask, y, probabilities }),
+    call: ({ x, headMask, attentionMask, y, probabilities }) => ({
+      op: "attention", format, batch, tokens, heads, headDim, x, headMask, attentionMask, y, probabilities,
+    }),
   };
 }
 
@@ -30,4 +33,7 @@ export const attentionCases: Case[] = (["fp32", "bf16"] as const).flatMap((forma
   attentionCase(format, 1, 35, 3, 8, "-masked"),
   attentionCase(format, 2, 37, 2, 140, "-probabilities"),
   attentionCase(format, 1, 9, 4, 5, "-masked-probabilities-edge"),
+  attentionCase(format, 3, 43, 2, 24, "-keys"),
+  attentionCase(format, 1, 1029, 1, 8, "-keys"),
+  attentionCase(format, 3, 9, 3, 5, "-masked-keys-probabilities-edge"),
 ]);

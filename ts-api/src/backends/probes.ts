@@ -76,14 +76,16 @@ function normProbes(): Probe[] {
 function attentionProbes(): Probe[] {
   const batch = 1, tokens = 71, heads = 2, headDim = 44;
   const probe = (format: "fp32" | "bf16", extras: boolean): Probe => ({
-    id: `attention ${format}${extras ? " masked probabilities" : ""}`,
+    id: `attention ${format}${extras ? " masked keys probabilities" : ""}`,
     dtypes: format === "fp32" ? ["fp32"] : BF16,
     tensors: {
       x: floats(6, [batch, tokens, 3, heads, headDim], 2),
       y: output("f32", [batch, tokens, heads, headDim]),
-      ...(extras ? { headMask: floats(12, [heads]), probabilities: output("f32", [batch, heads, tokens, tokens]) } : {}),
+      ...(extras ? { headMask: floats(12, [heads]), attentionMask: words(13, [batch, tokens]), probabilities: output("f32", [batch, heads, tokens, tokens]) } : {}),
     },
-    call: ({ x, headMask, y, probabilities }) => ({ op: "attention", format, batch, tokens, heads, headDim, x, headMask, y, probabilities }),
+    call: ({ x, headMask, attentionMask, y, probabilities }) => ({
+      op: "attention", format, batch, tokens, heads, headDim, x, headMask, attentionMask, y, probabilities,
+    }),
   });
   return (["fp32", "bf16"] as const).flatMap((format) => [probe(format, false), probe(format, true)]);
 }
@@ -148,6 +150,11 @@ function floats(seed: number, dims: readonly number[], scale = 1, special = fals
 function halves(seed: number, dims: readonly number[]): ProbeTensor {
   const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => roundBf16(uniform(seed, i) * 0.25));
   return { type: "bf16", dims, bytes: bytesView(Uint16Array.from(new Uint32Array(data.buffer), (bits) => bits >>> 16)) };
+}
+
+/** 0 and 1. */
+function words(seed: number, dims: readonly number[]): ProbeTensor {
+  return { type: "u32", dims, bytes: bytesView(Uint32Array.from({ length: sizeOf(dims) }, (_, i) => hash(seed, i) >>> 31)) };
 }
 
 function uniform(seed: number, index: number): number {

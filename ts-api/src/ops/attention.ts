@@ -4,6 +4,8 @@ import { need, needSize, type DeviceTensor, type OpContract } from "./contract.j
  * softmax(q k^T / sqrt(headDim)) v: x [batch][tokens][3][heads][headDim] f32 (q, k, v), y [batch][tokens][heads][headDim].
  * fp32: everything in f32. bf16: q, k, v and the probabilities are rounded to bf16 where they enter a product.
  * headMask [heads] f32 multiplies the probabilities (Hugging Face's eager attention), each 1 where there is none.
+ * attentionMask [batch][tokens] u32: nobody attends to a token whose word is 0; where all of an image's are 0, everybody attends
+ * to all alike.
  * probabilities [batch][heads][tokens][tokens] f32 receives them as they enter the product.
  */
 export interface AttentionCall {
@@ -14,6 +16,7 @@ export interface AttentionCall {
   headDim: number;
   x: DeviceTensor;
   headMask?: DeviceTensor | undefined;
+  attentionMask?: DeviceTensor | undefined;
   y: DeviceTensor;
   probabilities?: DeviceTensor | undefined;
 }
@@ -24,9 +27,10 @@ export const attention: OpContract<AttentionCall> = {
     need("attention", call.x, "x", "f32", [call.batch, call.tokens, 3, call.heads, call.headDim]);
     need("attention", call.y, "y", "f32", [call.batch, call.tokens, call.heads, call.headDim]);
     if (call.headMask !== undefined) need("attention", call.headMask, "headMask", "f32", [call.heads]);
+    if (call.attentionMask !== undefined) need("attention", call.attentionMask, "attentionMask", "u32", [call.batch, call.tokens]);
     if (call.probabilities !== undefined) need("attention", call.probabilities, "probabilities", "f32", [call.batch, call.heads, call.tokens, call.tokens]);
   },
-  reads: (call) => (call.headMask === undefined ? [call.x] : [call.x, call.headMask]),
+  reads: ({ x, headMask, attentionMask }) => [x, headMask, attentionMask].filter((tensor) => tensor !== undefined),
   results: ({ batch, tokens, heads, headDim, y, probabilities }) => {
     const mixed = { buffer: "y", tensor: y, dims: [batch, tokens, heads, headDim] };
     return probabilities === undefined ? [mixed] : [mixed, { buffer: "probabilities", tensor: probabilities, dims: [batch, heads, tokens, tokens] }];

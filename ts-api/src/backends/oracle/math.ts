@@ -43,6 +43,9 @@ export const TAIL_C7 = fround(2.8404287149896845e-5);
 export const TAIL_C8 = fround(-2.7170847261004383e-6);
 export const TAIL_C9 = fround(9.988416849182613e-8);
 
+/** The score of a masked key, before it is scaled: below every sum of products (at most 2^124), -2^127. */
+export const MASKED_SCORE = -1.7014118346046923e38;
+
 /** Seeds of the Newton iterations: integer guesses within 13 % and 4 %. */
 export const RECIPROCAL_SEED = 0x7ef311c7;
 export const RSQRT_SEED = 0x5f3759df;

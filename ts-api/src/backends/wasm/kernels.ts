@@ -75,10 +75,10 @@ function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention"> {
     name: `attention_${format}`,
     accepts: (call) => call.format === format,
     step: (call, at) => {
-      const { tokens, heads, headDim } = call;
+      const { x, headMask, attentionMask, y, probabilities, tokens, heads, headDim } = call;
       const keys = roundUp(tokens, 8) * headDim, values = roundUp(headDim, 8) * tokens;
       return {
-        args: [at(call.x), at(call.headMask), at(call.y), at(call.probabilities), tokens, heads, headDim, attentionScale(headDim)],
+        args: [...[x, headMask, attentionMask, y, probabilities].map(at), tokens, heads, headDim, attentionScale(headDim)],
         scratch: 4 * (tokens * headDim + keys + values + 6 * roundUp(tokens, 32) + 6 * 8),
         units: call.batch * heads,
       };

@@ -92,11 +92,12 @@ function attentionKernel(format: "fp32" | "bf16"): WebgpuKernel<"attention"> {
     files: ["lib/math", "lib/lanes", "lib/accumulate", "ops/attention"],
     products: format === "fp32" ? "rounded" : "exact",
     accepts: (call) => call.format === format,
-    dispatch: ({ batch, tokens, heads, headDim, x, headMask, y, probabilities }) => {
+    dispatch: ({ batch, tokens, heads, headDim, x, headMask, attentionMask, y, probabilities }) => {
+      const there = (tensor: DeviceTensor | undefined) => (tensor === undefined ? 0 : 1);
       const tiles = batch * heads * Math.ceil(tokens / QUERIES);
       return {
-        params: [tokens, heads, headDim, bitsOf(attentionScale(headDim)), tiles, headMask === undefined ? 0 : 1, probabilities === undefined ? 0 : 1],
-        buffers: [x, headMask, y, probabilities],
+        params: [tokens, heads, headDim, bitsOf(attentionScale(headDim)), tiles, there(headMask), there(attentionMask), there(probabilities)],
+        buffers: [x, headMask, attentionMask, y, probabilities],
         groups: tiles,
       };
     },

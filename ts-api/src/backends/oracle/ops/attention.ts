@@ -1,7 +1,7 @@
 /** Twins: assembly/ops/attention.ts, gpu/ops/attention.wgsl. */
 import { bound, roundBf16 } from "../../../core/float.js";
 import { attentionScale, type AttentionCall } from "../../../ops/attention.js";
-import { exp, laneSum, reciprocal } from "../math.js";
+import { exp, laneSum, MASKED_SCORE, reciprocal } from "../math.js";
 import { views } from "../tensor.js";
 
 const fround = Math.fround;
@@ -11,7 +11,8 @@ export function attention(call: AttentionCall): void {
   const hidden = heads * headDim, scale = attentionScale(headDim);
   const enter = call.format === "bf16" ? roundBf16 : bound;
   const source = views(call.x).f32, y = views(call.y).f32;
-  const headMask = call.headMask && views(call.headMask).f32, probabilities = call.probabilities && views(call.probabilities).f32;
+  const headMask = call.headMask && views(call.headMask).f32, attentionMask = call.attentionMask && views(call.attentionMask).i32;
+  const probabilities = call.probabilities && views(call.probabilities).f32;
   for (let unit = 0; unit < batch * heads; unit++) {
     // 1. q, k and v of one head
     const image = Math.floor(unit / heads) * tokens, head = (unit % heads) * headDim;
@@ -26,7 +27,7 @@ export function attention(call: AttentionCall): void {
       for (let j = 0; j < tokens; j++) {
         let s = 0;
         for (let d = 0; d < headDim; d++) s = fround(s + fround(q[i * headDim + d] * k[j * headDim + d]));
-        p[j] = s;
+        p[j] = attentionMask?.[image + j] === 0 ? MASKED_SCORE : s;
       }
       // 3. softmax
       softmax(p, scale);
