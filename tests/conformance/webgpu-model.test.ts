@@ -43,6 +43,18 @@ for (const dtype of DTYPES) {
   }
 }
 
+for (const dtype of DTYPES) {
+  test(`webgpu: kept patches and attention masks have the CPU's words, ${dtype}`, { skip }, async () => {
+    const folder = `${MODELS}/odd`, pixels = (await readTensors(`${folder}/cases/plain.safetensors`)).get("in.pixel_values")!;
+    const images = pixels.dims[0], keep = Int32Array.from({ length: images * 6 }, (_, i) => (5 * i + 1) % 7);
+    const options = { keep, attentionMask: Uint8Array.from(keep, (_, i) => Number(i % 3 !== 1)), outputAttentions: true };
+    const cpu = await openBackend("wasm");
+    const expected = await encodeOn(cpu, folder, dtype, pixels, options);
+    cpu.dispose();
+    assert.deepEqual(await encodeOn(await open(), folder, dtype, pixels, options), expected);
+  });
+}
+
 test("webgpu: every golden model ran", { skip }, () => {
   assert.ok(goldens.length >= 10, `${goldens.length} goldens`);
 });

@@ -4,28 +4,9 @@ import { test } from "node:test";
 import { activate } from "../../../ts-api/src/backends/oracle/activation.js";
 import { exp, exp2, laneSum, normalTail, reciprocal, rsqrt, sigmoid } from "../../../ts-api/src/backends/oracle/math.js";
 import type { Activation } from "../../../ts-api/src/ops/activation.js";
+import { phi } from "../../support/double.js";
 
 const points = Array.from({ length: 8001 }, (_, i) => Math.fround((i - 4000) / 400));
-
-/** erfc(z) / 2 for z >= 0: one half minus the Taylor series near zero, a continued fraction beyond. */
-function halfErfc(z: number): number {
-  if (z < 2) {
-    let term = z, sum = z;
-    for (let n = 1; n < 60; n++) {
-      term *= (-z * z) / n;
-      sum += term / (2 * n + 1);
-    }
-    return 0.5 - sum / Math.sqrt(Math.PI);
-  }
-  let fraction = z;
-  for (let n = 60; n >= 1; n--) fraction = z + n / 2 / fraction;
-  return Math.exp(-z * z) / fraction / Math.sqrt(Math.PI) / 2;
-}
-
-/** The standard normal's distribution. */
-function phi(x: number): number {
-  return x < 0 ? halfErfc(-x / Math.SQRT2) : 1 - halfErfc(x / Math.SQRT2);
-}
 
 const TRUTH: Record<Activation, (x: number) => number> = {
   none: (x) => x,

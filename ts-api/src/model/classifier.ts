@@ -2,7 +2,7 @@ import { IJepaError } from "../core/errors.js";
 import type { Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
 import { Head } from "./head.js";
-import { checkHeadMask, checkPixels } from "./inputs.js";
+import { checkInputs } from "./inputs.js";
 import { classificationLoss, inferProblemType, PROBLEM_TYPES, type ProblemType } from "./loss.js";
 import type { ForwardOptions, ModelInputs } from "./model.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
@@ -46,11 +46,10 @@ export class IJepaForImageClassification extends PreTrainedModel<Head> {
 
   /** Logits, and the loss where labels are given. Throws what IJepaModel.forward throws, and for labels that cannot be. */
   async forward(inputs: ClassifierInputs, options: ForwardOptions = {}): Promise<ClassifierOutput> {
-    const pixels = checkPixels(inputs?.pixelValues, this.config, inputs?.interpolatePosEncoding);
+    const { pixels, ...checked } = checkInputs(inputs, this.config);
     const { images } = pixels, { hiddenSize } = this.config;
-    const headMask = checkHeadMask(inputs.headMask, this.config);
     const { logits, classes, result } = await this.session.run(options.signal, async ({ encoder, extra: head }) => {
-      const result = await encoder.encode(pixels, { ...options, headMask, interpolatePosEncoding: inputs.interpolatePosEncoding });
+      const result = await encoder.encode(pixels, { ...options, ...checked });
       const pooled = meanPool(new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]));
       return { logits: await head.apply(pooled.data, images), classes: head.outputs, result };
     });

@@ -8,7 +8,9 @@ import { packVector } from "../weights/pack.js";
 import type { IJepaConfig } from "./config.js";
 import { place, type EncoderWeights } from "./load.js";
 import { bufferDescs, embeddingCalls, finalCalls, layerCalls, passSize, type Buffers, type PassSize } from "./plan.js";
+import { gatherRows, patchesSideBySide } from "./keep.js";
 import { interpolatePositions } from "./position.js";
+import { specialLayers, type AttentionOptions } from "./special-layers.js";
 
 /** Rows (images x tokens) of one pass; larger batches take several. It bounds memory and changes no bit. */
 const MAX_ROWS = 1024;
@@ -23,16 +25,14 @@ export interface Pixels {
   width: number;
 }
 
-export interface EncodeOptions {
+export interface EncodeOptions extends AttentionOptions {
   signal?: AbortSignal | undefined;
   /** Interpolate the positions to the images' grid; otherwise the images are of the config's size. */
   interpolatePosEncoding?: boolean | undefined;
   /** Also return the residual stream: after the embedding and after each layer, before the final norm. */
   outputHiddenStates?: boolean | undefined;
-  /** Also return the attention probabilities. */
-  outputAttentions?: boolean | undefined;
-  /** [layers][heads]: factors of the attention probabilities. */
-  headMask?: Float32Array | undefined;
+  /** [images][tokens] numbers of patches: only these are encoded, in this order, at their own positions. */
+  keep?: Int32Array | undefined;
   /** [images][tokens], 1 where the patch is replaced by `maskToken`. */
   mask?: Uint8Array | undefined;
   /** [hidden]. */
@@ -49,20 +49,18 @@ export interface EncodeResult {
   attentions: Float32Array[] | undefined;
 }
 
+/** Where the positions come from: the weights, their interpolation to the images' grid, or either at the kept patches. */
+type Grid = "trained" | "interpolated" | "kept";
+
 /** The programs for images of one size, and the tensors that only they use. */
 interface Pass {
   size: PassSize;
-  interpolate: boolean;
+  grid: Grid;
+  /** Those of the patches, of every image alike; with kept patches each image's own, written for every run. */
   positions: { host: Float32Array; tensor: DeviceTensor };
   embedding: Program;
   layers: Program[];
   final: Program;
-}
-
-interface SpecialLayers {
-  layers: Program[];
-  probabilities: DeviceTensor | undefined;
-  release(): void;
 }
 
 export class Encoder {
@@ -83,7 +81,11 @@ export class Encoder {
   /**
    * @throws IJepaError `aborted` between layers; `input/shape` when positions cannot be interpolated
    */
-  async encode(pixels: Pixels, options: EncodeOptions = {}): Promise<EncodeResult> {
+  async encode(whole: Pixels, options: EncodeOptions = {}): Promise<EncodeResult> {
+    const { keep, interpolatePosEncoding: interpolate = false } = options;
+    const pixels = keep === undefined ? whole : patchesSideBySide(this.config, whole, keep);
+    const keptPositions = keep && gatherRows(this.positionsFor(whole, interpolate), this.config.hiddenSize, keep);
+    const grid: Grid = keep !== undefined ? "kept" : interpolate ? "interpolated" : "trained";
     const { data, images, height, width } = pixels;
     const { hiddenSize, numHiddenLayers, numAttentionHeads, numChannels } = this.config;
     const { tokens } = passSize(this.config, 1, height, width);
@@ -96,16 +98,19 @@ export class Encoder {
     const attentions = options.outputAttentions ? arrays(numHiddenLayers, mapsPerImage) : undefined;
     for (let first = 0; first < images; first += step) {
       const count = Math.min(step, images - first);
-      const pass = await this.passFor(passSize(this.config, count, height, width), options.interpolatePosEncoding ?? false);
+      const pass = await this.passFor(passSize(this.config, count, height, width), grid);
+      const part = <T extends Float32Array | Uint8Array>(array: T, perImage: number) => array.subarray(first * perImage, (first + count) * perImage) as T;
       const collect = async (tensor: DeviceTensor, into: Float32Array, length = perImage) => {
         into.set((await readFloats(this.backend, tensor)).subarray(0, count * length), first * length);
       };
       const { hidden, normed, pixels: input } = this.buffers!;
-      this.backend.write(input, bytesView(data.subarray(first * pixelsPerImage, (first + count) * pixelsPerImage)));
+      this.backend.write(input, bytesView(part(data, pixelsPerImage)));
+      if (keptPositions !== undefined) this.writePositions(pass, part(keptPositions, perImage));
       this.backend.run(pass.embedding);
-      if (options.mask !== undefined) this.replaceMasked(pass, options.mask.subarray(first * tokens, (first + count) * tokens), options.maskToken!);
+      if (options.mask !== undefined) this.replaceMasked(pass, part(options.mask, tokens), options.maskToken!);
       if (hiddenStates !== undefined) await collect(hidden, hiddenStates[0]);
-      const special = await this.specialLayers(pass, options);
+      const attentionMask = options.attentionMask && part(options.attentionMask, tokens);
+      const special = await specialLayers(this.backend, this.config, pass.size, this.weights.layers, this.buffers!, { ...options, attentionMask });
       try {
         for (const [i, layer] of (special?.layers ?? pass.layers).entries()) {
           await this.pause();
@@ -125,55 +130,42 @@ export class Encoder {
 
   /** A masked patch's row is mask token + position, whatever its pixels. */
   private replaceMasked(pass: Pass, mask: Uint8Array, maskToken: Float32Array): void {
-    const { hiddenSize } = this.config;
+    const { hiddenSize } = this.config, { host } = pass.positions;
     const token = maskToken.map(bound);
     for (const [row, masked] of mask.entries()) {
       if (masked === 0) continue;
-      const from = (row % pass.size.tokens) * hiddenSize;
-      this.backend.write(this.buffers!.hidden, bytesView(token.map((v, c) => pass.positions.host[from + c] + v)), row * hiddenSize * 4);
+      const from = (row * hiddenSize) % host.length;
+      this.backend.write(this.buffers!.hidden, bytesView(token.map((v, c) => host[from + c] + v)), row * hiddenSize * 4);
     }
   }
 
-  /** Layers that take head masks or give probabilities, compiled for one call; undefined where neither is asked for. */
-  private async specialLayers(pass: Pass, { outputAttentions, headMask }: EncodeOptions): Promise<SpecialLayers | undefined> {
-    if (!outputAttentions && headMask === undefined) return undefined;
-    const { backend, config, weights } = this, { batch, tokens } = pass.size, heads = config.numAttentionHeads;
-    const owned: DeviceTensor[] = [];
-    const alloc = (name: string, ...dims: number[]) => {
-      owned.push(backend.alloc({ name, type: "f32", dims }));
-      return owned.at(-1)!;
-    };
-    const probabilities = outputAttentions ? alloc("attention probabilities", batch, heads, tokens, tokens) : undefined;
-    const maskOf = (layer: number) => {
-      if (headMask === undefined) return undefined;
-      const tensor = alloc("head mask", heads);
-      backend.write(tensor, bytesView(headMask.subarray(layer * heads, (layer + 1) * heads)));
-      return tensor;
-    };
-    const compile = (layer: (typeof weights.layers)[number], i: number) =>
-      backend.compile(layerCalls(config, pass.size, layer, this.buffers!, { headMask: maskOf(i), probabilities }));
-    return {
-      probabilities,
-      layers: await Promise.all(weights.layers.map(compile)),
-      release: () => owned.forEach((tensor) => backend.release(tensor)),
-    };
+  /** [patches][hidden] of whole images. */
+  private positionsFor({ height, width }: Pick<Pixels, "height" | "width">, interpolate: boolean): Float32Array {
+    const { positions } = this.weights;
+    return interpolate ? interpolatePositions(positions, this.config, height, width) : positions;
   }
 
-  private async passFor(size: PassSize, interpolate: boolean): Promise<Pass> {
+  private writePositions(pass: Pass, rows: Float32Array): void {
+    const { bytes } = packVector("positions", rows);
+    pass.positions.host = new Float32Array(bytes.buffer as ArrayBuffer);
+    this.backend.write(pass.positions.tensor, bytes);
+  }
+
+  private async passFor(size: PassSize, grid: Grid): Promise<Pass> {
     this.reserve(size);
     const same = (pass: Pass) =>
-      pass.interpolate === interpolate && pass.size.batch === size.batch && pass.size.height === size.height && pass.size.width === size.width;
+      pass.grid === grid && pass.size.batch === size.batch && pass.size.height === size.height && pass.size.width === size.width;
     const known = this.passes.find(same);
     if (known !== undefined) return known;
     const { backend, config, weights, buffers } = this;
-    const positions = interpolate ? interpolatePositions(weights.positions, config, size.height, size.width) : weights.positions;
-    const packed = packVector("positions", positions);
+    const rows = size.tokens * (grid === "kept" ? size.batch : 1);
+    const packed = packVector("positions", grid === "kept" ? new Float32Array(rows * config.hiddenSize) : this.positionsFor(size, grid === "interpolated"));
     const tensor = place(backend, packed);
     const pass: Pass = {
       size,
-      interpolate,
+      grid,
       positions: { host: new Float32Array(packed.bytes.buffer as ArrayBuffer), tensor },
-      embedding: await backend.compile(embeddingCalls(config, size, weights.embedding, tensor, buffers!)),
+      embedding: await backend.compile(embeddingCalls(config, size, weights.embedding, tensor, rows, buffers!)),
       layers: await Promise.all(weights.layers.map((layer) => backend.compile(layerCalls(config, size, layer, buffers!)))),
       final: await backend.compile(finalCalls(config, size, weights.final, buffers!)),
     };

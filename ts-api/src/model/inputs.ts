@@ -3,8 +3,34 @@ import { IJepaError } from "../core/errors.js";
 import { Tensor } from "../core/tensor.js";
 import { firstNonFinite } from "../weights/dtypes.js";
 import type { IJepaConfig } from "./config.js";
-import type { Pixels } from "./encoder.js";
+import type { EncodeOptions, Pixels } from "./encoder.js";
+import type { ModelInputs } from "./model.js";
 import { passSize } from "./plan.js";
+
+/** Every argument of `forward`; the encoder's options are those that were given. */
+export interface CheckedInputs extends Pick<EncodeOptions, "keep" | "mask" | "maskToken" | "headMask" | "attentionMask" | "interpolatePosEncoding"> {
+  pixels: Pixels;
+}
+
+/**
+ * @param maskToken the model's, where it was loaded
+ * @throws IJepaError `input/missing`, `input/shape`, `input/value`; TypeError for tensors of a wrong type
+ */
+export function checkInputs(inputs: ModelInputs, config: IJepaConfig, maskToken?: Float32Array): CheckedInputs {
+  const interpolatePosEncoding = inputs?.interpolatePosEncoding ?? false;
+  const pixels = checkPixels(inputs?.pixelValues, config, interpolatePosEncoding);
+  const { images, height, width } = pixels, keep = checkKeep(inputs.keepPatches, config, pixels);
+  const tokens = keep === undefined ? passSize(config, 1, height, width).tokens : keep.length / images;
+  return {
+    pixels,
+    keep,
+    interpolatePosEncoding,
+    mask: checkMask(inputs.boolMaskedPos, images, tokens, maskToken),
+    maskToken,
+    headMask: checkHeadMask(inputs.headMask, config),
+    attentionMask: checkAttentionMask(inputs.attentionMask, images, tokens),
+  };
+}
 
 /**
  * @param pixels [images, channels, height, width]; of the config's size unless `interpolate`
@@ -38,30 +64,59 @@ export function checkPixels(pixels: Tensor<"float32"> | undefined, config: IJepa
 }
 
 /**
+ * @param keep [images, kept] int32: numbers of patches, row by row
+ * @returns [images][kept]
+ * @throws IJepaError `input/shape`, `input/value`
+ */
+export function checkKeep(keep: Tensor | undefined, config: IJepaConfig, pixels: Pixels): Int32Array | undefined {
+  if (keep === undefined) return undefined;
+  if (!(keep instanceof Tensor) || keep.type !== "int32") throw new TypeError("keepPatches must be an int32 Tensor.");
+  const { tokens } = passSize(config, 1, pixels.height, pixels.width), [images, kept] = keep.dims;
+  if (keep.dims.length !== 2 || images !== pixels.images || kept === 0) {
+    const expected = `[${pixels.images}, kept]`;
+    const message = `keepPatches must be ${expected} with at least one patch of each image, not [${keep.dims.join(", ")}].`;
+    throw new IJepaError("input/shape", message, { name: "keepPatches", expected, actual: keep.dims });
+  }
+  const data = keep.data as Int32Array, bad = data.findIndex((patch) => patch < 0 || patch >= tokens);
+  if (bad >= 0) {
+    const message = `keepPatches holds ${data[bad]} at index ${bad}; patches go from 0 to ${tokens - 1}.`;
+    throw new IJepaError("input/value", message, { name: "keepPatches", value: data[bad] });
+  }
+  return data;
+}
+
+/**
  * @param mask [images, patches], bool, uint8 or int32: 1 where a patch is replaced by the mask token
+ * @param tokens those of one image
  * @throws IJepaError `input/shape`, `input/value`; `input/missing` without a mask token
  */
-export function checkMask(mask: Tensor | undefined, config: IJepaConfig, pixels: Pixels, maskToken: Float32Array | undefined): Uint8Array | undefined {
-  if (mask === undefined) return undefined;
-  if (!(mask instanceof Tensor) || mask.type === "float32") throw new TypeError("boolMaskedPos must be a bool, uint8 or int32 Tensor.");
-  if (maskToken === undefined) {
+export function checkMask(mask: Tensor | undefined, images: number, tokens: number, maskToken: Float32Array | undefined): Uint8Array | undefined {
+  if (mask !== undefined && maskToken === undefined) {
     throw new IJepaError("input/missing", "boolMaskedPos needs a mask token: load the model with useMaskToken.", { name: "mask_token" });
   }
-  const { tokens } = passSize(config, 1, pixels.height, pixels.width);
-  if (mask.dims.length !== 2 || mask.dims[0] !== pixels.images || mask.dims[1] !== tokens) {
-    const expected = `[${pixels.images}, ${tokens}]`;
-    throw new IJepaError("input/shape", `boolMaskedPos must be ${expected}, one place a patch, not [${mask.dims.join(", ")}].`, {
-      name: "boolMaskedPos",
-      expected,
-      actual: mask.dims,
-    });
+  return checkBits("boolMaskedPos", mask, images, tokens);
+}
+
+/**
+ * @param mask [images, tokens], bool, uint8 or int32: 0 where nobody attends to the token
+ * @param tokens those of one image
+ * @throws IJepaError `input/shape`, `input/value`
+ */
+export function checkAttentionMask(mask: Tensor | undefined, images: number, tokens: number): Uint8Array | undefined {
+  return checkBits("attentionMask", mask, images, tokens);
+}
+
+function checkBits(name: string, mask: Tensor | undefined, images: number, tokens: number): Uint8Array | undefined {
+  if (mask === undefined) return undefined;
+  if (!(mask instanceof Tensor) || mask.type === "float32") throw new TypeError(`${name} must be a bool, uint8 or int32 Tensor.`);
+  if (mask.dims.length !== 2 || mask.dims[0] !== images || mask.dims[1] !== tokens) {
+    const expected = `[${images}, ${tokens}]`;
+    const message = `${name} must be ${expected}, one place a patch, not [${mask.dims.join(", ")}].`;
+    throw new IJepaError("input/shape", message, { name, expected, actual: mask.dims });
   }
   const bad = mask.data.findIndex((value) => value !== 0 && value !== 1);
   if (bad >= 0) {
-    throw new IJepaError("input/value", `boolMaskedPos holds ${mask.data[bad]} at index ${bad}; it may hold 0 and 1.`, {
-      name: "boolMaskedPos",
-      value: mask.data[bad],
-    });
+    throw new IJepaError("input/value", `${name} holds ${mask.data[bad]} at index ${bad}; it may hold 0 and 1.`, { name, value: mask.data[bad] });
   }
   return Uint8Array.from(mask.data);
 }

@@ -4,7 +4,7 @@ import { Tensor } from "../core/tensor.js";
 import { activationOf } from "../ops/activation.js";
 import type { IJepaConfig } from "./config.js";
 import { Head } from "./head.js";
-import { checkHeadMask, checkMask, checkPixels } from "./inputs.js";
+import { checkInputs } from "./inputs.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import type { TensorReader } from "./parts.js";
 import { firstToken } from "./pooling.js";
@@ -23,10 +23,23 @@ export interface ModelLoadOptions extends LoadOptions {
 export interface ModelInputs {
   /** [images, channels, height, width], as IJepaImageProcessor makes it. */
   pixelValues: Tensor<"float32">;
-  /** [images, patches], 1 where a patch is replaced by the mask token, before positions are added. Needs `useMaskToken`. */
+  /**
+   * [images, tokens], 1 where a patch is replaced by the mask token, before positions are added. Needs `useMaskToken`. As in all
+   * masks, the tokens are those that are encoded: with `keepPatches` the kept ones.
+   */
   boolMaskedPos?: Tensor | undefined;
+  /**
+   * [images, tokens], 0 where nobody attends to the token, else 1: transformers 5's bidirectional mask, as its eager attention
+   * applies it. Where all of an image's places are 0, every token attends to all alike.
+   */
+  attentionMask?: Tensor | undefined;
   /** [heads] or [layers, heads]: factors of the attention probabilities, as Hugging Face's eager attention applies them. */
   headMask?: Tensor<"float32"> | undefined;
+  /**
+   * [images, kept] int32: encode only these patches of each image, counted row by row, in this order and at the positions they
+   * have in the whole image, as I-JEPA's context encoder does in training. The output has `kept` tokens.
+   */
+  keepPatches?: Tensor<"int32"> | undefined;
   /** Accept images of another size than the config's, and interpolate the position embeddings (torch's bicubic). Default false. */
   interpolatePosEncoding?: boolean | undefined;
 }
@@ -77,13 +90,10 @@ export class IJepaModel extends PreTrainedModel<Extra> {
    */
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<ModelOutput> {
     const { extra } = this.session.resources;
-    const pixels = checkPixels(inputs?.pixelValues, this.config, inputs?.interpolatePosEncoding);
-    const mask = checkMask(inputs.boolMaskedPos, this.config, pixels, extra.maskToken);
-    const headMask = checkHeadMask(inputs.headMask, this.config);
-    const { maskToken, pooler } = extra, { interpolatePosEncoding } = inputs;
-    const { images } = pixels, { hiddenSize } = this.config;
+    const { pixels, ...checked } = checkInputs(inputs, this.config, extra.maskToken);
+    const { images } = pixels, { hiddenSize } = this.config, { pooler } = extra;
     const { result, lastHiddenState, pooled } = await this.session.run(options.signal, async ({ encoder }) => {
-      const result = await encoder.encode(pixels, { ...options, mask, maskToken, headMask, interpolatePosEncoding });
+      const result = await encoder.encode(pixels, { ...options, ...checked });
       const lastHiddenState = new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]);
       return { result, lastHiddenState, pooled: await pooler?.apply(firstToken(lastHiddenState).data, images) };
     });

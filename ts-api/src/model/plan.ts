@@ -68,9 +68,9 @@ export function bufferDescs(config: IJepaConfig, dtype: Dtype, size: PassSize): 
   };
 }
 
-/** Pixels to patch embeddings with positions ([tokens][hidden]), in `hidden`. */
+/** Pixels to patch embeddings with positions ([positionRows][hidden]: [tokens] for all images, or [batch][tokens]), in `hidden`. */
 export function embeddingCalls(
-  config: IJepaConfig, size: PassSize, weights: EmbeddingWeights, positions: DeviceTensor, buffers: Buffers,
+  config: IJepaConfig, size: PassSize, weights: EmbeddingWeights, positions: DeviceTensor, positionRows: number, buffers: Buffers,
 ): OpCall[] {
   const { pixels, wide, operand, hidden } = buffers;
   const { numChannels: channels, patchHeight, patchWidth } = config;
@@ -80,12 +80,12 @@ export function embeddingCalls(
   return [
     { op: "patchify", batch, channels, height, width, patchHeight, patchWidth, x: pixels, y: wide },
     { op: "quantize-rows", format, rows, cols, inner, x: wide, y: operand },
-    linearCall(rows, weights.patches, operand, undefined, hidden, "none", positions, tokens),
+    linearCall(rows, weights.patches, operand, undefined, hidden, "none", positions, positionRows),
   ];
 }
 
 /** What a layer's attention takes or gives beyond its result: see AttentionCall. */
-export type AttentionExtras = Pick<CallOf<"attention">, "headMask" | "probabilities">;
+export type AttentionExtras = Pick<CallOf<"attention">, "headMask" | "attentionMask" | "probabilities">;
 
 /** One encoder layer: `hidden` to `hidden`. */
 export function layerCalls(
