@@ -1,4 +1,5 @@
 // Blocks of 32 inputs in int4 linears: y += d * (s * 2^e), d an integer of at most 16 bits, s a bf16. The product is exact.
+// A scale is of a group of one or two blocks.
 //
 // A workgroup has 64 rows and 64 columns; an invocation 8 rows and 4 columns of them. The op's file declares params,
 // blocks, scales, and calls loadBlock before a barrier, then accumulateBlock.
@@ -20,7 +21,8 @@ fn loadBlock(group: vec3u, block: u32, local: u32) {
     let panel = group.x * 8 + quad / 2;
     var bits = vec4u(0u);
     if (panel * 8 < params.cols) {
-      let pairs = scales[(panel * groups + block) * 2 + quad % 2];
+      let scaleGroups = (params.inner + params.group - 1) / params.group;
+      let pairs = scales[(panel * scaleGroups + block * 32 / params.group) * 2 + quad % 2];
       bits = vec4u(pairs.x << 16u, pairs.x & 0xffff0000u, pairs.y << 16u, pairs.y & 0xffff0000u);
     }
     tileScales[quad] = bitcast<vec4f>(bits);

@@ -1,6 +1,6 @@
 // linear, int4 weights, by dot4I8Packed (language feature packed_4x8_integer_dot_product).
 //
-//   y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / 32]
+//   y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / group]
 //
 // Layouts, order and exact class are those of linear-int4.wgsl. u stays 0 ... 15, so that p & 0x0f0f0f0f and
 // (p >> 4) & 0x0f0f0f0f are operands as they stand; the correction of `blocks` takes the offset 8 away.
@@ -15,6 +15,7 @@ struct Params {
   inner: u32,
   activation: u32,
   residualRows: u32,
+  group: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;

@@ -1,8 +1,8 @@
-// linear, int4 weights: y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / 32].
+// linear, int4 weights: y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / group].
 //
 // x [rows][inner] int8 and blocks [rows][inner / 32] { f32 2^e, i16 pair }, as quantize-rows leaves them.
 // w panels [panel][inner / 4][16] bytes: byte 4 c + i holds u of column c (low nibble) and column c + 4 (high nibble), input
-// 4 j + i. scales [panel][inner / 32][8] bf16; bias [panels * 8]; y [rows][cols].
+// 4 j + i. scales [panel][inner / group, rounded up][8] bf16, group 32 or 64; bias [panels * 8]; y [rows][cols].
 // For devices without packed dot products: the integers of a block run in f32, where sums below 2^24 are exact in any order.
 // A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; half a block at a time in workgroup memory.
 // Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.
@@ -16,6 +16,7 @@ struct Params {
   inner: u32,
   activation: u32,
   residualRows: u32,
+  group: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;

@@ -6,7 +6,7 @@
 // (8 KiB), four rows or four columns side by side; half of the invocations load rows, the other half weights.
 // Order: k = 0 ... inner - 1 from +0. Exact class: fp32 pinned (product, then sum), bf16 exact products.
 // Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/finish.wgsl.
-// Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/float.ts.
+// Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/float.ts. nf4 and fp4: linear-codes.wgsl.
 
 struct Params {
   zero: u32,
@@ -15,6 +15,7 @@ struct Params {
   inner: u32,
   activation: u32,
   residualRows: u32,
+  group: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;

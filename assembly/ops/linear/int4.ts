@@ -1,9 +1,10 @@
 /**
- * linear, int4 weights: y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / 32].
+ * linear, int4 weights: y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / group].
  *
  * x [rows][inner] int8 and blocks [rows][inner / 32] { f32 2^e, i16 pair }, as quantize-rows leaves them.
  * w panels [panel][inner / 4][16] bytes: byte 4 c + i holds u of column c (low nibble) and column c + 4 (high nibble), input
- * 4 j + i. scales [panel][inner / 32][8] bf16; bias [panels * 8]; y [rows][cols]. Panels begin ... end - 1 are computed.
+ * 4 j + i. scales [panel][inner / group, rounded up][8] bf16, group 32 or 64; bias [panels * 8]; y [rows][cols]. Panels
+ * begin ... end - 1 are computed.
  * Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.
  * scratch: rows * 32 bytes of sums (whole tiles), then the unpacked panel block, then (plain only) rows * inner i16.
  *
@@ -22,26 +23,26 @@ const DOT32: i32 = 1;
 const PLAIN: i32 = 2;
 
 export function linear_int4_plain(
-  x: usize, blocks: usize, w: usize, scales: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
   const wide = panelScratch(scratch, rows) + K_BLOCK * 16 + (K_BLOCK >> 5) * 32;
   widenRows(x, wide, rows * inner);
-  run(PLAIN, wide, <usize>inner << 1, blocks, w, scales, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(PLAIN, wide, <usize>inner << 1, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_int4_dot16(
-  x: usize, blocks: usize, w: usize, scales: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(DOT16, x, inner, blocks, w, scales, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(DOT16, x, inner, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_int4_dot32(
-  x: usize, blocks: usize, w: usize, scales: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(DOT32, x, inner, blocks, w, scales, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(DOT32, x, inner, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 @inline
@@ -51,9 +52,10 @@ function panelScratch(scratch: usize, rows: i32): usize {
 
 @inline
 function run(
-  loop: i32, x: usize, xStride: usize, blocks: usize, w: usize, scales: usize, bias: usize, residual: usize, residualRows: i32,
+  loop: i32, x: usize, xStride: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32,
   y: usize, rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
+  const scaleStride = <usize>((inner + group - 1) / group) << 4;
   const bStride = <usize>(inner >> 5) << 3, xSize: usize = loop == PLAIN ? 2 : 1;
   const tileRows = loop == DOT32 ? DOT32_ROWS : loop == DOT16 ? DOT16_ROWS : PLAIN_ROWS;
   const unpacked = panelScratch(scratch, rows), unpackedScales = unpacked + K_BLOCK * 16;
@@ -65,7 +67,7 @@ function run(
       const from = <usize>panel * <usize>inner + <usize>k;
       if (loop == PLAIN) unpackWide(w + (from << 2), unpacked, count);
       else unpackNibbles(w + (from << 2), unpacked, count);
-      unpackScales(scales + (from >> 1), unpackedScales, groups);
+      unpackScales(scales + scaleStride * <usize>panel + (<usize>(k / group) << 4), unpackedScales, groups, group >> 5);
       // 2. sums over the blocks of 32
       for (let r = 0; r < rows; r += tileRows) {
         const acc = scratch + (<usize>r << 5), xr = x + xStride * <usize>r + <usize>k * xSize, last = rows - 1 - r;
@@ -118,10 +120,10 @@ function unpackWide(w: usize, to: usize, count: i32): void {
   }
 }
 
-/** [groups][8] bf16 to f32. */
-function unpackScales(scales: usize, to: usize, groups: i32): void {
-  for (const end = scales + (<usize>groups << 4); scales < end; scales += 16) {
-    const v = v128.load(scales);
+/** bf16 scales of 8 columns, one for `repeat` blocks, to [blocks][8] f32. */
+function unpackScales(scales: usize, to: usize, blocks: i32, repeat: i32): void {
+  for (let block = 0; block < blocks; block++) {
+    const v = v128.load(scales + (<usize>(block / repeat) << 4));
     v128.store(to, i32x4.shl(i32x4.extend_low_i16x8_u(v), 16));
     v128.store(to, i32x4.shl(i32x4.extend_high_i16x8_u(v), 16), 16);
     to += 32;

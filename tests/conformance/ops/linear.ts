@@ -1,5 +1,7 @@
 import { bytesView } from "../../../ts-api/src/backends/backend.js";
-import type { Dtype } from "../../../ts-api/src/core/numerics.js";
+import { isCodebook } from "../../../ts-api/src/core/codebooks.js";
+import { bound } from "../../../ts-api/src/core/float.js";
+import { DTYPES, type Dtype, type Group } from "../../../ts-api/src/core/numerics.js";
 import { ACTIVATIONS, type Activation } from "../../../ts-api/src/ops/activation.js";
 import { hash, seedOf } from "../../support/random.js";
 import { edges, floats, halves, output, randomBytes, roundedFloats, type Case, type CaseTensor } from "../case.js";
@@ -11,15 +13,16 @@ interface Shape {
   activation?: Activation;
   residualRows?: number;
   edge?: boolean;
+  group?: Group;
 }
 
 function linearCase(format: Dtype, shape: Shape): Case {
-  const { rows, cols, inner, activation = "none", residualRows, edge = false } = shape;
-  const parts = [`${rows}x${cols}x${inner}`, activation, residualRows === undefined ? "" : `residual${residualRows}`, edge ? "edge" : ""];
+  const { rows, cols, inner, activation = "none", residualRows, edge = false, group } = shape;
+  const parts = [`${rows}x${cols}x${inner}`, activation, residualRows === undefined ? "" : `residual${residualRows}`, edge ? "edge" : "", group === undefined ? "" : `group${group}`];
   const id = `linear/${format}/${parts.filter((part) => part !== "" && part !== "none").join("-")}`;
-  const panels = Math.ceil(cols / 8), scale = 1 / Math.sqrt(inner);
+  const panels = Math.ceil(cols / 8);
   const tensors: Record<string, CaseTensor> = {
-    ...(format === "int4" ? int4Tensors(id, rows, panels, inner, scale) : floatTensors(id, format, rows, panels, inner, scale)),
+    ...tensorsOf(id, format, rows, panels, inner, group, edge),
     bias: edge ? floats(`${id} bias`, [panels * 8], 2 ** 49) : floats(`${id} bias`, [panels * 8], 0.5),
     y: output("f32", [rows, cols]),
   };
@@ -29,17 +32,29 @@ function linearCase(format: Dtype, shape: Shape): Case {
     edge,
     tensors,
     call: ({ x, blocks, w, scales, bias, residual, y }) => ({
-      op: "linear", format, rows, cols, inner, activation, x, blocks, w, scales, bias, residual, residualRows, y,
+      op: "linear", format, rows, cols, inner, activation, x, blocks, w, scales, group, bias, residual, residualRows, y,
     }),
   };
 }
 
-function floatTensors(id: string, format: "fp32" | "bf16", rows: number, panels: number, inner: number, scale: number): Record<string, CaseTensor> {
-  if (format === "fp32") return { x: floats(`${id} x`, [rows, inner]), w: floats(`${id} w`, [panels, inner, 8], scale) };
-  return { x: roundedFloats(`${id} x`, [rows, inner]), w: halves(`${id} w`, [panels, inner, 8], scale) };
+function tensorsOf(
+  id: string, format: Dtype, rows: number, panels: number, inner: number, group: Group = 32, edge: boolean,
+): Record<string, CaseTensor> {
+  const scale = 1 / Math.sqrt(inner), x = `${id} x`, w = `${id} w`, scaleDims = [panels, Math.ceil(inner / group), 8];
+  if (format === "fp32") return { x: floats(x, [rows, inner]), w: floats(w, [panels, inner, 8], scale) };
+  if (format === "bf16") return { x: roundedFloats(x, [rows, inner]), w: halves(w, [panels, inner, 8], scale) };
+  const codes = randomBytes(w, "u8", [panels, inner / 4, 16]), scales = `${id} scales`;
+  if (isCodebook(format)) return { x: roundedFloats(x, [rows, inner]), w: codes, scales: edge ? boundedEdges(scales, scaleDims) : floats(scales, scaleDims, 2 * scale) };
+  return { ...int8Operand(id, rows, inner), w: codes, scales: halves(scales, scaleDims, scale) };
 }
 
-function int4Tensors(id: string, rows: number, panels: number, inner: number, scale: number): Record<string, CaseTensor> {
+/** Special values as they stand in packed weights: the smallest ones times a codebook's value are below the limit. */
+function boundedEdges(name: string, dims: number[]): CaseTensor {
+  const { bytes, ...desc } = edges(name, dims);
+  return { ...desc, bytes: bytesView(new Float32Array(bytes!.buffer as ArrayBuffer).map(bound)) };
+}
+
+function int8Operand(id: string, rows: number, inner: number): Record<string, CaseTensor> {
   const x = randomBytes(`${id} x`, "i8", [rows, inner]);
   const q = new Int8Array(x.bytes!.buffer).map((v) => Math.max(v, -127));
   const seed = seedOf(`${id} blocks`), blocks = new Int32Array(rows * (inner / 32) * 2);
@@ -52,14 +67,19 @@ function int4Tensors(id: string, rows: number, panels: number, inner: number, sc
   return {
     x: { type: "i8", dims: [rows, inner], bytes: bytesView(q) },
     blocks: { type: "u32", dims: [rows, inner / 32, 2], bytes: bytesView(blocks) },
-    w: randomBytes(`${id} w`, "u8", [panels, inner / 4, 16]),
-    scales: halves(`${id} scales`, [panels, inner / 32, 8], scale),
   };
 }
 
 const activations = (Object.keys(ACTIVATIONS) as Activation[]).filter((name) => name !== "none");
 
-export const linearCases: Case[] = (["fp32", "bf16", "int4"] as const).flatMap((format) => [
+const grouped = (["int4", "nf4", "fp4"] as const).flatMap((format) => [
+  linearCase(format, { rows: 3, cols: 5, inner: 32, group: 64 }),
+  linearCase(format, { rows: 9, cols: 28, inner: 96, group: 64, residualRows: 3 }),
+  linearCase(format, { rows: 7, cols: 16, inner: 1120, group: 64, activation: "gelu" }),
+  linearCase(format, { rows: 67, cols: 72, inner: 256, group: 64 }),
+]);
+
+export const linearCases: Case[] = DTYPES.flatMap((format) => [
   linearCase(format, { rows: 1, cols: 1, inner: 32 }),
   linearCase(format, { rows: 5, cols: 37, inner: 64, activation: "gelu" }),
   linearCase(format, { rows: 13, cols: 36, inner: 96, residualRows: 13 }),
@@ -68,4 +88,4 @@ export const linearCases: Case[] = (["fp32", "bf16", "int4"] as const).flatMap((
   linearCase(format, { rows: 64, cols: 40, inner: 256 }),
   ...activations.map((activation) => linearCase(format, { rows: 6, cols: 24, inner: 128, activation })),
   ...activations.map((activation) => linearCase(format, { rows: 3, cols: 12, inner: 32, activation, edge: true })),
-]);
+]).concat(grouped);

@@ -2,8 +2,9 @@
  * Cases that a device must compute to the word before its results are used: every op in every format, over the edges of
  * tiles, with special values. The digests are the oracle's (tests/conformance/attest.test.ts makes and checks them).
  */
+import { isCodebook } from "../core/codebooks.js";
 import { roundBf16 } from "../core/float.js";
-import { BLOCK, PANEL, roundUp, type Dtype } from "../core/numerics.js";
+import { BLOCK, DTYPES, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
 import { sizeOf } from "../core/tensor.js";
 import { ACTIVATIONS, type Activation } from "../ops/activation.js";
 import { ELEMENT_BYTES, type DeviceTensor, type ElementType } from "../ops/contract.js";
@@ -26,8 +27,8 @@ export interface Probe {
   call(tensors: Record<string, DeviceTensor>): OpCall;
 }
 
-const ALL: readonly Dtype[] = ["fp32", "bf16", "int4"];
-const BF16: readonly Dtype[] = ["bf16", "int4"];
+const ALL: readonly Dtype[] = DTYPES;
+const BF16: readonly Dtype[] = DTYPES.filter((dtype) => dtype !== "fp32");
 const SPECIAL = [-0, 1e-45, 2 ** -126, -(2 ** -51), 2 ** -50, 3.4e38, -Infinity, NaN];
 
 /** SHA-256 of all outputs, shortened; undefined for a probe that has none stored. */
@@ -91,34 +92,36 @@ function attentionProbes(): Probe[] {
 }
 
 function linearProbes(): Probe[] {
-  const probe = (format: Dtype, rows: number, cols: number, inner: number, activation: Activation, residualRows?: number): Probe => ({
-    id: `linear ${format} ${activation}${residualRows === undefined ? "" : " residual"}`,
+  const probe = (format: Dtype, rows: number, cols: number, inner: number, activation: Activation, residualRows?: number, group?: Group): Probe => ({
+    id: `linear ${format} ${activation}${residualRows === undefined ? "" : " residual"}${group === undefined ? "" : ` group ${group}`}`,
     // Pooler and classifier are fp32 in every model.
     dtypes: format === "fp32" ? ALL : format === "bf16" ? BF16 : [format],
     tensors: {
-      ...operands(format, rows, roundUp(cols, PANEL) / PANEL, inner),
+      ...operands(format, rows, roundUp(cols, PANEL) / PANEL, inner, group),
       bias: floats(9, [roundUp(cols, PANEL)]),
       ...(residualRows === undefined ? {} : { residual: floats(10, [residualRows, cols]) }),
       y: output("f32", [rows, cols]),
     },
     call: ({ x, blocks, w, scales, bias, residual, y }) => ({
-      op: "linear", format, rows, cols, inner, activation, x, blocks, w, scales, bias, residual, residualRows, y,
+      op: "linear", format, rows, cols, inner, activation, x, blocks, w, scales, group, bias, residual, residualRows, y,
     }),
   });
   const others = (Object.keys(ACTIVATIONS) as Activation[]).filter((name) => name !== "none" && name !== "gelu");
   return ALL.flatMap((format) => [
     probe(format, 70, 77, 288, "none", 14),
+    ...(format === "fp32" || format === "bf16" ? [] : [probe(format, 5, 77, 288, "none", undefined, 64)]),
     probe(format, 66, 72, 32, "gelu"),
     ...others.map((activation) => probe(format, 3, 40, 64, activation)),
   ]);
 }
 
-function operands(format: Dtype, rows: number, panels: number, inner: number): Record<string, ProbeTensor> {
+function operands(format: Dtype, rows: number, panels: number, inner: number, group: Group = BLOCK): Record<string, ProbeTensor> {
   if (format === "fp32") return { x: floats(7, [rows, inner]), w: floats(8, [panels, inner, PANEL], 0.5) };
-  if (format === "bf16") {
-    const x = floats(7, [rows, inner], 2, false, roundBf16);
-    return { x, w: halves(8, [panels, inner, PANEL]) };
-  }
+  const rounded = floats(7, [rows, inner], 2, false, roundBf16), scales = [panels, Math.ceil(inner / group), PANEL];
+  if (format === "bf16") return { x: rounded, w: halves(8, [panels, inner, PANEL]) };
+  const codes = Uint8Array.from({ length: panels * inner * 4 }, (_, i) => hash(8, i) >>> 24);
+  const w: ProbeTensor = { type: "u8", dims: [panels, inner / 4, 16], bytes: codes };
+  if (isCodebook(format)) return { x: rounded, w, scales: floats(11, scales, 0.25) };
   const groups = inner / BLOCK, values = Float32Array.from({ length: rows * inner }, (_, i) => uniform(7, i) * 127);
   const q = Int8Array.from(values, (v) => Math.trunc(v)), blocks = new Int32Array(rows * groups * 2);
   for (let block = 0; block < rows * groups; block++) {
@@ -127,12 +130,11 @@ function operands(format: Dtype, rows: number, panels: number, inner: number): R
     blocks[block * 2] = (116 + (block % 7)) << 23;
     blocks[block * 2 + 1] = (pair[0] & 0xffff) | (pair[1] << 16);
   }
-  const w = Uint8Array.from({ length: panels * inner * 4 }, (_, i) => hash(8, i) >>> 24);
   return {
     x: { type: "i8", dims: [rows, inner], bytes: bytesView(q) },
     blocks: { type: "u32", dims: [rows, groups, 2], bytes: bytesView(blocks) },
-    w: { type: "u8", dims: [panels, inner / 4, 16], bytes: w },
-    scales: halves(11, [panels, groups, PANEL]),
+    w,
+    scales: halves(11, scales),
   };
 }
 

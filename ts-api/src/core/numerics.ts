@@ -5,11 +5,15 @@
 export const NUMERICS_VERSION = "1";
 
 /** Weight formats of the matrices. Norms, biases and position embeddings are f32 in all of them. */
-export const DTYPES = ["fp32", "bf16", "int4"] as const;
+export const DTYPES = ["fp32", "bf16", "int4", "nf4", "fp4"] as const;
 export type Dtype = (typeof DTYPES)[number];
 
-/** Inputs that share one exponent (activations) or one scale (int4 weights). */
+/** Inputs of activations that share one exponent; inputs of weights are padded to a multiple of it. */
 export const BLOCK = 32;
+
+/** Inputs of four-bit weights that share one scale. */
+export const GROUPS = [32, 64] as const;
+export type Group = (typeof GROUPS)[number];
 
 /** Output columns that are stored side by side in packed weights. */
 export const PANEL = 8;

@@ -41,10 +41,11 @@ export interface Buffers {
 
 /** The form in which activations enter a matrix of this format. */
 export function operandOf(format: Dtype): OperandFormat {
-  return format === "int4" ? "int8" : format;
+  if (format === "fp32") return "fp32";
+  return format === "int4" ? "int8" : "bf16";
 }
 
-/** int4 rounds the matrices of the layers; the patch embedding and the attention stay bf16. */
+/** Four-bit formats are of the matrices of the layers; the patch embedding and the attention stay bf16. */
 export function embeddingFormat(dtype: Dtype): "fp32" | "bf16" {
   return dtype === "fp32" ? "fp32" : "bf16";
 }

@@ -1,12 +1,14 @@
-import { BLOCK, PANEL, roundUp, type Dtype } from "../core/numerics.js";
+import { isCodebook } from "../core/codebooks.js";
+import { BLOCK, GROUPS, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
 import { ACTIVATIONS, type Activation } from "./activation.js";
 import { need, needSize, type DeviceTensor, type OpContract } from "./contract.js";
 
 /**
  * y = activation(x W^T + bias), or residual + that: x [rows][inner] as quantize-rows leaves it, y [rows][cols] f32.
  *
- * Weights come in panels of 8 columns (docs/weights-format.md): fp32 and bf16 w [panels][inner][8]; int4 w
- * [panels][inner / 4][16] bytes of two u4, scales [panels][inner / 32][8] bf16, W = (u - 8) * s. bias [panels * 8].
+ * Weights come in panels of 8 columns (docs/weights-format.md): fp32 and bf16 w [panels][inner][8]; four-bit w
+ * [panels][inner / 4][16] bytes of two u4 and scales [panels][inner / group, rounded up][8]: int4 W = (u - 8) * s, s in bf16; nf4 and
+ * fp4 W = bf16(codebook[u] * s), s in f32, finite. bias [panels * 8].
  * residual [residualRows][cols]: row r adds row r mod residualRows. It must not be y.
  */
 export interface LinearCall {
@@ -19,8 +21,10 @@ export interface LinearCall {
   /** int4: the exponents and corrections of x. */
   blocks?: DeviceTensor | undefined;
   w: DeviceTensor;
-  /** int4: one bf16 a column and block of 32 inputs. */
+  /** Four-bit formats: one a column and group of inputs. */
   scales?: DeviceTensor | undefined;
+  /** Four-bit formats: inputs that share a scale. Default 32. */
+  group?: Group | undefined;
   bias: DeviceTensor;
   residual?: DeviceTensor | undefined;
   residualRows?: number | undefined;
@@ -33,14 +37,18 @@ export const linear: OpContract<LinearCall> = {
     needSize("linear", "cols", call.cols);
     needSize("linear", "inner", call.inner, BLOCK);
     if (!(call.activation in ACTIVATIONS)) throw new TypeError(`linear: no activation "${call.activation}".`);
+    checkGroup(call.group);
     const panels = roundUp(call.cols, PANEL) / PANEL;
     if (call.format === "int4") {
       need("linear", call.x, "x", "i8", [call.rows, call.inner]);
       need("linear", call.blocks, "blocks", "u32", [call.rows, call.inner / BLOCK, 2]);
-      need("linear", call.w, "w", "u8", [panels, call.inner / 4, 16]);
-      need("linear", call.scales, "scales", "bf16", [panels, call.inner / BLOCK, PANEL]);
     } else {
       need("linear", call.x, "x", "f32", [call.rows, call.inner]);
+    }
+    if (call.format === "int4" || isCodebook(call.format)) {
+      need("linear", call.w, "w", "u8", [panels, call.inner / 4, 16]);
+      need("linear", call.scales, "scales", call.format === "int4" ? "bf16" : "f32", [panels, scaleGroups(call), PANEL]);
+    } else {
       need("linear", call.w, "w", call.format === "bf16" ? "bf16" : "f32", [panels, call.inner, PANEL]);
     }
     need("linear", call.bias, "bias", "f32", [panels * PANEL]);
@@ -55,3 +63,12 @@ export const linear: OpContract<LinearCall> = {
   results: (call) => [{ buffer: "y", tensor: call.y, dims: [call.rows, call.cols] }],
   operations: (call) => 2 * call.rows * call.cols * call.inner,
 };
+
+/** Groups of inputs of a column: as many scales as it has. */
+export function scaleGroups({ inner, group = BLOCK }: Pick<LinearCall, "inner" | "group">): number {
+  return Math.ceil(inner / group);
+}
+
+function checkGroup(group: number | undefined): void {
+  if (group !== undefined && !GROUPS.some((known) => known === group)) throw new TypeError(`linear: group must be ${GROUPS.join(" or ")}, not ${group}.`);
+}

@@ -2,9 +2,11 @@
  * From a matrix as checkpoints store it, [cols][inputs] f32, to the panels that the kernels of every backend read
  * (docs/weights-format.md): 8 columns side by side, inputs padded with zeros to a multiple of 32.
  */
-import { BLOCK, PANEL, roundUp, type Dtype } from "../core/numerics.js";
-import { bound, roundBf16 } from "../core/float.js";
+import { isCodebook } from "../core/codebooks.js";
+import { bound, MAX_VALUE, roundBf16 } from "../core/float.js";
+import { BLOCK, GROUPS, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
 import type { TensorDesc } from "../ops/contract.js";
+import { codeAt, decode, encode, type CodedMatrix } from "./quantize/bnb.js";
 import { quantizeGroup } from "./quantize/int4.js";
 
 /** The bytes of a tensor, as a backend takes them. */
@@ -14,22 +16,29 @@ export interface PackedBuffer extends TensorDesc {
 
 /** A matrix in panels. B holds its bytes: packed and on the host, or as tensors of a backend. */
 export interface Matrix<B> {
+  /** bf16 also for nf4 and fp4 matrices whose blocks do not fit the panels. */
   format: Dtype;
   cols: number;
   /** inputs, rounded up to a multiple of 32. */
   inner: number;
   w: B;
   scales?: B | undefined;
+  /** Inputs of one scale. */
+  group?: Group | undefined;
 }
 
 /**
  * @param name of the matrix; its buffers are called name.weight and name.scales
  * @param data [cols][inputs] f32, finite
- * @param format what to store: fp32 keeps the values, bf16 rounds to nearest even, int4 quantizes in groups of 32
+ * @param format what to store: fp32 keeps the values, bf16 rounds to nearest even, int4 quantizes in groups, nf4 and fp4 as bitsandbytes
+ * @param group int4: inputs of one scale
  */
-export function packMatrix(name: string, format: Dtype, data: Float32Array, cols: number, inputs: number): Matrix<PackedBuffer> {
+export function packMatrix(
+  name: string, format: Dtype, data: Float32Array, cols: number, inputs: number, group: Group = BLOCK,
+): Matrix<PackedBuffer> {
+  if (isCodebook(format)) return packCodes(name, [encode(format, data)], cols, inputs);
   const inner = roundUp(inputs, BLOCK), panels = roundUp(cols, PANEL) / PANEL;
-  if (format === "int4") return { format, cols, inner, ...packInt4(name, data, cols, inputs, inner, panels) };
+  if (format === "int4") return { format, cols, inner, group, ...packInt4(name, data, cols, inputs, inner, panels, group) };
   const weight = `${name}.weight`, dims = [panels, inner, PANEL], count = panels * inner * PANEL;
   const place = (c: number) => Math.floor(c / PANEL) * inner * PANEL + (c % PANEL);
   if (format === "fp32") {
@@ -53,22 +62,69 @@ function roundAll(data: Float32Array): Uint32Array {
   return new Uint32Array(rounded.buffer);
 }
 
-/** Byte 4 c + i of [panel][inner / 4] holds input 4 j + i of columns c (low nibble) and c + 4 (high nibble). */
-function packInt4(
-  name: string, data: Float32Array, cols: number, inputs: number, inner: number, panels: number,
-): Pick<Matrix<PackedBuffer>, "w" | "scales"> {
-  const groups = inner / BLOCK;
-  const w = new Uint8Array(panels * (inner / 4) * 16).fill(0x88), scales = new Uint16Array(panels * groups * PANEL);
-  const codes = new Uint8Array(BLOCK);
-  for (let c = 0; c < cols; c++) {
-    const panel = Math.floor(c / PANEL), lane = c % 4, high = c % PANEL >= 4;
-    for (let group = 0; group < groups; group++) {
-      const first = group * BLOCK, count = Math.min(BLOCK, inputs - first);
-      scales[(panel * groups + group) * PANEL + (c % PANEL)] = quantizeGroup(data, c * inputs + first, count, codes);
-      for (let i = 0; i < BLOCK; i++) {
-        const at = ((panel * inner) / 4 + ((first + i) >> 2)) * 16 + lane * 4 + (i & 3);
-        w[at] = high ? (w[at] & 0x0f) | (codes[i] << 4) : (w[at] & 0xf0) | codes[i];
+/**
+ * Matrices in bitsandbytes' four bits, one below the other, to the panels of nf4 or fp4: the codes stay as they are. Where a panel's group
+ * of inputs would need two scales (inputs no multiple of 32, blocks that are none), or a scale is beyond the contract's limit, the weights
+ * are decoded to bf16, which gives the same products.
+ *
+ * @param parts of one codebook, and together [cols][inputs]
+ */
+export function packCodes(name: string, parts: readonly CodedMatrix[], cols: number, inputs: number): Matrix<PackedBuffer> {
+  const [{ codebook: format }] = parts, limited = parts.every(({ absmax }) => absmax.every((scale) => Math.abs(scale) <= MAX_VALUE));
+  const fits = (group: Group) => inputs % group === 0 && parts.every(({ blocksize }) => blocksize % group === 0);
+  const group = [...GROUPS].reverse().find(fits);
+  if (group === undefined || !limited) return packMatrix(name, "bf16", joined(parts.map(decode)), cols, inputs);
+  const inner = inputs, groups = inner / group, panels = roundUp(cols, PANEL) / PANEL;
+  const w = new Uint8Array(panels * (inner / 4) * 16), scales = new Float32Array(panels * groups * PANEL);
+  let c = 0;
+  for (const part of parts) {
+    for (let first = 0; first < part.count; first += inner, c++) {
+      const panel = Math.floor(c / PANEL);
+      for (let g = 0; g < groups; g++) {
+        const scale = part.absmax[Math.floor((first + g * group) / part.blocksize)];
+        scales[(panel * groups + g) * PANEL + (c % PANEL)] = bound(scale);
       }
+      for (let k = 0; k < inner; k++) putCode(w, inner, c, k, codeAt(part, first + k));
+    }
+  }
+  return {
+    format,
+    cols,
+    inner,
+    group,
+    w: { name: `${name}.weight`, type: "u8", dims: [panels, inner / 4, 16], bytes: w },
+    scales: { name: `${name}.scales`, type: "f32", dims: [panels, groups, PANEL], bytes: new Uint8Array(scales.buffer) },
+  };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Byte 4 c + i of [panel][inner / 4] holds input 4 j + i of columns c (low nibble) and c + 4 (high nibble). */
+function putCode(w: Uint8Array, inner: number, c: number, k: number, code: number): void {
+  const at = ((Math.floor(c / PANEL) * inner) / 4 + (k >> 2)) * 16 + (c % 4) * 4 + (k & 3);
+  w[at] = c % PANEL >= 4 ? (w[at] & 0x0f) | (code << 4) : (w[at] & 0xf0) | code;
+}
+
+function packInt4(
+  name: string, data: Float32Array, cols: number, inputs: number, inner: number, panels: number, group: Group,
+): Pick<Matrix<PackedBuffer>, "w" | "scales"> {
+  const groups = Math.ceil(inner / group);
+  const w = new Uint8Array(panels * (inner / 4) * 16).fill(0x88), scales = new Uint16Array(panels * groups * PANEL);
+  const codes = new Uint8Array(group);
+  for (let c = 0; c < cols; c++) {
+    const panel = Math.floor(c / PANEL);
+    for (let g = 0; g < groups; g++) {
+      const first = g * group, count = Math.min(group, inputs - first);
+      scales[(panel * groups + g) * PANEL + (c % PANEL)] = quantizeGroup(data, c * inputs + first, count, codes);
+      for (let i = 0; i < count; i++) putCode(w, inner, c, first + i, codes[i]);
     }
   }
   return {

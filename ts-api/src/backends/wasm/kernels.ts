@@ -1,4 +1,5 @@
-import { PANEL, roundUp } from "../../core/numerics.js";
+import type { CodebookName } from "../../core/codebooks.js";
+import { BLOCK, PANEL, roundUp } from "../../core/numerics.js";
 import { ACTIVATIONS } from "../../ops/activation.js";
 import { attentionScale } from "../../ops/attention.js";
 import type { DeviceTensor } from "../../ops/contract.js";
@@ -34,7 +35,7 @@ function linearInt4(name: `linear_int4_${string}`, extra: (call: CallOf<"linear"
     name,
     accepts: (call) => call.format === "int4",
     step: (call, at) => ({
-      args: [at(call.x), at(call.blocks), at(call.w), at(call.scales), ...linearTail(call, at)],
+      args: [at(call.x), at(call.blocks), at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
       scratch: (call.rows + TILE_SLACK) * 32 + INT4_BLOCK_BYTES + extra(call),
       units: panelsOf(call),
     }),
@@ -47,6 +48,18 @@ function linearFloat(format: "fp32" | "bf16"): WasmKernel<"linear"> {
     accepts: (call) => call.format === format,
     step: (call, at) => ({
       args: [at(call.x), at(call.w), ...linearTail(call, at)],
+      scratch: (call.rows + TILE_SLACK) * 32 + FLOAT_BLOCK_BYTES,
+      units: panelsOf(call),
+    }),
+  };
+}
+
+function linearCodes(format: CodebookName): WasmKernel<"linear"> {
+  return {
+    name: `linear_${format}`,
+    accepts: (call) => call.format === format,
+    step: (call, at) => ({
+      args: [at(call.x), at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
       scratch: (call.rows + TILE_SLACK) * 32 + FLOAT_BLOCK_BYTES,
       units: panelsOf(call),
     }),
@@ -115,6 +128,8 @@ export const KERNELS: { [K in OpName]: readonly [WasmKernel<K>, ...WasmKernel<K>
   linear: [
     linearFloat("fp32"),
     linearFloat("bf16"),
+    linearCodes("nf4"),
+    linearCodes("fp4"),
     linearInt4("linear_int4_dot32", () => 0),
     linearInt4("linear_int4_dot16", () => 0),
     linearInt4("linear_int4_plain", (call) => call.rows * call.inner * 2),

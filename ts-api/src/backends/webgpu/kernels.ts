@@ -1,4 +1,6 @@
+import type { CodebookName } from "../../core/codebooks.js";
 import { bitsOf } from "../../core/float.js";
+import { BLOCK } from "../../core/numerics.js";
 import { ACTIVATIONS } from "../../ops/activation.js";
 import { attentionScale } from "../../ops/attention.js";
 import type { DeviceTensor } from "../../ops/contract.js";
@@ -51,6 +53,16 @@ function linearFloat(format: "fp32" | "bf16"): WebgpuKernel<"linear"> {
   };
 }
 
+function linearCodes(format: CodebookName): WebgpuKernel<"linear"> {
+  return {
+    name: `linear_${format}`,
+    files: [...LINEAR_LIBS, "lib/codebook", "ops/linear", "ops/linear-codes"],
+    products: "exact",
+    accepts: (call) => call.format === format,
+    dispatch: (call) => ({ ...linearSizes(call), buffers: [call.x, call.w, call.bias, call.residual, call.y, call.scales] }),
+  };
+}
+
 function linearInt4(variant: "plain" | "dot4"): WebgpuKernel<"linear"> {
   return {
     name: `linear_int4_${variant}`,
@@ -66,9 +78,9 @@ function linearInt4(variant: "plain" | "dot4"): WebgpuKernel<"linear"> {
 }
 
 function linearSizes(call: CallOf<"linear">): Pick<Dispatch, "params" | "groups"> {
-  const { rows, cols, inner, residual, residualRows = 0 } = call;
+  const { rows, cols, inner, residual, residualRows = 0, group = BLOCK } = call;
   return {
-    params: [rows, cols, inner, ACTIVATIONS[call.activation], residual === undefined ? 0 : residualRows],
+    params: [rows, cols, inner, ACTIVATIONS[call.activation], residual === undefined ? 0 : residualRows, group],
     groups: [Math.ceil(cols / TILE), Math.ceil(rows / TILE)],
   };
 }
@@ -119,7 +131,7 @@ export const KERNELS: { [K in OpName]: readonly [WebgpuKernel<K>, ...WebgpuKerne
     },
   ],
   "quantize-rows": [quantize("fp32"), quantize("bf16"), quantize("split"), quantize("int8")],
-  linear: [linearFloat("fp32"), linearFloat("bf16"), linearInt4("dot4"), linearInt4("plain")],
+  linear: [linearFloat("fp32"), linearFloat("bf16"), linearCodes("nf4"), linearCodes("fp4"), linearInt4("dot4"), linearInt4("plain")],
   "layer-norm": [
     {
       name: "layer_norm",

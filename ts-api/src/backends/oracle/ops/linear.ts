@@ -1,8 +1,9 @@
-/** Twins: assembly/ops/linear/float.ts, assembly/ops/linear/int4.ts, gpu/ops/linear.wgsl, gpu/ops/linear-int4.wgsl. */
+/** Twins: assembly/ops/linear/float.ts, assembly/ops/linear/int4.ts, gpu/ops/linear.wgsl, gpu/ops/linear-codes.wgsl, gpu/ops/linear-int4.wgsl. */
+import { CODEBOOKS, isCodebook, type CodebookName } from "../../../core/codebooks.js";
+import { fromBits, roundBf16 } from "../../../core/float.js";
 import { BLOCK, PANEL } from "../../../core/numerics.js";
-import type { LinearCall } from "../../../ops/linear.js";
+import { scaleGroups, type LinearCall } from "../../../ops/linear.js";
 import { activate } from "../activation.js";
-import { fromBits } from "../../../core/float.js";
 import { views } from "../tensor.js";
 
 const fround = Math.fround;
@@ -20,11 +21,10 @@ export function linear(call: LinearCall): void {
   }
 }
 
-/** fp32 and bf16: products over k in order; a bf16 product is exact, an fp32 product rounds. */
+/** All but int4: products over k in order; a product of two bf16 is exact, an fp32 product rounds. */
 function sumFloat(call: LinearCall): (r: number, c: number) => number {
   const { inner } = call;
-  const x = views(call.x).f32, w = views(call.w);
-  const weights = call.format === "bf16" ? Float32Array.from(w.u16, (half) => fromBits(half << 16)) : w.f32;
+  const x = views(call.x).f32, weights = weightsOf(call);
   return (r, c) => {
     const panel = Math.floor(c / PANEL) * inner * PANEL + (c % PANEL);
     let acc = 0;
@@ -33,22 +33,50 @@ function sumFloat(call: LinearCall): (r: number, c: number) => number {
   };
 }
 
+/** [panels][inner][8]. */
+function weightsOf(call: LinearCall): Float32Array {
+  const w = views(call.w);
+  if (isCodebook(call.format)) return decode(call, call.format);
+  return call.format === "bf16" ? Float32Array.from(w.u16, (half) => fromBits(half << 16)) : w.f32;
+}
+
+/** nf4 and fp4: bf16(codebook[u] * s). */
+function decode(call: LinearCall, format: CodebookName): Float32Array {
+  const { inner, group = BLOCK } = call, groups = scaleGroups(call), codebook = CODEBOOKS[format];
+  const scales = views(call.scales).f32, code = codeReader(call);
+  const weights = new Float32Array(Math.ceil(call.cols / PANEL) * inner * PANEL);
+  for (let c = 0; c < call.cols; c++) {
+    const panel = Math.floor(c / PANEL), place = c % PANEL;
+    for (let k = 0; k < inner; k++) {
+      const scale = scales[(panel * groups + Math.floor(k / group)) * PANEL + place];
+      weights[(panel * inner + k) * PANEL + place] = roundBf16(fround(codebook[code(c, k)] * scale));
+    }
+  }
+  return weights;
+}
+
+/** The four bits of column c and input k. */
+function codeReader({ w, inner }: LinearCall): (c: number, k: number) => number {
+  const bytes = views(w).u8;
+  return (c, k) => {
+    const byte = bytes[((Math.floor(c / PANEL) * inner) / 4 + (k >> 2)) * 16 + (c % 4) * 4 + (k % 4)];
+    return c % PANEL >= 4 ? byte >> 4 : byte & 15;
+  };
+}
+
 /** int4: integers inside a block of 32, then one rounding a block, blocks in order. */
 function sumInt4(call: LinearCall): (r: number, c: number) => number {
-  const { inner } = call;
-  const x = views(call.x).i8, blocks = views(call.blocks), w = views(call.w).u8, scales = views(call.scales).u16;
-  const groups = inner / BLOCK;
+  const { inner, group = BLOCK } = call, groups = scaleGroups(call);
+  const x = views(call.x).i8, exponents = views(call.blocks).f32, scales = views(call.scales).u16, code = codeReader(call);
+  const blocks = inner / BLOCK;
   return (r, c) => {
-    const panel = Math.floor(c / PANEL), lane = c % 4, high = c % PANEL >= 4;
+    const panel = Math.floor(c / PANEL);
     let acc = 0;
-    for (let block = 0; block < groups; block++) {
+    for (let block = 0; block < blocks; block++) {
       let d = 0;
-      for (let k = block * BLOCK; k < (block + 1) * BLOCK; k++) {
-        const byte = w[((panel * inner) / 4 + (k >> 2)) * 16 + lane * 4 + (k % 4)];
-        d += x[r * inner + k] * ((high ? byte >> 4 : byte & 15) - 8);
-      }
-      const scale = fromBits(scales[(panel * groups + block) * PANEL + (c % PANEL)] << 16);
-      acc = fround(acc + d * fround(scale * blocks.f32[(r * groups + block) * 2]));
+      for (let k = block * BLOCK; k < (block + 1) * BLOCK; k++) d += x[r * inner + k] * (code(c, k) - 8);
+      const scale = fromBits(scales[(panel * groups + Math.floor((block * BLOCK) / group)) * PANEL + (c % PANEL)] << 16);
+      acc = fround(acc + d * fround(scale * exponents[(r * blocks + block) * 2]));
     }
     return acc;
   };
