@@ -1,6 +1,8 @@
 /** Packs a checkpoint as it is read, part by part: one matrix in f32 at a time (query, key and value count as one). */
+import { isCodebook, type CodebookName } from "../core/codebooks.js";
 import { BLOCK, PANEL, roundUp, type Dtype } from "../core/numerics.js";
-import { packMatrix, packVector, type PackedBuffer } from "../weights/pack.js";
+import { packCodes, packMatrix, packVector, type Matrix, type PackedBuffer } from "../weights/pack.js";
+import { encode, type CodedMatrix } from "../weights/quantize/bnb.js";
 import type { IJepaConfig } from "./config.js";
 import { embeddingFormat } from "./plan.js";
 import type { EmbeddingWeights, LayerWeights, LinearWeights, NormWeights, PackedParts } from "./weights.js";
@@ -8,9 +10,12 @@ import type { EmbeddingWeights, LayerWeights, LinearWeights, NormWeights, Packed
 /** Reads one tensor of the state dict, by its canonical name, as f32. */
 export type TensorReader = (name: string) => Promise<Float32Array>;
 
-/** The parts of the checkpoint that `read` reads, with matrices in `dtype`. */
-export function packParts(config: IJepaConfig, dtype: Dtype, read: TensorReader): PackedParts {
-  const packer = new Packer(config, dtype, read);
+/** Reads a matrix that the checkpoint has in four bits; undefined for others. */
+export type CodeReader = (name: string) => Promise<CodedMatrix | undefined>;
+
+/** The parts of the checkpoint that `read` reads, with matrices in `dtype`; codes of that very dtype are kept as `readCodes` gives them. */
+export function packParts(config: IJepaConfig, dtype: Dtype, read: TensorReader, readCodes: CodeReader = async () => undefined): PackedParts {
+  const packer = new Packer(config, dtype, read, readCodes);
   return {
     layers: config.numHiddenLayers,
     embedding: () => packer.embedding(),
@@ -25,6 +30,7 @@ class Packer {
     private readonly config: IJepaConfig,
     private readonly dtype: Dtype,
     private readonly read: TensorReader,
+    private readonly readCodes: CodeReader,
   ) {}
 
   async embedding(): Promise<EmbeddingWeights<PackedBuffer>> {
@@ -34,7 +40,7 @@ class Packer {
     // bf16: pixels come as [high | low], each padded to whole blocks, so the weights stand there twice.
     const matrix = format === "fp32" ? weight : twice(weight, hidden, patchInputs);
     const inputs = format === "fp32" ? patchInputs : 2 * roundUp(patchInputs, BLOCK);
-    return { patches: linear(name, format, matrix, bias, inputs) };
+    return { patches: linear(name, packMatrix(name, format, matrix, hidden, inputs), bias) };
   }
 
   async layer(layer: string): Promise<LayerWeights<PackedBuffer>> {
@@ -55,15 +61,29 @@ class Packer {
   }
 
   private async dense(name: string, inputs: number): Promise<LinearWeights<PackedBuffer>> {
-    return linear(name, this.dtype, await this.read(`${name}.weight`), await this.read(`${name}.bias`), inputs);
+    const bias = await this.read(`${name}.bias`);
+    return linear(name, await this.matrix(name, [`${name}.weight`], bias.length, inputs), bias);
   }
 
   private async qkv(name: string): Promise<LinearWeights<PackedBuffer>> {
     const { hiddenSize: hidden, qkvBias } = this.config;
     const parts = ["query", "key", "value"].map((part) => `${name}.attention.${part}`);
-    const weight = await this.stack(parts.map((part) => `${part}.weight`), hidden * hidden);
     const bias = qkvBias ? await this.stack(parts.map((part) => `${part}.bias`), hidden) : new Float32Array(3 * hidden);
-    return linear(`${name}.qkv`, this.dtype, weight, bias, hidden);
+    return linear(`${name}.qkv`, await this.matrix(`${name}.qkv`, parts.map((part) => `${part}.weight`), 3 * hidden, hidden), bias);
+  }
+
+  /** Tensors of [outputs][inputs], one below the other. */
+  private async matrix(name: string, tensors: string[], cols: number, inputs: number): Promise<Matrix<PackedBuffer>> {
+    const { dtype } = this;
+    if (!isCodebook(dtype)) return packMatrix(name, dtype, await this.stack(tensors, (cols / tensors.length) * inputs), cols, inputs);
+    const parts: CodedMatrix[] = [];
+    for (const tensor of tensors) parts.push(await this.codes(tensor, dtype));
+    return packCodes(name, parts, cols, inputs);
+  }
+
+  private async codes(tensor: string, codebook: CodebookName): Promise<CodedMatrix> {
+    const stored = await this.readCodes(tensor);
+    return stored?.codebook === codebook ? stored : encode(codebook, await this.read(tensor));
   }
 
   /** Tensors of one size, one after the other. */
@@ -74,9 +94,8 @@ class Packer {
   }
 }
 
-function linear(name: string, format: Dtype, weight: Float32Array, bias: Float32Array, inputs: number): LinearWeights<PackedBuffer> {
-  const cols = bias.length;
-  return { ...packMatrix(name, format, weight, cols, inputs), bias: packVector(`${name}.bias`, bias, roundUp(cols, PANEL)) };
+function linear(name: string, matrix: Matrix<PackedBuffer>, bias: Float32Array): LinearWeights<PackedBuffer> {
+  return { ...matrix, bias: packVector(`${name}.bias`, bias, roundUp(matrix.cols, PANEL)) };
 }
 
 /** [cols][inputs] to [cols][2][inputs padded to whole blocks], both halves the same. */
