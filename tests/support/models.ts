@@ -5,13 +5,14 @@ import type { IJepaConfig } from "../../ts-api/src/model/config.js";
 import { Encoder, type EncodeOptions, type EncodeResult, type Pixels } from "../../ts-api/src/model/encoder.js";
 import { checkHeadMask } from "../../ts-api/src/model/inputs.js";
 import { loadEncoder } from "../../ts-api/src/model/load.js";
-import { packParts, type TensorReader } from "../../ts-api/src/model/parts.js";
+import { packParts, type CodeReader, type TensorReader } from "../../ts-api/src/model/parts.js";
 import { openCheckpoint } from "../../ts-api/src/weights/checkpoint.js";
 import { toFloat32 } from "../../ts-api/src/weights/dtypes.js";
 import { openSafetensors } from "../../ts-api/src/weights/safetensors.js";
 import { runtime } from "#runtime";
 
 export const MODELS = "tests/goldens/models";
+export const BITSANDBYTES = "tests/goldens/bitsandbytes";
 export const DEMO_MODEL = "models/demo";
 
 export interface Golden {
@@ -35,13 +36,13 @@ export async function readTensors(path: string): Promise<Map<string, Golden>> {
 /** An encoder of a model folder on a backend that the test opened. */
 export async function loadOn(backend: Backend, folder: string, dtype: Dtype): Promise<{ config: IJepaConfig; encoder: Encoder }> {
   const checkpoint = await openCheckpoint(folder);
-  const encoder = await encoderOn(backend, checkpoint.config, dtype, (name) => checkpoint.tensor(name));
+  const encoder = await encoderOn(backend, checkpoint.config, dtype, (name) => checkpoint.tensor(name), (name) => checkpoint.codes(name));
   await checkpoint.close();
   return { config: checkpoint.config, encoder };
 }
 
-export async function encoderOn(backend: Backend, config: IJepaConfig, dtype: Dtype, read: TensorReader): Promise<Encoder> {
-  return new Encoder(backend, config, dtype, await loadEncoder(backend, packParts(config, dtype, read)), async () => {});
+export async function encoderOn(backend: Backend, config: IJepaConfig, dtype: Dtype, read: TensorReader, readCodes?: CodeReader): Promise<Encoder> {
+  return new Encoder(backend, config, dtype, await loadEncoder(backend, packParts(config, dtype, read, readCodes)), async () => {});
 }
 
 export async function encodeOn(backend: Backend, folder: string, dtype: Dtype, pixels: Golden, options: EncodeOptions = {}): Promise<EncodeResult> {

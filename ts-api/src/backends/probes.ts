@@ -29,6 +29,8 @@ export interface Probe {
 
 const ALL: readonly Dtype[] = DTYPES;
 const BF16: readonly Dtype[] = DTYPES.filter((dtype) => dtype !== "fp32");
+/** Formats whose patch embedding and attention are bf16, and those where they are fp32. */
+const REST: Record<"fp32" | "bf16", readonly Dtype[]> = { fp32: ["fp32", "nf4", "fp4"], bf16: ["bf16", "int4"] };
 const SPECIAL = [-0, 1e-45, 2 ** -126, -(2 ** -51), 2 ** -50, 3.4e38, -Infinity, NaN];
 
 /** SHA-256 of all outputs, shortened; undefined for a probe that has none stored. */
@@ -52,7 +54,7 @@ function quantizeProbes(): Probe[] {
   const rows = 9, cols = 141, inner = roundUp(cols, BLOCK);
   return (["fp32", "bf16", "split", "int8"] as const).map((format) => ({
     id: `quantize-rows ${format}`,
-    dtypes: format === "fp32" ? ALL : format === "int8" ? ["int4"] : BF16,
+    dtypes: format === "fp32" ? ALL : format === "int8" ? ["int4"] : format === "split" ? REST.bf16 : BF16,
     tensors: {
       x: floats(2, [rows, cols], 6, true),
       y: output(format === "int8" ? "i8" : "f32", [rows, inner * (format === "split" ? 2 : 1)]),
@@ -78,7 +80,7 @@ function attentionProbes(): Probe[] {
   const batch = 1, tokens = 71, heads = 2, headDim = 44;
   const probe = (format: "fp32" | "bf16", extras: boolean): Probe => ({
     id: `attention ${format}${extras ? " masked keys probabilities" : ""}`,
-    dtypes: format === "fp32" ? ["fp32"] : BF16,
+    dtypes: REST[format],
     tensors: {
       x: floats(6, [batch, tokens, 3, heads, headDim], 2),
       y: output("f32", [batch, tokens, heads, headDim]),

@@ -110,7 +110,9 @@ export class Encoder {
       if (options.mask !== undefined) this.replaceMasked(pass, part(options.mask, tokens), options.maskToken!);
       if (hiddenStates !== undefined) await collect(hidden, hiddenStates[0]);
       const attentionMask = options.attentionMask && part(options.attentionMask, tokens);
-      const special = await specialLayers(this.backend, this.config, pass.size, this.weights.layers, this.buffers!, { ...options, attentionMask });
+      const special = await specialLayers(
+        this.backend, this.config, this.dtype, pass.size, this.weights.layers, this.buffers!, { ...options, attentionMask },
+      );
       try {
         for (const [i, layer] of (special?.layers ?? pass.layers).entries()) {
           await this.pause();
@@ -166,7 +168,7 @@ export class Encoder {
       grid,
       positions: { host: new Float32Array(packed.bytes.buffer as ArrayBuffer), tensor },
       embedding: await backend.compile(embeddingCalls(config, size, weights.embedding, tensor, rows, buffers!)),
-      layers: await Promise.all(weights.layers.map((layer) => backend.compile(layerCalls(config, size, layer, buffers!)))),
+      layers: await Promise.all(weights.layers.map((layer) => backend.compile(layerCalls(config, this.dtype, size, layer, buffers!)))),
       final: await backend.compile(finalCalls(config, size, weights.final, buffers!)),
     };
     this.passes.push(pass);

@@ -4,7 +4,7 @@ import { BLOCK, PANEL, roundUp, type Dtype } from "../core/numerics.js";
 import { packCodes, packMatrix, packVector, type Matrix, type PackedBuffer } from "../weights/pack.js";
 import { encode, type CodedMatrix } from "../weights/quantize/bnb.js";
 import type { IJepaConfig } from "./config.js";
-import { embeddingFormat } from "./plan.js";
+import { restFormat } from "./plan.js";
 import type { EmbeddingWeights, LayerWeights, LinearWeights, NormWeights, PackedParts } from "./weights.js";
 
 /** Reads one tensor of the state dict, by its canonical name, as f32. */
@@ -35,7 +35,7 @@ class Packer {
 
   async embedding(): Promise<EmbeddingWeights<PackedBuffer>> {
     const { hiddenSize: hidden, patchInputs } = this.config;
-    const name = "embeddings.patch_embeddings.projection", format = embeddingFormat(this.dtype);
+    const name = "embeddings.patch_embeddings.projection", format = restFormat(this.dtype);
     const weight = await this.read(`${name}.weight`), bias = await this.read(`${name}.bias`);
     // bf16: pixels come as [high | low], each padded to whole blocks, so the weights stand there twice.
     const matrix = format === "fp32" ? weight : twice(weight, hidden, patchInputs);

@@ -45,16 +45,19 @@ export function operandOf(format: Dtype): OperandFormat {
   return format === "int4" ? "int8" : "bf16";
 }
 
-/** Four-bit formats are of the matrices of the layers; the patch embedding and the attention stay bf16. */
-export function embeddingFormat(dtype: Dtype): "fp32" | "bf16" {
-  return dtype === "fp32" ? "fp32" : "bf16";
+/**
+ * Patch embedding and attention, whose matrices are not in four bits: bf16 where all is made to be fast; fp32 beside nf4 and fp4, as in
+ * transformers, which computes only the quantized linears in bf16.
+ */
+export function restFormat(dtype: Dtype): "fp32" | "bf16" {
+  return dtype === "bf16" || dtype === "int4" ? "bf16" : "fp32";
 }
 
 export function bufferDescs(config: IJepaConfig, dtype: Dtype, size: PassSize): Record<keyof Buffers, TensorDesc | undefined> {
   const rows = size.batch * size.tokens, { hiddenSize: hidden, intermediateSize: mlp, patchInputs } = config;
   const f32 = (name: string, ...dims: number[]): TensorDesc => ({ name, type: "f32", dims });
   const inner = Math.max(roundUp(hidden, BLOCK), roundUp(mlp, BLOCK));
-  const split = embeddingFormat(dtype) === "bf16" ? 2 : 1;
+  const split = restFormat(dtype) === "bf16" ? 2 : 1;
   const patchInner = split * roundUp(patchInputs, BLOCK);
   const int4 = dtype === "int4";
   return {
@@ -90,16 +93,15 @@ export type AttentionExtras = Pick<CallOf<"attention">, "headMask" | "attentionM
 
 /** One encoder layer: `hidden` to `hidden`. */
 export function layerCalls(
-  config: IJepaConfig, size: PassSize, weights: LayerWeights, buffers: Buffers, extras: AttentionExtras = {},
+  config: IJepaConfig, dtype: Dtype, size: PassSize, weights: LayerWeights, buffers: Buffers, extras: AttentionExtras = {},
 ): OpCall[] {
   const { batch, tokens } = size, rows = batch * tokens, { hiddenSize, intermediateSize, numAttentionHeads: heads, headDim } = config;
   const { hidden, middle, normed, wide } = buffers;
-  const format = weights.qkv.format === "fp32" ? "fp32" : "bf16";
   const activation = activationOf(config.hiddenAct);
   return [
     normCall(config, rows, hidden, weights.before, normed),
     ...product(rows, hiddenSize, normed, weights.qkv, wide, buffers),
-    { op: "attention", format, batch, tokens, heads, headDim, x: wide, y: normed, ...extras },
+    { op: "attention", format: restFormat(dtype), batch, tokens, heads, headDim, x: wide, y: normed, ...extras },
     ...product(rows, hiddenSize, normed, weights.projection, middle, buffers, "none", hidden),
     normCall(config, rows, middle, weights.after, normed),
     ...product(rows, hiddenSize, normed, weights.up, wide, buffers, activation),

@@ -25,7 +25,10 @@ export interface ProgressInfo {
 }
 
 export interface LoadOptions extends Pick<OpenOptions, "threads" | "gpuDevice" | "powerPreference" | "determinism"> {
-  /** Weight format of the matrices; other formats are quantized while loading. Default "bf16". */
+  /**
+   * Weight format of the matrices; other formats are converted while loading. Default: that of the checkpoint where it is nf4 or fp4
+   * (bitsandbytes), else "bf16".
+   */
   dtype?: Dtype;
   /** Where it runs. Default "auto". It never changes a bit of the result. */
   device?: Device;
@@ -63,14 +66,14 @@ export class Session<X> {
 
   /** Loads tensor by tensor into the weight format `dtype`; a failure leaves nothing open. */
   static async open<X>(ref: string = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
-    const { dtype = "bf16", device, signal, progress_callback: report = () => {} } = options;
-    if (!DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
+    const { device, signal, progress_callback: report = () => {} } = options;
+    if (options.dtype !== undefined && !DTYPES.includes(options.dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(options.dtype)}.`);
     throwIfAborted(signal, `loading ${ref}`);
     report({ status: "initiate", name: ref, loaded: 0, total: 1, progress: 0 });
     const checkpoint: Checkpoint = await openCheckpoint(ref, { signal });
     let opened: Opened | undefined;
     try {
-      const { config, preprocessorConfig } = checkpoint;
+      const { config, preprocessorConfig } = checkpoint, dtype = options.dtype ?? checkpoint.quantized ?? "bf16";
       opened = await openDevice(device, { ...options, dtype });
       const { backend } = opened;
       const read = async (name: string) => {
@@ -78,7 +81,7 @@ export class Session<X> {
         return checkpoint.tensor(name, signal);
       };
       const extra = await loadExtra({ config, has: (name) => checkpoint.tensors.has(name), read, backend });
-      const weights = await loadEncoder(backend, packParts(config, dtype, read), (part, loaded, total) =>
+      const weights = await loadEncoder(backend, packParts(config, dtype, read, (name) => checkpoint.codes(name, signal)), (part, loaded, total) =>
         report({ status: "progress", name: ref, part, loaded, total, progress: (100 * loaded) / total }),
       );
       const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);

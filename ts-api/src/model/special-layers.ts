@@ -1,5 +1,6 @@
 /** Layers whose attention is masked or gives its probabilities: compiled for one pass of one call. */
 import { bytesView, type Backend, type Program } from "../backends/backend.js";
+import type { Dtype } from "../core/numerics.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import type { IJepaConfig } from "./config.js";
 import { layerCalls, type Buffers, type PassSize } from "./plan.js";
@@ -22,7 +23,7 @@ export interface SpecialLayers {
 
 /** Undefined where nothing special is asked for. */
 export async function specialLayers(
-  backend: Backend, config: IJepaConfig, size: PassSize, weights: readonly LayerWeights[], buffers: Buffers, options: AttentionOptions,
+  backend: Backend, config: IJepaConfig, dtype: Dtype, size: PassSize, weights: readonly LayerWeights[], buffers: Buffers, options: AttentionOptions,
 ): Promise<SpecialLayers | undefined> {
   const { outputAttentions = false, headMask, attentionMask } = options;
   if (!outputAttentions && headMask === undefined && attentionMask === undefined) return undefined;
@@ -42,9 +43,8 @@ export async function specialLayers(
     const keys = attentionMask && filled(alloc("attention mask", "u32", batch, tokens), Uint32Array.from(attentionMask));
     const headsOf = (layer: number) =>
       headMask && filled(alloc("head mask", "f32", heads), headMask.subarray(layer * heads, (layer + 1) * heads));
-    const layers = await Promise.all(
-      weights.map((layer, i) => backend.compile(layerCalls(config, size, layer, buffers, { headMask: headsOf(i), attentionMask: keys, probabilities }))),
-    );
+    const extras = (layer: number) => ({ headMask: headsOf(layer), attentionMask: keys, probabilities });
+    const layers = await Promise.all(weights.map((layer, i) => backend.compile(layerCalls(config, dtype, size, layer, buffers, extras(i)))));
     return { layers, probabilities, release };
   } catch (error) {
     release();

@@ -96,7 +96,7 @@ async function runVariant(
   const opened = await variant.open();
   try {
     const tracer = traced(opened, keep);
-    const parts = packParts(checkpoint.config, dtype, (name) => checkpoint.tensor(name, signal));
+    const parts = packParts(checkpoint.config, dtype, (name) => checkpoint.tensor(name, signal), (name) => checkpoint.codes(name, signal));
     const weights = await loadEncoder(tracer.backend, parts);
     const encoder = new Encoder(tracer.backend, checkpoint.config, dtype, weights, runtime.yieldToHost);
     const { lastHiddenState } = await encoder.encode(pixels, { signal });

@@ -1,9 +1,14 @@
 import { IJepaError, throwIfAborted } from "../core/errors.js";
+import type { CodebookName } from "../core/codebooks.js";
 import { IJepaConfig } from "../model/config.js";
+import { readCodes, takeQuantized } from "./bitsandbytes.js";
+import type { QuantizedTensor } from "./bitsandbytes.js";
 import { checkFloatDtype, firstNonFinite, toFloat32 } from "./dtypes.js";
 import { openFolder, readJson } from "./folder.js";
 import type { ModelFolder } from "./folder.js";
 import { canonicalName, expectedTensors, isOptionalTensor } from "./names.js";
+import { decode } from "./quantize/bnb.js";
+import type { CodedMatrix } from "./quantize/bnb.js";
 import { openWeights } from "./shards.js";
 import type { SafetensorsFile, TensorInfo } from "./safetensors.js";
 import type { UrlOptions } from "./sources/url.js";
@@ -18,14 +23,21 @@ export interface Checkpoint {
   readonly config: IJepaConfig;
   /** The content of preprocessor_config.json, where there is one. */
   readonly preprocessorConfig: Record<string, unknown> | undefined;
-  /** Every tensor of the files, by canonical name. */
+  /** Every tensor of the files, by canonical name; of a matrix quantized by bitsandbytes only the codes. */
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  /** The four-bit format of its matrices; undefined for a checkpoint in floating point. */
+  readonly quantized: CodebookName | undefined;
   /**
-   * Reads one tensor as f32; nothing is kept, so ask once.
+   * Reads one tensor as f32, a quantized one decoded; nothing is kept, so ask once.
    * @param name canonical name; pooler, classifier and mask token may be asked for where the files have them
    * @throws IJepaError `weights/missing`, `weights/shape`, `weights/dtype`, `weights/value` (NaN or infinite), `io/read`, `aborted`
    */
   tensor(name: string, signal?: AbortSignal): Promise<Float32Array>;
+  /**
+   * Reads a quantized matrix as it is; undefined where `name` is stored in floating point.
+   * @throws IJepaError as `tensor`, and `weights/format` when the parts of the matrix contradict each other
+   */
+  codes(name: string, signal?: AbortSignal): Promise<CodedMatrix | undefined>;
   close(): Promise<void>;
 }
 
@@ -51,18 +63,27 @@ export async function openCheckpoint(ref: string, options: CheckpointOptions = {
     await Promise.all(files.map((file) => file.close()));
   };
   try {
-    const { tensors, fileOf } = gather(files);
+    const { tensors, fileOf } = gather(files), matrices = takeQuantized(tensors);
     const shapes = expectedTensors(config, { maskToken: true, pooler: true, classifier: true });
-    checkTensors(tensors, config, shapes, folder.name);
+    checkTensors(tensors, matrices, config, shapes, folder.name);
+    const codes = async (name: string, signal?: AbortSignal): Promise<CodedMatrix | undefined> => {
+      const matrix = matrices.get(name), shape = shapes.get(name);
+      if (matrix === undefined || shape === undefined) return undefined;
+      return readCodes(name, matrix, shape, (tensor) => fileOf(tensor).readTensor(tensor, signal));
+    };
     return {
       ref,
       config,
       preprocessorConfig,
       tensors,
+      quantized: [...matrices.values()][0]?.codebook,
+      codes,
       close,
       async tensor(name, signal) {
         const info = tensors.get(name);
         if (info === undefined) throw missingTensors(folder.name, [name]);
+        const matrix = await codes(name, signal);
+        if (matrix !== undefined) return decode(matrix);
         checkTensor(name, info, shapes.get(name));
         const data = toFloat32(await fileOf(info).readTensor(info, signal), info.dtype, name);
         checkFinite(name, data);
@@ -93,7 +114,7 @@ async function readConfig(folder: ModelFolder, ref: string, options: UrlOptions)
   if (json === undefined) throw new IJepaError("config/missing", `There is no ${file}. ${howToGet(ref, folder)}`, { file });
   const config = IJepaConfig.fromJSON(json, file);
   const quantization = (json as Record<string, unknown>)["quantization_config"] ?? undefined;
-  if (quantization !== undefined) throw quantized(file, quantization);
+  if (quantization !== undefined && !isFourBit(quantization)) throw unreadable(file, quantization);
   return config;
 }
 
@@ -146,14 +167,12 @@ function gather(files: readonly SafetensorsFile[]): {
 
 function checkTensors(
   tensors: ReadonlyMap<string, CheckpointTensor>,
+  matrices: ReadonlyMap<string, QuantizedTensor>,
   config: IJepaConfig,
   shapes: ReadonlyMap<string, readonly number[]>,
   where: string,
 ): void {
   const names = [...tensors.keys()];
-  const packed = names.find((name) => name.includes(".quant_state.bitsandbytes__"));
-  if (packed !== undefined) throw quantized(packed, { quant_method: "bitsandbytes" });
-
   const required = [...expectedTensors(config).keys()];
   const missing = required.filter((name) => !tensors.has(name));
   if (missing.length > 0) throw missingTensors(where, missing);
@@ -164,7 +183,7 @@ function checkTensors(
       "Is config.json the right one?";
     throw new IJepaError("weights/unexpected", message, { names: unexpected });
   }
-  for (const name of required) checkTensor(name, tensors.get(name) as CheckpointTensor, shapes.get(name));
+  for (const name of required.filter((name) => !matrices.has(name))) checkTensor(name, tensors.get(name) as CheckpointTensor, shapes.get(name));
 }
 
 function checkTensor(name: string, info: CheckpointTensor, expected: readonly number[] | undefined): void {
@@ -189,10 +208,16 @@ function missingTensors(where: string, names: readonly string[]): IJepaError<"we
   return new IJepaError("weights/missing", message, { what: "tensor", names });
 }
 
-function quantized(where: string, config: unknown): IJepaError<"weights/dtype"> {
+/** Whether a quantization_config is of the kind that bitsandbytes.ts reads. */
+function isFourBit(config: unknown): boolean {
+  const { quant_method: method, load_in_8bit: eight } = config as { quant_method?: unknown; load_in_8bit?: unknown };
+  return method === "bitsandbytes" && eight !== true;
+}
+
+function unreadable(where: string, config: unknown): IJepaError<"weights/dtype"> {
   const given = (config as { quant_method?: unknown }).quant_method;
   const method = typeof given === "string" ? given.slice(0, 60) : "unknown";
-  const kind = method === "bitsandbytes" ? "4-bit or 8-bit bitsandbytes" : `quantized (${method})`;
+  const kind = method === "bitsandbytes" ? "8-bit bitsandbytes" : `quantized (${method})`;
   const message =
     `${where}: this checkpoint holds ${kind} weights, which this version does not load. ` +
     `Pass the original checkpoint in f32, f16 or bf16, and choose dtype "int4" when loading it.`;

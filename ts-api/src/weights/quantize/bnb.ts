@@ -101,10 +101,10 @@ export function dynamicMap(): Float32Array {
   return Float32Array.from(values).sort();
 }
 
-/** torch.linspace in f32: from both ends to the middle. */
+/** torch.linspace in f32: from both ends to the middle, each value rounded once. */
 function linspace(start: number, end: number, count: number): number[] {
   const step = fround(fround(end - start) / (count - 1));
-  return Array.from({ length: count }, (_, i) => (i < count / 2 ? fround(start + fround(step * i)) : fround(end - fround(step * (count - 1 - i)))));
+  return Array.from({ length: count }, (_, i) => fround(i < count / 2 ? start + step * i : end - step * (count - 1 - i)));
 }
 
 /** The function that finds the index of the nearest value: the next one from just above the middle of two, as f32, on. */
