@@ -13,6 +13,8 @@ export interface ErrorDetails {
   "weights/missing": { what: string; names: readonly string[] };
   /** A file is not the format it claims to be. */
   "weights/format": { file: string; offset?: number };
+  /** A pickle would import or call something that is neither a tensor nor a dict. */
+  "weights/unsafe": { file: string; global: string };
   /** A tensor has another shape than the config asks for. */
   "weights/shape": { tensor: string; expected: readonly number[]; actual: readonly number[] };
   /** A tensor is stored in a type that cannot be used. */

@@ -69,9 +69,10 @@ interface Extra {
 /** An I-JEPA encoder on a backend. */
 export class IJepaModel extends PreTrainedModel<Extra> {
   /**
-   * Loads a checkpoint in Hugging Face's layout, tensor by tensor, into the weight format `dtype`.
+   * Loads a checkpoint, tensor by tensor, into the weight format `dtype`.
    *
-   * @param ref a folder or URL with config.json and model.safetensors (or shards); default: the model of the package
+   * @param ref a folder or URL with config.json and model.safetensors (or shards), or a .pth.tar of the research code; default: the
+   *   model of the package
    * @throws IJepaError `config/*`, `weights/*`, `io/read`, `backend/*`, `aborted`; TypeError for options of a wrong type
    */
   static async fromPretrained(ref?: string, options: ModelLoadOptions = {}): Promise<IJepaModel> {

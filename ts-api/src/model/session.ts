@@ -5,6 +5,7 @@ import { openDevice, type Device, type Opened, type OpenOptions } from "../backe
 import { throwIfAborted } from "../core/errors.js";
 import { DTYPES, type Dtype } from "../core/numerics.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
+import type { ResearchOptions } from "../weights/torch/research.js";
 import type { IJepaConfig } from "./config.js";
 import { Encoder } from "./encoder.js";
 import { loadEncoder } from "./load.js";
@@ -24,7 +25,7 @@ export interface ProgressInfo {
   progress: number;
 }
 
-export interface LoadOptions extends Pick<OpenOptions, "threads" | "gpuDevice" | "powerPreference" | "determinism"> {
+export interface LoadOptions extends ResearchOptions, Pick<OpenOptions, "threads" | "gpuDevice" | "powerPreference" | "determinism"> {
   /**
    * Weight format of the matrices; other formats are converted while loading. Default: that of the checkpoint where it is nf4 or fp4
    * (bitsandbytes), else "bf16".
@@ -70,7 +71,7 @@ export class Session<X> {
     if (options.dtype !== undefined && !DTYPES.includes(options.dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(options.dtype)}.`);
     throwIfAborted(signal, `loading ${ref}`);
     report({ status: "initiate", name: ref, loaded: 0, total: 1, progress: 0 });
-    const checkpoint: Checkpoint = await openCheckpoint(ref, { signal });
+    const checkpoint: Checkpoint = await openCheckpoint(ref, { signal, checkpointKey: options.checkpointKey, config: options.config });
     let opened: Opened | undefined;
     try {
       const { config, preprocessorConfig } = checkpoint, dtype = options.dtype ?? checkpoint.quantized ?? "bf16";

@@ -4,7 +4,7 @@ import { IJepaConfig } from "../model/config.js";
 import { readCodes, takeQuantized } from "./bitsandbytes.js";
 import type { QuantizedTensor } from "./bitsandbytes.js";
 import { checkFloatDtype, firstNonFinite, toFloat32 } from "./dtypes.js";
-import { openFolder, readJson } from "./folder.js";
+import { openFolder, openFolderOf, readJson } from "./folder.js";
 import type { ModelFolder } from "./folder.js";
 import { canonicalName, expectedTensors, isOptionalTensor } from "./names.js";
 import { decode } from "./quantize/bnb.js";
@@ -12,6 +12,7 @@ import type { CodedMatrix } from "./quantize/bnb.js";
 import { openWeights } from "./shards.js";
 import type { SafetensorsFile, TensorInfo } from "./safetensors.js";
 import type { UrlOptions } from "./sources/url.js";
+import { isTorchFile, openResearch, type ResearchOptions } from "./torch/research.js";
 
 /** A tensor of a checkpoint, with the path or URL of the file that holds it. */
 export interface CheckpointTensor extends TensorInfo {
@@ -41,31 +42,36 @@ export interface Checkpoint {
   close(): Promise<void>;
 }
 
-export interface CheckpointOptions {
+export interface CheckpointOptions extends ResearchOptions {
   signal?: AbortSignal | undefined;
   /** Replaces the global `fetch` for http(s) URLs. */
   fetch?: typeof globalThis.fetch | undefined;
 }
 
+/** A checkpoint's parts, before its tensors are looked at. */
+interface Opened {
+  /** Path or URL, for messages. */
+  where: string;
+  config: IJepaConfig;
+  preprocessorConfig: Record<string, unknown> | undefined;
+  files: SafetensorsFile[];
+}
+
 /**
- * Opens an I-JEPA checkpoint in Hugging Face's layout and checks everything but the values: the configuration, the files,
- * and that the encoder's tensors are all there, in a readable dtype and of the shapes that the configuration asks for.
- * @param ref a local folder, or a file: or http(s) URL of one
+ * Opens an I-JEPA checkpoint and checks everything but the values: the configuration, the files, and that the encoder's tensors
+ * are all there, in a readable dtype and of the shapes that the configuration asks for.
+ * @param ref a folder in Hugging Face's layout, or a .pth.tar file of the research code; a path, or a file: or http(s) URL
  * @throws IJepaError `config/missing`, `config/field`, `weights/*`, `io/read`, `input/value`, `aborted`
  */
 export async function openCheckpoint(ref: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
-  const folder = openFolder(ref);
-  throwIfAborted(options.signal, `opening ${folder.name}`);
-  const config = await readConfig(folder, ref, options);
-  const preprocessorConfig = await readPreprocessorConfig(folder, options);
-  const files = await openWeights(folder, options);
+  const { where, config, preprocessorConfig, files } = isTorchFile(ref) ? await openTorch(ref, options) : await openHuggingFace(ref, options);
   const close = async (): Promise<void> => {
     await Promise.all(files.map((file) => file.close()));
   };
   try {
     const { tensors, fileOf } = gather(files), matrices = takeQuantized(tensors);
     const shapes = expectedTensors(config, { maskToken: true, pooler: true, classifier: true });
-    checkTensors(tensors, matrices, config, shapes, folder.name);
+    checkTensors(tensors, matrices, config, shapes, where);
     const codes = async (name: string, signal?: AbortSignal): Promise<CodedMatrix | undefined> => {
       const matrix = matrices.get(name), shape = shapes.get(name);
       if (matrix === undefined || shape === undefined) return undefined;
@@ -81,7 +87,7 @@ export async function openCheckpoint(ref: string, options: CheckpointOptions = {
       close,
       async tensor(name, signal) {
         const info = tensors.get(name);
-        if (info === undefined) throw missingTensors(folder.name, [name]);
+        if (info === undefined) throw missingTensors(where, [name]);
         const matrix = await codes(name, signal);
         if (matrix !== undefined) return decode(matrix);
         checkTensor(name, info, shapes.get(name));
@@ -92,6 +98,31 @@ export async function openCheckpoint(ref: string, options: CheckpointOptions = {
     };
   } catch (error) {
     await close();
+    throw error;
+  }
+}
+
+async function openHuggingFace(ref: string, options: CheckpointOptions): Promise<Opened> {
+  const folder = openFolder(ref);
+  for (const name of ["checkpointKey", "config"] as const) {
+    if (options[name] === undefined) continue;
+    throw new IJepaError("input/value", `${name} is for .pth.tar files of the research code; ${folder.name} is a folder.`, { name, value: options[name] });
+  }
+  throwIfAborted(options.signal, `opening ${folder.name}`);
+  const config = await readConfig(folder, ref, options);
+  return { where: folder.name, config, preprocessorConfig: await readPreprocessorConfig(folder, options), files: await openWeights(folder, options) };
+}
+
+async function openTorch(ref: string, options: CheckpointOptions): Promise<Opened> {
+  const { folder, name } = openFolderOf(ref), where = folder.pathOf(name);
+  throwIfAborted(options.signal, `opening ${where}`);
+  const source = await folder.open(name, options);
+  if (source === undefined) throw new IJepaError("weights/missing", `There is no ${where}.`, { what: "file", names: [name] });
+  try {
+    const { config, file } = await openResearch(source, options, options.signal);
+    return { where, config, preprocessorConfig: undefined, files: [file] };
+  } catch (error) {
+    await source.close();
     throw error;
   }
 }
@@ -190,7 +221,7 @@ function checkTensor(name: string, info: CheckpointTensor, expected: readonly nu
   checkFloatDtype(info.dtype, name);
   if (expected === undefined || expected.join() === info.shape.join()) return;
   const [actual, wanted] = [info.shape.join(", "), expected.join(", ")];
-  const message = `Tensor ${name} in ${info.file} has the shape [${actual}], but config.json asks for [${wanted}].`;
+  const message = `Tensor ${name} in ${info.file} has the shape [${actual}], but the configuration asks for [${wanted}].`;
   throw new IJepaError("weights/shape", message, { tensor: name, expected, actual: info.shape });
 }
 

@@ -35,6 +35,21 @@ export function openFolder(ref: string): ModelFolder {
 }
 
 /**
+ * The folder of a file, and the file's name in it.
+ * @throws IJepaError `input/value` when the reference is neither a path nor a URL that can be read
+ */
+export function openFolderOf(ref: string): { folder: ModelFolder; name: string } {
+  if (/^https?:/i.test(ref) && URL.canParse(ref)) {
+    const url = new URL(ref), end = url.pathname.lastIndexOf("/"), name = url.pathname.slice(end + 1);
+    if (!/^([^%]|%[0-9a-f]{2})*$/i.test(name)) throw badRef(ref, "is no valid URL");
+    url.pathname = url.pathname.slice(0, end);
+    return { folder: openFolder(url.href), name: decodeURIComponent(name) };
+  }
+  const path = /^file:/i.test(ref) ? pathOfFileUrl(ref) : ref, end = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
+  return { folder: openFolder(end < 0 ? "." : path.slice(0, end) || "/"), name: path.slice(end + 1) };
+}
+
+/**
  * Reads a JSON file of a folder; undefined where there is none.
  * @param refuse makes the error when the file is there but is no JSON, from the problem in words
  * @throws IJepaError from `refuse`, `io/read`, `aborted`
