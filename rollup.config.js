@@ -1,8 +1,13 @@
 /** The package: one chunk shared by the library and the command, dependencies left outside. */
-const external = [/^node:/, "fflate", /^@jsquash\//];
+const external = [/^node:/, "fflate", /^@jsquash\//, "hono", "@hono/node-server"];
 
 export default {
-  input: { index: "build/ts-api/src/index.js", cli: "build/ts-api/src/cli/main.js", thread: "build/ts-api/src/runtime/node-thread.js" },
+  input: {
+    index: "build/ts-api/src/index.js",
+    server: "build/ts-api/src/server/index.js",
+    cli: "build/ts-api/src/cli/main.js",
+    thread: "build/ts-api/src/runtime/node-thread.js",
+  },
   external,
   plugins: [
     {

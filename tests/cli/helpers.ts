@@ -93,6 +93,7 @@ export function recordingHost(argv: readonly string[], columns: number | undefin
     stdout: output("stdout"),
     stderr: output("stderr"),
     signal: new AbortController().signal,
+    untilStopped: async () => undefined,
     readStdin: async () => new Uint8Array(0),
     checkWritable: async () => undefined,
     ...changes,

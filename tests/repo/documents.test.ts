@@ -52,7 +52,7 @@ test("the commands of the documents exist", () => {
     if (program === "npm") assert.ok((first === "run" ? second : first) in scripts || ["install", "pack"].includes(first), where);
     else if (program === "node") assert.ok(existsSync(words.slice(1).find((word) => !word.startsWith("-"))!), where);
     else if (program === "ijepa") assert.ok(readCommandLine(words.slice(1)), where);
-    else assert.ok(["huggingface-cli", "git"].includes(program), where);
+    else assert.ok(["huggingface-cli", "git", "curl"].includes(program), where);
   }
 });
 

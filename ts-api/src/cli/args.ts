@@ -10,6 +10,12 @@ const DEVICES = Object.keys({ auto: true, wasm: true, webgpu: true } satisfies R
 const POOLS = Object.keys({ none: true, mean: true } satisfies Record<Pool, true>) as Pool[];
 /** The library takes no more. */
 const MAX_THREADS = 64;
+const MAX_PORT = 65535;
+/** A JSON text beyond half of this is more than an engine's string holds. */
+const MAX_BODY = 2 ** 30;
+const MAX_CONCURRENCY = 100_000;
+const MAX_SECONDS = 86_400;
+const UNITS: Readonly<Record<string, number>> = { "": 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
 export interface Option {
   /** The value in --help; undefined for a switch. */
@@ -27,7 +33,13 @@ export const OPTIONS = {
   threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },
   pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean (default: none)" },
   out: { value: "FILE", help: "write the features; the extension chooses the format: .npy, .json, .jsonl or .safetensors" },
-  "max-pixels": { value: "N", help: "most pixels of an image, the library's maxPixels (default: 178956970, as Pillow)" },
+  "max-pixels": { value: "N", help: "most pixels of an image, the library's maxPixels (default: 178956970, as Pillow; of serve 50000000)" },
+  host: { value: "ADDRESS", help: "where to listen; 0.0.0.0 for all addresses of the machine (default: 127.0.0.1)" },
+  port: { value: "N", help: "port to listen on, 0 for one that is free (default: 8080)" },
+  "max-body": { value: "SIZE", help: "most bytes of a request, such as 500KiB or 20MiB (default: 20MiB)" },
+  concurrency: { value: "N", help: "most images of the requests under way (default: 256)" },
+  timeout: { value: "SECONDS", help: "most seconds that a request may take to arrive, and then to be answered (default: 60)" },
+  "allow-urls": { help: "let clients name images by http(s) URLs, which the server downloads" },
   json: { help: "print one JSON document; errors are JSON objects on stderr, one a line" },
   help: { short: "h", help: "print this help" },
 } as const satisfies Record<string, Option>;
@@ -45,6 +57,14 @@ export interface Settings {
   readonly pool: Pool | undefined;
   readonly out: string | undefined;
   readonly maxPixels: number | undefined;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  /** Bytes. */
+  readonly maxBody: number | undefined;
+  readonly concurrency: number | undefined;
+  /** Seconds. */
+  readonly timeout: number | undefined;
+  readonly allowUrls: boolean;
   readonly json: boolean;
 }
 
@@ -87,6 +107,12 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     pool: choice("pool", text("pool"), POOLS),
     out: outputPath(text("out")),
     maxPixels: whole("max-pixels", text("max-pixels"), Number.MAX_SAFE_INTEGER),
+    host: text("host"),
+    port: whole("port", text("port"), MAX_PORT, 0),
+    maxBody: byteSize("max-body", text("max-body"), MAX_BODY),
+    concurrency: whole("concurrency", text("concurrency"), MAX_CONCURRENCY),
+    timeout: whole("timeout", text("timeout"), MAX_SECONDS),
+    allowUrls: values["allow-urls"] === true,
     json: values["json"] === true,
   };
 }
@@ -118,11 +144,20 @@ function choice<T extends string>(name: OptionName, value: string | undefined, a
   return known;
 }
 
-function whole(name: OptionName, value: string | undefined, max: number): number | undefined {
+function whole(name: OptionName, value: string | undefined, max: number, min = 1): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
-  if (/^\d+$/.test(value) && number >= 1 && number <= max) return number;
-  throw new UsageError(`--${name} must be a whole number from 1 to ${max}, not ${JSON.stringify(value)}.`);
+  if (/^\d+$/.test(value) && number >= min && number <= max) return number;
+  throw new UsageError(`--${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(value)}.`);
+}
+
+/** Bytes, with or without a unit. */
+function byteSize(name: OptionName, value: string | undefined, max: number): number | undefined {
+  if (value === undefined) return undefined;
+  const [, digits, unit] = /^(\d+)(KiB|MiB|GiB|)$/.exec(value) ?? [];
+  const bytes = Number(digits) * (UNITS[unit] ?? NaN);
+  if (bytes >= 1 && bytes <= max) return bytes;
+  throw new UsageError(`--${name} must be a size from 1 to ${max} bytes, such as 500KiB or 20MiB, not ${JSON.stringify(value)}.`);
 }
 
 function outputPath(path: string | undefined): string | undefined {

@@ -17,7 +17,7 @@ const EXITS: Readonly<Record<Kind, readonly [code: number, meaning: string]>> = 
   config: MODEL,
   weights: MODEL,
   backend: [5, "the device: not available, out of memory or lost"],
-  io: [6, "a file or URL that cannot be read or written"],
+  io: [6, "a file or URL that cannot be read or written, or an address that cannot be listened on"],
   input: [7, "an input that the model or the output format cannot take"],
   aborted: [130, "interrupted (SIGINT)"],
 };

@@ -4,10 +4,11 @@ import { doctor } from "./doctor.js";
 import { embed } from "./embed.js";
 import { reportFailure, UsageError } from "./exit.js";
 import { commandHelp, mainHelp } from "./help.js";
+import { serve } from "./serve.js";
 import { similarity } from "./similarity.js";
 import { verify } from "./verify.js";
 
-export const COMMANDS: readonly Command[] = [embed, similarity, verify, doctor];
+export const COMMANDS: readonly Command[] = [embed, similarity, serve, verify, doctor];
 
 /** Runs the command line of `host` and returns the exit code. It never rejects: failures are printed. */
 export async function run(host: CliHost): Promise<number> {

@@ -42,6 +42,8 @@ export interface ErrorDetails {
   "backend/memory": { backend: string; bytes: number };
   "io/read": { path: string };
   "io/write": { path: string };
+  /** A port or address cannot be listened on. */
+  "io/listen": { address: string };
   aborted: { during: string };
 }
 

@@ -10,3 +10,15 @@ export function corrupt(source: string, kind: string, what: string, cause?: unkn
 export function unsupported(source: string, kind: string, what: string): IJepaError {
   return new IJepaError("image/unsupported", `${source}: ${what}. Convert it to PNG, JPEG or WebP in RGB.`, { source, kind });
 }
+
+/** The error for an image whose bytes cannot be had. `why` is a clause without a full stop. */
+export function readError(name: string, why: string, cause?: unknown): IJepaError {
+  const message = `Cannot read ${name}: ${why}. Check the address.`;
+  return new IJepaError("io/read", message, { path: name }, cause === undefined ? {} : { cause });
+}
+
+/** The error for a file or download of more than `maxBytes`. */
+export function tooLong(name: string, bytes: number, maxBytes: number): IJepaError {
+  const message = `Cannot read ${name}: it has at least ${bytes} bytes, over the limit of ${maxBytes}. Raise maxBytes.`;
+  return new IJepaError("io/read", message, { path: name });
+}

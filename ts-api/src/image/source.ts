@@ -1,8 +1,10 @@
 /** From what callers have of an image to its pixels: a path, a URL, the bytes of a file, or raw pixels. */
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { readDataUrl } from "./data-url.js";
 import { decodeImage } from "./decode.js";
 import type { DecodeOptions } from "./decode.js";
+import { readError, tooLong } from "./image-error.js";
 import { checkRawImage, dropAlpha } from "./raw-image.js";
 import type { RawImage } from "./raw-image.js";
 
@@ -111,34 +113,8 @@ async function readBody(response: Response, name: string, maxBytes: number): Pro
   return bytes;
 }
 
-/** RFC 2397, base64 only: `data:[media type];base64,data`. The media type is not looked at. */
-function readDataUrl(url: string, name: string, maxBytes: number): Uint8Array {
-  const comma = url.indexOf(",");
-  if (!/;\s*base64\s*$/i.test(url.slice(0, Math.max(comma, 0)))) {
-    throw readError(name, "a data: URL of an image must say ;base64, before its data");
-  }
-  const size = Math.floor(((url.length - comma - 1) * 3) / 4);
-  if (size > maxBytes) throw tooLong(name, size, maxBytes);
-  try {
-    const text = atob(decodeURIComponent(url.slice(comma + 1)).replace(/\s/g, ""));
-    return Uint8Array.from(text, (char) => char.charCodeAt(0));
-  } catch (cause) {
-    throw readError(name, "its data is not base64", cause);
-  }
-}
-
 /** The message of an error; `fetch` hides the reason in the cause. */
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
-}
-
-function readError(name: string, why: string, cause?: unknown): IJepaError {
-  const message = `Cannot read ${name}: ${why}. Check the address.`;
-  return new IJepaError("io/read", message, { path: name }, cause === undefined ? {} : { cause });
-}
-
-function tooLong(name: string, bytes: number, maxBytes: number): IJepaError {
-  const message = `Cannot read ${name}: it has at least ${bytes} bytes, over the limit of ${maxBytes}. Raise maxBytes.`;
-  return new IJepaError("io/read", message, { path: name });
 }

@@ -18,6 +18,8 @@ export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
 export interface ClassifierOutput extends LayerOutputs {
   /** [images, classes]: the head on the mean of all tokens. */
   logits: Tensor<"float32">;
+  /** [images, tokens, width]: the encoder's output, whose mean the head works on. */
+  lastHiddenState: Tensor<"float32">;
   /** In double precision; of the type `config.problem_type`, or the one that Hugging Face infers from the labels. */
   loss?: number;
   /** `digest` is of the logits. */
@@ -48,13 +50,14 @@ export class IJepaForImageClassification extends PreTrainedModel<Head> {
   async forward(inputs: ClassifierInputs, options: ForwardOptions = {}): Promise<ClassifierOutput> {
     const { pixels, ...checked } = checkInputs(inputs, this.config);
     const { images } = pixels, { hiddenSize } = this.config;
-    const { logits, classes, result } = await this.session.run(options.signal, async ({ encoder, extra: head }) => {
+    const { logits, classes, lastHiddenState, result } = await this.session.run(options.signal, async ({ encoder, extra: head }) => {
       const result = await encoder.encode(pixels, { ...options, ...checked });
-      const pooled = meanPool(new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]));
-      return { logits: await head.apply(pooled.data, images), classes: head.outputs, result };
+      const lastHiddenState = new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]);
+      return { logits: await head.apply(meanPool(lastHiddenState).data, images), classes: head.outputs, lastHiddenState, result };
     });
     const output: ClassifierOutput = {
       logits: new Tensor("float32", logits, [images, classes]),
+      lastHiddenState,
       numerics: await this.numericsOf(logits),
     };
     Object.assign(output, statesOf(result, images, this.config));

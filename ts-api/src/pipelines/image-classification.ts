@@ -8,11 +8,14 @@ import { processorOf } from "./processor.js";
 
 const FUNCTIONS = ["sigmoid", "softmax", "none"] as const;
 
-export interface ClassifyOptions {
+export interface LabelOptions {
   /** How many labels to return, the best first; null or 0: all. Default 5. */
   top_k?: number | null;
   /** From logits to scores. Default, as in Hugging Face: sigmoid for one label or several at once, else softmax. */
   function_to_apply?: (typeof FUNCTIONS)[number];
+}
+
+export interface ClassifyOptions extends LabelOptions {
   signal?: AbortSignal | undefined;
   /** Pixel limit of the decoders; default as Pillow's. */
   maxPixels?: number | undefined;
@@ -40,14 +43,11 @@ export async function imageClassification(ref?: string, options: LoadOptions = {
   const processor = await processorOf(model);
 
   const classifyOne = async (image: ImageSource, classifyOptions: ClassifyOptions): Promise<Classification[]> => {
-    const { signal, maxPixels, top_k: top = 5 } = classifyOptions;
-    if (top !== null && (!Number.isInteger(top) || top < 0)) throw wrong("top_k", top, "a whole number from 0 up, or null");
-    const score = functionOf(classifyOptions.function_to_apply ?? defaultFunction(model.config));
+    const { signal, maxPixels } = classifyOptions;
+    checkLabelOptions(classifyOptions);
     const loaded = await loadImage(image, { signal, ...(maxPixels === undefined ? {} : { maxPixels }) });
     const { logits } = await model.forward(processor.preprocess(loaded), { signal });
-    const labels = labelsOf(model.config, logits.size);
-    const all = Array.from(score(logits.data), (value, i) => ({ label: labels[i], score: value })).sort((a, b) => b.score - a.score);
-    return all.slice(0, top || all.length);
+    return rankLabels(model.config, logits.data, classifyOptions);
   };
 
   async function classify(images: ImageSource | readonly ImageSource[], classifyOptions: ClassifyOptions = {}): Promise<Classification[] | Classification[][]> {
@@ -58,6 +58,25 @@ export async function imageClassification(ref?: string, options: LoadOptions = {
   }
 
   return Object.assign(classify as ImageClassificationPipeline, { model, processor, dispose: () => model.dispose() });
+}
+
+/**
+ * From the logits of one image to its labels, the best first.
+ *
+ * @throws IJepaError `input/value` for options that cannot be
+ */
+export function rankLabels(config: IJepaConfig, logits: Float32Array, options: LabelOptions = {}): Classification[] {
+  checkLabelOptions(options);
+  const { top_k: top = 5, function_to_apply: name = defaultFunction(config) } = options;
+  const labels = labelsOf(config, logits.length);
+  const all = Array.from(functionOf(name)(logits), (score, i) => ({ label: labels[i], score })).sort((a, b) => b.score - a.score);
+  return all.slice(0, top || all.length);
+}
+
+/** @throws IJepaError `input/value`, before the work and not after it */
+export function checkLabelOptions({ top_k: top = 5, function_to_apply: name = "none" }: LabelOptions): void {
+  if (top !== null && (!Number.isInteger(top) || top < 0)) throw wrong("top_k", top, "a whole number from 0 up, or null");
+  functionOf(name);
 }
 
 function defaultFunction(config: IJepaConfig): (typeof FUNCTIONS)[number] {

@@ -32,6 +32,8 @@ export interface CliHost {
   readonly stderr: TextOutput;
   /** Aborted by SIGINT. A second SIGINT ends the process at once. */
   readonly signal: AbortSignal;
+  /** Resolves at SIGINT or SIGTERM, which from then on ends the process at once. Before it is called, SIGTERM does that anyway. */
+  untilStopped(): Promise<void>;
   /** The bytes of standard input up to its end. Rejects with IJepaError `io/read` or `aborted`. */
   readStdin(): Promise<Uint8Array>;
   /** Rejects with IJepaError `io/write` where a file of this path clearly cannot be written. It creates nothing. */
@@ -53,6 +55,12 @@ export function openCliHost(): CliHost {
     }),
     stderr: textOutput(process.stderr, () => undefined),
     signal: interrupt.signal,
+    untilStopped: () =>
+      new Promise((resolve) => {
+        process.once("SIGTERM", () => resolve());
+        interrupt.signal.addEventListener("abort", () => resolve());
+        if (interrupt.signal.aborted) resolve();
+      }),
     readStdin: () => readStdin(interrupt.signal),
     checkWritable,
   };

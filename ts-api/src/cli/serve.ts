@@ -1,0 +1,88 @@
+import { isIJepaError, pipeline, type LoadOptions } from "../index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import type { ServedPipeline } from "../server/index.js";
+import type { Command, Settings } from "./args.js";
+import { modelName } from "./extract.js";
+import { reportFailure } from "./exit.js";
+import { printable } from "./text.js";
+
+const DEFAULT_HOST = "127.0.0.1";
+const DEFAULT_PORT = 8080;
+const DEFAULT_SECONDS = 60;
+
+export const serve: Command = {
+  name: "serve",
+  usage: "[options]",
+  summary: "Serve a model over HTTP: POST /embed, /v1/embeddings (OpenAI's shape) and /classify, GET /healthz and /metrics",
+  options: [
+    "host", "port", "model", "dtype", "device", "threads", "max-body", "max-pixels", "concurrency", "timeout", "allow-urls", "json", "help",
+  ],
+  images: [0, 0],
+  notes: [
+    "Requests that wait are encoded together, which changes no bit of a result. Beyond --concurrency images a request is answered " +
+      "with status 429 and the header Retry-After. The bodies under way may take 8 times --max-body of memory.",
+    "SIGINT or SIGTERM stops it: no more requests are taken on, those that were are answered, and the exit code is 0. A second " +
+      "SIGINT ends it at once.",
+    "There are no keys and no encryption: put a proxy in front before others can reach it. With --allow-urls it downloads images " +
+      "for its clients, from public addresses only.",
+    "--json prints one object when it listens, and one when it has stopped.",
+  ],
+  run: runServe,
+};
+
+async function runServe(settings: Settings, host: CliHost): Promise<number> {
+  const { host: address = DEFAULT_HOST, port = DEFAULT_PORT, timeout: seconds = DEFAULT_SECONDS, json } = settings;
+  // Only this command needs them.
+  const [{ createServer }, { listen }, { fetchPublic }] = await Promise.all([
+    import("../server/index.js"),
+    import("../runtime/http-host.js"),
+    import("../runtime/public-fetch.js"),
+  ]);
+  const served = await openModel(settings, host.signal);
+  try {
+    const { model } = served, name = servedName(settings.model), timeout = seconds * 1000;
+    const server = createServer(served, {
+      name,
+      timeout,
+      maxBody: settings.maxBody,
+      maxPixels: settings.maxPixels,
+      concurrency: settings.concurrency,
+      fetchImage: settings.allowUrls ? fetchPublic : undefined,
+      onError: (error) => void reportFailure(host, error, { json }),
+    });
+    const stop = host.untilStopped();
+    const listening = await listen(server.fetch, { host: address, port, timeout });
+    const { dtype, device, deviceDescription } = model, { url } = listening;
+    const started = json ? JSON.stringify({ url, model: name, dtype, device, deviceDescription }) : `${url} serves ${printable(name)} (${dtype}, ${deviceDescription})`;
+    await host.stdout.write(`${started}\n`);
+    await stop;
+    await Promise.all([server.stop(), listening.close()]);
+    const { answered } = server;
+    await host.stdout.write(json ? `${JSON.stringify({ answered })}\n` : `Stopped; ${answered} requests were answered.\n`);
+    return 0;
+  } finally {
+    await served.dispose();
+  }
+}
+
+/** With its head, where it has one. */
+async function openModel({ model, dtype, device, threads }: Settings, signal: AbortSignal): Promise<ServedPipeline & { dispose(): Promise<void> }> {
+  const options: LoadOptions = {
+    signal,
+    ...(dtype === undefined ? {} : { dtype }),
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+  };
+  try {
+    return await pipeline("image-classification", model, options);
+  } catch (error) {
+    if (!isIJepaError(error, "weights/missing") || !error.details.names.some((name) => name.startsWith("classifier."))) throw error;
+    return pipeline("image-feature-extraction", model, options);
+  }
+}
+
+/** Of a path the last folder: clients need not know the rest. */
+function servedName(model: string | undefined): string {
+  const name = modelName(model);
+  return name.includes("://") ? name : (name.split(/[/\\]/).findLast((part) => part !== "") ?? name);
+}

@@ -1,0 +1,80 @@
+/** What the server takes on. Everything that a request can make it hold in memory is counted here, and has a limit. */
+import { HttpError } from "./http-error.js";
+
+export interface AdmissionLimits {
+  /** Most images of all requests under way. */
+  readonly images: number;
+  /** Most bytes of their bodies. */
+  readonly bytes: number;
+}
+
+/** A request that was taken on. */
+export interface Ticket {
+  /**
+   * It turned out to need more than was thought; negative numbers give room back.
+   *
+   * @throws HttpError 429
+   */
+  grow(images: number, bytes: number): void;
+  /** It is answered. */
+  release(): void;
+}
+
+export class Admission {
+  requests = 0;
+  images = 0;
+  bytes = 0;
+  #stopping = false;
+  #drained: (() => void) | undefined;
+
+  /** @param retryAfter seconds until there is room again, as far as one can tell */
+  constructor(
+    private readonly limits: AdmissionLimits,
+    private readonly retryAfter: () => number,
+  ) {}
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /**
+   * Takes a request on, as one image.
+   *
+   * @throws HttpError 429 when the server has enough to do, 503 when it is stopping
+   */
+  admit(bytes: number): Ticket {
+    if (this.#stopping) throw new HttpError(503, "server/stopping", "The server is stopping. Send the request to another one, or again later.", { retryAfter: 1 });
+    const held = { images: 0, bytes: 0 };
+    const grow = (moreImages: number, moreBytes: number) => {
+      this.#checkRoom(moreImages, moreBytes);
+      held.images += moreImages;
+      held.bytes += moreBytes;
+      this.images += moreImages;
+      this.bytes += moreBytes;
+    };
+    grow(1, bytes);
+    this.requests++;
+    return {
+      grow,
+      release: () => {
+        this.requests--;
+        this.images -= held.images;
+        this.bytes -= held.bytes;
+        if (this.requests === 0) this.#drained?.();
+      },
+    };
+  }
+
+  /** Takes on nothing more; resolves when every request is answered. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (this.requests > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
+  }
+
+  #checkRoom(images: number, bytes: number): void {
+    if (this.images + images <= this.limits.images && this.bytes + bytes <= this.limits.bytes) return;
+    const retryAfter = this.retryAfter();
+    const message = `The server is busy with ${this.images} images. Try again in ${retryAfter} s.`;
+    throw new HttpError(429, "server/busy", message, { retryAfter });
+  }
+}

@@ -1,0 +1,70 @@
+/** The body and the answer of POST /v1/embeddings, in OpenAI's shape, with images in place of texts. */
+import { IJepaError } from "../core/errors.js";
+import { show } from "../core/show.js";
+import { oneOf, FORMATS, POOLS, type EncodedFeatures, type FeatureOptions } from "./features.js";
+import { HttpError } from "./http-error.js";
+
+export interface EmbeddingsRequest extends FeatureOptions {
+  /** data:, http: or https: URLs. */
+  readonly images: readonly string[];
+}
+
+const FIELDS = ["model", "input", "encoding_format", "dimensions", "user", "pool", "normalize"];
+
+/** What a request has to agree with. */
+export interface Served {
+  /** Name of the model. */
+  readonly name: string;
+  /** Width of its features. */
+  readonly width: number;
+  /** Most images of a request. */
+  readonly maxImages: number;
+}
+
+/** @throws IJepaError `input/*`, HttpError 400 and 404 */
+export function parseEmbeddings(body: Uint8Array, { name: model, width, maxImages }: Served): EmbeddingsRequest {
+  const fields = parseObject(body);
+  const unknown = Object.keys(fields).find((name) => !FIELDS.includes(name));
+  if (unknown !== undefined) throw wrong(unknown.slice(0, 60), "no field of a request; it may have " + FIELDS.join(", "));
+  const { input, normalize = false, dimensions } = fields;
+  if (fields["model"] !== undefined && fields["model"] !== model) {
+    throw new HttpError(404, "model_not_found", `The model ${show(fields["model"])} is not served here; this is ${show(model)}.`, { param: "model" });
+  }
+  if (dimensions !== undefined && dimensions !== width) throw wrong("dimensions", `the width of the model, ${width}: features cannot be shortened`, dimensions);
+  if (typeof normalize !== "boolean") throw wrong("normalize", "true or false", normalize);
+  if (input === undefined) throw new IJepaError("input/missing", "input is missing: an image as a data: URL, or a list of them.", { name: "input" });
+  const images: unknown[] = Array.isArray(input) ? input : [input];
+  if (images.length < 1 || images.length > maxImages) throw wrong("input", `1 to ${maxImages} images`, images.length);
+  for (const [i, image] of images.entries()) {
+    if (typeof image !== "string" || !/^(data|https?):/i.test(image)) throw wrong(`input[${i}]`, "the data: URL of an image", image);
+  }
+  return {
+    images: images as string[],
+    format: oneOf("encoding_format", fields["encoding_format"], FORMATS, "float"),
+    pool: oneOf("pool", fields["pool"], POOLS.filter((pool) => pool !== "none"), "mean"),
+    normalize,
+  };
+}
+
+/** @param tokens of one image */
+export function embeddingsAnswer(model: string, features: readonly EncodedFeatures[], tokens: number): object {
+  const data = features.map(({ embedding, numerics }, index) => ({ object: "embedding", index, embedding, numerics }));
+  const total = features.length * tokens;
+  return { object: "list", data, model, usage: { prompt_tokens: total, total_tokens: total } };
+}
+
+function parseObject(body: Uint8Array): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw new HttpError(400, "request/json", "The body is not JSON.");
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new HttpError(400, "request/json", "The body must be a JSON object: { model, input }.");
+}
+
+function wrong(name: string, expected: string, value?: unknown): IJepaError {
+  const actual = value === undefined ? "" : `; it is ${show(value)}`;
+  return new IJepaError("input/value", `${name} must be ${expected}${actual}.`, { name, value });
+}

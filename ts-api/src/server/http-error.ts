@@ -1,0 +1,53 @@
+/** From failures to what a client is told: a status and an error object of OpenAI's shape. */
+import { isIJepaError, type ErrorCode } from "../core/errors.js";
+
+export interface HttpErrorDetails {
+  /** The part of the request that is wrong, such as "input[2]". */
+  readonly param?: string;
+  /** Seconds after which the client may try again. */
+  readonly retryAfter?: number;
+  /** Methods that the path has. */
+  readonly allow?: string;
+}
+
+/** A request that is answered with an error. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+
+  /** @param code for programs: that of an IJepaError, or one of docs/server.md */
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly details: HttpErrorDetails = {},
+  ) {
+    super(message);
+  }
+}
+
+/** Of the codes whose kind does not say it. */
+const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = { "image/unsupported": 415, "image/too-large": 413, aborted: 499 };
+/** By the part of the code before the slash: whose fault it is. */
+const STATUS_OF_KIND: Readonly<Record<string, number>> = { image: 400, input: 400, io: 400, backend: 503 };
+
+/** @param param the part of the request that was being looked at */
+export function toHttpError(error: unknown, param?: string): HttpError {
+  if (error instanceof HttpError) return error;
+  // Messages of unexpected failures may say things about the server that are nobody's business.
+  if (!isIJepaError(error)) return new HttpError(500, "internal", "The server failed unexpectedly; its log says why.");
+  const status = STATUS_OF_CODE[error.code] ?? STATUS_OF_KIND[error.code.split("/")[0]] ?? 500;
+  return new HttpError(status, error.code, error.message, param === undefined ? {} : { param });
+}
+
+export function toResponse({ status, code, message, details }: HttpError): Response {
+  const headers: Record<string, string> = {};
+  if (details.retryAfter !== undefined) headers["retry-after"] = String(details.retryAfter);
+  if (details.allow !== undefined) headers["allow"] = details.allow;
+  return Response.json({ error: { message, type: typeOf(status), param: details.param ?? null, code } }, { status, headers });
+}
+
+/** OpenAI's names. */
+function typeOf(status: number): string {
+  if (status === 429) return "rate_limit_error";
+  return status >= 500 ? "server_error" : "invalid_request_error";
+}
