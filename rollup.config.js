@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 /** The package: one chunk shared by the library and the command, dependencies left outside. */
 const external = [/^node:/, "fflate", /^@jsquash\//, "hono", "@hono/node-server"];
 
@@ -17,4 +18,68 @@ export default {
     },
   ],
   output: { dir: "dist", format: "es", sourcemap: true, chunkFileNames: "chunks/[name].js", entryFileNames: "[name].js" },
+=======
+/**
+ * The package: for each kind of host the entries of package.json's `exports`, which differ in what they compute on. Node's builds
+ * leave the dependencies outside; browsers and Workers have no node_modules, so theirs find them in dist/vendor.
+ */
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(fileURLToPath(import.meta.url));
+const built = join(root, "build/ts-api/src");
+const require = createRequire(import.meta.url);
+
+/** Dependencies as the library names them, and their files for browsers. All of them are loaded only when an image needs them. */
+const VENDOR = {
+  "@jsquash/jpeg/codec/dec/mozjpeg_dec.js": require.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"),
+  "@jsquash/webp/codec/dec/webp_dec.js": require.resolve("@jsquash/webp/codec/dec/webp_dec.js"),
+  fflate: join(dirname(require.resolve("fflate/package.json")), "esm/browser.js"),
+>>>>>>> 374836a (runtimes: browsers and workerd, entries by what they compute on, threads that end)
 };
+const vendorName = (id) => id.split("/").at(-1).replace(/\.js$/, "");
+
+/** The files that `#runtime` and `#devices` name in this build. */
+function host(runtime, devices) {
+  const files = { "#runtime": join(built, `runtime/${runtime}.js`), "#devices": join(built, `backends/${devices}.js`) };
+  return { name: "host", resolveId: (id) => files[id] ?? null };
+}
+
+/** Dependencies and `.wasm` files where dist has them, one folder up. */
+const besides = {
+  name: "besides",
+  resolveId(id) {
+    if (id in VENDOR) return { id: `../vendor/${vendorName(id)}.js`, external: true };
+    return id.endsWith(".wasm") ? { id, external: true } : null;
+  },
+};
+
+/** A browser could not resolve what is left. */
+function onwarn(warning) {
+  throw new Error(warning.message);
+}
+
+/** One entry for one kind of host; several programs of one build share their code. */
+function build(runtime, devices, dir, input, { plugins = [besides], chunks = "[name].js", ...rest } = {}) {
+  const programs = Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(built, file)]));
+  const output = { dir, format: "es", chunkFileNames: chunks, sourcemap: dir === "dist" };
+  return { input: programs, plugins: [host(runtime, devices), ...plugins], output, onwarn, ...rest };
+}
+
+const forNode = { plugins: [], external: [/^node:/, /^[\w@]/] };
+
+export default [
+  build("node", "devices", "dist", { index: "index.js", cli: "cli/main.js", thread: "runtime/node-thread.js" }, { ...forNode, chunks: "chunks/[name].js" }),
+  build("node", "devices-wasm", "dist/node", { wasm: "index.js" }, forNode),
+  build("node", "devices-webgpu", "dist/node", { webgpu: "index.js" }, forNode),
+  build("browser", "devices", "dist/browser", { index: "index.js", thread: "runtime/browser-thread.js" }),
+  build("browser", "devices-wasm", "dist/browser", { wasm: "index.js" }),
+  build("browser", "devices-webgpu", "dist/browser", { webgpu: "index.js" }),
+  build("workerd", "devices", "dist/workerd", { index: "index.js" }),
+  build("workerd", "devices-wasm", "dist/workerd", { wasm: "index.js" }),
+  {
+    input: Object.fromEntries(Object.entries(VENDOR).map(([id, file]) => [vendorName(id), file])),
+    output: { dir: "dist/vendor", format: "es" },
+  },
+];

@@ -1,5 +1,5 @@
-/** Kernels to dist/wasm, TypeScript to build/, the package to dist/. */
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+/** Kernels and codecs to dist/wasm, TypeScript to build/, the package to dist/. */
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, run } from "./run.mjs";
 
@@ -10,11 +10,20 @@ const KERNELS = {
   "relaxed-shared": "assembly/relaxed.ts",
 };
 
+const CODECS = {
+  "jpeg-decoder": "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm",
+  "webp-decoder": "@jsquash/webp/codec/dec/webp_dec.wasm",
+};
+/** Packages whose code is in the builds for browsers and Workers. */
+const BUNDLED = ["@jsquash/jpeg", "@jsquash/webp", "fflate"];
+
 for (const folder of ["build", "dist"]) rmSync(join(root, folder), { recursive: true, force: true });
 mkdirSync(join(root, "dist/wasm"), { recursive: true });
 for (const [target, entry] of Object.entries(KERNELS)) {
   run(process.execPath, ["node_modules/assemblyscript/bin/asc.js", entry, "--config", "asconfig.json", "--target", target]);
 }
+const module = (path) => join(root, "node_modules", path);
+for (const [name, path] of Object.entries(CODECS)) copyFileSync(module(path), join(root, `dist/wasm/${name}.wasm`));
 run(process.execPath, ["scripts/shaders.mjs"]);
 run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]);
 run(process.execPath, ["node_modules/rollup/dist/bin/rollup", "--config", "--silent"]);
@@ -22,3 +31,6 @@ cpSync(join(root, "build/ts-api/src"), join(root, "dist/types"), {
   recursive: true,
   filter: (path) => !/\.(js|map|tsbuildinfo)$/.test(path),
 });
+copyFileSync(join(root, "ts-api/src/runtime/wasm-module.d.ts"), join(root, "dist/types/runtime/wasm-module.d.ts"));
+const notices = BUNDLED.map((name) => `${name}\n\n${readFileSync(module(`${name}/LICENSE`), "utf8").trim()}\n`);
+writeFileSync(join(root, "dist/THIRD-PARTY-LICENSES.txt"), `Parts of this package come from the packages below.\n\n${notices.join("\n\n")}`);

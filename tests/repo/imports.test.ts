@@ -6,7 +6,7 @@ import ts from "typescript";
 import { filesBelow, textOf } from "./tree.js";
 
 const ROOT = "ts-api/src";
-/** Room of a file to the rooms that it may import from; "#runtime" is the interface of the host. */
+/** Room of a file to the rooms that it may import from; "#runtime" is the interface of the host, "#devices" what the build computes on. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   core: ["core"],
   ops: ["core", "ops"],
@@ -14,14 +14,19 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "backends/oracle": ["core", "ops", "backends/backend", "backends/oracle"],
   "backends/wasm": ["core", "ops", "backends/backend", "backends/wasm", "runtime/env", "#runtime"],
   "backends/webgpu": ["core", "ops", "backends/backend", "backends/webgpu"],
-  "backends/*": ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "runtime/env", "#runtime"],
+  "backends/*": ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "runtime/env", "#runtime", "#devices"],
   weights: ["core", "ops", "weights", "model/config", "runtime/env", "#runtime"],
   image: ["core", "image", "#runtime"],
   model: ["core", "ops", "weights", "model", "backends/backend", "backends/*", "#runtime"],
   pipelines: ["core", "image", "model", "pipelines", "weights"],
+<<<<<<< HEAD
   server: ["core", "image", "model", "pipelines", "server"],
   verify: ["core", "ops", "weights", "image", "model", "verify", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "#runtime"],
   index: ["core", "image", "model", "pipelines", "verify", "backends/*", "index"],
+=======
+  verify: ["core", "ops", "weights", "image", "model", "verify", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "#runtime", "#devices"],
+  index: ["core", "image", "model", "pipelines", "verify", "backends/*", "runtime/env", "runtime/modules", "index"],
+>>>>>>> 374836a (runtimes: browsers and workerd, entries by what they compute on, threads that end)
   runtime: ["core", "runtime"],
   cli: ["index", "server", "cli", "runtime", "#runtime"],
 };
@@ -37,11 +42,12 @@ const EXCEPTIONS = new Set([
   // Messages show URLs without their secrets.
   "cli/extract -> weights/sources/url",
   // The program of a worker thread; the host only starts it.
+  "runtime/browser-thread -> backends/wasm/crew",
   "runtime/node-thread -> backends/wasm/crew",
 ]);
 const HOST_NAMES = new Set(["process", "Deno", "Bun", "Buffer", "require", "__dirname"]);
 
-const files = filesBelow(ROOT).filter((path) => path.endsWith(".ts")).map((path) => path.slice(ROOT.length + 1, -3));
+const files = filesBelow(ROOT).filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts")).map((path) => path.slice(ROOT.length + 1, -3));
 const sources = new Map(files.map((file) => [file, ts.createSourceFile(file, textOf(`${ROOT}/${file}.ts`), ts.ScriptTarget.ES2022, true)]));
 
 test("imports go in the directions of docs/architecture.md", () => {
@@ -51,7 +57,7 @@ test("imports go in the directions of docs/architecture.md", () => {
     assert.ok(room in MAY_IMPORT, `${ROOT}/${file}.ts is in no room that docs/architecture.md knows`);
     for (const specifier of importsOf(source)) {
       const target = specifier.startsWith(".") ? posix.join(posix.dirname(file), specifier).replace(/\.js$/, "") : specifier;
-      if (!specifier.startsWith(".") && specifier !== "#runtime") continue;
+      if (!/^[.#]/.test(specifier) || specifier.endsWith(".wasm")) continue;
       if (isAllowed(room, target)) continue;
       const edge = `${file} -> ${target}`;
       if (EXCEPTIONS.has(edge)) used.add(edge);
@@ -67,7 +73,7 @@ test("only the package's own dependencies are imported", () => {
   const declared = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
   for (const [file, source] of sources) {
     for (const specifier of importsOf(source)) {
-      if (/^(\.|#runtime$|node:)/.test(specifier)) continue;
+      if (/^(\.|#(runtime|devices)$|node:)/.test(specifier)) continue;
       assert.ok(declared.some((name) => specifier === name || specifier.startsWith(`${name}/`)), `${file} imports ${specifier}`);
     }
   }

@@ -4,12 +4,13 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { test } from "node:test";
+import { WASM_MODULES } from "../../ts-api/src/runtime/env.js";
 import { filesBelow, textOf } from "./tree.js";
 
 interface Manifest {
   version: string;
   bin: Record<string, string>;
-  exports: { ".": { types: string; default: string } };
+  exports: Record<string, string | Record<string, string>>;
   files: string[];
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
@@ -26,13 +27,24 @@ const packed = pack();
 const shipped = new Set(packed.files.map(({ path }) => path));
 
 test("the package has what it needs", () => {
-  const entry = manifest.exports["."];
-  const needed = [...Object.values(manifest.bin), entry.types, entry.default].map((path) => posix.normalize(path));
+  const entries = Object.values(manifest.exports).flatMap((entry) => (typeof entry === "string" ? [entry] : Object.values(entry)));
+  const needed = [...Object.values(manifest.bin), ...entries.filter((path) => !path.includes("*"))].map((path) => posix.normalize(path));
   const models = ["config.json", "preprocessor_config.json", "model.safetensors"].map((name) => `models/demo/${name}`);
   const documents = ["package.json", "README.md", "LICENSE", "CHANGELOG.md"];
-  const kernels = [...textOf("ts-api/src/runtime/node.ts").matchAll(/"(dist\/[\w/.-]+)"/g)].map(([, path]) => path);
-  assert.ok(kernels.length >= 2);
-  assert.deepEqual([...needed, ...models, ...documents, ...kernels].filter((path) => !shipped.has(path)), []);
+  const modules = WASM_MODULES.map((name) => `dist/wasm/${name}.wasm`);
+  assert.deepEqual([...needed, ...models, ...documents, ...modules].filter((path) => !shipped.has(path)), []);
+});
+
+test("the .wasm files of the package are the modules that runtimes ask for", () => {
+  const files = [...shipped].filter((path) => path.endsWith(".wasm"));
+  assert.deepEqual(files.sort(), WASM_MODULES.map((name) => `dist/wasm/${name}.wasm`).sort());
+});
+
+test("the builds for browsers and Workers import nothing by a bare name", () => {
+  const scripts = [...shipped].filter((path) => /^dist\/(browser|workerd|vendor)\/.*\.js$/.test(path));
+  assert.ok(scripts.length >= 9, scripts.join(", "));
+  const bare = scripts.flatMap((path) => importsOf(textOf(path)).filter((specifier) => !specifier.startsWith(".")).map((specifier) => `${path} imports ${specifier}`));
+  assert.deepEqual(bare, []);
 });
 
 test("the package has nothing else: no tests, no sources, no tools, and it stays small", () => {
@@ -46,7 +58,7 @@ test("everything that the built files import is in the package or is a dependenc
   assert.ok(scripts.length >= 3);
   const optional = Object.keys(manifest.peerDependencies ?? {});
   for (const path of scripts) {
-    for (const [, specifier] of textOf(path).matchAll(/(?:^|\b)(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/gm)) {
+    for (const specifier of importsOf(textOf(path))) {
       if (specifier.startsWith("node:")) continue;
       if (specifier.startsWith(".")) assert.ok(shipped.has(posix.join(posix.dirname(path), specifier)), `${path} imports ${specifier}`);
       else assert.ok([...Object.keys(manifest.dependencies), ...optional].some((name) => specifier === name || specifier.startsWith(`${name}/`)), `${path} imports ${specifier}`);
@@ -99,6 +111,10 @@ test("the copies of the photos are the ones that tests know", () => {
     assert.ok(readFileSync(`examples/photos/${name}`).equals(readFileSync(`tests/goldens/images/files/${name}`)), name);
   }
 });
+
+function importsOf(code: string): string[] {
+  return [...code.matchAll(/(?:^|\b)(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/gm)].map(([, specifier]) => specifier);
+}
 
 /** npm prints a list of packages, or an object of them by name. */
 function pack(): Packed {

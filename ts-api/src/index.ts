@@ -17,3 +17,5 @@ export { verify, type VerifyOptions, type VerifyReport, type VerifyRow } from ".
 export type { Difference } from "./verify/difference.js";
 export { doctor, type DoctorReport } from "./verify/doctor.js";
 export type { AbsentVariant, Variant } from "./backends/variants.js";
+export { setWasmModules, type WasmModules } from "./runtime/modules.js";
+export type { WasmModuleName } from "./runtime/env.js";

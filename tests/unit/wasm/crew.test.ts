@@ -16,7 +16,7 @@ test("a kernel that throws fails the program after its last step, and every late
     seen.push(value);
     if (value === 2) throw new Error("trap");
   };
-  const alone = new Member(newControl(), [kernel], 0, 1, true);
+  const alone = new Member(newControl(), [kernel], 0, 1);
   alone.lead([stepOf(1, 1)], 0, 0);
   assert.throws(() => alone.lead([stepOf(1, 2), stepOf(1, 3)], 0, 0), (error: Error) => (error.cause as Error).message === "trap");
   assert.deepEqual(seen, [1, 2, 3]);
@@ -24,7 +24,7 @@ test("a kernel that throws fails the program after its last step, and every late
 });
 
 test("a program is at most MAX_STEPS long", () => {
-  const alone = new Member(newControl(), [() => {}], 0, 1, true);
+  const alone = new Member(newControl(), [() => {}], 0, 1);
   alone.lead(new Array(MAX_STEPS).fill(stepOf(1, ...new Array<number>(20).fill(7))), 0, 0);
   assert.throws(() => alone.lead(new Array(MAX_STEPS + 1).fill(stepOf(1)), 0, 0), RangeError);
 });

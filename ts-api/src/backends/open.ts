@@ -1,9 +1,10 @@
+import { openCpu, openWebgpu } from "#devices";
 import { IJepaError, isIJepaError, type ErrorCode } from "../core/errors.js";
 import type { Dtype } from "../core/numerics.js";
 import { attest } from "./attest.js";
 import type { Backend } from "./backend.js";
-import { openCpu, type Threads } from "./wasm/open.js";
-import { openWebgpu, type WebgpuBackend, type WebgpuOptions } from "./webgpu/webgpu.js";
+import type { Threads } from "./wasm/open.js";
+import type { WebgpuBackend, WebgpuOptions } from "./webgpu/webgpu.js";
 
 export type { Threads } from "./wasm/open.js";
 

@@ -33,6 +33,8 @@ export interface LoadOptions extends ResearchOptions, Pick<OpenOptions, "threads
   dtype?: Dtype;
   /** Where it runs. Default "auto". It never changes a bit of the result. */
   device?: Device;
+  /** Replaces the global `fetch` for models at a URL: to add headers, or to read from a Worker's bindings. */
+  fetch?: typeof globalThis.fetch | undefined;
   signal?: AbortSignal | undefined;
   progress_callback?: ((info: ProgressInfo) => void) | undefined;
 }
@@ -67,11 +69,11 @@ export class Session<X> {
 
   /** Loads tensor by tensor into the weight format `dtype`; a failure leaves nothing open. */
   static async open<X>(ref: string = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
-    const { device, signal, progress_callback: report = () => {} } = options;
+    const { device, fetch, signal, progress_callback: report = () => {} } = options;
     if (options.dtype !== undefined && !DTYPES.includes(options.dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(options.dtype)}.`);
     throwIfAborted(signal, `loading ${ref}`);
     report({ status: "initiate", name: ref, loaded: 0, total: 1, progress: 0 });
-    const checkpoint: Checkpoint = await openCheckpoint(ref, { signal, checkpointKey: options.checkpointKey, config: options.config });
+    const checkpoint: Checkpoint = await openCheckpoint(ref, { fetch, signal, checkpointKey: options.checkpointKey, config: options.config });
     let opened: Opened | undefined;
     try {
       const { config, preprocessorConfig } = checkpoint, dtype = options.dtype ?? checkpoint.quantized ?? "bf16";

@@ -1,13 +1,17 @@
 /**
- * What the library needs from the runtime that hosts it. One file per runtime implements it; `#runtime` in
- * package.json picks the file. Nothing else in ts-api names `process`, `Deno`, `Bun` or `node:` modules.
+ * What the library needs from the runtime that hosts it. One file per runtime implements it; the build puts it in the place of
+ * `#runtime`. Nothing else in ts-api names `process`, `Deno`, `Bun` or `node:` modules.
  */
 
-/** The WebAssembly modules the library uses: its own kernels and the image codecs. */
-export type WasmModuleName = KernelModuleName | "jpeg-decoder" | "webp-decoder";
-
-/** Shared modules import a shared memory, for several threads; an instance's memory is of one kind or the other. */
-export type KernelModuleName = `kernels-${"simd128" | "relaxed"}${"" | "-shared"}`;
+/**
+ * The WebAssembly modules the library uses: its own kernels and the image codecs, each a file of dist/wasm. Shared ones import a
+ * shared memory, for several threads; an instance's memory is of one kind or the other.
+ */
+export const WASM_MODULES = [
+  "kernels-simd128", "kernels-simd128-shared", "kernels-relaxed", "kernels-relaxed-shared", "jpeg-decoder", "webp-decoder",
+] as const;
+export type WasmModuleName = (typeof WASM_MODULES)[number];
+export type KernelModuleName = Extract<WasmModuleName, `kernels-${string}`>;
 
 /** A worker of the host, running. */
 export interface Thread {
@@ -28,18 +32,30 @@ export interface ByteSource {
 export interface Runtime {
   /** Name and version, such as "node 24.1.0". */
   readonly name: string;
-  /** Modules arrive compiled: some runtimes refuse to compile at run time. Rejects where the engine cannot take the module. */
+  /**
+   * Modules arrive compiled: some runtimes refuse to compile at run time. Rejects with WebAssembly.CompileError where the engine
+   * cannot take the module, with IJepaError `io/read` where it cannot be had.
+   */
   wasmModule(name: WasmModuleName): Promise<WebAssembly.Module>;
-  /** Folder or URL of the model that the package carries. */
+  /** Folder or URL of the model that the package carries. Throws IJepaError `input/missing` where it can carry none. */
   readonly defaultModel: string;
-  /** Opens a local file for ranged reads. Rejects with IJepaError `io/read`. */
+  /** Opens a local file for ranged reads. Rejects with IJepaError `io/read`, also where there are no files. */
   openFile(path: string): Promise<ByteSource>;
-  /** Writes a file under a temporary name beside it, then renames it. Rejects with IJepaError `io/write`; leaves nothing half-written. */
+  /**
+   * Writes a file under a temporary name beside it, then renames it. Rejects with IJepaError `io/write`, also where there are no
+   * files; leaves nothing half-written.
+   */
   writeFile(path: string, bytes: Uint8Array): Promise<void>;
   /** Processors that threads may use. */
   readonly cores: number;
-  /** Starts a worker on backends/wasm/crew.ts `serveThread`; resolves when it is ready. It does not keep the host alive. */
-  startThread(data: unknown): Promise<Thread>;
+  /** Why there can be no threads here; undefined where there can. */
+  readonly noThreads: string | undefined;
+  /**
+   * Starts a worker on backends/wasm/crew.ts `serveThread`; resolves when it is ready. It does not keep the host alive.
+   *
+   * @param ended called with the reason when the worker ends by itself
+   */
+  startThread(data: unknown, ended: (reason: string) => void): Promise<Thread>;
   /** Lets timers and abort signals of the host run; resolves as soon as they have. */
   yieldToHost(): Promise<void>;
 }

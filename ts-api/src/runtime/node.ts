@@ -1,40 +1,27 @@
 import { randomUUID } from "node:crypto";
 import { open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { IJepaError } from "../core/errors.js";
-import type { ByteSource, Runtime, WasmModuleName } from "./env.js";
+import type { ByteSource, Runtime } from "./env.js";
+import { missingModule, wasmModules } from "./modules.js";
 
-const require = createRequire(import.meta.url);
 const root = packageRoot();
-
-const MODULE_FILES: Record<WasmModuleName, () => string> = {
-  "kernels-simd128": () => join(root, "dist/wasm/kernels-simd128.wasm"),
-  "kernels-simd128-shared": () => join(root, "dist/wasm/kernels-simd128-shared.wasm"),
-  "kernels-relaxed": () => join(root, "dist/wasm/kernels-relaxed.wasm"),
-  "kernels-relaxed-shared": () => join(root, "dist/wasm/kernels-relaxed-shared.wasm"),
-  "jpeg-decoder": () => join(dirname(require.resolve("@jsquash/jpeg/package.json")), "codec/dec/mozjpeg_dec.wasm"),
-  "webp-decoder": () => join(dirname(require.resolve("@jsquash/webp/package.json")), "codec/dec/webp_dec.wasm"),
-};
-
-const compiled = new Map<WasmModuleName, Promise<WebAssembly.Module>>();
 
 export const runtime: Runtime = {
   name: hostName(),
   defaultModel: join(root, "models/demo"),
 
-  wasmModule(name) {
-    let module = compiled.get(name);
-    if (module === undefined) {
-      module = readFile(MODULE_FILES[name]()).then((bytes) => WebAssembly.compile(bytes));
-      compiled.set(name, module);
-    }
-    return module;
-  },
+  wasmModule: wasmModules(async (name) => {
+    const path = join(root, "dist/wasm", `${name}.wasm`);
+    const bytes = await readFile(path).catch((cause: unknown) => {
+      throw missingModule(path, reason(cause), cause);
+    });
+    return WebAssembly.compile(bytes);
+  }),
 
   async openFile(path): Promise<ByteSource> {
     try {
@@ -75,12 +62,24 @@ export const runtime: Runtime = {
 
   cores: availableParallelism(),
 
-  startThread(data) {
+  noThreads: undefined,
+
+  startThread(data, ended) {
     const worker = new Worker(join(root, "dist/thread.js"), { workerData: data });
     worker.unref();
+    let told = false;
+    const terminate = async () => {
+      told = true;
+      await worker.terminate();
+    };
     return new Promise((resolve, reject) => {
-      worker.once("message", () => resolve({ terminate: async () => void (await worker.terminate()) }));
-      worker.once("error", reject);
+      const end = (why: string) => {
+        reject(new Error(why));
+        if (!told) ended(why);
+      };
+      worker.once("message", () => resolve({ terminate }));
+      worker.once("error", (error) => end(reason(error)));
+      worker.once("exit", (code) => end(`it ended with code ${code}`));
     });
   },
 

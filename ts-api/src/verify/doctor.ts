@@ -1,18 +1,13 @@
 /** What this machine has for the library, and what the library would use. */
+import { examineCpu, openWebgpu } from "#devices";
 import { runtime } from "#runtime";
 import { attest } from "../backends/attest.js";
-import { raceInt4Loops } from "../backends/wasm/race.js";
-import { openWebgpu } from "../backends/webgpu/webgpu.js";
+import type { CpuReport } from "../backends/cpu.js";
 
 export interface DoctorReport {
   runtime: string;
   cores: number;
-  wasm: {
-    simd128: boolean;
-    relaxedSimd: boolean;
-    /** int4 inner loops of the best module, the fastest first. */
-    loops: string[];
-  };
+  wasm: CpuReport;
   webgpu: {
     /** The adapter in words; undefined without WebGPU. */
     device: string | undefined;
@@ -29,20 +24,7 @@ export interface DoctorReport {
 
 /** Looks at the engine and its devices; never throws for what is missing. */
 export async function doctor(): Promise<DoctorReport> {
-  const compiles = (name: "kernels-simd128" | "kernels-relaxed") => runtime.wasmModule(name).catch(() => undefined);
-  const [simd128, relaxed] = [await compiles("kernels-simd128"), await compiles("kernels-relaxed")];
-  const best = relaxed ?? simd128;
-  const loops = best === undefined ? [] : await raceInt4Loops(best);
-  return {
-    runtime: runtime.name,
-    cores: runtime.cores,
-    wasm: {
-      simd128: simd128 !== undefined,
-      relaxedSimd: relaxed !== undefined,
-      loops: loops.map((loop) => loop.replace("linear_int4_", "")),
-    },
-    webgpu: await examineWebgpu(),
-  };
+  return { runtime: runtime.name, cores: runtime.cores, wasm: await examineCpu(), webgpu: await examineWebgpu() };
 }
 
 async function examineWebgpu(): Promise<DoctorReport["webgpu"]> {

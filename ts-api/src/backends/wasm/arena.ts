@@ -20,7 +20,7 @@ export class Arena {
   private top: number;
 
   constructor(shared: boolean) {
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared });
+    this.memory = newMemory(shared);
     this.free = [];
     this.top = ALIGN;
   }
@@ -73,5 +73,16 @@ export class Arena {
       const message = `WebAssembly memory cannot grow to ${end} bytes. Use a smaller dtype, a smaller batch, or a host with more memory.`;
       throw new IJepaError("backend/memory", message, { backend: "wasm", bytes: end }, { cause });
     }
+  }
+}
+
+/** A shared memory has its addresses reserved at once, which small devices refuse. */
+function newMemory(shared: boolean): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared });
+  } catch (cause) {
+    const bytes = shared ? MAX_PAGES * PAGE : PAGE;
+    const message = `This host gives no WebAssembly memory${shared ? " that threads share. Use 1 thread." : "."}`;
+    throw new IJepaError("backend/memory", message, { backend: "wasm", bytes }, { cause });
   }
 }

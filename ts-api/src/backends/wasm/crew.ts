@@ -19,6 +19,9 @@ export const MAX_STEPS = 128;
 const STEP_NUMBERS = 32;
 /** Looks at a word this often before it sleeps: some microseconds, about the time of a small step. */
 const SPINS = 4000;
+/** Thread 0 waits this often for the others, each time for a second, before it takes them for dead. Shares of a step are equal. */
+const PATIENCE = 60;
+const SLICE_MS = 1000;
 
 /** What a thread is given at its start; structured clone carries it. */
 export interface ThreadData {
@@ -36,31 +39,38 @@ export function newControl(): SharedArrayBuffer {
   return new SharedArrayBuffer(WORDS * 4 + (1 + MAX_STEPS * STEP_NUMBERS) * 8);
 }
 
+/** Ends the work of a crew one of whose threads is gone. */
+export function markLost(control: SharedArrayBuffer): void {
+  Atomics.store(new Int32Array(control), FAILED, 1);
+}
+
 /** One member of the crew. */
 export class Member {
   private readonly words: Int32Array;
   private readonly program: Float64Array;
+  /** False where the host forbids Atomics.wait (a browser's main thread): it spins instead. */
+  private readonly mayWait: boolean;
 
-  /**
-   * @param mayWait false where the host forbids Atomics.wait (a browser's main thread): it spins instead
-   */
+  /** @param patience how often thread 0 waits for a second before it gives the others up */
   constructor(
     control: SharedArrayBuffer,
     private readonly kernels: readonly Kernel[],
     private readonly index: number,
     private readonly threads: number,
-    private readonly mayWait: boolean,
+    private readonly patience = PATIENCE,
   ) {
     this.words = new Int32Array(control, 0, WORDS);
     this.program = new Float64Array(control, WORDS * 4);
+    this.mayWait = maySleep();
   }
 
   /**
    * Runs at most MAX_STEPS steps with all threads; thread 0 alone calls it.
    *
-   * @throws Error when a thread failed, now or before: the memory then holds nothing that can be trusted
+   * @throws Error when a thread failed or ended, now or before: the memory then holds nothing that can be trusted
    */
   lead(steps: readonly { kernel: number; step: Step }[], scratch: number, scratchStride: number): void {
+    if (Atomics.load(this.words, FAILED) !== 0) throw new Error("A thread failed before.");
     if (steps.length > MAX_STEPS) throw new RangeError(`${steps.length} steps; a program has at most ${MAX_STEPS}.`);
     let at = 0;
     const push = (value: number) => (this.program[at++] = value);
@@ -117,9 +127,32 @@ export class Member {
 
   private waitWhile(word: number, value: number): void {
     for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(this.words, word) !== value) return;
-    while (Atomics.load(this.words, word) === value) {
-      if (this.mayWait) Atomics.wait(this.words, word, value);
+    // The others are ended by the host, and may sleep as long as it takes.
+    const [slices, milliseconds] = this.index === 0 ? [this.patience, SLICE_MS] : [Infinity, Infinity];
+    for (let slice = 0; Atomics.load(this.words, word) === value; slice++) {
+      if (slice === slices) {
+        Atomics.store(this.words, FAILED, 1);
+        throw new Error(`A thread has not answered for ${slices} seconds.`);
+      }
+      if (this.mayWait) Atomics.wait(this.words, word, value, milliseconds);
+      else this.spinWhile(word, value, milliseconds);
     }
+  }
+
+  private spinWhile(word: number, value: number, milliseconds: number): void {
+    for (const end = performance.now() + milliseconds; performance.now() < end; ) {
+      for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(this.words, word) !== value) return;
+    }
+  }
+}
+
+/** Whether this thread may block: it looks, and does not wait. */
+function maySleep(): boolean {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -127,7 +160,7 @@ export class Member {
 export async function serveThread(data: ThreadData, ready: () => void): Promise<never> {
   const { module, memory, control, index, threads, kernels } = data;
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
-  const member = new Member(control, kernels.map((name) => exports[name] as Kernel), index, threads, true);
+  const member = new Member(control, kernels.map((name) => exports[name] as Kernel), index, threads);
   ready();
   return member.follow();
 }

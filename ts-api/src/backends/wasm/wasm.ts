@@ -4,7 +4,7 @@ import { checkCall, type OpCall } from "../../ops/table.js";
 import type { Thread } from "../../runtime/env.js";
 import type { Backend, Program } from "../backend.js";
 import { Arena } from "./arena.js";
-import { MAX_STEPS, Member, newControl, type Kernel, type ThreadData } from "./crew.js";
+import { markLost, MAX_STEPS, Member, newControl, type Kernel, type ThreadData } from "./crew.js";
 import { kernelsFor, type Step } from "./kernels.js";
 
 interface WasmTensor extends DeviceTensor {
@@ -33,8 +33,8 @@ export interface WasmOptions {
   allow?: (kernel: string) => boolean;
   /** Default 1. */
   threads?: number;
-  /** Starts a worker on `serveThread`; needed for more than one thread. */
-  startThread?: (data: ThreadData) => Promise<Thread>;
+  /** Starts a worker on `serveThread`, and tells when it ends by itself; needed for more than one thread. */
+  startThread?: (data: ThreadData, ended: (reason: string) => void) => Promise<Thread>;
 }
 
 /**
@@ -147,16 +147,21 @@ async function hire(
     new IJepaError("backend/unavailable", `${device}: cannot compute on ${threads} threads: ${why}. Use 1 thread.`, { backend: "wasm" }, { cause });
   if (startThread === undefined) throw unavailable("this runtime has no worker threads");
   const control = newControl();
+  let lost = "";
+  const ended = (reason: string) => {
+    lost ||= reason;
+    markLost(control);
+  };
   const started = await Promise.allSettled(
-    Array.from({ length: threads - 1 }, (_, i) => startThread({ module, memory, control, index: i + 1, threads, kernels: names })),
+    Array.from({ length: threads - 1 }, (_, i) => startThread({ module, memory, control, index: i + 1, threads, kernels: names }, ended)),
   );
   const dismiss = () => started.forEach((thread) => thread.status === "fulfilled" && void thread.value.terminate());
   const failed = started.find((thread) => thread.status === "rejected");
   if (failed !== undefined) {
     dismiss();
-    throw unavailable(String(failed.reason), failed.reason);
+    throw unavailable(failed.reason instanceof Error ? failed.reason.message : String(failed.reason), failed.reason);
   }
-  const leader = new Member(control, names.map((name) => exports[name]), 0, threads, true);
+  const leader = new Member(control, names.map((name) => exports[name]), 0, threads);
   const index = new Map(names.map((name, i) => [name, i]));
   return {
     dismiss,
@@ -165,7 +170,8 @@ async function hire(
       try {
         for (let i = 0; i < numbered.length; i += MAX_STEPS) leader.lead(numbered.slice(i, i + MAX_STEPS), scratch, scratchStride);
       } catch (cause) {
-        throw new IJepaError("backend/lost", `${device}: a thread failed while computing. Load the model again.`, { backend: "wasm" }, { cause });
+        const why = lost === "" ? "a thread failed while computing" : `a thread is gone (${lost})`;
+        throw new IJepaError("backend/lost", `${device}: ${why}. Load the model again.`, { backend: "wasm" }, { cause });
       }
     },
   };
