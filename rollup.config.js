@@ -1,24 +1,3 @@
-<<<<<<< HEAD
-/** The package: one chunk shared by the library and the command, dependencies left outside. */
-const external = [/^node:/, "fflate", /^@jsquash\//, "hono", "@hono/node-server"];
-
-export default {
-  input: {
-    index: "build/ts-api/src/index.js",
-    server: "build/ts-api/src/server/index.js",
-    cli: "build/ts-api/src/cli/main.js",
-    thread: "build/ts-api/src/runtime/node-thread.js",
-  },
-  external,
-  plugins: [
-    {
-      name: "runtime",
-      /** The runtime that `#runtime` names in this build. */
-      resolveId: (id) => (id === "#runtime" ? new URL("build/ts-api/src/runtime/node.js", import.meta.url).pathname : null),
-    },
-  ],
-  output: { dir: "dist", format: "es", sourcemap: true, chunkFileNames: "chunks/[name].js", entryFileNames: "[name].js" },
-=======
 /**
  * The package: for each kind of host the entries of package.json's `exports`, which differ in what they compute on. Node's builds
  * leave the dependencies outside; browsers and Workers have no node_modules, so theirs find them in dist/vendor.
@@ -36,7 +15,6 @@ const VENDOR = {
   "@jsquash/jpeg/codec/dec/mozjpeg_dec.js": require.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"),
   "@jsquash/webp/codec/dec/webp_dec.js": require.resolve("@jsquash/webp/codec/dec/webp_dec.js"),
   fflate: join(dirname(require.resolve("fflate/package.json")), "esm/browser.js"),
->>>>>>> 374836a (runtimes: browsers and workerd, entries by what they compute on, threads that end)
 };
 const vendorName = (id) => id.split("/").at(-1).replace(/\.js$/, "");
 
@@ -70,7 +48,7 @@ function build(runtime, devices, dir, input, { plugins = [besides], chunks = "[n
 const forNode = { plugins: [], external: [/^node:/, /^[\w@]/] };
 
 export default [
-  build("node", "devices", "dist", { index: "index.js", cli: "cli/main.js", thread: "runtime/node-thread.js" }, { ...forNode, chunks: "chunks/[name].js" }),
+  build("node", "devices", "dist", { index: "index.js", server: "server/index.js", cli: "cli/main.js", thread: "runtime/node-thread.js" }, { ...forNode, chunks: "chunks/[name].js" }),
   build("node", "devices-wasm", "dist/node", { wasm: "index.js" }, forNode),
   build("node", "devices-webgpu", "dist/node", { webgpu: "index.js" }, forNode),
   build("browser", "devices", "dist/browser", { index: "index.js", thread: "runtime/browser-thread.js" }),

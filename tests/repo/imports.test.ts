@@ -19,14 +19,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   image: ["core", "image", "#runtime"],
   model: ["core", "ops", "weights", "model", "backends/backend", "backends/*", "#runtime"],
   pipelines: ["core", "image", "model", "pipelines", "weights"],
-<<<<<<< HEAD
   server: ["core", "image", "model", "pipelines", "server"],
-  verify: ["core", "ops", "weights", "image", "model", "verify", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "#runtime"],
-  index: ["core", "image", "model", "pipelines", "verify", "backends/*", "index"],
-=======
   verify: ["core", "ops", "weights", "image", "model", "verify", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "#runtime", "#devices"],
   index: ["core", "image", "model", "pipelines", "verify", "backends/*", "runtime/env", "runtime/modules", "index"],
->>>>>>> 374836a (runtimes: browsers and workerd, entries by what they compute on, threads that end)
   runtime: ["core", "runtime"],
   cli: ["index", "server", "cli", "runtime", "#runtime"],
 };
