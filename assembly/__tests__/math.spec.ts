@@ -1,5 +1,8 @@
-import { bound, exp, exp2, MAX_BITS, MIN_BITS, normalTail, reciprocal, roundBf16, roundToInt, rsqrt, sigmoid } from "../lib/math";
+import { MAX_BITS as MAX, MIN_BITS as MIN } from "../lib/constants";
+import { bound, exp, exp2, normalTail, reciprocal, roundBf16, roundToInt, rsqrt, sigmoid } from "../lib/math";
 import { bits, lane, lastBits } from "./scalar";
+
+const MAX_BITS = i32.load(MAX), MIN_BITS = i32.load(MIN);
 
 function boundBits(input: i32): i32 {
   return lastBits(bound(i32x4.splat(input)));

@@ -3,6 +3,10 @@
  *
  * Twins: ts-api/src/backends/oracle/activation.ts, gpu/lib/activation.wgsl.
  */
+import {
+  GELU_TANH_CUBIC, GELU_TANH_SLOPE, GELU_TANH_LIMIT, QUICK_GELU_SLOPE, SELU_SCALE, SELU_ALPHA, MISH_LIMIT, LEAKY_RELU_SLOPE,
+  ONE, TWO, SIX, splat,
+} from "./constants";
 import { bound, exp, normalTail, reciprocal, sigmoid } from "./math";
 
 export const NONE: i32 = 0;
@@ -19,18 +23,6 @@ export const SELU: i32 = 10;
 export const MISH: i32 = 11;
 export const LEAKY_RELU: i32 = 12;
 
-export const GELU_TANH_CUBIC: f32 = 0.044715;
-/** 2 * sqrt(2 / pi). */
-export const GELU_TANH_SLOPE: f32 = 1.5957691216057308;
-/** Beyond it the tanh form is 0 or x in f32. */
-export const GELU_TANH_LIMIT: f32 = 16;
-export const QUICK_GELU_SLOPE: f32 = 1.702;
-export const SELU_SCALE: f32 = 1.0507009873554805;
-export const SELU_ALPHA: f32 = 1.6732632423543772;
-/** Beyond it mish is x in f32. */
-export const MISH_LIMIT: f32 = 20;
-export const LEAKY_RELU_SLOPE: f32 = 0.01;
-
 export function activate(kind: i32, x: v128): v128 {
   switch (kind) {
     case GELU: return gelu(bound(x));
@@ -39,7 +31,7 @@ export function activate(kind: i32, x: v128): v128 {
     case SILU: return silu(bound(x));
     case RELU: return relu(bound(x));
     case RELU2: return relu2(bound(x));
-    case RELU6: return f32x4.pmin(relu(bound(x)), f32x4.splat(6));
+    case RELU6: return f32x4.pmin(relu(bound(x)), splat(SIX));
     case SIGMOID: return sigmoid(bound(x));
     case TANH: return tanh(bound(x));
     case SELU: return selu(bound(x));
@@ -54,20 +46,20 @@ export function activate(kind: i32, x: v128): v128 {
 function gelu(x: v128): v128 {
   const tail = normalTail(f32x4.abs(x));
   const negative = f32x4.lt(x, f32x4.splat(0));
-  return f32x4.mul(x, v128.bitselect(tail, f32x4.sub(f32x4.splat(1), tail), negative));
+  return f32x4.mul(x, v128.bitselect(tail, f32x4.sub(splat(ONE), tail), negative));
 }
 
 /** x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2. */
 @inline
 function geluTanh(x: v128): v128 {
-  const c = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-GELU_TANH_LIMIT)), f32x4.splat(GELU_TANH_LIMIT));
-  const cubic = f32x4.add(f32x4.splat(1), f32x4.mul(f32x4.mul(c, c), f32x4.splat(GELU_TANH_CUBIC)));
-  return f32x4.mul(x, sigmoid(f32x4.mul(f32x4.mul(c, cubic), f32x4.splat(GELU_TANH_SLOPE))));
+  const c = f32x4.pmin(f32x4.pmax(x, f32x4.neg(splat(GELU_TANH_LIMIT))), splat(GELU_TANH_LIMIT));
+  const cubic = f32x4.add(splat(ONE), f32x4.mul(f32x4.mul(c, c), splat(GELU_TANH_CUBIC)));
+  return f32x4.mul(x, sigmoid(f32x4.mul(f32x4.mul(c, cubic), splat(GELU_TANH_SLOPE))));
 }
 
 @inline
 function quickGelu(x: v128): v128 {
-  return f32x4.mul(x, sigmoid(f32x4.mul(x, f32x4.splat(QUICK_GELU_SLOPE))));
+  return f32x4.mul(x, sigmoid(f32x4.mul(x, splat(QUICK_GELU_SLOPE))));
 }
 
 @inline
@@ -88,26 +80,26 @@ function relu2(x: v128): v128 {
 /** (1 - e^-2|x|) / (1 + e^-2|x|), with the sign of x; never -0. */
 @inline
 function tanh(x: v128): v128 {
-  const e = exp(f32x4.mul(f32x4.splat(-2), f32x4.abs(x)));
-  const magnitude = f32x4.mul(f32x4.sub(f32x4.splat(1), e), reciprocal(f32x4.add(f32x4.splat(1), e)));
+  const e = exp(f32x4.mul(f32x4.neg(splat(TWO)), f32x4.abs(x)));
+  const magnitude = f32x4.mul(f32x4.sub(splat(ONE), e), reciprocal(f32x4.add(splat(ONE), e)));
   return v128.bitselect(f32x4.sub(f32x4.splat(0), magnitude), magnitude, f32x4.lt(x, f32x4.splat(0)));
 }
 
 @inline
 function selu(x: v128): v128 {
-  const negative = f32x4.mul(f32x4.splat(SELU_ALPHA), f32x4.sub(exp(x), f32x4.splat(1)));
-  return f32x4.mul(f32x4.splat(SELU_SCALE), v128.bitselect(x, negative, f32x4.gt(x, f32x4.splat(0))));
+  const negative = f32x4.mul(splat(SELU_ALPHA), f32x4.sub(exp(x), splat(ONE)));
+  return f32x4.mul(splat(SELU_SCALE), v128.bitselect(x, negative, f32x4.gt(x, f32x4.splat(0))));
 }
 
 /** x * tanh(log(1 + e^x)) = x * n / (n + 2), n = e^x (e^x + 2). */
 @inline
 function mish(x: v128): v128 {
-  const e = exp(f32x4.pmin(x, f32x4.splat(MISH_LIMIT)));
-  const n = f32x4.mul(e, f32x4.add(e, f32x4.splat(2)));
-  return f32x4.mul(x, f32x4.mul(n, reciprocal(f32x4.add(n, f32x4.splat(2)))));
+  const e = exp(f32x4.pmin(x, splat(MISH_LIMIT)));
+  const n = f32x4.mul(e, f32x4.add(e, splat(TWO)));
+  return f32x4.mul(x, f32x4.mul(n, reciprocal(f32x4.add(n, splat(TWO)))));
 }
 
 @inline
 function leakyRelu(x: v128): v128 {
-  return v128.bitselect(x, f32x4.mul(x, f32x4.splat(LEAKY_RELU_SLOPE)), f32x4.gt(x, f32x4.splat(0)));
+  return v128.bitselect(x, f32x4.mul(x, splat(LEAKY_RELU_SLOPE)), f32x4.gt(x, f32x4.splat(0)));
 }

@@ -10,7 +10,8 @@
  * x [rows][cols] f32. Rows begin ... end - 1. Exact class: integers and exact powers of two.
  * scratch (int8): 128 bytes. Twins: ts-api/src/backends/oracle/ops/quantize-rows.ts, gpu/ops/quantize-rows.wgsl.
  */
-import { bound, MIN_BITS, roundBf16, roundToInt } from "../lib/math";
+import { MAGNITUDE, MIN_BITS, splat } from "../lib/constants";
+import { bound, roundBf16, roundToInt } from "../lib/math";
 import { boundRow } from "../lib/rows";
 
 export function quantize_rows_fp32(x: usize, y: usize, cols: i32, inner: i32, begin: i32, end: i32): void {
@@ -52,7 +53,7 @@ export function quantize_rows_int8(x: usize, y: usize, blocks: usize, cols: i32,
       let m = i32x4.max_s(i32x4.max_s(magnitude(v0, v1), magnitude(v2, v3)), i32x4.max_s(magnitude(v4, v5), magnitude(v6, v7)));
       m = i32x4.max_s(m, v128.shuffle<i32>(m, m, 2, 3, 0, 1));
       m = i32x4.max_s(m, v128.shuffle<i32>(m, m, 1, 0, 3, 2));
-      const exponent = ((max(i32x4.extract_lane(m, 0), MIN_BITS) + 0x10000) >> 23) - 133;
+      const exponent = ((max(i32x4.extract_lane(m, 0), i32.load(MIN_BITS)) + 0x10000) >> 23) - 133;
       const inverse = f32x4.splat(reinterpret<f32>((127 - exponent) << 23));
       // 3. round to int8
       const q0 = i16x8.narrow_i32x4_s(roundToInt(f32x4.mul(v0, inverse)), roundToInt(f32x4.mul(v1, inverse)));
@@ -74,5 +75,5 @@ export function quantize_rows_int8(x: usize, y: usize, blocks: usize, cols: i32,
 
 @inline
 function magnitude(a: v128, b: v128): v128 {
-  return i32x4.max_s(v128.and(a, i32x4.splat(0x7fffffff)), v128.and(b, i32x4.splat(0x7fffffff)));
+  return i32x4.max_s(v128.and(a, splat(MAGNITUDE)), v128.and(b, splat(MAGNITUDE)));
 }

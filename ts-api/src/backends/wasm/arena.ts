@@ -2,6 +2,8 @@ import { IJepaError } from "../../core/errors.js";
 
 const PAGE = 65536;
 const ALIGN = 64;
+/** The kernels keep their constants below it (asconfig.json, assembly/lib/constants.ts). */
+const FIRST = 1024;
 /** wasm32 addresses 4 GiB. */
 const MAX_PAGES = 65536;
 
@@ -12,7 +14,7 @@ interface Span {
 
 /**
  * Addresses in one WebAssembly.Memory: first fit, merged on release. The kernels allocate nothing; this is all there is.
- * Address 0 up to the first alignment is never given out, so that 0 can mean "none".
+ * Addresses below FIRST are never given out, so that 0 can mean "none".
  */
 export class Arena {
   readonly memory: WebAssembly.Memory;
@@ -22,7 +24,7 @@ export class Arena {
   constructor(shared: boolean) {
     this.memory = newMemory(shared);
     this.free = [];
-    this.top = ALIGN;
+    this.top = FIRST;
   }
 
   /** Throws IJepaError `backend/memory` when the memory cannot grow that far. */
