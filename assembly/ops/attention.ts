@@ -9,13 +9,14 @@
  * probabilities [batch][heads][tokens][tokens] receives p as it enters its product. Address 0: none.
  * Order: d in order, j in order, from +0; the softmax sum in pinned lanes. Exact class: fp32 pinned, bf16 exact products,
  * softmax pinned. Units begin ... end - 1, unit = b * heads + h. No tokens x tokens array: one tile of rows at a time.
- * scratch f32: q [tokens][headDim], k panels [ceil(tokens / 8)][headDim][8], v panels [ceil(headDim / 8)][tokens][8],
- * p [6][stride], out [6][8]; stride = tokens rounded up to 32.
+ * scratch f32: q tiles [ceil(tokens / R)][headDim][R], k panels [ceil(tokens / 8)][headDim][8], v panels
+ * [ceil(headDim / 8)][tokens][8], p [R][stride], p as a tile [stride][R], out [R][8]; R = 6 or 4 rows, stride = tokens rounded up to 32.
  * Twins: ts-api/src/backends/oracle/ops/attention.ts, gpu/ops/attention.wgsl.
  */
 import { laneSum } from "../lib/lanes";
 import { bound, exp, reciprocal, roundBf16 } from "../lib/math";
 import { clear, copyRow } from "../lib/rows";
+import { packRows } from "../lib/pack-rows";
 import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../lib/tile-f32";
 
 const FP32: i32 = 0;
@@ -43,9 +44,9 @@ function enter(format: i32, v: v128): v128 {
 }
 
 @inline
-function tile(format: i32, acc: usize, accStride: usize, x: usize, xStride: usize, w: usize, count: i32, last: i32): void {
-  if (format == BF16) tileExact(acc, accStride, x, xStride, w, count, last, true);
-  else tilePinned(acc, accStride, x, xStride, w, count, last, true);
+function tile(format: i32, acc: usize, accStride: usize, x: usize, w: usize, count: i32): void {
+  if (format == BF16) tileExact(acc, accStride, x, w, count, true);
+  else tilePinned(acc, accStride, x, w, count, true);
 }
 
 @inline
@@ -56,27 +57,28 @@ function attend(
   const hidden = heads * headDim, stride = (tokens + 31) & ~31;
   const keyPanels = (tokens + 7) >> 3, valuePanels = (headDim + 7) >> 3;
   const rowBytes = <usize>hidden * 12, headBytes = <usize>headDim << 2, pStride = <usize>stride << 2;
-  const q = scratch, k = q + headBytes * <usize>tokens, v = k + headBytes * <usize>(keyPanels << 3);
-  const p = v + (<usize>(valuePanels * tokens) << 5), out = p + pStride * 6;
+  const tileRows = format == BF16 ? EXACT_ROWS : PINNED_ROWS, tiles = (tokens + tileRows - 1) / tileRows, lane = <usize>tileRows << 2;
+  const q = scratch, k = q + headBytes * <usize>(tiles * tileRows), v = k + headBytes * <usize>(keyPanels << 3);
+  const p = v + (<usize>(valuePanels * tokens) << 5), pTile = p + pStride * <usize>tileRows, out = pTile + pStride * <usize>tileRows;
   const from = x + rowBytes * <usize>((unit / heads) * tokens) + headBytes * <usize>(unit % heads);
   const to = y + (<usize>((unit / heads) * tokens * hidden) << 2) + headBytes * <usize>(unit % heads);
-  const tileRows = format == BF16 ? EXACT_ROWS : PINNED_ROWS;
   const mask = headMask ? bound(v128.load_splat<f32>(headMask + (<usize>(unit % heads) << 2))) : f32x4.splat(1);
 
-  // 1. q as rows; k and v as panels of 8 columns
+  // 1. q as tiles of rows side by side; k and v as panels of 8 columns
+  clear(q, (tiles - 1) * headDim * tileRows, tiles * headDim * tileRows);
   clear(k, (keyPanels - 1) * headDim * 8, keyPanels * headDim * 8);
   clear(v, (valuePanels - 1) * tokens * 8, valuePanels * tokens * 8);
   for (let t = 0; t < tokens; t++) {
-    const source = from + rowBytes * <usize>t, key = k + headBytes * <usize>(t & ~7) + (<usize>(t & 7) << 2);
-    packHead(format, source, q + headBytes * <usize>t, headDim);
-    packKey(format, source + (<usize>hidden << 2), key, headDim);
+    const source = from + rowBytes * <usize>t, place = t % tileRows;
+    packColumn(format, source, q + headBytes * <usize>(t - place) + (<usize>place << 2), lane, headDim);
+    packColumn(format, source + (<usize>hidden << 2), k + headBytes * <usize>(t & ~7) + (<usize>(t & 7) << 2), 32, headDim);
     packValue(format, source + (<usize>hidden << 3), v + (<usize>t << 5), <usize>tokens << 5, headDim);
   }
   for (let r = 0; r < tokens; r += tileRows) {
     const last = min(tokens - 1 - r, tileRows - 1);
     // 2. scores of a few rows against all keys
     for (let panel = 0; panel < keyPanels; panel++) {
-      tile(format, p + (<usize>panel << 5), pStride, q + headBytes * <usize>r, headBytes, k + (headBytes << 3) * <usize>panel, headDim, last);
+      tile(format, p + (<usize>panel << 5), pStride, q + headBytes * <usize>r, k + (headBytes << 3) * <usize>panel, headDim);
     }
     // 3. masked keys, and the softmax of each row
     for (let i = 0; i <= last; i++) {
@@ -85,8 +87,9 @@ function attend(
       if (probabilities) copyRow(p + pStride * <usize>i, probabilities + (<usize>((unit * tokens + r + i) * tokens) << 2), tokens);
     }
     // 4. mix the values
+    packRows(p, pTile, last + 1, stride, tileRows);
     for (let panel = 0; panel < valuePanels; panel++) {
-      tile(format, out, 32, p, pStride, v + (<usize>(panel * tokens) << 5), tokens, last);
+      tile(format, out, 32, pTile, v + (<usize>(panel * tokens) << 5), tokens);
       const width = <usize>min(8, headDim - (panel << 3)) << 2;
       for (let i = 0; i <= last; i++) {
         memory.copy(to + (<usize>((r + i) * hidden) << 2) + (<usize>panel << 5), out + (<usize>i << 5), width);
@@ -95,25 +98,22 @@ function attend(
   }
 }
 
+/** One row down a column of its tile or panel: element d goes to to[d][0], `step` bytes apart. */
 @inline
-function packHead(format: i32, x: usize, to: usize, headDim: i32): void {
-  let d = 0;
-  for (; d + 4 <= headDim; d += 4) v128.store(to + (<usize>d << 2), enter(format, v128.load(x + (<usize>d << 2))));
-  for (; d < headDim; d++) v128.store_lane<f32>(to + (<usize>d << 2), enter(format, v128.load_zero<f32>(x + (<usize>d << 2))), 0);
-}
-
-/** One key down a column of its panel: element d goes to to[d][0]. */
-@inline
-function packKey(format: i32, x: usize, to: usize, headDim: i32): void {
+function packColumn(format: i32, x: usize, to: usize, step: usize, headDim: i32): void {
   let d = 0;
   for (; d + 4 <= headDim; d += 4) {
-    const v = enter(format, v128.load(x + (<usize>d << 2))), at = to + (<usize>d << 5);
-    v128.store_lane<f32>(at, v, 0);
-    v128.store_lane<f32>(at, v, 1, 32);
-    v128.store_lane<f32>(at, v, 2, 64);
-    v128.store_lane<f32>(at, v, 3, 96);
+    const v = enter(format, v128.load(x + (<usize>d << 2)));
+    v128.store_lane<f32>(to, v, 0);
+    v128.store_lane<f32>(to + step, v, 1);
+    v128.store_lane<f32>(to + step * 2, v, 2);
+    v128.store_lane<f32>(to + step * 3, v, 3);
+    to += step << 2;
   }
-  for (; d < headDim; d++) v128.store_lane<f32>(to + (<usize>d << 5), enter(format, v128.load_zero<f32>(x + (<usize>d << 2))), 0);
+  for (; d < headDim; d++) {
+    v128.store_lane<f32>(to, enter(format, v128.load_zero<f32>(x + (<usize>d << 2))), 0);
+    to += step;
+  }
 }
 
 /** One value across the panels: element d goes to panel d / 8, place d mod 8. */
@@ -141,10 +141,10 @@ function maskRow(p: usize, mask: usize, tokens: i32): void {
 /** p = softmax(p * scale) * mask over `tokens`, entered for its product; places from tokens to stride become +0. */
 @inline
 function softmaxRow(format: i32, p: usize, tokens: i32, stride: i32, scale: f32, mask: v128): void {
-  const end = p + (<usize>stride << 2);
+  const whole = (tokens + 3) & ~3, end = p + (<usize>whole << 2);
   // 1. scale, and the largest score; places beyond the last token repeat the first
   const first = f32.load(p);
-  for (let j = tokens; j < stride; j++) f32.store(p + (<usize>j << 2), first);
+  for (let j = tokens; j < whole; j++) f32.store(p + (<usize>j << 2), first);
   let top = f32x4.splat(first * scale);
   for (let at = p; at < end; at += 16) {
     const s = f32x4.mul(v128.load(at), f32x4.splat(scale));

@@ -64,12 +64,13 @@ function checkAgainst(known: ReadonlyMap<string, number>, paths: readonly string
   return names;
 }
 
-/** Names in capitals that are given a number: `const NAME: f32 = 1.5;`, `const NAME = fround(1.5);`, `const NAME: u32 = 0x5u;`. */
+/** Names in capitals that are given a number: `const NAME: f32 = 1.5;`, `const NAME: usize = memory.data<f32>([1.5]);`, `const NAME = fround(1.5);`, `const NAME: u32 = 0x5u;`. */
 function constantsOf(path: string): [name: string, value: number][] {
-  const pattern = /\bconst ([A-Z][A-Z0-9_]*)(?::\s*(\w+))?\s*=\s*(?:fround\()?(-?(?:0x[0-9a-fA-F]+|[\d.]+(?:e[-+]?\d+)?))[uif]?\)?;/g;
-  return [...withoutComments(textOf(path)).matchAll(pattern)].map(([, name, type, number]) => {
+  const number = /(?:fround\(|memory\.data<(\w+)>\(\[)?(?:<i32>)?(-?(?:0x[0-9a-fA-F]+|[\d.]+(?:e[-+]?\d+)?))[uif]?\]?\)?;/;
+  const pattern = new RegExp(`\\bconst ([A-Z][A-Z0-9_]*)(?::\\s*(\\w+))?\\s*=\\s*${number.source}`, "g");
+  return [...withoutComments(textOf(path)).matchAll(pattern)].map(([, name, type, element, number]) => {
     const value = Number(number);
-    return [name, isInteger(name) || /^[iu]32$/.test(type) ? value : Math.fround(value)];
+    return [name, isInteger(name) || /^[iu]32$/.test(element ?? type) ? value : Math.fround(value)];
   });
 }
 

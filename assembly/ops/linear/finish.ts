@@ -3,20 +3,20 @@
  *
  *   y[r][c] = activation(acc[r][c] + bias[c])          then, with a residual, residual[r mod residualRows][c] + that
  *
- * acc [rows][8] f32; bias padded to whole panels; y and residual [.., cols] f32, dense. residual 0 means none.
+ * acc [rows][8] f32, rows firstRow ... firstRow + rows - 1 of y; bias padded to whole panels; y and residual [.., cols] f32, dense. residual 0 means none.
  */
 import { activate, NONE } from "../../lib/activation";
 
 export function finishPanel(
   acc: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
-  rows: i32, cols: i32, activation: i32, panel: i32,
+  firstRow: i32, rows: i32, cols: i32, activation: i32, panel: i32,
 ): void {
   const first = panel << 3, width = min(8, cols - first);
   const b0 = v128.load(bias + (<usize>first << 2)), b1 = v128.load(bias + (<usize>first << 2), 16);
   const stride = <usize>cols << 2;
-  y += <usize>first << 2;
+  y += stride * <usize>firstRow + (<usize>first << 2);
   residual += residual ? <usize>first << 2 : 0;
-  let from = residual, repeat = residualRows;
+  let from = residual + stride * <usize>(firstRow % residualRows), repeat = residualRows - firstRow % residualRows;
   for (let r = 0; r < rows; r++) {
     let v0 = f32x4.add(v128.load(acc), b0), v1 = f32x4.add(v128.load(acc, 16), b1);
     if (activation != NONE) {

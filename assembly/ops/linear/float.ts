@@ -7,11 +7,12 @@
  * nf4, fp4: w panels [panel][inner / 4][16] of two codes, as in int4.ts; scales [panel][inner / group, rounded up][8] f32, group
  * 32 or 64. W = roundBf16(codebook[u] * s), so the sums are those of bf16 on the decoded weights.
  * Order: k = 0 ... inner - 1 from +0. Exact class: fp32 pinned (product, then sum), the others exact products.
- * scratch: rows * 32 bytes of sums (whole tiles), then 32 * K_BLOCK bytes of weights.
+ * scratch: 32 bytes of sums a row of a block (whole tiles), 32 * K_BLOCK bytes of weights, the packed rows of a block.
  *
  * Twins: ts-api/src/backends/oracle/ops/linear.ts, gpu/ops/linear.wgsl, gpu/ops/linear-codes.wgsl.
  */
 import { FP4, NF4 } from "../../lib/codebook";
+import { packRows, ROW_BLOCK } from "../../lib/pack-rows";
 import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../../lib/tile-f32";
 import { finishPanel } from "./finish";
 import { unpackBf16, unpackCodes } from "./unpack";
@@ -19,82 +20,68 @@ import { unpackBf16, unpackCodes } from "./unpack";
 /** Inputs whose weights are unpacked at once: 8 KiB of panel beside 6 KiB of rows in L1. A multiple of every group. */
 const K_BLOCK: i32 = 256;
 
+/** Room for the sums of one tile more than there are rows. */
+const TILE_SLACK: usize = 8;
+
+/** Beside NF4 and FP4. */
+const FP32: i32 = 2;
+const BF16: i32 = 3;
+
 export function linear_fp32(
   x: usize, w: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  const stride = <usize>inner << 2;
-  for (let panel = begin; panel < end; panel++) {
-    // 1. sums over k, block by block, so that a block of the panel stays in L1 for all rows
-    for (let k = 0; k < inner; k += K_BLOCK) {
-      const from = w + ((<usize>panel * <usize>inner + <usize>k) << 5), count = min(K_BLOCK, inner - k);
-      for (let r = 0; r < rows; r += PINNED_ROWS) {
-        tilePinned(scratch + (<usize>r << 5), 32, x + stride * <usize>r + (<usize>k << 2), stride, from, count, rows - 1 - r, k == 0);
-      }
-    }
-    // 2. bias, activation, residual
-    finishPanel(scratch, bias, residual, residualRows, y, rows, cols, activation, panel);
-  }
+  run(FP32, x, w, 0, inner, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_bf16(
   x: usize, w: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  const unpacked = scratch + (<usize>(rows + EXACT_ROWS) << 5);
-  for (let panel = begin; panel < end; panel++) {
-    for (let k = 0; k < inner; k += K_BLOCK) {
-      // 1. a block of the panel to f32
-      const count = min(K_BLOCK, inner - k);
-      unpackBf16(w + ((<usize>panel * <usize>inner + <usize>k) << 4), unpacked, count);
-      // 2. sums over k
-      multiply(x, unpacked, scratch, rows, inner, k, count);
-    }
-    // 3. bias, activation, residual
-    finishPanel(scratch, bias, residual, residualRows, y, rows, cols, activation, panel);
-  }
+  run(BF16, x, w, 0, inner, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_nf4(
   x: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  runCodes(NF4, x, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(NF4, x, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_fp4(
   x: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  runCodes(FP4, x, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(FP4, x, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 @inline
-function runCodes(
-  codebook: i32, x: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
+function run(
+  format: i32, x: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  const scaleStride = <usize>((inner + group - 1) / group) << 5;
-  const unpacked = scratch + (<usize>(rows + EXACT_ROWS) << 5);
-  for (let panel = begin; panel < end; panel++) {
-    for (let k = 0; k < inner; k += K_BLOCK) {
-      // 1. a block of the panel to f32
-      const count = min(K_BLOCK, inner - k);
-      const from = w + ((<usize>panel * <usize>inner + <usize>k) << 2);
-      unpackCodes(codebook, from, scales + scaleStride * <usize>panel + (<usize>(k / group) << 5), group, unpacked, count);
-      // 2. sums over k
-      multiply(x, unpacked, scratch, rows, inner, k, count);
+  const tileRows = format == FP32 ? PINNED_ROWS : EXACT_ROWS, scaleStride = <usize>((inner + group - 1) / group) << 5;
+  const unpacked = scratch + ((<usize>min(rows, ROW_BLOCK) + TILE_SLACK) << 5), packed = unpacked + K_BLOCK * 32;
+  for (let first = 0; first < rows; first += ROW_BLOCK) {
+    // 1. a block of rows, side by side as the tiles read them
+    const block = min(ROW_BLOCK, rows - first);
+    packRows(x + (<usize>(first * inner) << 2), packed, block, inner, tileRows);
+    for (let panel = begin; panel < end; panel++) {
+      for (let k = 0; k < inner; k += K_BLOCK) {
+        // 2. a block of the panel as f32; it stays in L1 for all rows
+        const at = <usize>panel * <usize>inner + <usize>k, count = min(K_BLOCK, inner - k);
+        const weights = format == FP32 ? w + (at << 5) : unpacked;
+        if (format == BF16) unpackBf16(w + (at << 4), unpacked, count);
+        else if (format != FP32) unpackCodes(format, w + (at << 2), scales + scaleStride * <usize>panel + (<usize>(k / group) << 5), group, unpacked, count);
+        // 3. sums over k
+        for (let r = 0; r < block; r += tileRows) {
+          const acc = scratch + (<usize>r << 5), xr = packed + (<usize>(r * inner + k * tileRows) << 2);
+          if (format == FP32) tilePinned(acc, 32, xr, weights, count, k == 0);
+          else tileExact(acc, 32, xr, weights, count, k == 0);
+        }
+      }
+      // 4. bias, activation, residual
+      finishPanel(scratch, bias, residual, residualRows, y, first, block, cols, activation, panel);
     }
-    // 3. bias, activation, residual
-    finishPanel(scratch, bias, residual, residualRows, y, rows, cols, activation, panel);
-  }
-}
-
-/** Adds inputs k ... k + count - 1 of all rows to the sums of a panel. */
-@inline
-function multiply(x: usize, weights: usize, acc: usize, rows: i32, inner: i32, k: i32, count: i32): void {
-  const stride = <usize>inner << 2;
-  for (let r = 0; r < rows; r += EXACT_ROWS) {
-    tileExact(acc + (<usize>r << 5), 32, x + stride * <usize>r + (<usize>k << 2), stride, weights, count, rows - 1 - r, k == 0);
   }
 }

@@ -6,10 +6,12 @@
  * 4 j + i. scales [panel][inner / group, rounded up][8] bf16, group 32 or 64; bias [panels * 8]; y [rows][cols]. Panels
  * begin ... end - 1 are computed.
  * Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.
- * scratch: rows * 32 bytes of sums (whole tiles), then the unpacked panel block, then (plain only) rows * inner i16.
+ * scratch: 32 bytes of sums a row of a block (whole tiles), the unpacked panel block, the packed rows of a block, and (plain
+ * only) those as i16.
  *
  * Twins: ts-api/src/backends/oracle/ops/linear.ts, gpu/ops/linear-int4.wgsl.
  */
+import { packedBytes, packRows, ROW_BLOCK } from "../../lib/pack-rows";
 import { DOT16_ROWS, DOT32_ROWS, PLAIN_ROWS, tileDot16, tileDot32, tilePlain } from "../../lib/tile-int4";
 import { finishPanel } from "./finish";
 
@@ -26,71 +28,67 @@ export function linear_int4_plain(
   x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  const wide = panelScratch(scratch, rows) + K_BLOCK * 16 + (K_BLOCK >> 5) * 32;
-  widenRows(x, wide, rows * inner);
-  run(PLAIN, wide, <usize>inner << 1, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(PLAIN, x, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_int4_dot16(
   x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(DOT16, x, inner, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(DOT16, x, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_int4_dot32(
   x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(DOT32, x, inner, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
-}
-
-@inline
-function panelScratch(scratch: usize, rows: i32): usize {
-  return scratch + (<usize>(rows + TILE_SLACK) << 5);
+  run(DOT32, x, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 @inline
 function run(
-  loop: i32, x: usize, xStride: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32,
+  loop: i32, x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32,
   y: usize, rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  const scaleStride = <usize>((inner + group - 1) / group) << 4;
-  const bStride = <usize>(inner >> 5) << 3, xSize: usize = loop == PLAIN ? 2 : 1;
-  const tileRows = loop == DOT32 ? DOT32_ROWS : loop == DOT16 ? DOT16_ROWS : PLAIN_ROWS;
-  const unpacked = panelScratch(scratch, rows), unpackedScales = unpacked + K_BLOCK * 16;
-  for (let panel = begin; panel < end; panel++) {
-    memory.fill(scratch, 0, <usize>(rows + TILE_SLACK) << 5);
-    for (let k = 0; k < inner; k += K_BLOCK) {
-      // 1. a block of the panel to bytes (or i16), its scales to f32
-      const count = min(K_BLOCK, inner - k), groups = count >> 5;
-      const from = <usize>panel * <usize>inner + <usize>k;
-      if (loop == PLAIN) unpackWide(w + (from << 2), unpacked, count);
-      else unpackNibbles(w + (from << 2), unpacked, count);
-      unpackScales(scales + scaleStride * <usize>panel + (<usize>(k / group) << 4), unpackedScales, groups, group >> 5);
-      // 2. sums over the blocks of 32
-      for (let r = 0; r < rows; r += tileRows) {
-        const acc = scratch + (<usize>r << 5), xr = x + xStride * <usize>r + <usize>k * xSize, last = rows - 1 - r;
-        const br = blocks + bStride * <usize>r + (<usize>(k >> 5) << 3);
-        tile(loop, acc, xr, xStride, br, bStride, unpacked, unpackedScales, groups, last);
+  const tileRows = loop == DOT32 ? DOT32_ROWS : loop == DOT16 ? DOT16_ROWS : PLAIN_ROWS, xSize: usize = loop == PLAIN ? 2 : 1;
+  const words = inner >> 2, blockWords = (inner >> 5) << 1, scaleStride = <usize>((inner + group - 1) / group) << 4;
+  const held = min(rows, ROW_BLOCK), unpacked = scratch + (<usize>(held + TILE_SLACK) << 5);
+  const unpackedScales = unpacked + K_BLOCK * 16, packedBlocks = unpackedScales + (K_BLOCK >> 5) * 32;
+  const packed = packedBlocks + packedBytes(held, blockWords, tileRows);
+  const tiles = loop == PLAIN ? packed + packedBytes(held, words, tileRows) : packed;
+  for (let first = 0; first < rows; first += ROW_BLOCK) {
+    // 1. a block of rows, side by side as the tiles read them
+    const block = min(ROW_BLOCK, rows - first);
+    packRows(blocks + (<usize>(first * blockWords) << 2), packedBlocks, block, blockWords, tileRows);
+    packRows(x + <usize>(first * inner), packed, block, words, tileRows);
+    if (loop == PLAIN) widen(packed, tiles, packedBytes(block, words, tileRows));
+    for (let panel = begin; panel < end; panel++) {
+      memory.fill(scratch, 0, <usize>(block + TILE_SLACK) << 5);
+      for (let k = 0; k < inner; k += K_BLOCK) {
+        // 2. a block of the panel to bytes (or i16), its scales to f32
+        const count = min(K_BLOCK, inner - k), groups = count >> 5, at = <usize>panel * <usize>inner + <usize>k;
+        if (loop == PLAIN) unpackWide(w + (at << 2), unpacked, count);
+        else unpackNibbles(w + (at << 2), unpacked, count);
+        unpackScales(scales + scaleStride * <usize>panel + (<usize>(k / group) << 4), unpackedScales, groups, group >> 5);
+        // 3. sums over the blocks of 32
+        for (let r = 0; r < block; r += tileRows) {
+          const acc = scratch + (<usize>r << 5), xr = tiles + <usize>(r * inner + k * tileRows) * xSize;
+          tile(loop, acc, xr, packedBlocks + (<usize>(r * blockWords + (k >> 4) * tileRows) << 2), unpacked, unpackedScales, groups);
+        }
       }
+      // 4. bias, activation, residual
+      finishPanel(scratch, bias, residual, residualRows, y, first, block, cols, activation, panel);
     }
-    // 3. bias, activation, residual
-    finishPanel(scratch, bias, residual, residualRows, y, rows, cols, activation, panel);
   }
 }
 
 @inline
-function tile(
-  loop: i32, acc: usize, x: usize, xStride: usize, blocks: usize, bStride: usize, w: usize, s: usize, count: i32, last: i32,
-): void {
+function tile(loop: i32, acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (loop == DOT16) tileDot16(acc, x, xStride, blocks, bStride, w, s, count, last);
-    else if (loop == DOT32) tileDot32(acc, x, xStride, blocks, bStride, w, s, count, last);
-    else tilePlain(acc, x, xStride, blocks, bStride, w, s, count, last);
-  } else {
-    tilePlain(acc, x, xStride, blocks, bStride, w, s, count, last);
+    if (loop == DOT16) return tileDot16(acc, x, blocks, w, s, count);
+    if (loop == DOT32) return tileDot32(acc, x, blocks, w, s, count);
   }
+  tilePlain(acc, x, blocks, w, s, count);
 }
 
 /** [count / 4][16] nibble pairs to [count / 4][32] u8: 4 inputs of columns 0-3, then of columns 4-7. */
@@ -130,9 +128,9 @@ function unpackScales(scales: usize, to: usize, blocks: i32, repeat: i32): void 
   }
 }
 
-/** `count` int8 to i16; count is a multiple of 32. */
-function widenRows(x: usize, to: usize, count: i32): void {
-  for (const end = x + <usize>count; x < end; x += 16) {
+/** `count` int8 to i16; count is a multiple of 16. */
+function widen(x: usize, to: usize, count: usize): void {
+  for (const end = x + count; x < end; x += 16) {
     const v = v128.load(x);
     v128.store(to, i16x8.extend_low_i8x16_s(v));
     v128.store(to, i16x8.extend_high_i8x16_s(v), 16);

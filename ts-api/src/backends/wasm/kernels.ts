@@ -25,18 +25,25 @@ export interface WasmKernel<K extends OpName> {
   step(call: CallOf<K>, at: Address): Omit<Step, "kernel">;
 }
 
-/** Rows of sums beyond the last tile, and inputs of a panel that are unpacked at once; as in assembly/ops/linear. */
+/** As in assembly/ops/linear: rows at a time, rows beyond the last tile, and inputs of a panel that are unpacked at once. */
+const ROW_BLOCK = 264;
 const TILE_SLACK = 8;
 const FLOAT_BLOCK_BYTES = 256 * 32;
 const INT4_BLOCK_BYTES = 1024 * 17;
 
-function linearInt4(name: `linear_int4_${string}`, extra: (call: CallOf<"linear">) => number): WasmKernel<"linear"> {
+/** Sums of a block of rows, and those rows packed at `packed` bytes a value. */
+function rowBytes(call: CallOf<"linear">, packed: number): number {
+  return (Math.min(call.rows, ROW_BLOCK) + TILE_SLACK) * (32 + call.inner * packed);
+}
+
+/** `packed`: bytes that a value of x takes in the packed rows. */
+function linearInt4(name: `linear_int4_${string}`, packed: number): WasmKernel<"linear"> {
   return {
     name,
     accepts: (call) => call.format === "int4",
     step: (call, at) => ({
       args: [at(call.x), at(call.blocks), at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
-      scratch: (call.rows + TILE_SLACK) * 32 + INT4_BLOCK_BYTES + extra(call),
+      scratch: INT4_BLOCK_BYTES + rowBytes(call, packed + 8 / BLOCK),
       units: panelsOf(call),
     }),
   };
@@ -48,7 +55,7 @@ function linearFloat(format: "fp32" | "bf16"): WasmKernel<"linear"> {
     accepts: (call) => call.format === format,
     step: (call, at) => ({
       args: [at(call.x), at(call.w), ...linearTail(call, at)],
-      scratch: (call.rows + TILE_SLACK) * 32 + FLOAT_BLOCK_BYTES,
+      scratch: FLOAT_BLOCK_BYTES + rowBytes(call, 4),
       units: panelsOf(call),
     }),
   };
@@ -60,7 +67,7 @@ function linearCodes(format: CodebookName): WasmKernel<"linear"> {
     accepts: (call) => call.format === format,
     step: (call, at) => ({
       args: [at(call.x), at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
-      scratch: (call.rows + TILE_SLACK) * 32 + FLOAT_BLOCK_BYTES,
+      scratch: FLOAT_BLOCK_BYTES + rowBytes(call, 4),
       units: panelsOf(call),
     }),
   };
@@ -92,7 +99,7 @@ function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention"> {
       const keys = roundUp(tokens, 8) * headDim, values = roundUp(headDim, 8) * tokens;
       return {
         args: [...[x, headMask, attentionMask, y, probabilities].map(at), tokens, heads, headDim, attentionScale(headDim)],
-        scratch: 4 * (tokens * headDim + keys + values + 6 * roundUp(tokens, 32) + 6 * 8),
+        scratch: 4 * ((tokens + TILE_SLACK) * headDim + keys + values + 2 * 6 * roundUp(tokens, 32) + 6 * 8),
         units: call.batch * heads,
       };
     },
@@ -130,9 +137,9 @@ export const KERNELS: { [K in OpName]: readonly [WasmKernel<K>, ...WasmKernel<K>
     linearFloat("bf16"),
     linearCodes("nf4"),
     linearCodes("fp4"),
-    linearInt4("linear_int4_dot32", () => 0),
-    linearInt4("linear_int4_dot16", () => 0),
-    linearInt4("linear_int4_plain", (call) => call.rows * call.inner * 2),
+    linearInt4("linear_int4_dot32", 1),
+    linearInt4("linear_int4_dot16", 1),
+    linearInt4("linear_int4_plain", 3),
   ],
   "layer-norm": [
     {
