@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CODEBOOKS } from "../../../ts-api/src/core/codebooks.js";
 import { fromBits, roundBf16 } from "../../../ts-api/src/core/float.js";
-import { packMatrix } from "../../../ts-api/src/weights/pack.js";
+import { packCodes, packMatrix, type Matrix, type PackedBuffer } from "../../../ts-api/src/weights/pack.js";
+import { decode, encode } from "../../../ts-api/src/weights/quantize/bnb.js";
 import { dequantize, quantizeGroup } from "../../../ts-api/src/weights/quantize/int4.js";
 import { gaussArray } from "../../support/random.js";
 
@@ -59,3 +61,55 @@ test("the largest magnitude is kept to bf16, with either sign", () => {
     assert.equal(dequantize(codes[9], scale), extreme);
   }
 });
+
+test("int4 with groups of 64: one scale for two blocks, codes as for one group", () => {
+  const { w, scales, group } = packMatrix("w", "int4", data, COLS, INPUTS, 64);
+  assert.deepEqual([group, scales!.dims], [64, [2, 2, 8]]);
+  const bits = new Uint16Array(scales!.bytes.buffer), codes = new Uint8Array(64);
+  for (let c = 0; c < COLS; c++) {
+    for (const [g, count] of [64, INPUTS - 64].entries()) {
+      assert.equal(bits[(Math.floor(c / 8) * 2 + g) * 8 + (c % 8)], quantizeGroup(data, c * INPUTS + g * 64, count, codes));
+      for (let k = 0; k < count; k++) assert.equal(codeAt(w.bytes, c, g * 64 + k), codes[k]);
+    }
+  }
+});
+
+/** The code of column c and input k in panels of INNER inputs. */
+function codeAt(w: Uint8Array, c: number, k: number): number {
+  const byte = w[((Math.floor(c / 8) * INNER) / 4 + (k >> 2)) * 16 + (c % 4) * 4 + (k % 4)];
+  return c % 8 >= 4 ? byte >> 4 : byte & 15;
+}
+
+test("nf4 and fp4: groups of 64 or 32 where blocks of the flattened matrix allow it, else the decoded weights in bf16", () => {
+  for (const [inputs, group] of [[128, 64], [96, 32], [70, undefined], [48, undefined]] as const) {
+    const weights = gaussArray("codes", COLS * inputs), matrix = packMatrix("w", "nf4", weights, COLS, inputs);
+    assert.deepEqual([matrix.format, matrix.group], group === undefined ? ["bf16", undefined] : ["nf4", group]);
+    assert.deepEqual(decoded(matrix, inputs), decode(encode("nf4", weights)).map(roundBf16));
+  }
+});
+
+test("nf4: query, key and value stay three matrices, each with blocks and scales of its own", () => {
+  const parts = [1, 2, 3].map((scale) => encode("nf4", gaussArray("part", 8 * 96, scale)));
+  const stacked = packCodes("w", parts, 24, 96);
+  assert.equal(stacked.format, "nf4");
+  assert.deepEqual(decoded(stacked, 96), Float32Array.from(parts.flatMap((part) => [...decode(part)])).map(roundBf16));
+});
+
+test("nf4: a scale beyond the contract's limit is decoded, so that the weights are bounded and not the scale", () => {
+  const huge = { ...encode("nf4", gaussArray("huge", 8 * 64)), absmax: new Float32Array(8).fill(2 ** 52) };
+  const matrix = packCodes("w", [huge], 8, 64);
+  assert.equal(matrix.format, "bf16");
+  assert.deepEqual(decoded(matrix, 64), decode(huge).map(roundBf16));
+});
+
+/** [cols][inputs]: what the kernels multiply with. */
+function decoded({ format, cols, inner, group, w, scales }: Matrix<PackedBuffer>, inputs: number): Float32Array {
+  const halves = new Uint16Array(w.bytes.buffer), steps = new Float32Array(scales?.bytes.buffer ?? new ArrayBuffer(0));
+  return Float32Array.from({ length: cols * inputs }, (_, i) => {
+    const c = Math.floor(i / inputs), k = i % inputs, panel = Math.floor(c / 8);
+    if (format === "bf16") return fromBits(halves[(panel * inner + k) * 8 + (c % 8)] << 16);
+    const byte = w.bytes[((panel * inner) / 4 + (k >> 2)) * 16 + (c % 4) * 4 + (k % 4)];
+    const scale = steps[(panel * (inner / group!) + Math.floor(k / group!)) * 8 + (c % 8)];
+    return roundBf16(Math.fround(CODEBOOKS.nf4[c % 8 >= 4 ? byte >> 4 : byte & 15] * scale));
+  });
+}

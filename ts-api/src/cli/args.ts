@@ -28,7 +28,7 @@ export interface Option {
 export const OPTIONS = {
   model: { value: "REF", help: "folder or URL with config.json and model.safetensors (default: the small demo model of this package)" },
   image: { value: "IMAGE", help: "the input: a path or URL of an image (default: numbers made from a seed)" },
-  dtype: { value: DTYPES.join("|"), help: "format of the weights; others are converted while loading (default: bf16)" },
+  dtype: { value: DTYPES.join("|"), help: "format of the weights; others are converted while loading (default: bf16, or the checkpoint's own nf4 or fp4)" },
   device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
   threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },
   pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean (default: none)" },
