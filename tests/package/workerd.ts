@@ -1,0 +1,71 @@
+/**
+ * A program for Node 22 and newer, which miniflare needs: bundles a Worker as wrangler does, runs it in workerd and sends it
+ * requests. Arguments: a JSON file with a WorkerJob. Prints the answers as JSON.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, join, resolve } from "node:path";
+
+export interface WorkerJob {
+  /** The Worker's file. */
+  entry: string;
+  /** The folder that the binding MODEL serves, without knowledge of ranges. */
+  model: string;
+  requests: { path: string; /** A file. */ body?: string }[];
+}
+
+export interface WorkerAnswer {
+  status: number;
+  json: Record<string, unknown>;
+}
+
+interface Miniflare {
+  dispatchFetch(url: string, init: object): Promise<Response>;
+  dispose(): Promise<void>;
+}
+
+interface Plugin {
+  name: string;
+  setup(build: { onResolve(filter: { filter: RegExp }, found: (args: { path: string; resolveDir: string }) => object): void }): void;
+}
+
+const require = createRequire(resolve("tests/package/package.json"));
+
+/** One file and its WebAssembly modules, each a module of the Worker. */
+export async function bundleWorker(entry: string): Promise<{ type: string; path: string; contents: string | Uint8Array }[]> {
+  const { build } = require("esbuild") as { build(options: object): Promise<{ outputFiles: { text: string }[] }> };
+  const modules = new Map<string, Uint8Array>();
+  const plugin: Plugin = {
+    name: "wasm",
+    setup({ onResolve }) {
+      onResolve({ filter: /\.wasm$/ }, ({ path, resolveDir }) => {
+        modules.set(basename(path), readFileSync(join(resolveDir, path)));
+        return { path: `./${basename(path)}`, external: true };
+      });
+    },
+  };
+  const options = { bundle: true, write: false, format: "esm", target: "es2022", conditions: ["workerd", "worker", "browser"], logLevel: "error" };
+  const { outputFiles } = await build({ ...options, entryPoints: [entry], plugins: [plugin] });
+  return [
+    { type: "ESModule", path: "worker.mjs", contents: outputFiles[0].text },
+    ...Array.from(modules, ([path, contents]) => ({ type: "CompiledWasm", path, contents })),
+  ];
+}
+
+const [jobFile] = process.argv.slice(2);
+if (jobFile !== undefined) {
+  const { Miniflare } = require("miniflare") as { Miniflare: new (options: object) => Miniflare };
+  const job = JSON.parse(readFileSync(jobFile, "utf8")) as WorkerJob;
+  const MODEL = (request: Request) => {
+    const file = join(job.model, new URL(request.url).pathname);
+    return existsSync(file) ? new Response(readFileSync(file)) : new Response("", { status: 404 });
+  };
+  const worker = new Miniflare({ modules: await bundleWorker(job.entry), compatibilityDate: "2026-07-01", serviceBindings: { MODEL } });
+  const answers: WorkerAnswer[] = [];
+  for (const { path, body } of job.requests) {
+    const response = await worker.dispatchFetch(`http://worker${path}`, body === undefined ? {} : { method: "POST", body: readFileSync(body) });
+    answers.push({ status: response.status, json: (await response.json()) as Record<string, unknown> });
+  }
+  await worker.dispose();
+  console.log(JSON.stringify(answers));
+}
