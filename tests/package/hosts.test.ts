@@ -1,4 +1,4 @@
-/** The packed package in every host: the digests of the demo model, and typed errors for what a host lacks. */
+/** The packed package in every host: the digests of the demo model, its types, and typed errors for what a host lacks. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -21,6 +21,18 @@ const PROGRAMS: readonly (readonly [name: string, binary: string, ...args: strin
 const MINIFLARE = "tests/package/node_modules/miniflare/package.json";
 const stored = JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>;
 const dtypes = [...new Set(Object.keys(stored).map((key) => key.split(" ")[0]))];
+
+const CONSUMER = `
+  import { pipeline, setWasmModules, type LoadOptions } from "ijepa";
+  import { IJepaModel } from "ijepa/wasm";
+  import { IJepaModel as OnGpu } from "ijepa/webgpu";
+  import { doctor } from "ijepa/worker";
+  import { createServer } from "ijepa/server";
+  import relaxed from "ijepa/wasm/kernels-relaxed.wasm";
+  const options: LoadOptions = { device: "wasm", threads: "auto" };
+  setWasmModules({ "kernels-relaxed": relaxed });
+  export const all = [pipeline("image-feature-extraction", undefined, options), IJepaModel, OnGpu, doctor, createServer];
+`;
 
 const installed = installPackage();
 const notInstalled = typeof installed === "string" ? installed : undefined;
@@ -56,13 +68,24 @@ test("every entry has the same names", unless(notInstalled), async () => {
   for (const other of names) assert.deepEqual(other, names[0]);
 });
 
+for (const [module, moduleResolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
+  test(`a strict TypeScript program finds the types of every entry (${moduleResolution})`, unless(notInstalled), () => {
+    const compilerOptions = { noEmit: true, strict: true, exactOptionalPropertyTypes: true, target: "es2022", lib: ["es2023", "dom"], types: [], module, moduleResolution };
+    const project = join(folder, `tsconfig.${moduleResolution}.json`);
+    writeFileSync(project, JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
+    writeFileSync(join(folder, "consumer.ts"), CONSUMER);
+    const { status, stdout } = spawnSync(process.execPath, [resolve("node_modules/typescript/bin/tsc"), "-p", project], { encoding: "utf8" });
+    assert.equal(status, 0, stdout);
+  });
+}
+
 test("ijepa/wasm has no WebGPU, ijepa/webgpu no CPU", unless(notInstalled), () => {
   const program =
     `for (const [entry, device] of [["wasm", "webgpu"], ["webgpu", "wasm"]]) {` +
     `const { IJepaModel } = await import("ijepa/" + entry);` +
     `await IJepaModel.fromPretrained(undefined, { device }).catch(({ code, message }) => console.log(code, message)); }`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], { cwd: folder, encoding: "utf8" });
-  assert.match(stdout, /^backend\/unavailable ijepa\/wasm .*\nbackend\/unavailable ijepa\/webgpu .*\n$/, stderr);
+  assert.match(stdout, /^backend\/unavailable ijepa\/wasm.*\nbackend\/unavailable ijepa\/webgpu.*\n$/, stderr);
 });
 
 const node22 = Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : NODE24;

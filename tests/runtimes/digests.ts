@@ -1,7 +1,4 @@
-/**
- * The demo model on two photos, every dtype: what one runtime computes. Run as a program it prints the digests as JSON, one
- * process per runtime; the answer must be demo-digests.json everywhere.
- */
+/** The demo model on two photos, every dtype: the answer must be demo-digests.json. */
 import { DTYPES, pipeline } from "../../ts-api/src/index.js";
 
 export const PHOTOS = ["chelsea.png", "rocket.jpg"];
@@ -18,6 +15,3 @@ export async function demoDigests(threads: number): Promise<Record<string, strin
   }
   return digests;
 }
-
-const [flag, threads] = process.argv.slice(2);
-if (flag === "--print") console.log(JSON.stringify(await demoDigests(Number(threads))));

@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" preserve="true" />
 export { IJepaError, isIJepaError, type ErrorCode, type ErrorDetails } from "./core/errors.js";
 export { DTYPES, NUMERICS_VERSION, type Dtype, type Numerics } from "./core/numerics.js";
 export { Tensor, type TensorType } from "./core/tensor.js";
