@@ -68,16 +68,13 @@ test("every entry has the same names", unless(notInstalled), async () => {
   for (const other of names) assert.deepEqual(other, names[0]);
 });
 
-for (const [module, moduleResolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
-  test(`a strict TypeScript program finds the types of every entry (${moduleResolution})`, unless(notInstalled), () => {
-    const compilerOptions = { noEmit: true, strict: true, exactOptionalPropertyTypes: true, target: "es2022", lib: ["es2023", "dom"], types: [], module, moduleResolution };
-    const project = join(folder, `tsconfig.${moduleResolution}.json`);
-    writeFileSync(project, JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
-    writeFileSync(join(folder, "consumer.ts"), CONSUMER);
-    const { status, stdout } = spawnSync(process.execPath, [resolve("node_modules/typescript/bin/tsc"), "-p", project], { encoding: "utf8" });
-    assert.equal(status, 0, stdout);
-  });
-}
+test("a strict TypeScript program finds the types of every entry", unless(notInstalled), () => {
+  const compilerOptions = { noEmit: true, strict: true, exactOptionalPropertyTypes: true, target: "es2022", lib: ["es2023", "dom"], types: [], module: "nodenext" };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
+  writeFileSync(join(folder, "consumer.ts"), CONSUMER);
+  const { status, stdout } = spawnSync(process.execPath, [resolve("node_modules/typescript/bin/tsc"), "-p", folder], { encoding: "utf8" });
+  assert.equal(status, 0, stdout);
+});
 
 test("ijepa/wasm has no WebGPU, ijepa/webgpu no CPU", unless(notInstalled), () => {
   const program =
