@@ -12,6 +12,7 @@ import { ijepa, succeed } from "./helpers.js";
 const VALUES: Record<OptionName, string | undefined> = {
   image: "b.png",
   model: "folder", dtype: "int4", device: "wasm", threads: "auto", pool: "mean", out: "x.npy", "max-pixels": "9",
+  kind: "attention", patch: "3,5", layer: "2", head: "1",
   host: "localhost", port: "0", "max-body": "20MiB", concurrency: "9", timeout: "9", "allow-urls": undefined,
   json: undefined, help: undefined,
 };

@@ -21,7 +21,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pipelines: ["core", "image", "model", "pipelines", "weights"],
   server: ["core", "image", "model", "pipelines", "server"],
   verify: ["core", "ops", "weights", "image", "model", "verify", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "#runtime", "#devices"],
-  index: ["core", "image", "model", "pipelines", "verify", "backends/*", "runtime/env", "runtime/modules", "index"],
+  visualize: ["core", "image", "model", "visualize"],
+  index: ["core", "image", "model", "pipelines", "verify", "visualize", "backends/*", "runtime/env", "runtime/modules", "index"],
   runtime: ["core", "runtime"],
   cli: ["index", "server", "cli", "runtime", "#runtime"],
 };

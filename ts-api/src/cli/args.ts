@@ -1,16 +1,17 @@
-import { DTYPES, isIJepaError, type Device, type Dtype, type ExtractOptions, type Threads } from "../index.js";
+import { DTYPES, type Device, type Dtype, type ExtractOptions, type Patch, type Threads } from "../index.js";
 import { parseArgs, type CliHost } from "../runtime/cli-host.js";
 import { UsageError } from "./exit.js";
-import { checkOutputPath } from "./output.js";
 
 type Pool = Extract<NonNullable<ExtractOptions["pool"]>, "none" | "mean">;
 
 // Records, so that a new device or pool does not compile until it stands here.
 const DEVICES = Object.keys({ auto: true, wasm: true, webgpu: true } satisfies Record<Device, true>) as Device[];
 const POOLS = Object.keys({ none: true, mean: true } satisfies Record<Pool, true>) as Pool[];
+export const KINDS = ["pca", "similarity", "attention"] as const;
 /** The library takes no more. */
 const MAX_THREADS = 64;
 const MAX_PORT = 65535;
+const MAX_INDEX = 100_000;
 /** A JSON text beyond half of this is more than an engine's string holds. */
 const MAX_BODY = 2 ** 30;
 const MAX_CONCURRENCY = 100_000;
@@ -32,7 +33,11 @@ export const OPTIONS = {
   device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
   threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },
   pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean (default: none)" },
-  out: { value: "FILE", help: "write the features; the extension chooses the format: .npy, .json, .jsonl or .safetensors" },
+  out: { value: "FILE", help: "what to write: features as .npy, .json, .jsonl or .safetensors, a picture as .png" },
+  kind: { value: KINDS.join("|"), help: "what is shown: principal components of the features, their likeness to a patch, or attention (default: pca)" },
+  patch: { value: "COLUMN,ROW", help: "a patch, counted from 0 at the top left (default for similarity: the one in the middle)" },
+  layer: { value: "N", help: "layer, from 1; of pca and similarity its output (default: the model's output, and the last layer's attention)" },
+  head: { value: "N", help: "attention head, from 1 (default: the mean of all)" },
   "max-pixels": { value: "N", help: "most pixels of an image, the library's maxPixels (default: 178956970, as Pillow; of serve 50000000)" },
   host: { value: "ADDRESS", help: "where to listen; 0.0.0.0 for all addresses of the machine (default: 127.0.0.1)" },
   port: { value: "N", help: "port to listen on, 0 for one that is free (default: 8080)" },
@@ -56,6 +61,12 @@ export interface Settings {
   readonly threads: Threads | undefined;
   readonly pool: Pool | undefined;
   readonly out: string | undefined;
+  readonly kind: (typeof KINDS)[number] | undefined;
+  readonly patch: Patch | undefined;
+  /** From 1. */
+  readonly layer: number | undefined;
+  /** From 1. */
+  readonly head: number | undefined;
   readonly maxPixels: number | undefined;
   readonly host: string | undefined;
   readonly port: number | undefined;
@@ -105,7 +116,11 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     device: choice("device", text("device"), DEVICES),
     threads: text("threads") === "auto" ? "auto" : whole("threads", text("threads"), MAX_THREADS),
     pool: choice("pool", text("pool"), POOLS),
-    out: outputPath(text("out")),
+    out: text("out"),
+    kind: choice("kind", text("kind"), KINDS),
+    patch: patchOf(text("patch")),
+    layer: whole("layer", text("layer"), MAX_INDEX),
+    head: whole("head", text("head"), MAX_INDEX),
     maxPixels: whole("max-pixels", text("max-pixels"), Number.MAX_SAFE_INTEGER),
     host: text("host"),
     port: whole("port", text("port"), MAX_PORT, 0),
@@ -160,11 +175,9 @@ function byteSize(name: OptionName, value: string | undefined, max: number): num
   throw new UsageError(`--${name} must be a size from 1 to ${max} bytes, such as 500KiB or 20MiB, not ${JSON.stringify(value)}.`);
 }
 
-function outputPath(path: string | undefined): string | undefined {
-  try {
-    if (path !== undefined) checkOutputPath(path);
-    return path;
-  } catch (error) {
-    throw isIJepaError(error, "input/value") ? new UsageError(error.message) : error;
-  }
+function patchOf(value: string | undefined): Patch | undefined {
+  if (value === undefined) return undefined;
+  const [, column, row] = /^(\d{1,6}),(\d{1,6})$/.exec(value) ?? [];
+  if (row !== undefined) return [Number(column), Number(row)];
+  throw new UsageError(`--patch must be a column and a row, such as 3,5, not ${JSON.stringify(value)}.`);
 }

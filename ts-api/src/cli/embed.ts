@@ -1,9 +1,10 @@
 import { runtime } from "#runtime";
-import { cosineSimilarity, meanPool, type Features, type Tensor } from "../index.js";
+import { cosineSimilarity, isIJepaError, meanPool, type Features, type Tensor } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import type { Command, Settings } from "./args.js";
+import { UsageError } from "./exit.js";
 import { extractImages, modelName, toJson, type ImageResult } from "./extract.js";
-import { serializeResults } from "./output.js";
+import { checkOutputPath, serializeResults } from "./output.js";
 import { formatTable, printable } from "./text.js";
 
 const HEADINGS = ["file", "size", "model", "dtype", "device", "tokens x width", "ms", "sha256"];
@@ -31,7 +32,10 @@ export const embed: Command = {
 
 async function runEmbed(settings: Settings, host: CliHost): Promise<number> {
   const { images, out, json } = settings;
-  if (out !== undefined) await host.checkWritable(out);
+  if (out !== undefined) {
+    checkExtension(out);
+    await host.checkWritable(out);
+  }
   const extraction = await extractImages(settings, host, out !== undefined || images.length === 2);
   const { results, features, exitCode } = extraction;
   if (results.length === 0) return exitCode;
@@ -44,6 +48,14 @@ async function runEmbed(settings: Settings, host: CliHost): Promise<number> {
   const text = json ? toJson(settings, extraction, similarity) : toTable(settings.model, results, similarity, host.stdout.columns);
   await host.stdout.write(text);
   return exitCode;
+}
+
+function checkExtension(path: string): void {
+  try {
+    checkOutputPath(path);
+  } catch (error) {
+    throw isIJepaError(error, "input/value") ? new UsageError(error.message) : error;
+  }
 }
 
 function meanOf(features: Features): Tensor<"float32"> {

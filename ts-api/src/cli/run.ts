@@ -7,8 +7,9 @@ import { commandHelp, mainHelp } from "./help.js";
 import { serve } from "./serve.js";
 import { similarity } from "./similarity.js";
 import { verify } from "./verify.js";
+import { visualize } from "./visualize.js";
 
-export const COMMANDS: readonly Command[] = [embed, similarity, serve, verify, doctor];
+export const COMMANDS: readonly Command[] = [embed, similarity, visualize, serve, verify, doctor];
 
 /** Runs the command line of `host` and returns the exit code. It never rejects: failures are printed. */
 export async function run(host: CliHost): Promise<number> {

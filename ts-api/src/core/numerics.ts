@@ -35,7 +35,11 @@ export interface Numerics {
 
 /** SHA-256 in hex of the bytes of `data`, little-endian. */
 export async function digestOf(data: Float32Array): Promise<string> {
-  const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+}
+
+/** SHA-256 in hex. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

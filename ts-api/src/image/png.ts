@@ -4,6 +4,7 @@
  * Written here and not taken from a package: fast-png does not decode interlaced images below 8 bits and inflates
  * without a bound, so that a file of a few megabytes can take gigabytes. Only the inflation is a package's (fflate).
  */
+import { crc32 } from "./crc32.js";
 import { corrupt } from "./image-error.js";
 import { inflate, MAX_DEFLATE_RATIO } from "./inflate.js";
 import type { OrientationMetadata } from "./orientation.js";
@@ -108,15 +109,4 @@ export async function decodePng(header: PngHeader, source: string): Promise<RgbI
   } catch (cause) {
     throw corrupt(source, "PNG", cause instanceof RangeError ? cause.message : "its rows cannot be decoded", cause);
   }
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
-  return n >>> 0;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) crc = CRC_TABLE[(crc ^ bytes[i]) & 0xff] ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
 }

@@ -1,2 +1,2 @@
-/** `ijepa/server`: a model as a web service, for any runtime that has Request and Response. */
+/** `ijepa/server`: a model as a web service. */
 export { createServer, type FetchImage, type ImageServer, type ServedPipeline, type ServerOptions } from "./server.js";

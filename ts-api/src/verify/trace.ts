@@ -1,5 +1,6 @@
 /** Runs a plan call by call and keeps the digest of every result, so that the first op that differs can be named. */
 import type { Backend, Program } from "../backends/backend.js";
+import { sha256 } from "../core/numerics.js";
 import type { OpCall } from "../ops/table.js";
 import { resultBytes, resultsOf } from "../ops/table.js";
 
@@ -56,9 +57,4 @@ export function traced(inner: Backend, keep?: number): Tracer {
     },
   };
   return { backend, results: () => Promise.all(pending) };
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,0 +1,96 @@
+import { runtime } from "#runtime";
+import { attentionMap, drawMap, encodePng, IJepaError, loadImage, pcaMap, pipeline, similarityMap } from "../index.js";
+import type { ImageFeatureExtractionPipeline, ModelOutput, Numerics, Patch, RawImage } from "../index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import type { Command, KINDS, Settings } from "./args.js";
+import { UsageError } from "./exit.js";
+import { modelName } from "./extract.js";
+import { printable } from "./text.js";
+
+type Kind = (typeof KINDS)[number];
+
+export const visualize: Command = {
+  name: "visualize",
+  usage: "IMAGE --out FILE.png [options]",
+  summary: "Draw what the model sees over an image: which patches have features alike, or where it attends",
+  options: ["out", "kind", "patch", "layer", "head", "model", "dtype", "device", "threads", "max-pixels", "json", "help"],
+  images: [1, 1],
+  notes: [
+    "pca: the three strongest principal components of the patch features as red, green and blue; patches of one colour are alike. " +
+      "similarity: the cosine of each patch's features to those of --patch, which is framed. attention: how much each patch is " +
+      "attended to, or with --patch what that patch attends to. One-coloured maps go from violet (least) to yellow (greatest).",
+    "Patches are counted on the model's grid, which is stretched over the whole image. The longest side of the picture is 1024 " +
+      "pixels at most. Its pixels are the same on every machine.",
+  ],
+  run: runVisualize,
+};
+
+/** What the picture shows. */
+interface View {
+  readonly kind: Kind;
+  readonly patch: Patch | undefined;
+  readonly map: RawImage;
+}
+
+async function runVisualize(settings: Settings, host: CliHost): Promise<number> {
+  const { images, out, kind = "pca", head, patch, model, json, maxPixels } = settings, [file] = images, { signal } = host;
+  if (out === undefined) throw new UsageError('"ijepa visualize" needs --out FILE.png. See "ijepa visualize --help".');
+  if (!/\.png$/i.test(out)) throw new UsageError(`The picture cannot be written to ${JSON.stringify(out)}; its name must end in .png.`);
+  if (head !== undefined && kind !== "attention") throw new UsageError("--head is for --kind attention.");
+  if (patch !== undefined && kind === "pca") throw new UsageError("--patch is for --kind similarity and attention.");
+  await host.checkWritable(out);
+  const options = { signal, ...(maxPixels === undefined ? {} : { maxPixels }) };
+  const photo = file === "-" ? await loadImage(await host.readStdin(), { ...options, source: "standard input" }) : await loadImage(file, options);
+  const extract = await openModel(settings, signal);
+  try {
+    const { view, numerics } = await look(extract, photo, { ...settings, kind }, signal);
+    const picture = drawMap(photo, view.map, { patch: view.patch });
+    await runtime.writeFile(out, await encodePng(picture));
+    const { width, height } = picture;
+    const document = { file, out, kind, patch: view.patch, width, height, model: modelName(model), numerics };
+    await host.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${printable(out)}: ${kind} of ${printable(file)}, ${width}x${height}\n`);
+    return 0;
+  } finally {
+    await extract.dispose();
+  }
+}
+
+async function look(
+  { model, processor }: ImageFeatureExtractionPipeline,
+  photo: RawImage,
+  { kind, patch, layer, head }: Settings & { kind: Kind },
+  signal: AbortSignal,
+): Promise<{ view: View; numerics: Numerics }> {
+  const { gridWidth: columns, gridHeight: rows, numHiddenLayers: layers, numAttentionHeads: heads } = model.config;
+  if (layer !== undefined && layer > layers) throw beyond("layer", layer, layers);
+  if (head !== undefined && head > heads) throw beyond("head", head, heads);
+  const attends = kind === "attention";
+  const output = await model.forward(processor.preprocess(photo), { signal, outputAttentions: attends, outputHiddenStates: !attends && layer !== undefined });
+  const { numerics } = output;
+  if (attends) {
+    const map = attentionMap(output.attentions![(layer ?? layers) - 1], columns, { patch, head: head === undefined ? undefined : head - 1 });
+    return { view: { kind, patch, map }, numerics };
+  }
+  const features = featuresOf(output, layer);
+  if (kind === "pca") return { view: { kind, patch: undefined, map: pcaMap(features, columns) }, numerics };
+  const chosen = patch ?? ([Math.floor(columns / 2), Math.floor(rows / 2)] as const);
+  return { view: { kind, patch: chosen, map: similarityMap(features, columns, chosen) }, numerics };
+}
+
+/** @param layer from 1; the first of `hiddenStates` is the embedding */
+function featuresOf({ lastHiddenState, hiddenStates }: ModelOutput, layer: number | undefined): ModelOutput["lastHiddenState"] {
+  return layer === undefined ? lastHiddenState : hiddenStates![layer];
+}
+
+async function openModel({ model, dtype, device, threads }: Settings, signal: AbortSignal): Promise<ImageFeatureExtractionPipeline> {
+  return pipeline("image-feature-extraction", model, {
+    signal,
+    ...(dtype === undefined ? {} : { dtype }),
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+  });
+}
+
+function beyond(name: string, value: number, count: number): IJepaError {
+  return new IJepaError("input/value", `--${name} must be from 1 to ${count}, as many as the model has, not ${value}.`, { name, value });
+}
