@@ -1,0 +1,52 @@
+/**
+ * Keeps what the page loads from its own origin: from the network while there is one, from the cache when there is none.
+ * Models are read in ranges, which caches do not hold: the whole file is kept, and ranges are cut from it.
+ */
+const CACHE = "ijepa-1";
+/** What may be needed offline though it was not used yet. The rest is kept as it is loaded. */
+const WANTED = [
+  "./", "style.css", "main.js", "client.js", "engine.js", "library.js", "offline.js", "view.js",
+  "../photos/chelsea.png", "../photos/rocket.jpg",
+  "../../dist/wasm/jpeg-decoder.wasm", "../../dist/wasm/webp-decoder.wasm",
+  "../../dist/vendor/mozjpeg_dec.js", "../../dist/vendor/webp_dec.js", "../../dist/vendor/fflate.js",
+];
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(WANTED)).then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(self.clients.claim());
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method !== "GET" || new URL(request.url).origin !== self.location.origin) return;
+  const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "");
+  event.respondWith(range === null ? whole(request) : part(request.url, Number(range[1]), Number(range[2])));
+});
+
+async function whole(request) {
+  const cache = await caches.open(CACHE);
+  try {
+    const response = await fetch(request);
+    if (response.ok) await cache.put(request.url, response.clone());
+    return response;
+  } catch (error) {
+    const kept = await cache.match(request.url);
+    if (kept === undefined) throw error;
+    return kept;
+  }
+}
+
+/** The first range of a file asks the network whether it has changed; the others come from what was kept then. */
+async function part(url, start, end) {
+  const cache = await caches.open(CACHE);
+  const kept = start === 0 ? undefined : await cache.match(url);
+  const response = kept ?? (await whole(new Request(url)));
+  if (!response.ok) return response;
+  const body = await response.blob(), last = Math.min(end, body.size - 1);
+  if (start > last) return new Response(null, { status: 416 });
+  const headers = { "content-range": `bytes ${start}-${last}/${body.size}`, "content-type": "application/octet-stream" };
+  return new Response(body.slice(start, last + 1), { status: 206, headers });
+}

@@ -1,0 +1,177 @@
+/** examples/browser in a real browser, as a person uses it: mouse, keyboard, a narrow screen, no network. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { launchChromium, noChromium, type Browser } from "../support/chromium.js";
+
+const PATIENCE_MS = 300_000;
+const SCREENSHOTS = "build/tests/examples/screenshots";
+const stored = JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>;
+
+/** What of playwright-core is used here. */
+interface Page {
+  goto(url: string): Promise<unknown>;
+  reload(): Promise<unknown>;
+  evaluate<T>(expression: string): Promise<T>;
+  waitForFunction(expression: string): Promise<unknown>;
+  click(selector: string, options?: { position?: { x: number; y: number } }): Promise<void>;
+  check(selector: string): Promise<void>;
+  selectOption(selector: string, option: { label: string }): Promise<unknown>;
+  textContent(selector: string): Promise<string | null>;
+  inputValue(selector: string): Promise<string>;
+  focus(selector: string): Promise<void>;
+  screenshot(options: { path: string; fullPage: boolean }): Promise<Uint8Array>;
+  setViewportSize(size: { width: number; height: number }): Promise<void>;
+  emulateMedia(options: { colorScheme: "light" | "dark" }): Promise<void>;
+  keyboard: { press(key: string): Promise<void> };
+  setDefaultTimeout(milliseconds: number): void;
+  on(event: "console", listener: (message: { type(): string; text(): string }) => void): void;
+  on(event: "pageerror", listener: (error: Error) => void): void;
+}
+
+interface Context {
+  newPage(): Promise<Page>;
+  setOffline(offline: boolean): Promise<void>;
+}
+
+async function startPage(): Promise<{ url: string; stop(): void }> {
+  const child = spawn(process.execPath, ["examples/browser/serve.mjs", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+  const line = await new Promise<string>((resolve) => child.stdout.setEncoding("utf8").once("data", resolve));
+  return { url: line.trim(), stop: () => child.kill() };
+}
+
+/** Drops a sample photo of the page's own server on the page. */
+async function drop(page: Page, name: string): Promise<void> {
+  await page.evaluate(`(async () => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([await (await fetch("../photos/${name}")).blob()], "${name}"));
+    document.querySelector(".stage").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
+  })()`);
+}
+
+/** Waits for a digest to be shown, and says which. */
+async function digestOf(page: Page, digest: string): Promise<void> {
+  await page.waitForFunction(`document.getElementById("digest").textContent === "${digest}" || document.getElementById("status").dataset.state === "failed"`);
+  assert.equal(await page.textContent("#digest"), digest, (await page.textContent("#status")) ?? "");
+}
+
+/** What is on the canvas, as the text of a PNG file. */
+const PIXELS = 'document.getElementById("canvas").toDataURL()';
+
+test("the page: drop a photo, look at every map, compare the bits, on a narrow screen and without a network", { skip: noChromium ?? false, timeout: 2 * PATIENCE_MS }, async (t) => {
+  const { url, stop } = await startPage();
+  const browser = (await launchChromium()) as unknown as Browser & { newContext(): Promise<Context> };
+  t.after(async () => {
+    await browser.close();
+    stop();
+  });
+  const context = await browser.newContext(), page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  const complaints: string[] = [];
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.message));
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  const screenshot = (name: string) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
+  const ready = () => page.waitForFunction('document.body.dataset.ready === "true"');
+  const idle = () => page.waitForFunction('!document.getElementById("compare").disabled && document.getElementById("status").dataset.state !== "working"');
+  const shown = (kind: string) => page.waitForFunction(`document.getElementById("canvas").dataset.shown === "${kind}"`);
+
+  await page.setViewportSize({ width: 1200, height: 900 });
+  await page.goto(url);
+  await ready();
+  assert.equal(await page.evaluate("crossOriginIsolated"), true);
+  await screenshot("start");
+  await drop(page, "chelsea.png");
+  await digestOf(page, stored["bf16 chelsea.png"]);
+  await idle();
+  await shown("pca");
+  const pictures = new Set([await page.evaluate<string>(PIXELS)]);
+  await screenshot("colours");
+
+  // The mouse chooses a patch, the arrow keys another.
+  await page.click("#canvas", { position: { x: 40, y: 40 } });
+  await shown("similarity");
+  pictures.add(await page.evaluate(PIXELS));
+  assert.equal(await page.evaluate('document.getElementById("canvas").ariaLabel'), "Patch in column 1, row 1");
+  await page.focus("#canvas");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await page.evaluate('document.getElementById("canvas").ariaLabel'), "Patch in column 2, row 3");
+  pictures.add(await page.evaluate(PIXELS));
+  await screenshot("likeness");
+
+  await page.check('[value="attention"]');
+  await shown("attention");
+  pictures.add(await page.evaluate(PIXELS));
+  await page.selectOption("#layer", { label: "3" });
+  await page.selectOption("#head", { label: "2" });
+  pictures.add(await page.evaluate(PIXELS));
+  await page.check("#from-patch");
+  pictures.add(await page.evaluate(PIXELS));
+  assert.equal(pictures.size, 6, "every view is another picture");
+
+  // Other weights, two threads: the digests of the contract.
+  await page.selectOption("#threads", { label: "all" });
+  await page.selectOption("#dtype", { label: "int4" });
+  await digestOf(page, stored["int4 chelsea.png"]);
+  await idle();
+  await page.click('[data-sample="../photos/rocket.jpg"]');
+  await digestOf(page, stored["int4 rocket.jpg"]);
+  await idle();
+
+  await page.click("#compare");
+  await page.waitForFunction('["same", "different", "absent"].includes(document.getElementById("badge").dataset.state)');
+  assert.equal(await page.evaluate('document.getElementById("badge").value'), "The same: CPU and WebGPU agree in every bit.");
+  assert.deepEqual(await page.evaluate('[...document.querySelectorAll("#timings tr")].map((row) => row.dataset.key)'), ["CPU bf16", "CPU int4", "WebGPU int4"]);
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width: 360, height: 740 });
+    assert.ok((await page.evaluate<number>("document.documentElement.scrollWidth")) <= 360, "nothing sticks out at 360 pixels");
+    await screenshot(`narrow-${colorScheme}`);
+  }
+
+  assert.equal(await page.inputValue("#layer"), "2", "choices stay when photo and weights change");
+
+  // What is wrong is said, and the page goes on.
+  await page.evaluate(`(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(["no photo"], "note.txt"));
+    document.querySelector(".stage").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
+  })()`);
+  await page.waitForFunction('document.getElementById("status").dataset.state === "failed"');
+  assert.match((await page.textContent("#status"))!, /not an image.* \[image\/unsupported\]$/);
+  assert.deepEqual(complaints.splice(0), []);
+
+  await context.setOffline(true);
+  await page.reload();
+  await ready();
+  await page.click('[data-sample="../photos/rocket.jpg"]');
+  await digestOf(page, stored["bf16 rocket.jpg"]);
+  await idle();
+  assert.deepEqual(complaints.filter((text) => !text.includes("ERR_INTERNET_DISCONNECTED")), []);
+});
+
+test("the page by keyboard alone: every control can be reached, and a sample starts", { skip: noChromium ?? false, timeout: 2 * PATIENCE_MS }, async (t) => {
+  const { url, stop } = await startPage();
+  const browser = (await launchChromium()) as unknown as Browser & { newContext(): Promise<Context> };
+  t.after(async () => {
+    await browser.close();
+    stop();
+  });
+  const page = await (await browser.newContext()).newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  await page.goto(url);
+  await page.waitForFunction('document.body.dataset.ready === "true"');
+  const reached: string[] = [];
+  for (let i = 0; i < 14; i++) {
+    await page.keyboard.press("Tab");
+    reached.push(await page.evaluate("document.activeElement.id || document.activeElement.dataset.sample || document.activeElement.name || document.activeElement.tagName"));
+  }
+  for (const wanted of ["file", "../photos/chelsea.png", "../photos/rocket.jpg", "view", "opacity", "dtype", "device", "threads", "model"]) assert.ok(reached.includes(wanted), `${wanted} in ${reached.join(", ")}`);
+  await page.focus('[data-sample="../photos/rocket.jpg"]');
+  await page.keyboard.press("Enter");
+  await digestOf(page, stored["bf16 rocket.jpg"]);
+});
