@@ -11,7 +11,7 @@ import { ijepa, succeed } from "./helpers.js";
 /** A value that each option takes; switches have none. */
 const VALUES: Record<OptionName, string | undefined> = {
   image: "b.png",
-  model: "folder", dtype: "int4", device: "wasm", threads: "auto", pool: "mean", out: "x.npy", "max-pixels": "9",
+  model: "folder", revision: "main", "cache-dir": "folder", "local-files-only": undefined, dtype: "int4", device: "wasm", threads: "auto", pool: "mean", out: "x.npy", "max-pixels": "9",
   kind: "attention", patch: "3,5", layer: "2", head: "1",
   host: "localhost", port: "0", "max-body": "20MiB", concurrency: "9", timeout: "9", "allow-urls": undefined,
   json: undefined, help: undefined,

@@ -37,6 +37,9 @@ const EXCEPTIONS = new Set([
   "cli/output -> weights/safetensors-writer",
   // Messages show URLs without their secrets.
   "cli/extract -> weights/sources/url",
+  // `IJepaImageProcessor.fromPretrained` takes what the models take, and reads its file as they do.
+  "image/processor -> weights/checkpoint",
+  "image/processor -> weights/source-options",
   // The program of a worker thread; the host only starts it.
   "runtime/browser-thread -> backends/wasm/crew",
   "runtime/node-thread -> backends/wasm/crew",

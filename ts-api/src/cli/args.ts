@@ -1,4 +1,4 @@
-import { DTYPES, type Device, type Dtype, type ExtractOptions, type Patch, type Threads } from "../index.js";
+import { DTYPES, isIJepaError, type Device, type Dtype, type ExtractOptions, type LoadOptions, type Patch, type Threads } from "../index.js";
 import { parseArgs, type CliHost } from "../runtime/cli-host.js";
 import { UsageError } from "./exit.js";
 
@@ -27,7 +27,13 @@ export interface Option {
 
 /** Every option of every command. */
 export const OPTIONS = {
-  model: { value: "REF", help: "folder or URL with config.json and model.safetensors (default: the small demo model of this package)" },
+  model: {
+    value: "REF",
+    help: "folder or URL with config.json and model.safetensors, or a model of the Hugging Face Hub as OWNER/NAME (default: the small demo model of this package)",
+  },
+  revision: { value: "REV", help: "of a model of the Hub: a branch, a tag or a commit (default: main)" },
+  "cache-dir": { value: "DIR", help: "where models of the Hub are kept (default: what HF_HUB_CACHE or HF_HOME says, else ~/.cache/huggingface/hub)" },
+  "local-files-only": { help: "do not ask the Hub: take what is in the cache" },
   image: { value: "IMAGE", help: "the input: a path or URL of an image (default: numbers made from a seed)" },
   dtype: { value: DTYPES.join("|"), help: "format of the weights; others are converted while loading (default: bf16, or the checkpoint's own nf4 or fp4)" },
   device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
@@ -49,12 +55,18 @@ export const OPTIONS = {
   help: { short: "h", help: "print this help" },
 } as const satisfies Record<string, Option>;
 
+/** The options that say where a model comes from. */
+export const SOURCE_OPTIONS = ["model", "revision", "cache-dir", "local-files-only"] as const satisfies readonly (keyof typeof OPTIONS)[];
+
 export type OptionName = keyof typeof OPTIONS;
 
 /** The command line of a command, checked. */
 export interface Settings {
   readonly images: readonly string[];
   readonly model: string | undefined;
+  readonly revision: string | undefined;
+  readonly cacheDir: string | undefined;
+  readonly localFilesOnly: boolean;
   readonly image: string | undefined;
   readonly dtype: Dtype | undefined;
   readonly device: Device | undefined;
@@ -111,6 +123,9 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
   return {
     images,
     model: text("model"),
+    revision: text("revision"),
+    cacheDir: text("cache-dir"),
+    localFilesOnly: values["local-files-only"] === true,
     image: text("image"),
     dtype: choice("dtype", text("dtype"), DTYPES),
     device: choice("device", text("device"), DEVICES),
@@ -130,6 +145,11 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     allowUrls: values["allow-urls"] === true,
     json: values["json"] === true,
   };
+}
+
+/** What the library calls the options of a model's source. */
+export function sourceOptions({ revision, cacheDir, localFilesOnly }: Settings): Pick<LoadOptions, "revision" | "cache_dir" | "local_files_only"> {
+  return { revision, cache_dir: cacheDir, local_files_only: localFilesOnly || undefined };
 }
 
 /** True when --json is among the options: also errors of the command line are printed as the user asked. */

@@ -1,7 +1,7 @@
 import { runtime } from "#runtime";
 import { cosineSimilarity, isIJepaError, meanPool, type Features, type Tensor } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
-import type { Command, Settings } from "./args.js";
+import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { UsageError } from "./exit.js";
 import { extractImages, modelName, toJson, type ImageResult } from "./extract.js";
 import { checkOutputPath, serializeResults } from "./output.js";
@@ -16,7 +16,7 @@ export const embed: Command = {
   name: "embed",
   usage: "IMAGE... [options]",
   summary: "Extract the features of images: a table of what was computed, and with two images their cosine similarity",
-  options: ["model", "dtype", "device", "threads", "pool", "out", "max-pixels", "json", "help"],
+  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "pool", "out", "max-pixels", "json", "help"],
   images: [1, Infinity],
   notes: [
     "The table has for every image its size in pixels, the milliseconds for resizing and encoding it, and the SHA-256 of its " +

@@ -6,6 +6,7 @@ import { printable } from "./text.js";
 type KindOf<C extends string> = C extends `${infer Kind}/${string}` ? Kind : C;
 type Kind = KindOf<ErrorCode> | "ok" | "unexpected" | "usage";
 
+const SOURCE = [6, "a file, a URL or a model of the Hub that cannot be read, fetched or written, or an address that cannot be listened on"] as const;
 const MODEL = [4, "the model: its configuration or weights are absent, damaged or do not fit"] as const;
 
 /** Exit code and meaning of every kind of end. */
@@ -17,7 +18,8 @@ const EXITS: Readonly<Record<Kind, readonly [code: number, meaning: string]>> = 
   config: MODEL,
   weights: MODEL,
   backend: [5, "the device: not available, out of memory or lost"],
-  io: [6, "a file or URL that cannot be read or written, or an address that cannot be listened on"],
+  io: SOURCE,
+  hub: SOURCE,
   input: [7, "an input that the model or the output format cannot take"],
   aborted: [130, "interrupted (SIGINT)"],
 };

@@ -1,14 +1,15 @@
 /** What the commands have in common: from the images of a command line to their features. */
 import { isIJepaError, loadImage, pipeline } from "../index.js";
-import type { Features, ImageFeatureExtractionPipeline, Numerics, RawImage } from "../index.js";
+import type { Features, ImageFeatureExtractionPipeline, Numerics, ProgressInfo, RawImage } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { displayUrl } from "../weights/sources/url.js";
-import type { Settings } from "./args.js";
+import { sourceOptions, type Settings } from "./args.js";
 import { reportFailure } from "./exit.js";
 import { ProgressBar } from "./progress.js";
 
 /** How messages and results name the model of the package. */
 const DEFAULT_MODEL = "demo";
+const MEGABYTE = 1e6;
 
 export interface ImageResult {
   /** The image as the user named it. */
@@ -60,7 +61,7 @@ export async function extractImages(settings: Settings, host: CliHost, keep: boo
         if (exitCode === 0) exitCode = failed;
         continue;
       }
-      extract ??= await openModel(settings, signal, bar);
+      extract ??= await openModel(settings, host, bar);
       bar?.show(index, images.length, file);
       const start = performance.now();
       const output = await extract(image, { pool, signal });
@@ -94,16 +95,25 @@ async function readImage(file: string, { maxPixels }: Settings, host: CliHost): 
   return file === "-" ? loadImage(await host.readStdin(), { ...options, source: "standard input" }) : loadImage(file, options);
 }
 
-async function openModel(
-  { model, dtype, device, threads }: Settings,
-  signal: AbortSignal,
-  bar: ProgressBar | undefined,
-): Promise<ImageFeatureExtractionPipeline> {
-  return pipeline("image-feature-extraction", model, {
-    signal,
-    ...(dtype === undefined ? {} : { dtype }),
-    ...(device === undefined ? {} : { device }),
-    ...(threads === undefined ? {} : { threads }),
-    progress_callback: ({ loaded, total }) => bar?.show(loaded, total, `loading ${modelName(model)}`),
-  });
+/** @param bar shows the parts of the model; a download has a bar of its own */
+async function openModel(settings: Settings, { signal, stderr }: CliHost, bar: ProgressBar | undefined): Promise<ImageFeatureExtractionPipeline> {
+  const { model, dtype, device, threads } = settings;
+  const download = new ProgressBar(stderr);
+  const show = ({ status, file, loaded, total }: ProgressInfo): void => {
+    if (file === undefined) bar?.show(loaded, total, `loading ${modelName(model)}`);
+    else if (status === "progress") download.show(Math.floor(loaded / MEGABYTE), Math.ceil(total / MEGABYTE), `MB of ${file}`);
+    else if (status === "done") download.clear();
+  };
+  try {
+    return await pipeline("image-feature-extraction", model, {
+      ...sourceOptions(settings),
+      signal,
+      ...(dtype === undefined ? {} : { dtype }),
+      ...(device === undefined ? {} : { device }),
+      ...(threads === undefined ? {} : { threads }),
+      progress_callback: show,
+    });
+  } finally {
+    download.clear();
+  }
 }

@@ -1,13 +1,13 @@
 import { cosineSimilarity } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
-import type { Command, Settings } from "./args.js";
+import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { extractImages, toJson } from "./extract.js";
 
 export const similarity: Command = {
   name: "similarity",
   usage: "IMAGE IMAGE [options]",
   summary: "Print the cosine similarity of the mean-pooled features of two images, a number from -1 to 1",
-  options: ["model", "dtype", "device", "threads", "max-pixels", "json", "help"],
+  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "max-pixels", "json", "help"],
   images: [2, 2],
   notes: ["Nothing is printed on stdout when an image cannot be read; each such image is reported on stderr."],
   run: runSimilarity,

@@ -1,6 +1,6 @@
 import { verify as runVerification, type Difference, type VerifyReport, type VerifyRow } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
-import type { Command, Settings } from "./args.js";
+import { SOURCE_OPTIONS, sourceOptions, type Command, type Settings } from "./args.js";
 import { formatTable, printable } from "./text.js";
 
 const SHORT_DIGEST = 16;
@@ -11,7 +11,7 @@ export const verify: Command = {
   name: "verify",
   usage: "[options]",
   summary: "Run a model on every backend and kernel variant of this machine and compare the bits of every op of every layer",
-  options: ["model", "image", "dtype", "json", "help"],
+  options: [...SOURCE_OPTIONS, "image", "dtype", "json", "help"],
   images: [0, 0],
   notes: [
     "Every variant is compared with the first. Where one differs, the first differing op is named, with its place, both words and " +
@@ -23,8 +23,10 @@ export const verify: Command = {
   run: runVerify,
 };
 
-async function runVerify({ model, image, dtype, json }: Settings, host: CliHost): Promise<number> {
+async function runVerify(settings: Settings, host: CliHost): Promise<number> {
+  const { model, image, dtype, json } = settings;
   const report = await runVerification(model, {
+    ...sourceOptions(settings),
     signal: host.signal,
     ...(image === undefined ? {} : { image }),
     ...(dtype === undefined ? {} : { dtypes: [dtype] }),

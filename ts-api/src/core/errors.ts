@@ -40,6 +40,14 @@ export interface ErrorDetails {
   "backend/inexact": { backend: string; case: string };
   "backend/lost": { backend: string };
   "backend/memory": { backend: string; bytes: number };
+  /** The Hub has no such model or revision, or shows it to nobody without a token. */
+  "hub/missing": { repo: string; revision: string };
+  /** The Hub refuses: a private or gated model, or a token that is wrong. */
+  "hub/access": { repo: string; status: number };
+  /** The Hub may not be asked, and the cache does not have the file. */
+  "hub/offline": { repo: string; revision: string; file: string };
+  /** A file came twice with another digest than the Hub says. */
+  "hub/corrupt": { file: string; expected: string; actual: string };
   "io/read": { path: string };
   "io/write": { path: string };
   /** A port or address cannot be listened on. */

@@ -1,6 +1,8 @@
 import { IJepaError } from "../core/errors.js";
 import { show } from "../core/show.js";
 import { Tensor } from "../core/tensor.js";
+import { readProcessorConfig } from "../weights/checkpoint.js";
+import type { SourceOptions } from "../weights/source-options.js";
 import { CONFIG_NAMES, DEFAULT_SETTINGS, readSettings } from "./processor-settings.js";
 import type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, SettingError } from "./processor-settings.js";
 import { checkRawImage, toRgb } from "./raw-image.js";
@@ -52,6 +54,16 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
     this.doConvertRgb = settings.doConvertRgb;
     this.imageProcessorType = imageProcessorType;
     this.otherFields = otherFields;
+  }
+
+  /**
+   * The image processor of a model; no weights are read.
+   *
+   * @param ref a folder or URL with preprocessor_config.json, or the name of a model on the Hugging Face Hub
+   * @throws IJepaError `config/missing` without preprocessor_config.json, `config/field`, `hub/*`, `io/*`, `aborted`
+   */
+  static async fromPretrained(ref: string, options: SourceOptions = {}): Promise<IJepaImageProcessor> {
+    return IJepaImageProcessor.fromConfig(await readProcessorConfig(ref, options));
   }
 
   /**

@@ -11,7 +11,8 @@ import { firstToken } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
 import { Session, type LoadOptions } from "./session.js";
 
-export type { LoadOptions, ProgressInfo } from "./session.js";
+export type { ProgressInfo } from "../weights/source-options.js";
+export type { LoadOptions } from "./session.js";
 
 export interface ModelLoadOptions extends LoadOptions {
   /** Load `embeddings.mask_token`, which `boolMaskedPos` needs. Default false, as in Hugging Face. */
@@ -71,9 +72,9 @@ export class IJepaModel extends PreTrainedModel<Extra> {
   /**
    * Loads a checkpoint, tensor by tensor, into the weight format `dtype`.
    *
-   * @param ref a folder or URL with config.json and model.safetensors (or shards), or a .pth.tar of the research code; default: the
-   *   model of the package
-   * @throws IJepaError `config/*`, `weights/*`, `io/read`, `backend/*`, `aborted`; TypeError for options of a wrong type
+   * @param ref a folder or URL with config.json and model.safetensors (or shards), the name of a model on the Hugging Face Hub, or a
+   *   .pth.tar of the research code; default: the model of the package
+   * @throws IJepaError `config/*`, `weights/*`, `hub/*`, `io/*`, `backend/*`, `aborted`; TypeError for options of a wrong type
    */
   static async fromPretrained(ref?: string, options: ModelLoadOptions = {}): Promise<IJepaModel> {
     const session = await Session.open<Extra>(ref, options, async ({ config, read, backend }) => ({

@@ -5,27 +5,14 @@ import { openDevice, type Device, type Opened, type OpenOptions } from "../backe
 import { throwIfAborted } from "../core/errors.js";
 import { DTYPES, type Dtype } from "../core/numerics.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
+import type { SourceOptions } from "../weights/source-options.js";
 import type { ResearchOptions } from "../weights/torch/research.js";
 import type { IJepaConfig } from "./config.js";
 import { Encoder } from "./encoder.js";
 import { loadEncoder } from "./load.js";
 import { packParts, type TensorReader } from "./parts.js";
 
-/** What `progress_callback` is told, in the manner of transformers.js. */
-export interface ProgressInfo {
-  status: "initiate" | "progress" | "ready";
-  /** The model's folder or URL. */
-  name: string;
-  /** The part just loaded, such as "encoder.layer.3"; absent before the first. */
-  part?: string;
-  /** Parts loaded and parts in all. */
-  loaded: number;
-  total: number;
-  /** 0 to 100. */
-  progress: number;
-}
-
-export interface LoadOptions extends ResearchOptions, Pick<OpenOptions, "threads" | "gpuDevice" | "powerPreference" | "determinism"> {
+export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOptions, "threads" | "gpuDevice" | "powerPreference" | "determinism"> {
   /**
    * Weight format of the matrices; other formats are converted while loading. Default: that of the checkpoint where it is nf4 or fp4
    * (bitsandbytes), else "bf16".
@@ -33,10 +20,6 @@ export interface LoadOptions extends ResearchOptions, Pick<OpenOptions, "threads
   dtype?: Dtype;
   /** Where it runs. Default "auto". It never changes a bit of the result. */
   device?: Device;
-  /** Replaces the global `fetch` for models at a URL: to add headers, or to read from a Worker's bindings. */
-  fetch?: typeof globalThis.fetch | undefined;
-  signal?: AbortSignal | undefined;
-  progress_callback?: ((info: ProgressInfo) => void) | undefined;
 }
 
 /** The parts of a checkpoint beyond the encoder, as a model class asks for them. */
@@ -69,11 +52,11 @@ export class Session<X> {
 
   /** Loads tensor by tensor into the weight format `dtype`; a failure leaves nothing open. */
   static async open<X>(ref: string = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
-    const { device, fetch, signal, progress_callback: report = () => {} } = options;
+    const { device, signal, progress_callback: report = () => {} } = options;
     if (options.dtype !== undefined && !DTYPES.includes(options.dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(options.dtype)}.`);
     throwIfAborted(signal, `loading ${ref}`);
     report({ status: "initiate", name: ref, loaded: 0, total: 1, progress: 0 });
-    const checkpoint: Checkpoint = await openCheckpoint(ref, { fetch, signal, checkpointKey: options.checkpointKey, config: options.config });
+    const checkpoint: Checkpoint = await openCheckpoint(ref, options);
     let opened: Opened | undefined;
     try {
       const { config, preprocessorConfig } = checkpoint, dtype = options.dtype ?? checkpoint.quantized ?? "bf16";

@@ -29,6 +29,55 @@ export interface ByteSource {
   close(): Promise<void>;
 }
 
+/** A digest under way. */
+export interface Hasher {
+  update(bytes: Uint8Array): void;
+  /** The digest in lower-case hex. Call it once, at the end. */
+  hex(): string;
+}
+
+export interface FileInfo {
+  readonly kind: "file" | "folder" | "other";
+  /** In bytes. */
+  readonly size: number;
+  /** When it was last written, in milliseconds since 1970. */
+  readonly modified: number;
+}
+
+/** A new file, written from its start to its end. */
+export interface FileWriter {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Waits until the bytes are on the disk, then closes. */
+  finish(): Promise<void>;
+  /** Closes without waiting; harmless after `finish`. */
+  close(): Promise<void>;
+}
+
+/**
+ * A file system that can be written. Paths have "/" between their parts on every system. What fails rejects with the host's own
+ * error; the caller knows what it was for.
+ */
+export interface Files {
+  /** The user's home folder. */
+  readonly home: string;
+  /** Symbolic links are followed; undefined where there is nothing. */
+  stat(path: string): Promise<FileInfo | undefined>;
+  /** Names in a folder; empty where there is none. */
+  list(folder: string): Promise<string[]>;
+  /** The absolute path without symbolic links; undefined where there is nothing. */
+  realPath(path: string): Promise<string | undefined>;
+  /** Makes a folder and those above it. */
+  makeFolder(path: string): Promise<void>;
+  /** Makes a file that was not there before, and its folder. */
+  create(path: string): Promise<FileWriter>;
+  /** Makes `path` a relative symbolic link to the file `target`, or a copy where links cannot be made; replaces what was there at once. */
+  link(target: string, path: string): Promise<void>;
+  /** Replaces what was there at once. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; harmless where there is none. */
+  remove(path: string): Promise<void>;
+}
+
 export interface Runtime {
   /** Name and version, such as "node 24.1.0". */
   readonly name: string;
@@ -46,6 +95,12 @@ export interface Runtime {
    * files; leaves nothing half-written.
    */
   writeFile(path: string, bytes: Uint8Array): Promise<void>;
+  /** The files of the machine, where the host has any: the Hub's cache is kept there. */
+  readonly files?: Files;
+  /** An environment variable; undefined where it is not set, or the host has none. */
+  env(name: string): string | undefined;
+  /** Digests by the host itself, where it can take bytes piece by piece. */
+  createHash?(algorithm: "sha1" | "sha256"): Hasher;
   /** Processors that threads may use. */
   readonly cores: number;
   /** Why there can be no threads here; undefined where there can. */

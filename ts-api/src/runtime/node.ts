@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,6 +8,7 @@ import { Worker } from "node:worker_threads";
 import { IJepaError } from "../core/errors.js";
 import type { ByteSource, Runtime } from "./env.js";
 import { missingModule, wasmModules } from "./modules.js";
+import { files } from "./node-files.js";
 
 const root = packageRoot();
 
@@ -58,6 +59,14 @@ export const runtime: Runtime = {
       await rm(temporary, { force: true });
       throw new IJepaError("io/write", `Cannot write ${path}: ${reason(cause)}. Check that the folder exists and may be written.`, { path }, { cause });
     }
+  },
+
+  files,
+  env: (name) => process.env[name],
+
+  createHash(algorithm) {
+    const hash = createHash(algorithm);
+    return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest("hex") };
   },
 
   cores: availableParallelism(),

@@ -10,15 +10,15 @@ import { Encoder, type Pixels } from "../model/encoder.js";
 import { loadEncoder } from "../model/load.js";
 import { packParts } from "../model/parts.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
+import type { SourceOptions } from "../weights/source-options.js";
 import { compareResults, type Difference } from "./difference.js";
 import { traced, type TracedResult } from "./trace.js";
 
-export interface VerifyOptions {
+export interface VerifyOptions extends SourceOptions {
   /** Default: all. */
   dtypes?: readonly Dtype[];
   /** Default: numbers made from a seed, for which the package has recorded digests of its own model. */
   image?: ImageSource;
-  signal?: AbortSignal | undefined;
   /** Told of every row as it is known. */
   onRow?: (row: VerifyRow) => void;
   /** Default: all of this machine. The first is what the others are compared with. */
@@ -63,7 +63,7 @@ interface Outcome {
 export async function verify(ref: string = runtime.defaultModel, options: VerifyOptions = {}): Promise<VerifyReport> {
   const { dtypes = DTYPES, image, signal, onRow = () => {} } = options;
   const { present, absent } = options.variants === undefined ? await variantsHere() : { present: options.variants, absent: [] };
-  const checkpoint = await openCheckpoint(ref, { signal });
+  const checkpoint = await openCheckpoint(ref, options);
   try {
     const { config } = checkpoint;
     const pixels = image === undefined ? seededPixels(config) : await pixelsOf(image, checkpoint, signal);

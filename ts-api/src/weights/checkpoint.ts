@@ -5,13 +5,13 @@ import { readCodes, takeQuantized } from "./bitsandbytes.js";
 import type { QuantizedTensor } from "./bitsandbytes.js";
 import { checkFloatDtype, firstNonFinite, toFloat32 } from "./dtypes.js";
 import { openFolder, openFolderOf, readJson } from "./folder.js";
-import type { ModelFolder } from "./folder.js";
+import type { ModelFolder, OpenOptions } from "./folder.js";
 import { canonicalName, expectedTensors, isOptionalTensor } from "./names.js";
 import { decode } from "./quantize/bnb.js";
 import type { CodedMatrix } from "./quantize/bnb.js";
 import { openWeights } from "./shards.js";
 import type { SafetensorsFile, TensorInfo } from "./safetensors.js";
-import type { UrlOptions } from "./sources/url.js";
+import type { SourceOptions } from "./source-options.js";
 import { isTorchFile, openResearch, type ResearchOptions } from "./torch/research.js";
 
 /** A tensor of a checkpoint, with the path or URL of the file that holds it. */
@@ -42,11 +42,7 @@ export interface Checkpoint {
   close(): Promise<void>;
 }
 
-export interface CheckpointOptions extends ResearchOptions {
-  signal?: AbortSignal | undefined;
-  /** Replaces the global `fetch` for http(s) URLs. */
-  fetch?: typeof globalThis.fetch | undefined;
-}
+export interface CheckpointOptions extends SourceOptions, ResearchOptions {}
 
 /** A checkpoint's parts, before its tensors are looked at. */
 interface Opened {
@@ -60,8 +56,9 @@ interface Opened {
 /**
  * Opens an I-JEPA checkpoint and checks everything but the values: the configuration, the files, and that the encoder's tensors
  * are all there, in a readable dtype and of the shapes that the configuration asks for.
- * @param ref a folder in Hugging Face's layout, or a .pth.tar file of the research code; a path, or a file: or http(s) URL
- * @throws IJepaError `config/missing`, `config/field`, `weights/*`, `io/read`, `input/value`, `aborted`
+ * @param ref a folder in Hugging Face's layout, or a .pth.tar file of the research code: a path, or a file: or http(s) URL; or the name
+ *   of a model on the Hugging Face Hub
+ * @throws IJepaError `config/missing`, `config/field`, `weights/*`, `hub/*`, `io/*`, `input/value`, `aborted`
  */
 export async function openCheckpoint(ref: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
   const { where, config, preprocessorConfig, files } = isTorchFile(ref) ? await openTorch(ref, options) : await openHuggingFace(ref, options);
@@ -103,14 +100,15 @@ export async function openCheckpoint(ref: string, options: CheckpointOptions = {
 }
 
 async function openHuggingFace(ref: string, options: CheckpointOptions): Promise<Opened> {
-  const folder = openFolder(ref);
+  const folder = await openFolder(ref, options);
   for (const name of ["checkpointKey", "config"] as const) {
     if (options[name] === undefined) continue;
     throw new IJepaError("input/value", `${name} is for .pth.tar files of the research code; ${folder.name} is a folder.`, { name, value: options[name] });
   }
   throwIfAborted(options.signal, `opening ${folder.name}`);
-  const config = await readConfig(folder, ref, options);
-  return { where: folder.name, config, preprocessorConfig: await readPreprocessorConfig(folder, options), files: await openWeights(folder, options) };
+  const reading: OpenOptions = { signal: options.signal, fetch: options.fetch };
+  const config = await readConfig(folder, reading);
+  return { where: folder.name, config, preprocessorConfig: await readPreprocessorConfig(folder, reading), files: await openWeights(folder, reading) };
 }
 
 async function openTorch(ref: string, options: CheckpointOptions): Promise<Opened> {
@@ -128,21 +126,21 @@ async function openTorch(ref: string, options: CheckpointOptions): Promise<Opene
 }
 
 /**
- * preprocessor_config.json of a model folder or URL.
- * @throws IJepaError `config/missing` where there is none, `config/field`, `io/read`, `input/value`, `aborted`
+ * preprocessor_config.json of a model folder, URL or name.
+ * @throws IJepaError `config/missing` where there is none, `config/field`, `hub/*`, `io/*`, `input/value`, `aborted`
  */
-export async function readProcessorConfig(ref: string, options: CheckpointOptions = {}): Promise<Record<string, unknown>> {
-  const folder = openFolder(ref);
-  const config = await readPreprocessorConfig(folder, options);
+export async function readProcessorConfig(ref: string, options: SourceOptions = {}): Promise<Record<string, unknown>> {
+  const folder = await openFolder(ref, options);
+  const config = await readPreprocessorConfig(folder, { signal: options.signal, fetch: options.fetch, required: true });
   if (config !== undefined) return config;
   const file = folder.pathOf("preprocessor_config.json");
   throw new IJepaError("config/missing", `There is no ${file}. Make an IJepaImageProcessor with the settings of the model.`, { file });
 }
 
-async function readConfig(folder: ModelFolder, ref: string, options: UrlOptions): Promise<IJepaConfig> {
+async function readConfig(folder: ModelFolder, options: OpenOptions): Promise<IJepaConfig> {
   const file = folder.pathOf("config.json");
-  const json = await readJson(folder, "config.json", options, unusable(file));
-  if (json === undefined) throw new IJepaError("config/missing", `There is no ${file}. ${howToGet(ref, folder)}`, { file });
+  const json = await readJson(folder, "config.json", { ...options, required: true }, unusable(file));
+  if (json === undefined) throw new IJepaError("config/missing", `There is no ${file}. ${howToGet(folder)}`, { file });
   const config = IJepaConfig.fromJSON(json, file);
   const quantization = (json as Record<string, unknown>)["quantization_config"] ?? undefined;
   if (quantization !== undefined && !isFourBit(quantization)) throw unreadable(file, quantization);
@@ -153,19 +151,13 @@ function unusable(file: string): (problem: string, cause?: unknown) => IJepaErro
   return (problem, cause) => new IJepaError("config/missing", `${file} cannot be used: ${problem}.`, { file }, { cause });
 }
 
-function howToGet(ref: string, folder: ModelFolder): string {
-  if (folder.remote) {
-    return "Pass the URL of a folder that holds config.json and model.safetensors (on huggingface.co: .../OWNER/NAME/resolve/main).";
-  }
-  if (!/^[\w.-]+\/[\w.-]+$/.test(ref) || ref.startsWith(".")) return "Pass a folder that holds config.json and model.safetensors.";
-  const folderName = ref.slice(ref.indexOf("/") + 1);
-  return (
-    `If ${ref} is a model of the Hugging Face Hub: this version does not download from it by name. Fetch it with ` +
-    `"huggingface-cli download ${ref} --local-dir ${folderName}" or "git clone https://huggingface.co/${ref}", then pass the folder.`
-  );
+function howToGet(folder: ModelFolder): string {
+  return folder.remote
+    ? "Pass a folder, its URL, or the name of a model on the Hub, that has config.json and model.safetensors."
+    : "Pass a folder that holds config.json and model.safetensors, or the name of a model on the Hugging Face Hub (owner/name).";
 }
 
-async function readPreprocessorConfig(folder: ModelFolder, options: UrlOptions): Promise<Record<string, unknown> | undefined> {
+async function readPreprocessorConfig(folder: ModelFolder, options: OpenOptions): Promise<Record<string, unknown> | undefined> {
   const file = folder.pathOf("preprocessor_config.json");
   const json = await readJson(folder, "preprocessor_config.json", options, unusable(file));
   if (json !== undefined && (typeof json !== "object" || json === null || Array.isArray(json))) {

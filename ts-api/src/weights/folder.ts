@@ -1,9 +1,16 @@
 import { IJepaError } from "../core/errors.js";
 import type { ByteSource } from "../runtime/env.js";
 import { readRange } from "./sources/bytes.js";
-import { openFileIfPresent, pathOfFileUrl } from "./sources/file.js";
+import { looksLikeRepo } from "./hub/names.js";
+import { isFolder, openFileIfPresent, pathOfFileUrl } from "./sources/file.js";
 import { displayUrl, openUrlIfPresent } from "./sources/url.js";
 import type { UrlOptions } from "./sources/url.js";
+import type { SourceOptions } from "./source-options.js";
+
+export interface OpenOptions extends UrlOptions {
+  /** Without the file the model cannot be opened: offline it must be in the cache, or be known not to exist. Default false. */
+  required?: boolean | undefined;
+}
 
 /** A folder in Hugging Face's layout, wherever it is. */
 export interface ModelFolder {
@@ -12,7 +19,7 @@ export interface ModelFolder {
   /** True when it is read over the network. */
   readonly remote: boolean;
   /** Opens a file of the folder; undefined where there is none. `name` is a plain file name. */
-  open(name: string, options?: UrlOptions): Promise<ByteSource | undefined>;
+  open(name: string, options?: OpenOptions): Promise<ByteSource | undefined>;
   /** Path or URL of a file of the folder, for messages. */
   pathOf(name: string): string;
 }
@@ -21,10 +28,18 @@ export interface ModelFolder {
 const MAX_JSON = 32 * 2 ** 20;
 
 /**
- * @param ref a local folder, a file: URL or an http(s) URL of a folder
- * @throws IJepaError `input/value` when it is neither
+ * @param ref a local folder, a file: URL or an http(s) URL of a folder, or the name of a model on the Hugging Face Hub; a folder of
+ *   that name comes first
+ * @throws IJepaError `input/value` when it is none of these; TypeError for options of a wrong type
  */
-export function openFolder(ref: string): ModelFolder {
+export async function openFolder(ref: string, options: SourceOptions = {}): Promise<ModelFolder> {
+  if (typeof ref !== "string" || !looksLikeRepo(ref) || (await isFolder(ref))) return folderAt(ref);
+  const { openHubFolder } = await import("./hub/folder.js");
+  return openHubFolder(ref, options);
+}
+
+/** A folder at a path or URL. */
+function folderAt(ref: string): ModelFolder {
   if (typeof ref !== "string") throw new TypeError(`A model is named by a string, not by ${typeof ref}.`);
   if (ref === "") throw badRef(ref, "is empty");
   if (ref.includes("\0")) throw badRef(ref, "holds a zero byte");
@@ -43,10 +58,10 @@ export function openFolderOf(ref: string): { folder: ModelFolder; name: string }
     const url = new URL(ref), end = url.pathname.lastIndexOf("/"), name = url.pathname.slice(end + 1);
     if (!/^([^%]|%[0-9a-f]{2})*$/i.test(name)) throw badRef(ref, "is no valid URL");
     url.pathname = url.pathname.slice(0, end);
-    return { folder: openFolder(url.href), name: decodeURIComponent(name) };
+    return { folder: folderAt(url.href), name: decodeURIComponent(name) };
   }
   const path = /^file:/i.test(ref) ? pathOfFileUrl(ref) : ref, end = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
-  return { folder: openFolder(end < 0 ? "." : path.slice(0, end) || "/"), name: path.slice(end + 1) };
+  return { folder: folderAt(end < 0 ? "." : path.slice(0, end) || "/"), name: path.slice(end + 1) };
 }
 
 /**
@@ -57,7 +72,7 @@ export function openFolderOf(ref: string): { folder: ModelFolder; name: string }
 export async function readJson(
   folder: ModelFolder,
   name: string,
-  options: UrlOptions,
+  options: OpenOptions,
   refuse: (problem: string, cause?: unknown) => IJepaError,
 ): Promise<unknown> {
   const source = await folder.open(name, { ...options, maxBytes: MAX_JSON });
@@ -98,6 +113,6 @@ function urlFolder(ref: string): ModelFolder {
 }
 
 function badRef(ref: string, problem: string): IJepaError<"input/value"> {
-  const message = `The model ${JSON.stringify(ref)} ${problem}. Pass a folder, or an http(s) or file URL of one.`;
+  const message = `The model ${JSON.stringify(ref)} ${problem}. Pass a folder, an http(s) or file URL of one, or the name of a model on the Hub.`;
   return new IJepaError("input/value", message, { name: "model", value: ref });
 }

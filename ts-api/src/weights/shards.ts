@@ -1,10 +1,9 @@
 import { IJepaError } from "../core/errors.js";
 import { show } from "../core/show.js";
 import { readJson } from "./folder.js";
-import type { ModelFolder } from "./folder.js";
+import type { ModelFolder, OpenOptions } from "./folder.js";
 import { openSafetensors } from "./safetensors.js";
 import type { SafetensorsFile } from "./safetensors.js";
-import type { UrlOptions } from "./sources/url.js";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
@@ -14,14 +13,14 @@ const INDEX = "model.safetensors.index.json";
  * @throws IJepaError `weights/missing` for an absent file, or a tensor that is not in the shard that the index names;
  * `weights/format`, `io/read`, `aborted`. Nothing stays open on failure.
  */
-export async function openWeights(folder: ModelFolder, options: UrlOptions): Promise<SafetensorsFile[]> {
+export async function openWeights(folder: ModelFolder, options: OpenOptions): Promise<SafetensorsFile[]> {
   const single = await openOne(folder, SINGLE, options);
   if (single !== undefined) return [single];
   const index = await readIndex(folder, options);
   const files: SafetensorsFile[] = [];
   try {
     for (const [shard, names] of index) {
-      const file = await openOne(folder, shard, options);
+      const file = await openOne(folder, shard, { ...options, required: true });
       if (file === undefined) {
         throw new IJepaError("weights/missing", `${folder.pathOf(shard)} is missing, but ${INDEX} names it. Download it again.`, {
           what: "shard",
@@ -38,7 +37,7 @@ export async function openWeights(folder: ModelFolder, options: UrlOptions): Pro
   }
 }
 
-async function openOne(folder: ModelFolder, name: string, options: UrlOptions): Promise<SafetensorsFile | undefined> {
+async function openOne(folder: ModelFolder, name: string, options: OpenOptions): Promise<SafetensorsFile | undefined> {
   const source = await folder.open(name, options);
   if (source === undefined) return undefined;
   try {
@@ -50,11 +49,11 @@ async function openOne(folder: ModelFolder, name: string, options: UrlOptions): 
 }
 
 /** Shards by file name, each with the tensors it must hold. */
-async function readIndex(folder: ModelFolder, options: UrlOptions): Promise<Map<string, string[]>> {
+async function readIndex(folder: ModelFolder, options: OpenOptions): Promise<Map<string, string[]>> {
   const file = folder.pathOf(INDEX);
   const refuse = (problem: string, cause?: unknown): IJepaError =>
     new IJepaError("weights/format", `${file} is not a valid index: ${problem}.`, { file }, { cause });
-  const json = await readJson(folder, INDEX, options, refuse);
+  const json = await readJson(folder, INDEX, { ...options, required: true }, refuse);
   if (json === undefined) {
     const message =
       `There is neither ${folder.pathOf(SINGLE)} nor ${INDEX} beside it. ` +

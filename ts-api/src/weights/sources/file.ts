@@ -15,6 +15,11 @@ export async function openFileIfPresent(path: string): Promise<ByteSource | unde
   }
 }
 
+/** True for a folder of the host. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await runtime.files?.stat(path))?.kind === "folder";
+}
+
 /**
  * The local path of a file: URL, also on Windows (file:///C:/x is C:/x, file://host/x is //host/x).
  * @throws IJepaError `input/value` when the URL cannot be a path

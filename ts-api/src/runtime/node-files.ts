@@ -1,0 +1,65 @@
+/** The file system of Node, Bun and Deno. */
+import { randomUUID } from "node:crypto";
+import { copyFile, mkdir, open, readdir, realpath, rename, rm, stat, symlink } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, relative } from "node:path";
+import type { Files } from "./env.js";
+
+export const files: Files = {
+  home: homedir(),
+
+  async stat(path) {
+    const info = await orAbsent(() => stat(path));
+    if (info === undefined) return undefined;
+    return { kind: info.isFile() ? "file" : info.isDirectory() ? "folder" : "other", size: info.size, modified: info.mtimeMs };
+  },
+
+  list: async (folder) => (await orAbsent(() => readdir(folder))) ?? [],
+  realPath: (path) => orAbsent(() => realpath(path)),
+  makeFolder: async (path) => void (await mkdir(path, { recursive: true })),
+
+  async create(path) {
+    await mkdir(dirname(path), { recursive: true });
+    const handle = await open(path, "wx");
+    let closed = false;
+    const close = async (): Promise<void> => {
+      if (closed) return;
+      closed = true;
+      await handle.close();
+    };
+    return {
+      close,
+      // writeFile writes on from where the last one ended, and takes as many calls as the system needs.
+      write: (bytes) => handle.writeFile(bytes),
+      async finish() {
+        await handle.sync();
+        await close();
+      },
+    };
+  },
+
+  async link(target, path) {
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = `${path}.${randomUUID()}.tmp`;
+    try {
+      await symlink(relative(dirname(path), target), temporary).catch(() => copyFile(target, temporary));
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  },
+
+  rename,
+  remove: (path) => rm(path, { force: true }),
+};
+
+async function orAbsent<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+/** A model of the Hugging Face Hub as a folder whose files are fetched when they are opened. */
+import { runtime } from "#runtime";
+import { IJepaError, isIJepaError } from "../../core/errors.js";
+import type { ByteSource } from "../../runtime/env.js";
+import type { ModelFolder, OpenOptions } from "../folder.js";
+import type { SourceOptions } from "../source-options.js";
+import { displayUrl } from "../sources/url.js";
+import { HubClient } from "./client.js";
+import { DiskStore } from "./disk.js";
+import { checkFileName, checkRepo, isCommit, resolveUrl } from "./names.js";
+import { DEFAULT_PACE, type Pace } from "./retry.js";
+import { readSettings } from "./settings.js";
+import type { Report, Store } from "./store.js";
+import { WebStore, webHost, type WebHost } from "./web.js";
+
+/** What tests replace. */
+export interface HubParts {
+  pace?: Partial<Pace>;
+  /** Keep the files as a browser or Worker does. */
+  web?: WebHost;
+}
+
+/**
+ * All files of one folder are of one commit: the one that the revision was when the first of them was looked up.
+ *
+ * @param repo "owner/name"
+ * @throws IJepaError `input/value` for a name, revision or setting that cannot be; TypeError for options of a wrong type
+ */
+export async function openHubFolder(repo: string, options: SourceOptions, parts: HubParts = {}): Promise<ModelFolder> {
+  checkRepo(repo);
+  const settings = await readSettings(options);
+  const { endpoint, revision, offline, cacheFolder } = settings;
+  const client = new HubClient(repo, settings, { ...DEFAULT_PACE, ...parts.pace });
+  const web = parts.web ?? (runtime.files === undefined ? webHost : undefined);
+  const store: Store = web === undefined ? new DiskStore(runtime.files!, cacheFolder!, client) : new WebStore(web, client);
+  let commit = isCommit(revision) ? revision : undefined;
+
+  const openCached = async (name: string): Promise<ByteSource | "absent" | undefined> => {
+    const cached = commit ?? (await store.commitOf(revision));
+    const source = cached === undefined ? undefined : await store.open(cached, name);
+    if (source !== undefined) commit = cached;
+    return source;
+  };
+
+  const openOffline = async (name: string, required: boolean): Promise<ByteSource | undefined> => {
+    const source = await openCached(name);
+    if (source === "absent" || (source === undefined && !required)) return undefined;
+    if (source !== undefined) return source;
+    const where = cacheFolder === undefined || web !== undefined ? "the cache" : cacheFolder;
+    const message = `${name} of ${repo} (${revision}) is not in ${where}, and the Hub may not be asked (local_files_only or HF_HUB_OFFLINE). Load the model once online.`;
+    throw new IJepaError("hub/offline", message, { repo, revision, file: name });
+  };
+
+  const openOnline = async (name: string, report: Reporter, signal: AbortSignal | undefined): Promise<ByteSource | undefined> => {
+    if (commit !== undefined) {
+      const cached = await store.open(commit, name);
+      if (cached !== undefined) return cached === "absent" ? undefined : cached;
+    }
+    // With a copy at hand, an unreachable Hub is no reason to wait.
+    const hasCopy = commit === undefined && (await store.commitOf(revision)) !== undefined;
+    let found;
+    try {
+      found = await client.find(name, commit ?? revision, signal, hasCopy ? 1 : undefined);
+    } catch (error) {
+      const cached = hasCopy && isIJepaError(error, "io/read") ? await openCached(name) : undefined;
+      if (cached === undefined) throw error;
+      return cached === "absent" ? undefined : cached;
+    }
+    if (found.commit !== undefined) {
+      if (commit === undefined) await store.keepCommit(revision, found.commit);
+      commit = found.commit;
+    }
+    const { file } = found;
+    if (file === undefined) {
+      if (found.commit !== undefined) await store.keepAbsence(found.commit, name);
+      return undefined;
+    }
+    const cached = await store.open(file.commit, name);
+    if (cached !== undefined && cached !== "absent") return cached;
+    report("download", 0, file.size);
+    return store.fetch(file, report.bytesOf(file.size), signal);
+  };
+
+  const pathOf = (name: string): string => displayUrl(resolveUrl(endpoint, repo, commit ?? revision, name));
+  return {
+    name: repo,
+    remote: true,
+    pathOf,
+    async open(name: string, { signal, required = false }: OpenOptions = {}) {
+      checkFileName(name);
+      const report = reporter(repo, name, options);
+      report("initiate", 0, 0);
+      const source = await (offline ? openOffline(name, required) : openOnline(name, report, signal));
+      if (source !== undefined) report("done", source.size, source.size);
+      return source;
+    },
+  };
+}
+
+interface Reporter {
+  (status: "initiate" | "download" | "progress" | "done", loaded: number, total: number): void;
+  /** Reports progress, a few hundred times at most. */
+  bytesOf(total: number): Report;
+}
+
+function reporter(name: string, file: string, { progress_callback: callback = () => undefined }: SourceOptions): Reporter {
+  const report: Omit<Reporter, "bytesOf"> & ((...args: Parameters<Reporter>) => void) = (status, loaded, total) =>
+    callback({ status, name, file, loaded, total, progress: status === "done" ? 100 : total === 0 ? 0 : (100 * loaded) / total });
+  return Object.assign(report, {
+    bytesOf(total: number): Report {
+      let reported = 0;
+      return (loaded) => {
+        if (loaded < total && loaded - reported < Math.max(65536, total / 400)) return;
+        reported = loaded;
+        report("progress", loaded, total);
+      };
+    },
+  });
+}

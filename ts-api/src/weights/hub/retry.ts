@@ -1,0 +1,78 @@
+/** Trying again what may work the next time. */
+import { throwIfAborted, type IJepaError } from "../../core/errors.js";
+
+/** How patient downloads are; times in milliseconds. */
+export interface Pace {
+  /** Tries of one request without a new byte in between. */
+  readonly tries: number;
+  /** The first pause; each further one is twice as long. */
+  readonly pause: number;
+  /** The longest pause, also where the server asks for more: then the request fails. */
+  readonly longestPause: number;
+  /** A connection without a byte for so long is given up. */
+  readonly silence: number;
+  /** Large files come in parts of so many bytes, several at once. */
+  readonly partBytes: number;
+  readonly partsAtOnce: number;
+  /** A download of another process that has not grown for so long has ended. */
+  readonly abandoned: number;
+}
+
+export const DEFAULT_PACE: Pace = {
+  tries: 6,
+  pause: 500,
+  longestPause: 120_000,
+  silence: 30_000,
+  partBytes: 8 * 2 ** 20,
+  partsAtOnce: 4,
+  abandoned: 10_000,
+};
+
+/** A failure that may pass. */
+export class Transient extends Error {
+  /**
+   * @param failure what the caller gets once no try is left
+   * @param after milliseconds that the server asks to wait
+   */
+  constructor(
+    readonly failure: IJepaError,
+    readonly after?: number,
+  ) {
+    super(failure.message);
+  }
+}
+
+/**
+ * Waits before try number `tried + 1`.
+ * @throws the failure itself when it does not pass, when no try is left, or when the server asks for too long a pause; `aborted`
+ */
+export async function pauseAfter(error: unknown, tried: number, pace: Pace, signal: AbortSignal | undefined): Promise<void> {
+  if (!(error instanceof Transient)) throw error;
+  const { failure, after = 0 } = error;
+  if (tried >= pace.tries || after > pace.longestPause) throw failure;
+  // Clients that failed together must not come back together.
+  const own = Math.min(pace.pause * 2 ** (tried - 1) * (0.75 + Math.random() / 2), pace.longestPause);
+  await sleep(Math.max(after, own), signal);
+}
+
+/** @throws IJepaError `aborted` */
+export async function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined, stop = (): void => {};
+  await new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+    stop = resolve;
+    signal?.addEventListener("abort", stop, { once: true });
+    if (signal?.aborted) resolve();
+  });
+  clearTimeout(timer);
+  signal?.removeEventListener("abort", stop);
+  throwIfAborted(signal, "waiting for the Hub");
+}
+
+/** Milliseconds that a Retry-After header asks for: seconds, or a date. */
+export function retryAfter(headers: Headers, now = Date.now()): number | undefined {
+  const value = headers.get("retry-after")?.trim() ?? "";
+  if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

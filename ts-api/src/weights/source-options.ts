@@ -1,0 +1,35 @@
+/** What `progress_callback` is told, in the manner of transformers.js. */
+export interface ProgressInfo {
+  /**
+   * Of a file of the Hub: "initiate", then "download" and "progress" unless it is in the cache already, then "done". Of the model:
+   * "initiate", "progress" for every part of it that is ready to compute, then "ready".
+   */
+  status: "initiate" | "download" | "progress" | "done" | "ready";
+  /** The model's folder, URL or name. */
+  name: string;
+  /** The file; absent where the model is meant. */
+  file?: string;
+  /** The part just loaded, such as "encoder.layer.3"; absent before the first, and for files. */
+  part?: string;
+  /** Bytes of the file, or parts of the model, so far and in all. */
+  loaded: number;
+  total: number;
+  /** 0 to 100. */
+  progress: number;
+}
+
+/** Where a model comes from. The names are those of Hugging Face. */
+export interface SourceOptions {
+  signal?: AbortSignal | undefined;
+  /** Replaces the global `fetch` for http(s) URLs and for the Hub. */
+  fetch?: typeof globalThis.fetch | undefined;
+  progress_callback?: ((info: ProgressInfo) => void) | undefined;
+  /** Of a model of the Hub: a branch, a tag or a commit. Default "main". */
+  revision?: string | undefined;
+  /** The folder of the Hub's cache. Default: what HF_HUB_CACHE and HF_HOME say, else ~/.cache/huggingface/hub. */
+  cache_dir?: string | undefined;
+  /** Do not ask the Hub: take what its cache has. Default: what HF_HUB_OFFLINE says. */
+  local_files_only?: boolean | undefined;
+  /** The token for private and gated models; false: none. Default: HF_TOKEN, else the one that `hf auth login` stored. */
+  token?: string | false | undefined;
+}
