@@ -27,6 +27,8 @@ export interface HubStandIn {
   requests: SeenRequest[];
   /** Bytes of bodies that were handed to the network. */
   sent: number;
+  /** Changes a header of the Hub's answers, by its name; the others stay as they are. */
+  headers: Record<string, string>;
   onHub: Answer | undefined;
   onCdn: Answer | undefined;
   /** As an honest server: with ranges where they are asked for. */
@@ -59,6 +61,7 @@ export async function openHubStandIn(repo: string, files: Record<string, Uint8Ar
     large: new Set(large),
     requests: [],
     sent: 0,
+    headers: {},
     onHub: undefined,
     onCdn: undefined,
     sendFile,
@@ -92,7 +95,7 @@ export async function openHubStandIn(repo: string, files: Record<string, Uint8Ar
     const [owner, name, verb, revision, file] = pathname.slice(1).split("/").map(decodeURIComponent);
     if (`${owner}/${name}` !== hub.repo || verb !== "resolve") return refuse(response, 404, "RepoNotFound");
     if (!["main", COMMIT].includes(revision)) return refuse(response, 404, "RevisionNotFound");
-    response.setHeader("x-repo-commit", COMMIT);
+    response.setHeader("x-repo-commit", hub.headers["x-repo-commit"] ?? COMMIT);
     const bytes = hub.files.get(file);
     if (bytes === undefined) return refuse(response, 404, "EntryNotFound");
     if (hub.large.has(file)) {
@@ -101,7 +104,7 @@ export async function openHubStandIn(repo: string, files: Record<string, Uint8Ar
       response.writeHead(302, { location: `http://127.0.0.1:${ports[1]}/${file}?signature=s` }).end();
       return;
     }
-    response.setHeader("etag", `"${gitSha(bytes)}"`);
+    response.setHeader("etag", hub.headers["etag"] ?? `"${gitSha(bytes)}"`);
     hub.sendFile(request, response, bytes);
   }
 

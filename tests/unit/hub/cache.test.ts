@@ -89,9 +89,7 @@ test("a new commit on the branch is fetched; a blob that is there is only linked
   await read("config.json");
   await read("model.safetensors");
   const next = COMMIT.replace("0", "f");
-  hub.onHub = (_, response) => {
-    response.setHeader = ((name: string, value: string) => Object.getPrototypeOf(response).setHeader.call(response, name, value === COMMIT ? next : value)) as never;
-  };
+  hub.headers["x-repo-commit"] = next;
   hub.sent = 0;
   assert.deepEqual(await read("model.safetensors"), WEIGHTS);
   assert.equal(hub.sent, 0);

@@ -22,7 +22,7 @@ export async function* download(client: HubClient, file: RemoteFile, begin: numb
       }
       yield* parts[0].chunks();
       parts.shift();
-    } while (parts.length > 0);
+    } while (parts.length > 0 || next < file.size);
   } finally {
     for (const part of parts) part.stop();
   }

@@ -68,7 +68,7 @@ export class WebStore implements Store {
   async fetch(file: RemoteFile, report: Report, signal: AbortSignal | undefined): Promise<ByteSource> {
     if (file.size <= this.client.pace.partBytes) {
       const blocks: Uint8Array[] = [];
-      const parts = await this.#fetchChecked(file, async (_, block) => void blocks.push(block), report, signal);
+      const parts = await this.#fetchChecked(file, async (index, block) => void (blocks[index] = block), report, signal);
       await Promise.all(blocks.map((block, i) => this.#put(partUrl(file, i), block)));
       await this.#keepEntry(file.commit, file.name, { file, parts });
       return bytesSource(file.url, ...blocks);
@@ -81,11 +81,11 @@ export class WebStore implements Store {
 
   /** Hands out a whole file in blocks of the size of a part; wrong ones may come before the right ones. Returns their digests. */
   async #fetchChecked(file: RemoteFile, take: (index: number, block: Uint8Array) => Promise<void>, report: Report, signal: AbortSignal | undefined): Promise<string[]> {
-    const { partBytes } = this.client.pace, { digest } = file;
+    const { digest } = file;
     for (let attempt = 1; ; attempt++) {
       const hash: Hasher | undefined = digest === undefined ? undefined : await startDigest(digest.kind, file.size);
       const parts: string[] = [];
-      let block = new Uint8Array(Math.min(partBytes, file.size)), filled = 0, loaded = 0;
+      let block = new Uint8Array(this.#partLength(file, 0)), filled = 0, loaded = 0;
       for await (const chunk of download(this.client, file, 0, signal)) {
         hash?.update(chunk);
         for (let rest = chunk; rest.length > 0; ) {
@@ -96,7 +96,7 @@ export class WebStore implements Store {
           if (filled < block.length) continue;
           parts.push(await sha256(block));
           await take(parts.length - 1, block);
-          block = new Uint8Array(Math.min(partBytes, file.size - parts.length * partBytes));
+          block = new Uint8Array(this.#partLength(file, parts.length));
           filled = 0;
         }
         loaded += chunk.length;
@@ -144,7 +144,7 @@ export class WebStore implements Store {
   /** A part from the cache; from the Hub where the host has thrown it away, or where it was never there. */
   async #part(file: RemoteFile, index: number, digest: string | undefined, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const url = partUrl(file, index), begin = index * this.client.pace.partBytes;
-    const bytes = new Uint8Array(Math.min(this.client.pace.partBytes, file.size - begin));
+    const bytes = new Uint8Array(this.#partLength(file, index));
     const kept = await (await this.#match(url))?.arrayBuffer();
     if (kept?.byteLength === bytes.length) return new Uint8Array(kept);
     for (let attempt = 1; ; attempt++) {
@@ -160,6 +160,12 @@ export class WebStore implements Store {
       }
       if (attempt === 2) throw corrupt({ ...file, digest: { kind: "sha256", hex: digest! } }, actual);
     }
+  }
+
+  /** Bytes of a part: the last one is short, and after it there is nothing. */
+  #partLength({ size }: RemoteFile, index: number): number {
+    const { partBytes } = this.client.pace;
+    return Math.max(0, Math.min(partBytes, size - index * partBytes));
   }
 
   #refUrl(revision: string): string {

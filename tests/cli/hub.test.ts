@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { run } from "../../ts-api/src/cli/run.js";
+import { COMMIT, openHubStandIn } from "../support/hub.js";
+import { setHubEnvironment } from "../unit/hub/helpers.js";
+import { finish, recordingHost, ROCKET, start, temporaryFolder, TINY } from "./helpers.js";
+
+const REPO = "someone/tiny";
+
+test("a model of the Hub by name: downloaded once, pinned, offline", async (t) => {
+  const files = ["config.json", "model.safetensors"].map(async (name) => [name, new Uint8Array(await readFile(join(TINY, name)))] as const);
+  const hub = await openHubStandIn(REPO, Object.fromEntries(await Promise.all(files)));
+  t.after(() => hub.stop());
+  const cache = await temporaryFolder(t);
+  setHubEnvironment(t, { HF_ENDPOINT: hub.endpoint, HF_HOME: join(cache, "home") });
+  const embed = async (model: string, ...options: string[]) => {
+    const { code, stdout, stderr } = await finish(start(["embed", ROCKET, "--json", "--model", model, ...options]));
+    assert.deepEqual([code, stderr], [0, ""]);
+    return (JSON.parse(stdout) as { images: { numerics: { digest: string } }[] }).images[0].numerics.digest;
+  };
+  const expected = await embed(TINY);
+  assert.equal(await embed(REPO, "--cache-dir", cache), expected);
+  assert.equal(await embed(REPO, "--cache-dir", cache, "--revision", COMMIT), expected);
+  hub.requests.length = 0;
+  assert.equal(await embed(REPO, "--cache-dir", cache, "--local-files-only"), expected);
+  assert.deepEqual(hub.requests, []);
+
+  const fails = async (code: number, pattern: RegExp, ...args: string[]) => {
+    const { code: actual, stdout, stderr } = await finish(start(args));
+    assert.deepEqual([actual, stdout], [code, ""]);
+    assert.match(stderr, pattern);
+  };
+  await fails(6, /^ijepa: .*\[hub\/offline\]\n$/, "embed", ROCKET, "--model", "someone/else", "--cache-dir", cache, "--local-files-only");
+  await fails(6, /^ijepa: There is neither a folder someone\/else here, nor .*\[hub\/missing\]\n$/, "similarity", ROCKET, ROCKET, "--model", "someone/else");
+  await fails(6, /^ijepa: There is no revision v9 .*\[hub\/missing\]\n$/, "verify", "--model", REPO, "--revision", "v9");
+});
+
+test("a download has a bar on a terminal, also for one image", async (t) => {
+  const files = ["config.json", "model.safetensors"].map(async (name) => [name, new Uint8Array(await readFile(join(TINY, name)))] as const);
+  const hub = await openHubStandIn(REPO, Object.fromEntries(await Promise.all(files)));
+  t.after(() => hub.stop());
+  const cache = await temporaryFolder(t);
+  setHubEnvironment(t, { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: cache, HF_HOME: cache });
+  const host = recordingHost(["embed", ROCKET, "--model", REPO], 80);
+  assert.equal(await run(host), 0);
+  assert.match(host.printed.stderr, /\r\x1b\[K\[#*\.*\] \d+\/\d+ MB of model\.safetensors/);
+  assert.ok(host.printed.stderr.endsWith("\r\x1b[K"));
+});
