@@ -10,10 +10,13 @@ const root = dirname(fileURLToPath(import.meta.url));
 const built = join(root, "build/ts-api/src");
 const require = createRequire(import.meta.url);
 
-/** Dependencies as the library names them, and their files for browsers. All of them are loaded only when an image needs them. */
+const NOBLE = join(dirname(require.resolve("@noble/hashes/sha2")), "esm");
+/** Dependencies as the library names them, and their files for browsers. They are loaded only when an image or the Hub needs them. */
 const VENDOR = {
   "@jsquash/jpeg/codec/dec/mozjpeg_dec.js": require.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"),
   "@jsquash/webp/codec/dec/webp_dec.js": require.resolve("@jsquash/webp/codec/dec/webp_dec.js"),
+  "@noble/hashes/legacy": join(NOBLE, "legacy.js"),
+  "@noble/hashes/sha2": join(NOBLE, "sha2.js"),
   fflate: join(dirname(require.resolve("fflate/package.json")), "esm/browser.js"),
 };
 const vendorName = (id) => id.split("/").at(-1).replace(/\.js$/, "");
@@ -38,8 +41,8 @@ function onwarn(warning) {
   throw new Error(warning.message);
 }
 
-/** One entry for one kind of host; several programs of one build share their code. */
-function build(runtime, devices, dir, input, { plugins = [besides], chunks = "[name].js", ...rest } = {}) {
+/** One entry for one kind of host; several programs of one build share their code, and what is loaded late is beside it. */
+function build(runtime, devices, dir, input, { plugins = [besides], chunks = `${Object.keys(input)[0]}-[name].js`, ...rest } = {}) {
   const programs = Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(built, file)]));
   const output = { dir, format: "es", chunkFileNames: chunks, sourcemap: dir === "dist" };
   return { input: programs, plugins: [host(runtime, devices), ...plugins], output, onwarn, ...rest };
@@ -58,6 +61,7 @@ export default [
   build("workerd", "devices-wasm", "dist/workerd", { wasm: "index.js" }),
   {
     input: Object.fromEntries(Object.entries(VENDOR).map(([id, file]) => [vendorName(id), file])),
+    plugins: [{ name: "web", resolveId: (id) => (id === "@noble/hashes/crypto" ? join(NOBLE, "crypto.js") : null) }],
     output: { dir: "dist/vendor", format: "es" },
   },
 ];
