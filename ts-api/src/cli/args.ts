@@ -1,4 +1,4 @@
-import { DTYPES, isIJepaError, type Device, type Dtype, type ExtractOptions, type LoadOptions, type Patch, type Threads } from "../index.js";
+import { DTYPES, type Device, type Dtype, type ExtractOptions, type LoadOptions, type Patch, type Threads } from "../index.js";
 import { parseArgs, type CliHost } from "../runtime/cli-host.js";
 import { UsageError } from "./exit.js";
 
