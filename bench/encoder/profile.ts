@@ -27,6 +27,7 @@ export function profiled(backend: Backend): ProfiledBackend {
   return {
     id: backend.id,
     device: backend.device,
+    pass: backend.pass,
     alloc: (desc) => backend.alloc(desc),
     release: (tensor) => backend.release(tensor),
     write: (dst, bytes, byteOffset) => backend.write(dst, bytes, byteOffset),

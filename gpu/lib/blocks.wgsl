@@ -2,30 +2,31 @@
 // A scale is of a group of one or two blocks.
 //
 // A workgroup has 64 rows and 64 columns; an invocation 8 rows and 4 columns of them. The op's file declares params,
-// blocks, scales, and calls loadBlock before a barrier, then accumulateBlock.
-// Before it: lib/math.wgsl, lib/accumulate.wgsl, lib/finish.wgsl. Twin: accumulate in assembly/lib/tile-int4.ts.
+// blocks, scales, and calls fetchBlock and placeBlock before a barrier, then accumulateBlock.
+// Before it: lib/math.wgsl, lib/accumulate.wgsl, lib/sums.wgsl. Twin: accumulate in assembly/lib/tile-int4.ts.
 
 var<workgroup> powers: array<f32, 64>;
 var<workgroup> corrections: array<i32, 64>;
 var<workgroup> tileScales: array<vec4f, 16>;
 
+/// What an invocation brings of a block: an entry of `blocks` for each of 64 rows, then scales for 16 times four columns.
+fn fetchBlock(group: vec3u, block: u32, local: u32) -> vec2u {
+  if (local < 64) { return blocks[min(group.y * 64 + local, params.rows - 1) * (params.inner / 32) + block]; }
+  let quad = local - 64;
+  let panel = group.x * 8 + quad / 2;
+  if (local >= 80 || panel * 8 >= params.cols) { return vec2u(0u); }
+  let scaleGroups = (params.inner + params.group - 1) / params.group;
+  return scales[(panel * scaleGroups + block * 32 / params.group) * 2 + quad % 2];
+}
+
 /// 2^e and the correction (-8 times the sum of the inputs) of 64 rows, and the scales of 64 columns.
-fn loadBlock(group: vec3u, block: u32, local: u32) {
-  let groups = params.inner / 32;
+fn placeBlock(fetched: vec2u, local: u32) {
   if (local < 64) {
-    let entry = blocks[min(group.y * 64 + local, params.rows - 1) * groups + block];
-    powers[local] = bitcast<f32>(entry.x);
-    corrections[local] = (bitcast<i32>(entry.y << 16u) >> 16u) + (bitcast<i32>(entry.y) >> 16u);
+    powers[local] = bitcast<f32>(fetched.x);
+    corrections[local] = (bitcast<i32>(fetched.y << 16u) >> 16u) + (bitcast<i32>(fetched.y) >> 16u);
   } else if (local < 80) {
-    let quad = local - 64;
-    let panel = group.x * 8 + quad / 2;
-    var bits = vec4u(0u);
-    if (panel * 8 < params.cols) {
-      let scaleGroups = (params.inner + params.group - 1) / params.group;
-      let pairs = scales[(panel * scaleGroups + block * 32 / params.group) * 2 + quad % 2];
-      bits = vec4u(pairs.x << 16u, pairs.x & 0xffff0000u, pairs.y << 16u, pairs.y & 0xffff0000u);
-    }
-    tileScales[quad] = bitcast<vec4f>(bits);
+    let bits = vec4u(fetched.x << 16u, fetched.x & 0xffff0000u, fetched.y << 16u, fetched.y & 0xffff0000u);
+    tileScales[local - 64] = bitcast<vec4f>(bits);
   }
 }
 

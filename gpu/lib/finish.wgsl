@@ -2,14 +2,10 @@
 //
 //   y[r][c] = activation(sum + bias[c])          then, with a residual, residual[r mod residualRows][c] + that
 //
-// The op's file declares params { cols, activation, residualRows }, bias [panels * 8] as vec4f, residual and y [..][cols].
-// residualRows 0 means none. Before it: lib/math.wgsl, lib/activation.wgsl. Twin: assembly/ops/linear/finish.ts.
-
-/// Rows and columns of a workgroup, in fours.
-const QUADS: u32 = 16;
-
-/// Sums of an invocation: row by row, four columns each. Members, and no array, so that they stay in registers.
-struct Sums { r0: vec4f, r1: vec4f, r2: vec4f, r3: vec4f, r4: vec4f, r5: vec4f, r6: vec4f, r7: vec4f }
+// The op's file declares params { cols, activation, residualRows, width, stride }, bias [panels * 8] as vec4f, residual and y.
+// residualRows 0 means none. A row of y and residual begins `stride` elements after the one before; `width` of them are written:
+// cols, or where y is an operand (lib/operand.wgsl) that rounded up, with zeros.
+// Before it: lib/math.wgsl, lib/activation.wgsl, lib/sums.wgsl, lib/operand.wgsl. Twin: assembly/ops/linear/finish.ts.
 
 fn finishRows(sums: Sums, group: vec3u, local: u32) {
   let row = group.y * 64 + (local / QUADS) * 8;
@@ -19,15 +15,16 @@ fn finishRows(sums: Sums, group: vec3u, local: u32) {
 }
 
 fn finish(sum: vec4f, row: u32, col: u32) {
-  if (row >= params.rows || col >= params.cols) { return; }
-  var v = activate(params.activation, pin(sum + bias[col / 4]));
-  let at = row * params.cols + col;
-  let count = min(4u, params.cols - col);
+  if (row >= params.rows || col >= params.width) { return; }
+  var v = activated(sum, col);
+  let at = row * params.stride + col;
+  let count = min(4u, params.width - col);
   if (params.residualRows > 0) {
-    let source = (row % params.residualRows) * params.cols + col;
+    let source = (row % params.residualRows) * params.stride + col;
     var before = vec4f(0);
     for (var i = 0u; i < count; i++) { before[i] = residual[source + i]; }
     v = pin(before + v);
   }
+  v = stored(v);
   for (var i = 0u; i < count; i++) { y[at + i] = v[i]; }
 }

@@ -11,7 +11,8 @@
 // A workgroup takes 32 queries of one head: 8 groups of 32 invocations, four queries a vector; invocation `lane` of a group
 // has keys lane, lane + 32, ..., which are the contract's lanes. It keeps its scores of up to 1024 tokens; with more, they are
 // made anew in each of three passes, so that memory does not grow with the tokens.
-// Before it: lib/math.wgsl, lib/lanes.wgsl, lib/accumulate.wgsl.
+// Where y is the int8 operand of a linear it goes to packed and blocks; headDim is a multiple of 32 then.
+// Before it: lib/math.wgsl, lib/lanes.wgsl, lib/accumulate.wgsl, lib/store.wgsl or lib/store-int8.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/attention.ts, assembly/ops/attention.ts.
 
 struct Params {
@@ -25,6 +26,8 @@ struct Params {
   headMasked: u32,
   keyMasked: u32,
   probable: u32,
+  /// heads * headDim.
+  width: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -33,6 +36,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> attentionMask: array<u32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 @group(0) @binding(5) var<storage, read_write> probabilities: array<f32>;
+@group(0) @binding(4) var<storage, read_write> packed: array<u32>;
+@group(0) @binding(6) var<storage, read_write> blocks: array<vec2u>;
 
 const FP32: u32 = 0;
 const BF16: u32 = 1;
@@ -117,7 +122,7 @@ fn attend(format: u32, index: u32, local: u32) {
       if (d + 64 < params.headDim) { mixed[2] = mix32(format, unit, j, d + 64, local, mixed[2]); }
       if (d + 96 < params.headDim) { mixed[3] = mix32(format, unit, j, d + 96, local, mixed[3]); }
     }
-    for (var i = 0u; i < 4; i++) { store(unit, first + (local / LANES) * 4, d + i * 32 + lane, mixed[i]); }
+    for (var i = 0u; i < 4 && d + i * 32 < params.headDim; i++) { storeMixed(unit, first, d + i * 32, local, mixed[i]); }
   }
 }
 
@@ -189,15 +194,13 @@ fn loadQueries(format: u32, unit: u32, first: u32, d: u32, local: u32) {
   queries[local] = enter(format, bits);
 }
 
-fn store(unit: u32, first: u32, d: u32, v: vec4f) {
-  if (d >= params.headDim) { return; }
-  let stride = params.heads * params.headDim;
-  let image = unit / params.heads;
-  let head = unit % params.heads;
-  let at = (image * params.tokens + first) * stride + head * params.headDim + d;
-  for (var i = 0u; i < 4; i++) {
-    if (first + i < params.tokens) { y[at + i * stride] = v[i]; }
-  }
+/// Element d + lane of four mixed values.
+fn storeMixed(unit: u32, first: u32, d: u32, local: u32, v: vec4f) {
+  let query = first + (local / LANES) * 4;
+  let element = d + local % LANES;
+  let row = (unit / params.heads) * params.tokens + query;
+  let column = (unit % params.heads) * params.headDim + element;
+  store(local, row, min(4u, max(query, params.tokens) - query), select(params.width, column, element < params.headDim), v);
 }
 
 /// The probabilities of four queries for key j.

@@ -4,8 +4,9 @@
 //   y = bound(d * rsqrt(var + eps)) * gamma + beta
 //
 // x, y [rows][cols] f32; gamma, beta [cols]; `inverse` = f32(1 / cols), a factor in place of both divisions.
+// Where y is the operand of a linear, its rows have `width` elements, zeros from cols on; int8 goes to packed and blocks.
 // Order: pinned 32 lanes. Exact class: pinned. A workgroup is 32 lanes over four rows, one row a component.
-// Before it: lib/math.wgsl, lib/lanes.wgsl.
+// Before it: lib/math.wgsl, lib/lanes.wgsl, lib/store.wgsl or lib/store-int8.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/layer-norm.ts, assembly/ops/layer-norm.ts.
 
 struct Params {
@@ -14,6 +15,7 @@ struct Params {
   cols: u32,
   inverse: f32,
   eps: f32,
+  width: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -21,6 +23,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> gamma: array<f32>;
 @group(0) @binding(3) var<storage, read> beta: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> packed: array<u32>;
+@group(0) @binding(5) var<storage, read_write> blocks: array<vec2u>;
 
 /// Column c of four rows, bounded.
 fn column(base: vec4u, c: u32) -> vec4f {
@@ -52,11 +56,11 @@ fn layer_norm(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
   let variance = pin(laneSum(lane, sum) * params.inverse);
   // 3. normalise, gain, offset
   let scale = rsqrt(pin(variance + vec4f(params.eps)));
-  for (var c = lane; c < cols; c += LANES) {
-    let v = pin(pin(bound(pin(difference(base, c, mean) * scale)) * gamma[c]) + vec4f(beta[c]));
-    if (row.x < params.rows) { y[base.x + c] = v.x; }
-    if (row.y < params.rows) { y[base.y + c] = v.y; }
-    if (row.z < params.rows) { y[base.z + c] = v.z; }
-    if (row.w < params.rows) { y[base.w + c] = v.w; }
+  let count = min(4u, max(first, params.rows) - first);
+  for (var start = 0u; start < params.width; start += LANES) {
+    let c = start + lane;
+    let k = min(c, cols - 1);
+    let v = pin(pin(bound(pin(difference(base, k, mean) * scale)) * gamma[k]) + vec4f(beta[k]));
+    store(lane, first, count, c, select(vec4f(0), v, c < cols));
   }
 }

@@ -2,7 +2,7 @@
 //
 // x, bias, residual, y, tiles, order and exact class are those of bf16 weights in linear.wgsl: the sums are the same on decoded
 // weights. w panels [panel][inner / 4][16] bytes of two codes, as in linear-int4.wgsl; scales [panel][inner / group, rounded up][8] f32.
-// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/finish.wgsl, lib/codebook.wgsl, ops/linear.wgsl.
+// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/sums.wgsl, lib/finish.wgsl, lib/codebook.wgsl, ops/linear.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/float.ts.
 
 @group(0) @binding(2) var<storage, read> codes: array<vec4u>;
@@ -26,7 +26,7 @@ fn multiplyCodes(group: vec3u, local: u32) {
   for (var k = 0u; k < params.inner; k += STEP) {
     workgroupBarrier();
     // 1. a block of rows, and of panels to f32
-    if (local < 64) { loadRows(group.y, k, local); } else { loadCodes(group.x, k, local - 64); }
+    if (local < 64) { placeRows(fetchRows(group.y, k, local), local); } else { loadCodes(group.x, k, local - 64); }
     workgroupBarrier();
     // 2. sums over k
     sums = multiply(sums, local);

@@ -5,7 +5,8 @@
 // Layouts, order and exact class are those of linear-int4.wgsl. u stays 0 ... 15, so that p & 0x0f0f0f0f and
 // (p >> 4) & 0x0f0f0f0f are operands as they stand; the correction of `blocks` takes the offset 8 away.
 // A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; a block at a time in workgroup memory (5 KiB).
-// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/finish.wgsl, lib/blocks.wgsl.
+// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/sums.wgsl, lib/blocks.wgsl, lib/finish.wgsl or
+// lib/finish-int8.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/int4.ts.
 
 struct Params {
@@ -16,6 +17,8 @@ struct Params {
   activation: u32,
   residualRows: u32,
   group: u32,
+  width: u32,
+  stride: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -38,13 +41,14 @@ fn linear_int4_dot4(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   let left = (local / QUADS) * 2;
   let right = local % QUADS;
   var sums = Sums();
-  for (var block = 0u; block < params.inner / 32; block++) {
+  let last = params.inner / 32 - 1;
+  var next = fetch(group, 0, local);
+  for (var block = 0u; block <= last; block++) {
     workgroupBarrier();
-    // 1. a block of the rows and panels
-    loadBlock(group, block, local);
-    loadRows(group.y, block, local);
-    if (local < 64) { loadPanels(group.x, block, local); }
+    // 1. a block of the rows and panels to workgroup memory; the next one is on its way meanwhile
+    place(next, local);
     workgroupBarrier();
+    next = fetch(group, min(block + 1, last), local);
     // 2. dots inside the block
     var dots = correctionsOf(left * 4);
     for (var j = 0u; j < 8 * QUADS; j += QUADS) {
@@ -84,21 +88,27 @@ fn dot4(q: u32, u: vec4u) -> vec4i {
   return vec4i(dot4I8Packed(q, u.x), dot4I8Packed(q, u.y), dot4I8Packed(q, u.z), dot4I8Packed(q, u.w));
 }
 
-/// 64 rows by 8 words to tileX[word][row / 4], four rows a vector; rows beyond the last repeat it.
-fn loadRows(tile: u32, block: u32, local: u32) {
-  let quad = local / 8;
-  let part = local % 8;
-  let row = min(vec4u(tile * 64 + quad * 4) + vec4u(0u, 1u, 2u, 3u), vec4u(params.rows - 1));
-  let source = row * (params.inner / 4) + vec4u(block * 8 + part);
-  tileX[part * QUADS + quad] = vec4u(x[source.x], x[source.y], x[source.z], x[source.w]);
+/// What an invocation brings of a block.
+struct Fetched { block: vec2u, rows: vec4u, panel: vec4u }
+
+/// A word of four rows, one of 8 by 16; rows beyond the last repeat it. A word of a panel, one of 8 by 8.
+fn fetch(group: vec3u, block: u32, local: u32) -> Fetched {
+  let word = block * 8 + local % 8;
+  let words = params.inner / 4;
+  let row = min(vec4u(group.y * 64 + (local / 8) * 4) + vec4u(0u, 1u, 2u, 3u), vec4u(params.rows - 1)) * words + vec4u(word);
+  let panel = group.x * 8 + local / 8;
+  var bytes = vec4u(0u);
+  if (local < 64 && panel * 8 < params.cols) { bytes = w[panel * words + word]; }
+  return Fetched(fetchBlock(group, block, local), vec4u(x[row.x], x[row.y], x[row.z], x[row.w]), bytes);
 }
 
-/// 8 panels by 8 words to tileW[word][column / 4], four columns a vector.
-fn loadPanels(tile: u32, block: u32, local: u32) {
-  let panel = local / 8;
-  let part = local % 8;
-  var bytes = vec4u(0u);
-  if ((tile * 8 + panel) * 8 < params.cols) { bytes = w[(tile * 8 + panel) * (params.inner / 4) + block * 8 + part]; }
-  tileW[part * QUADS + panel * 2] = bytes & vec4u(0x0f0f0f0fu);
-  tileW[part * QUADS + panel * 2 + 1] = (bytes >> vec4u(4u)) & vec4u(0x0f0f0f0fu);
+/// To tileX[word][row / 4], four rows a vector, and tileW[word][column / 4], four columns a vector.
+fn place(fetched: Fetched, local: u32) {
+  let part = (local % 8) * QUADS;
+  placeBlock(fetched.block, local);
+  tileX[part + local / 8] = fetched.rows;
+  if (local < 64) {
+    tileW[part + (local / 8) * 2] = fetched.panel & vec4u(0x0f0f0f0fu);
+    tileW[part + (local / 8) * 2 + 1] = (fetched.panel >> vec4u(4u)) & vec4u(0x0f0f0f0fu);
+  }
 }

@@ -6,7 +6,8 @@
 // For devices without packed dot products: the integers of a block run in f32, where sums below 2^24 are exact in any order.
 // A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; half a block at a time in workgroup memory.
 // Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.
-// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/finish.wgsl, lib/blocks.wgsl.
+// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/sums.wgsl, lib/blocks.wgsl, lib/finish.wgsl or
+// lib/finish-int8.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/int4.ts. Faster form: linear-int4-dot4.wgsl.
 
 struct Params {
@@ -17,6 +18,8 @@ struct Params {
   activation: u32,
   residualRows: u32,
   group: u32,
+  width: u32,
+  stride: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -42,7 +45,7 @@ fn linear_int4_plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     for (var half = 0u; half < 2; half++) {
       workgroupBarrier();
       // 1. 16 inputs of the rows and panels, as integers in f32
-      if (half == 0) { loadBlock(group, block, local); }
+      if (half == 0) { placeBlock(fetchBlock(group, block, local), local); }
       let word = block * 8 + half * 4;
       if (local < 64) { loadRows(group.y, word, local); } else if (local < 96) { loadPanels(group.x, word, local - 64); }
       workgroupBarrier();

@@ -5,7 +5,7 @@
 // A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; 16 inputs at a time pass through workgroup memory
 // (8 KiB), four rows or four columns side by side; half of the invocations load rows, the other half weights.
 // Order: k = 0 ... inner - 1 from +0. Exact class: fp32 pinned (product, then sum), bf16 exact products.
-// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/finish.wgsl.
+// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/sums.wgsl, lib/finish.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/float.ts. nf4 and fp4: linear-codes.wgsl.
 
 struct Params {
@@ -16,6 +16,8 @@ struct Params {
   activation: u32,
   residualRows: u32,
   group: u32,
+  width: u32,
+  stride: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -36,18 +38,13 @@ var<workgroup> tileW: array<vec4f, 256>;
 fn linear_fp32(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   zero = params.zero;
   var sums = Sums();
+  var next = fetchFp32(group, 0, local);
   for (var k = 0u; k < params.inner; k += STEP) {
     workgroupBarrier();
-    // 1. a block of rows, and of panels
-    if (local < 64) {
-      loadRows(group.y, k, local);
-    } else {
-      for (var i = local - 64; i < 256; i += 64) {
-        let source = weightAt(group.x, k, i);
-        tileW[placeOf(i)] = select(vec4f(0), wide[source.index], source.inside);
-      }
-    }
+    // 1. a block of rows, and of panels, to workgroup memory; the next one is on its way meanwhile
+    place(next, local);
     workgroupBarrier();
+    next = fetchFp32(group, min(k + STEP, params.inner - STEP), local);
     // 2. sums over k
     sums = multiply(sums, local);
   }
@@ -59,20 +56,13 @@ fn linear_fp32(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
 fn linear_bf16(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   zero = params.zero;
   var sums = Sums();
+  var next = fetchBf16(group, 0, local);
   for (var k = 0u; k < params.inner; k += STEP) {
     workgroupBarrier();
-    // 1. a block of rows, and of panels to f32
-    if (local < 64) {
-      loadRows(group.y, k, local);
-    } else {
-      for (var i = local - 64; i < 256; i += 64) {
-        let source = weightAt(group.x, k, i);
-        let pairs = select(vec2u(0), halves[source.index], source.inside);
-        let bits = vec4u(pairs.x << 16u, pairs.x & 0xffff0000u, pairs.y << 16u, pairs.y & 0xffff0000u);
-        tileW[placeOf(i)] = bitcast<vec4f>(bits);
-      }
-    }
+    // 1. a block of rows, and of panels, to workgroup memory; the next one is on its way meanwhile
+    place(next, local);
     workgroupBarrier();
+    next = fetchBf16(group, min(k + STEP, params.inner - STEP), local);
     // 2. sums over k
     sums = multiply(sums, local);
   }
@@ -80,30 +70,61 @@ fn linear_bf16(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   finishRows(sums, group, local);
 }
 
-/// 64 rows by 16 inputs to tileX[input][row / 4], four rows a vector; rows beyond the last repeat it.
-fn loadRows(tile: u32, k: u32, local: u32) {
-  let quad = local / 4;
-  let part = local % 4;
-  let row = min(vec4u(tile * 64 + quad * 4) + vec4u(0u, 1u, 2u, 3u), vec4u(params.rows - 1));
-  let source = (row * params.inner + vec4u(k)) / 4 + vec4u(part);
-  let a = x[source.x];
-  let b = x[source.y];
-  let c = x[source.z];
-  let d = x[source.w];
-  let to = part * 4 * QUADS + quad;
-  tileX[to] = vec4f(a.x, b.x, c.x, d.x);
-  tileX[to + QUADS] = vec4f(a.y, b.y, c.y, d.y);
-  tileX[to + 2 * QUADS] = vec4f(a.z, b.z, c.z, d.z);
-  tileX[to + 3 * QUADS] = vec4f(a.w, b.w, c.w, d.w);
+/// What an invocation brings of a block: four inputs of four rows, or four times four weights.
+struct Fetched { a: vec4f, b: vec4f, c: vec4f, d: vec4f }
+
+fn fetchFp32(group: vec3u, k: u32, local: u32) -> Fetched {
+  if (local < 64) { return fetchRows(group.y, k, local); }
+  let i = local - 64;
+  return Fetched(wideAt(group.x, k, i), wideAt(group.x, k, i + 64), wideAt(group.x, k, i + 128), wideAt(group.x, k, i + 192));
 }
 
-/// Load i of 256: panel i / 32 of the tile, input (i mod 32) / 2, half i mod 2 of its 8 columns.
-struct Weights { index: u32, inside: bool }
+fn fetchBf16(group: vec3u, k: u32, local: u32) -> Fetched {
+  if (local < 64) { return fetchRows(group.y, k, local); }
+  let i = local - 64;
+  return Fetched(halfAt(group.x, k, i), halfAt(group.x, k, i + 64), halfAt(group.x, k, i + 128), halfAt(group.x, k, i + 192));
+}
 
-fn weightAt(tile: u32, k: u32, i: u32) -> Weights {
+fn place(fetched: Fetched, local: u32) {
+  if (local < 64) {
+    placeRows(fetched, local);
+  } else {
+    let i = local - 64;
+    tileW[placeOf(i)] = fetched.a;
+    tileW[placeOf(i + 64)] = fetched.b;
+    tileW[placeOf(i + 128)] = fetched.c;
+    tileW[placeOf(i + 192)] = fetched.d;
+  }
+}
+
+/// Rows beyond the last repeat it.
+fn fetchRows(tile: u32, k: u32, local: u32) -> Fetched {
+  let row = min(vec4u(tile * 64 + (local / 4) * 4) + vec4u(0u, 1u, 2u, 3u), vec4u(params.rows - 1));
+  let source = (row * params.inner + vec4u(k)) / 4 + vec4u(local % 4);
+  return Fetched(x[source.x], x[source.y], x[source.z], x[source.w]);
+}
+
+/// To tileX[input][row / 4], four rows a vector.
+fn placeRows(rows: Fetched, local: u32) {
+  let to = (local % 4) * 4 * QUADS + local / 4;
+  tileX[to] = vec4f(rows.a.x, rows.b.x, rows.c.x, rows.d.x);
+  tileX[to + QUADS] = vec4f(rows.a.y, rows.b.y, rows.c.y, rows.d.y);
+  tileX[to + 2 * QUADS] = vec4f(rows.a.z, rows.b.z, rows.c.z, rows.d.z);
+  tileX[to + 3 * QUADS] = vec4f(rows.a.w, rows.b.w, rows.c.w, rows.d.w);
+}
+
+/// Four weights of 256: panel i / 32 of the tile, input (i mod 32) / 2, half i mod 2 of its 8 columns.
+fn wideAt(tile: u32, k: u32, i: u32) -> vec4f {
   let panel = tile * 8 + i / 32;
-  let inside = panel * 8 < params.cols;
-  return Weights(select(0u, (panel * params.inner + k + (i % 32) / 2) * 2 + i % 2, inside), inside);
+  if (panel * 8 >= params.cols) { return vec4f(0); }
+  return wide[(panel * params.inner + k) * 2 + i % 32];
+}
+
+fn halfAt(tile: u32, k: u32, i: u32) -> vec4f {
+  let panel = tile * 8 + i / 32;
+  if (panel * 8 >= params.cols) { return vec4f(0); }
+  let pairs = halves[(panel * params.inner + k) * 2 + i % 32];
+  return bitcast<vec4f>(vec4u(pairs.x << 16u, pairs.x & 0xffff0000u, pairs.y << 16u, pairs.y & 0xffff0000u));
 }
 
 fn placeOf(i: u32) -> u32 {

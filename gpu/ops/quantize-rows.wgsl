@@ -7,7 +7,7 @@
 //          y = round-half-even(x * 2^-e), blocks = { f32 2^e, i16 pair }: -8 * sum of y over k mod 4 in {0, 1} and {2, 3}
 //
 // x [rows][cols] f32. One invocation four inputs, 64 a workgroup, workgroups numbered over two dimensions.
-// Exact class: integers and exact powers of two. Before it: lib/math.wgsl.
+// Exact class: integers and exact powers of two. Before it: lib/math.wgsl, lib/int8.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/quantize-rows.ts, assembly/ops/quantize-rows.ts.
 
 struct Params {
@@ -86,20 +86,18 @@ fn quantize_rows_int8(@builtin(workgroup_id) group: vec3u, @builtin(num_workgrou
   let m = v & vec4u(0x7fffffffu);
   magnitudes[local] = max(max(m.x, m.y), max(m.z, m.w));
   workgroupBarrier();
-  var largest = MIN_BITS;
+  var largest = 0u;
   for (var i = 0u; i < 8; i++) { largest = max(largest, magnitudes[first + i]); }
-  let exponent = i32((largest + 0x10000u) >> 23u) - 133;
-  let inverse = bitcast<f32>((127 - exponent) << 23u);
+  let e = blockExponents(vec4u(largest));
   // 3. round to int8
-  let q = roundToInt(pin(bitcast<vec4f>(v) * inverse));
-  let low = vec4u(q) & vec4u(255u);
-  if (place.row < params.rows) { packed[index] = low.x | (low.y << 8u) | (low.z << 16u) | (low.w << 24u); }
+  let q = roundToInt(pin(bitcast<vec4f>(v) * powerOfTwo(-e)));
+  if (place.row < params.rows) { packed[index] = wordOf(q); }
   // 4. 2^e, and what takes the offset 8 of the weights away
   pairs[local] = vec2i(q.x + q.y, q.z + q.w);
   workgroupBarrier();
   if (local == first && place.row < params.rows) {
-    var pair = vec2i(0);
-    for (var i = 0u; i < 8; i++) { pair -= 8 * pairs[first + i]; }
-    blocks[index / 8] = vec2u(u32(127 + exponent) << 23u, (u32(pair.x) & 0xffffu) | (u32(pair.y) << 16u));
+    var sums = vec2i(0);
+    for (var i = 0u; i < 8; i++) { sums += pairs[first + i]; }
+    blocks[index / 8] = blockOf(e.x, sums);
   }
 }

@@ -9,6 +9,11 @@ export interface CaseTensor extends Omit<TensorDesc, "name"> {
   bytes?: Uint8Array;
 }
 
+/** Several calls one after the other; tensors between them are scratch, and not compared. */
+export interface Chain extends Omit<Case, "call"> {
+  call(tensors: Record<string, DeviceTensor>): OpCall[];
+}
+
 /** One use of one op with exact inputs. The id is its address, its seed and its line in digests.txt. */
 export interface Case {
   id: string;
@@ -16,6 +21,15 @@ export interface Case {
   edge?: boolean;
   tensors: Record<string, CaseTensor>;
   call(tensors: Record<string, DeviceTensor>): OpCall;
+}
+
+export function callsOf(testCase: Case | Chain, tensors: Record<string, DeviceTensor>): OpCall[] {
+  return [testCase.call(tensors)].flat();
+}
+
+/** The calls, on tensors that no backend has: for their sizes. */
+export function describedCalls(testCase: Case | Chain): OpCall[] {
+  return callsOf(testCase, Object.fromEntries(Object.entries(testCase.tensors).map(([name, desc]) => [name, { ...desc, name, bytes: 0 }])));
 }
 
 export function output(type: TensorDesc["type"], dims: number[]): CaseTensor {

@@ -1,5 +1,6 @@
 import type { OpName } from "../../ts-api/src/ops/table.js";
-import type { Case } from "./case.js";
+import type { Case, Chain } from "./case.js";
+import { chainsOf } from "./chains.js";
 import { attentionCases } from "./ops/attention.js";
 import { layerNormCases } from "./ops/layer-norm.js";
 import { linearCases } from "./ops/linear.js";
@@ -16,3 +17,6 @@ export const CASES: { [K in OpName]: Case[] } = {
 };
 
 export const ALL_CASES: Case[] = Object.values(CASES).flat();
+
+/** Ops whose results only an operand is made of, with that: backends may compute the two at once. */
+export const CHAINS: Chain[] = ALL_CASES.flatMap(chainsOf);

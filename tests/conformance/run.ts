@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { Backend } from "../../ts-api/src/backends/backend.js";
 import { ELEMENT_BYTES, type DeviceTensor } from "../../ts-api/src/ops/contract.js";
-import { product, type Case } from "./case.js";
+import { callsOf, product, type Case, type Chain } from "./case.js";
 
 /** Bytes after an output, and beside it, that nothing may touch. */
 const GUARD_BYTES = 256;
@@ -14,7 +14,7 @@ const CANARY = 0xa5;
 
 export type Outputs = Map<string, Uint8Array>;
 
-export async function runCase(backend: Backend, testCase: Case): Promise<Outputs> {
+export async function runCase(backend: Backend, testCase: Case | Chain): Promise<Outputs> {
   const tensors: Record<string, DeviceTensor> = {};
   const guards: DeviceTensor[] = [];
   const guard = () => {
@@ -22,18 +22,18 @@ export async function runCase(backend: Backend, testCase: Case): Promise<Outputs
     backend.write(tensor, new Uint8Array(GUARD_BYTES).fill(CANARY));
     guards.push(tensor);
   };
-  for (const [name, { type, dims, bytes }] of Object.entries(testCase.tensors)) {
+  for (const [name, { type, dims, bytes, scratch }] of Object.entries(testCase.tensors)) {
     guard();
     const extra = bytes === undefined ? GUARD_BYTES / ELEMENT_BYTES[type] : 0;
-    tensors[name] = backend.alloc({ name, type, dims: extra === 0 ? dims : [product(dims) + extra] });
+    tensors[name] = backend.alloc({ name, type, dims: extra === 0 ? dims : [product(dims) + extra], ...(scratch ? { scratch } : {}) });
     backend.write(tensors[name], bytes ?? new Uint8Array(tensors[name].bytes).fill(CANARY));
   }
   guard();
 
-  backend.run(await backend.compile([testCase.call(tensors)]));
+  backend.run(await backend.compile(callsOf(testCase, tensors)));
 
   const outputs: Outputs = new Map();
-  for (const [name, { type, dims, bytes }] of Object.entries(testCase.tensors)) {
+  for (const [name, { type, dims, bytes, scratch }] of Object.entries(testCase.tensors)) {
     const after = await backend.read(tensors[name]);
     if (bytes !== undefined) {
       assert.deepEqual(after, bytes, `${testCase.id}: input ${name} was written`);
@@ -41,7 +41,7 @@ export async function runCase(backend: Backend, testCase: Case): Promise<Outputs
     }
     const size = product(dims) * ELEMENT_BYTES[type];
     assert.ok(after.subarray(size).every((byte) => byte === CANARY), `${testCase.id}: bytes after output ${name} were written`);
-    outputs.set(name, after.slice(0, size));
+    if (!scratch) outputs.set(name, after.slice(0, size));
   }
   for (const tensor of guards) {
     assert.ok((await backend.read(tensor)).every((byte) => byte === CANARY), `${testCase.id}: bytes between tensors were written`);
@@ -58,7 +58,7 @@ export function digestOutputs(outputs: Outputs): string {
 }
 
 /** Throws with the first differing coordinates, both words and the command that runs only this case. */
-export function assertSameWords(testCase: Case, kernel: string, actual: Outputs, expected: Outputs): void {
+export function assertSameWords(testCase: Case | Chain, kernel: string, actual: Outputs, expected: Outputs): void {
   for (const [name, want] of expected) {
     const got = actual.get(name)!;
     const { type, dims } = testCase.tensors[name];
@@ -88,7 +88,7 @@ function coordinates(index: number, dims: readonly number[]): string {
 }
 
 /** An output that is mostly zero or not finite says little; only cases marked `edge` may be so. */
-export function assertMeaningful(testCase: Case, outputs: Outputs): void {
+export function assertMeaningful(testCase: Case | Chain, outputs: Outputs): void {
   if (testCase.edge) return;
   for (const [name, bytes] of outputs) {
     const { type } = testCase.tensors[name];

@@ -2,15 +2,17 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
-import { KERNELS, kernelsFor } from "../../ts-api/src/backends/webgpu/kernels.js";
+import { FUSIONS } from "../../ts-api/src/backends/webgpu/fusions.js";
+import { KERNELS } from "../../ts-api/src/backends/webgpu/kernels.js";
 import { openWebgpu, type WebgpuBackend } from "../../ts-api/src/backends/webgpu/webgpu.js";
 import { gpuHere } from "../support/webgpu.js";
-import { floats, output, type Case } from "./case.js";
-import { ALL_CASES } from "./cases.js";
+import { floats, output, type Case, type Chain } from "./case.js";
+import { ALL_CASES, CHAINS } from "./cases.js";
 import { assertSameWords, runCase, type Outputs } from "./run.js";
+import { shadersFor } from "./webgpu-shaders.js";
 
 const { gpu, reason } = await gpuHere();
-const table = Object.values(KERNELS).flat();
+const table = [...Object.values(KERNELS).flat(), ...FUSIONS];
 /** More tokens than an invocation keeps scores of. */
 const longAttention = (["fp32", "bf16"] as const).map((format): Case => {
   const id = `attention/${format}/1x1031-1x4-long`, [batch, tokens, heads, headDim] = [1, 1031, 1, 4];
@@ -20,10 +22,10 @@ const longAttention = (["fp32", "bf16"] as const).map((format): Case => {
     call: ({ x, y }) => ({ op: "attention", format, batch, tokens, heads, headDim, x, y }),
   };
 });
-const cases = [...ALL_CASES, ...longAttention];
+const cases = [...ALL_CASES, ...longAttention, ...CHAINS];
 const expected = new Map<string, Promise<Outputs>>();
 
-function oracleOutputs(testCase: Case): Promise<Outputs> {
+function oracleOutputs(testCase: Case | Chain): Promise<Outputs> {
   let outputs = expected.get(testCase.id);
   if (outputs === undefined) expected.set(testCase.id, (outputs = runCase(openOracle(), testCase)));
   return outputs;
@@ -38,7 +40,7 @@ if (gpu === undefined) {
     const open = async () => (backend ??= await openWebgpu({ gpu, tier, allow: (name) => name === kernel }));
     after(() => backend?.dispose());
     for (const testCase of cases) {
-      for (const name of kernelNames(testCase)) {
+      for (const { name } of shadersFor(testCase).filter(usable)) {
         test(`webgpu ${tier} ${name} ${testCase.id}`, async () => {
           kernel = name;
           const outputs = await runCase(await open(), testCase);
@@ -49,17 +51,11 @@ if (gpu === undefined) {
     }
     test(`webgpu ${tier}: every kernel of the table ran`, () => {
       assert.deepEqual([...covered].sort(), table.filter(usable).map(({ name }) => name).sort());
-      assert.ok(covered.size >= 10);
+      assert.ok(covered.size >= 20);
     });
   }
 }
 
 function usable({ feature }: { feature?: string }): boolean {
   return feature === undefined || gpu!.wgslLanguageFeatures.has(feature);
-}
-
-/** Names of the kernels that accept the case's call; the tensors do not matter for that. */
-function kernelNames(testCase: Case): string[] {
-  const tensors = Object.fromEntries(Object.entries(testCase.tensors).map(([name, desc]) => [name, { ...desc, name, bytes: 0 }]));
-  return kernelsFor(testCase.call(tensors)).filter(usable).map((kernel) => kernel.name);
 }

@@ -27,6 +27,7 @@ export const attentionCases: Case[] = (["fp32", "bf16"] as const).flatMap((forma
   attentionCase(format, 2, 5, 4, 9),
   attentionCase(format, 1, 64, 3, 64),
   attentionCase(format, 1, 65, 2, 80),
+  attentionCase(format, 2, 41, 3, 32),
   attentionCase(format, 1, 33, 1, 88),
   attentionCase(format, 1, 225, 1, 16),
   attentionCase(format, 1, 7, 2, 12, "-edge"),

@@ -17,6 +17,7 @@ export const layerNormCases: Case[] = [
   layerNormCase(3, 37),
   layerNormCase(4, 192),
   layerNormCase(2, 1280),
+  layerNormCase(130, 68),
   layerNormCase(2, 100, "offset"),
   layerNormCase(6, 67, "edge"),
 ];

@@ -86,6 +86,10 @@ export const linearCases: Case[] = DTYPES.flatMap((format) => [
   linearCase(format, { rows: 12, cols: 20, inner: 64, residualRows: 4, activation: "gelu" }),
   linearCase(format, { rows: 7, cols: 16, inner: 1088, activation: "gelu" }),
   linearCase(format, { rows: 64, cols: 40, inner: 256 }),
+  linearCase(format, { rows: 130, cols: 300, inner: 64, activation: "gelu" }),
+  linearCase(format, { rows: 3, cols: 300, inner: 544, activation: "gelu", residualRows: 3 }),
+  linearCase(format, { rows: 130, cols: 130, inner: 32, residualRows: 130 }),
+  linearCase(format, { rows: 130, cols: 130, inner: 32, residualRows: 32 }),
   ...activations.map((activation) => linearCase(format, { rows: 6, cols: 24, inner: 128, activation })),
   ...activations.map((activation) => linearCase(format, { rows: 3, cols: 12, inner: 32, activation, edge: true })),
 ]).concat(grouped);

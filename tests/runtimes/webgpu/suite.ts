@@ -3,7 +3,6 @@
  * Deno and browsers run the compiled file as it is; deno.ts and page.ts start it.
  */
 import { attest, runProbe } from "../../../ts-api/src/backends/attest.js";
-import { kernelsFor } from "../../../ts-api/src/backends/webgpu/kernels.js";
 import type { Tier } from "../../../ts-api/src/backends/webgpu/pipelines.js";
 import { openWebgpu, type WebgpuBackend } from "../../../ts-api/src/backends/webgpu/webgpu.js";
 import { digestOf, DTYPES } from "../../../ts-api/src/core/numerics.js";
@@ -14,8 +13,8 @@ import { packParts } from "../../../ts-api/src/model/parts.js";
 import { toFloat32 } from "../../../ts-api/src/weights/dtypes.js";
 import { openSafetensors } from "../../../ts-api/src/weights/safetensors.js";
 import { bytesSource } from "../../../ts-api/src/weights/sources/bytes.js";
-import type { Case } from "../../conformance/case.js";
-import { ALL_CASES } from "../../conformance/cases.js";
+import { ALL_CASES, CHAINS } from "../../conformance/cases.js";
+import { shadersFor } from "../../conformance/webgpu-shaders.js";
 
 export interface SuiteHost {
   gpu: GPU;
@@ -47,8 +46,8 @@ export async function runSuite({ gpu, readFile, tiers }: SuiteHost): Promise<Sui
     let kernel: string | undefined;
     const backend = await openWebgpu({ gpu, tier, allow: (name) => kernel === undefined || name === kernel });
     report.device = backend.device;
-    for (const testCase of ALL_CASES) {
-      for (const name of kernelNames(testCase, gpu)) {
+    for (const testCase of [...ALL_CASES, ...CHAINS]) {
+      for (const { name } of shadersFor(testCase).filter(({ feature }) => feature === undefined || gpu.wgslLanguageFeatures.has(feature))) {
         kernel = name;
         const digest = await runProbe(backend, testCase);
         report.ran[`${tier} ${name}`] = (report.ran[`${tier} ${name}`] ?? 0) + 1;
@@ -83,11 +82,4 @@ async function demoDigests(backend: WebgpuBackend, readFile: SuiteHost["readFile
     }
   }
   return digests;
-}
-
-/** Names of the kernels that accept the case's call; the tensors do not matter for that. */
-function kernelNames(testCase: Case, gpu: GPU): string[] {
-  const tensors = Object.fromEntries(Object.entries(testCase.tensors).map(([name, desc]) => [name, { ...desc, name, bytes: 0 }]));
-  const usable = kernelsFor(testCase.call(tensors)).filter(({ feature }) => feature === undefined || gpu.wgslLanguageFeatures.has(feature));
-  return usable.map(({ name }) => name);
 }

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { FUSIONS } from "../../../ts-api/src/backends/webgpu/fusions.js";
 import { KERNELS } from "../../../ts-api/src/backends/webgpu/kernels.js";
 import type { Tier } from "../../../ts-api/src/backends/webgpu/pipelines.js";
 import { noChromium } from "../../support/chromium.js";
@@ -50,6 +51,6 @@ function check(t: { diagnostic(message: string): void; skip(message: string): vo
   assert.deepEqual(report.attested, Object.fromEntries(tiers.map((tier) => [tier, null])));
   assert.deepEqual(report.digests, stored);
   const ran = new Set(Object.keys(report.ran));
-  const kernels = Object.values(KERNELS).flat().map(({ name }) => name);
+  const kernels = [...Object.values(KERNELS).flat(), ...FUSIONS].map(({ name }) => name as string);
   assert.deepEqual([...ran].sort(), tiers.flatMap((tier) => kernels.map((name) => `${tier} ${name}`)).sort());
 }

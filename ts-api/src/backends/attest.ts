@@ -13,11 +13,11 @@ const DIGITS = 16;
  * @param dtype only what a model of this weight format uses
  * @throws IJepaError `backend/*` when the device fails
  */
-export async function attest(backend: Backend, dtype?: Dtype): Promise<string | undefined> {
+export async function attest(backend: Backend, dtype?: Dtype, probes: readonly Probe[] = probesFor(dtype)): Promise<string | undefined> {
   // All pipelines first: devices compile them side by side.
-  const probes = await Promise.all(probesFor(dtype).map((probe) => prepare(backend, probe)));
+  const prepared = await Promise.all(probes.map((probe) => prepare(backend, probe)));
   let failed: string | undefined;
-  for (const { probe, digest, release } of probes) {
+  for (const { probe, digest, release } of prepared) {
     if (failed === undefined && (await digest()) !== probeDigest(probe.id)) failed = probe.id;
     release();
   }
@@ -38,12 +38,12 @@ type ProbeCase = Pick<Probe, "id" | "tensors" | "call">;
 async function prepare(backend: Backend, probe: ProbeCase): Promise<{ probe: ProbeCase; digest(): Promise<string>; release(): void }> {
   const entries = Object.entries(probe.tensors);
   const tensors: Record<string, DeviceTensor> = {};
-  for (const [name, { type, dims, bytes }] of entries) {
-    tensors[name] = backend.alloc({ name: `${probe.id} ${name}`, type, dims });
+  for (const [name, { type, dims, bytes, scratch = false }] of entries) {
+    tensors[name] = backend.alloc({ name: `${probe.id} ${name}`, type, dims, scratch });
     backend.write(tensors[name], bytes ?? new Uint8Array(tensors[name].bytes));
   }
-  const program = await backend.compile([probe.call(tensors)]);
-  const outputs = entries.filter(([, { bytes }]) => bytes === undefined);
+  const program = await backend.compile([probe.call(tensors)].flat());
+  const outputs = entries.filter(([, { bytes, scratch }]) => bytes === undefined && scratch !== true);
   return {
     probe,
     async digest() {

@@ -3,6 +3,13 @@ import type { OpCall } from "../ops/table.js";
 
 export type BackendId = "oracle" | "wasm" | "webgpu";
 
+export interface PassLimits {
+  /** Images x tokens. */
+  rows: number;
+  /** Bytes of the largest tensor. */
+  tensorBytes: number;
+}
+
 /** A checked, compiled list of calls; only its own backend can run it. */
 export interface Program {
   readonly calls: readonly OpCall[];
@@ -16,6 +23,8 @@ export interface Backend {
   readonly id: BackendId;
   /** Human words, for reports. */
   readonly device: string;
+  /** What one pass over several images should keep to; larger batches take several. It bounds memory and changes no bit. */
+  readonly pass: PassLimits;
   /** Contents unspecified. Throws IJepaError `backend/memory`. */
   alloc(desc: TensorDesc): DeviceTensor;
   release(tensor: DeviceTensor): void;

@@ -12,11 +12,12 @@ import type { OpCall } from "../ops/table.js";
 import { bytesView } from "./backend.js";
 import { PROBE_DIGESTS } from "./probe-digests.js";
 
-/** An input has bytes; an output has none. */
+/** An input has bytes; an output has none, and is not looked at where it is scratch between two calls. */
 export interface ProbeTensor {
   type: ElementType;
   dims: readonly number[];
   bytes?: Uint8Array;
+  scratch?: boolean;
 }
 
 export interface Probe {
@@ -24,8 +25,11 @@ export interface Probe {
   /** Weight formats of models that use it. */
   dtypes: readonly Dtype[];
   tensors: Record<string, ProbeTensor>;
-  call(tensors: Record<string, DeviceTensor>): OpCall;
+  call(tensors: Record<string, DeviceTensor>): OpCall | readonly OpCall[];
 }
+
+/** A probe whose single op's result may go on to an operand. */
+type SingleProbe = Omit<Probe, "call"> & { call(tensors: Record<string, DeviceTensor>): OpCall };
 
 const ALL: readonly Dtype[] = DTYPES;
 const BF16: readonly Dtype[] = DTYPES.filter((dtype) => dtype !== "fp32");
@@ -40,7 +44,7 @@ export function probeDigest(id: string): string | undefined {
 
 /** The probes for a model of this weight format, or all. */
 export function probesFor(dtype?: Dtype): Probe[] {
-  const probes = [...patchProbes(), ...quantizeProbes(), ...normProbes(), ...attentionProbes(), ...linearProbes()];
+  const probes = [...patchProbes(), ...quantizeProbes(), ...normProbes(), ...attentionProbes(), ...linearProbes(), ...chainProbes()];
   return dtype === undefined ? probes : probes.filter(({ dtypes }) => dtypes.includes(dtype));
 }
 
@@ -64,7 +68,7 @@ function quantizeProbes(): Probe[] {
   }));
 }
 
-function normProbes(): Probe[] {
+function normProbes(): SingleProbe[] {
   return [
     { rows: 6, cols: 389, special: false },
     { rows: 5, cols: 70, special: true },
@@ -76,9 +80,9 @@ function normProbes(): Probe[] {
   }));
 }
 
-function attentionProbes(): Probe[] {
-  const batch = 1, tokens = 71, heads = 2, headDim = 44;
-  const probe = (format: "fp32" | "bf16", extras: boolean): Probe => ({
+function attentionProbe(format: "fp32" | "bf16", headDim: number, extras: boolean): SingleProbe {
+  const batch = 1, tokens = 71, heads = 2;
+  return {
     id: `attention ${format}${extras ? " masked keys probabilities" : ""}`,
     dtypes: REST[format],
     tensors: {
@@ -89,12 +93,17 @@ function attentionProbes(): Probe[] {
     call: ({ x, headMask, attentionMask, y, probabilities }) => ({
       op: "attention", format, batch, tokens, heads, headDim, x, headMask, attentionMask, y, probabilities,
     }),
-  });
-  return (["fp32", "bf16"] as const).flatMap((format) => [probe(format, false), probe(format, true)]);
+  };
 }
 
-function linearProbes(): Probe[] {
-  const probe = (format: Dtype, rows: number, cols: number, inner: number, activation: Activation, residualRows?: number, group?: Group): Probe => ({
+function attentionProbes(): Probe[] {
+  return (["fp32", "bf16"] as const).flatMap((format) => [attentionProbe(format, 44, false), attentionProbe(format, 44, true)]);
+}
+
+function linearProbe(
+  format: Dtype, rows: number, cols: number, inner: number, activation: Activation, residualRows?: number, group?: Group,
+): SingleProbe {
+  return {
     id: `linear ${format} ${activation}${residualRows === undefined ? "" : " residual"}${group === undefined ? "" : ` group ${group}`}`,
     // Pooler and classifier are fp32 in every model.
     dtypes: format === "fp32" ? ALL : format === "bf16" ? BF16 : [format],
@@ -107,14 +116,48 @@ function linearProbes(): Probe[] {
     call: ({ x, blocks, w, scales, bias, residual, y }) => ({
       op: "linear", format, rows, cols, inner, activation, x, blocks, w, scales, group, bias, residual, residualRows, y,
     }),
-  });
+  };
+}
+
+function linearProbes(): Probe[] {
   const others = (Object.keys(ACTIVATIONS) as Activation[]).filter((name) => name !== "none" && name !== "gelu");
   return ALL.flatMap((format) => [
-    probe(format, 70, 77, 288, "none", 14),
-    ...(format === "fp32" || format === "bf16" ? [] : [probe(format, 5, 77, 288, "none", undefined, 64)]),
-    probe(format, 66, 72, 32, "gelu"),
-    ...others.map((activation) => probe(format, 3, 40, 64, activation)),
+    linearProbe(format, 70, 77, 288, "none", 14),
+    ...(format === "fp32" || format === "bf16" ? [] : [linearProbe(format, 5, 77, 288, "none", undefined, 64)]),
+    linearProbe(format, 66, 72, 32, "gelu"),
+    ...others.map((activation) => linearProbe(format, 3, 40, 64, activation)),
   ]);
+}
+
+/** What a layer makes its operands of, with those: devices may compute the two calls at once. */
+function chainProbes(): Probe[] {
+  const operandOf = (dtype: Dtype) => (dtype === "fp32" ? "fp32" : dtype === "int4" ? "int8" : "bf16");
+  return (["fp32", "bf16", "int8"] as const).flatMap((format) => {
+    const dtypes = ALL.filter((dtype) => operandOf(dtype) === format);
+    return [
+      chainProbe(normProbes()[0], 389, format, dtypes),
+      ...(["fp32", "bf16"] as const).flatMap((attention) => {
+        const users = dtypes.filter((dtype) => REST[attention].includes(dtype));
+        return users.length === 0 ? [] : [chainProbe(attentionProbe(attention, 64, false), 128, format, users)];
+      }),
+      ...dtypes.map((dtype) => chainProbe(linearProbe(dtype, 70, 77, 64, "gelu"), 77, format, [dtype])),
+    ];
+  });
+}
+
+function chainProbe(probe: SingleProbe, cols: number, format: "fp32" | "bf16" | "int8", dtypes: readonly Dtype[]): Probe {
+  const { y, ...others } = probe.tensors, rows = sizeOf(y.dims) / cols, inner = roundUp(cols, BLOCK);
+  return {
+    id: `${probe.id} to ${format}`,
+    dtypes,
+    tensors: {
+      ...others,
+      y: { ...y, scratch: true },
+      operand: output(format === "int8" ? "i8" : "f32", [rows, inner]),
+      ...(format === "int8" ? { operandBlocks: output("u32", [rows, inner / BLOCK, 2]) } : {}),
+    },
+    call: (all) => [probe.call(all), { op: "quantize-rows", format, rows, cols, inner, x: all.y, y: all.operand, blocks: all.operandBlocks }],
+  };
 }
 
 function operands(format: Dtype, rows: number, panels: number, inner: number, group: Group = BLOCK): Record<string, ProbeTensor> {

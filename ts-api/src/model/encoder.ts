@@ -12,8 +12,6 @@ import { gatherRows, patchesSideBySide } from "./keep.js";
 import { interpolatePositions } from "./position.js";
 import { specialLayers, type AttentionOptions } from "./special-layers.js";
 
-/** Rows (images x tokens) of one pass; larger batches take several. It bounds memory and changes no bit. */
-const MAX_ROWS = 1024;
 /** Image sizes whose programs are kept. */
 const MAX_PASSES = 4;
 
@@ -88,13 +86,13 @@ export class Encoder {
     const grid: Grid = keep !== undefined ? "kept" : interpolate ? "interpolated" : "trained";
     const { data, images, height, width } = pixels;
     const { hiddenSize, numHiddenLayers, numAttentionHeads, numChannels } = this.config;
-    const { tokens } = passSize(this.config, 1, height, width);
+    const one = passSize(this.config, 1, height, width), { tokens } = one;
     const perImage = tokens * hiddenSize, pixelsPerImage = numChannels * height * width;
-    const step = Math.min(images, Math.max(1, Math.floor(MAX_ROWS / tokens)));
     const arrays = (count: number, length: number) => Array.from({ length: count }, () => new Float32Array(images * length));
     const [lastHiddenState] = arrays(1, perImage);
     const hiddenStates = options.outputHiddenStates ? arrays(numHiddenLayers + 1, perImage) : undefined;
     const mapsPerImage = numAttentionHeads * tokens * tokens;
+    const step = Math.min(images, this.imagesOfPass(one, options.outputAttentions ? 4 * mapsPerImage : 0));
     const attentions = options.outputAttentions ? arrays(numHiddenLayers, mapsPerImage) : undefined;
     for (let first = 0; first < images; first += step) {
       const count = Math.min(step, images - first);
@@ -103,7 +101,7 @@ export class Encoder {
       const collect = async (tensor: DeviceTensor, into: Float32Array, length = perImage) => {
         into.set((await readFloats(this.backend, tensor)).subarray(0, count * length), first * length);
       };
-      const { hidden, normed, pixels: input } = this.buffers!;
+      const { hidden, middle, pixels: input } = this.buffers!;
       this.backend.write(input, bytesView(part(data, pixelsPerImage)));
       if (keptPositions !== undefined) this.writePositions(pass, part(keptPositions, perImage));
       this.backend.run(pass.embedding);
@@ -125,9 +123,16 @@ export class Encoder {
         special?.release();
       }
       this.backend.run(pass.final);
-      await collect(normed, lastHiddenState);
+      await collect(middle, lastHiddenState);
     }
     return { tokens, lastHiddenState, hiddenStates, attentions };
+  }
+
+  /** Images that one pass takes, by the limits of the backend; `extra` bytes of a tensor of an image beside the usual ones. */
+  private imagesOfPass(one: PassSize, extra: number): number {
+    const { rows, tensorBytes } = this.backend.pass;
+    const sizes = Object.values(bufferDescs(this.config, this.dtype, one)).map((desc) => (desc === undefined ? 0 : bytesOf(desc)));
+    return Math.max(1, Math.floor(Math.min(rows / one.tokens, tensorBytes / Math.max(extra, ...sizes))));
   }
 
   /** A masked patch's row is mask token + position, whatever its pixels. */

@@ -33,10 +33,14 @@ export interface Buffers {
   normed: DeviceTensor;
   /** Patches, then q k v, then the MLP's inside. */
   wide: DeviceTensor;
+  /** What the patch embedding reads. */
+  patchOperand: DeviceTensor;
+  /** What the products of a layer read. The MLP's second has its own, so that its first may write it while it reads this one. */
   operand: DeviceTensor;
-  /** int4 only: int8 operands and their exponents. */
-  operandInt8?: DeviceTensor;
+  mlpOperand: DeviceTensor;
+  /** int4 only: the exponents of the two. */
   blocks?: DeviceTensor;
+  mlpBlocks?: DeviceTensor;
 }
 
 /** The form in which activations enter a matrix of this format. */
@@ -56,19 +60,21 @@ export function restFormat(dtype: Dtype): "fp32" | "bf16" {
 export function bufferDescs(config: IJepaConfig, dtype: Dtype, size: PassSize): Record<keyof Buffers, TensorDesc | undefined> {
   const rows = size.batch * size.tokens, { hiddenSize: hidden, intermediateSize: mlp, patchInputs } = config;
   const f32 = (name: string, ...dims: number[]): TensorDesc => ({ name, type: "f32", dims });
-  const inner = Math.max(roundUp(hidden, BLOCK), roundUp(mlp, BLOCK));
-  const split = restFormat(dtype) === "bf16" ? 2 : 1;
-  const patchInner = split * roundUp(patchInputs, BLOCK);
-  const int4 = dtype === "int4";
+  const scratch = (desc: TensorDesc): TensorDesc => ({ ...desc, scratch: true });
+  const split = restFormat(dtype) === "bf16" ? 2 : 1, int8 = operandOf(dtype) === "int8";
+  const operand = (name: string, cols: number) => scratch({ name, type: int8 ? "i8" : "f32", dims: [rows, roundUp(cols, BLOCK)] });
+  const blocks = (name: string, cols: number) => (int8 ? scratch({ name, type: "u32", dims: [rows, roundUp(cols, BLOCK) / BLOCK, 2] }) : undefined);
   return {
     pixels: f32("pixels", size.batch, config.numChannels, size.height, size.width),
     hidden: f32("hidden", rows, hidden),
     middle: f32("middle", rows, hidden),
-    normed: f32("normed", rows, hidden),
-    wide: f32("wide", rows, Math.max(3 * hidden, mlp, patchInputs)),
-    operand: f32("operand", rows, int4 ? patchInner : Math.max(inner, patchInner)),
-    operandInt8: int4 ? { name: "int8 operand", type: "i8", dims: [rows, inner] } : undefined,
-    blocks: int4 ? { name: "blocks", type: "u32", dims: [rows, inner / BLOCK, 2] } : undefined,
+    normed: scratch(f32("normed", rows, hidden)),
+    wide: scratch(f32("wide", rows, Math.max(3 * hidden, mlp, patchInputs))),
+    patchOperand: scratch(f32("patch operand", rows, split * roundUp(patchInputs, BLOCK))),
+    operand: operand("operand", hidden),
+    mlpOperand: operand("mlp operand", mlp),
+    blocks: blocks("blocks", hidden),
+    mlpBlocks: blocks("mlp blocks", mlp),
   };
 }
 
@@ -76,15 +82,15 @@ export function bufferDescs(config: IJepaConfig, dtype: Dtype, size: PassSize): 
 export function embeddingCalls(
   config: IJepaConfig, size: PassSize, weights: EmbeddingWeights, positions: DeviceTensor, positionRows: number, buffers: Buffers,
 ): OpCall[] {
-  const { pixels, wide, operand, hidden } = buffers;
+  const { pixels, wide, patchOperand, hidden } = buffers;
   const { numChannels: channels, patchHeight, patchWidth } = config;
   const { batch, height, width, tokens } = size;
   const rows = batch * tokens, cols = config.patchInputs, inner = roundUp(cols, BLOCK);
   const format = weights.patches.format === "bf16" ? "split" : "fp32";
   return [
     { op: "patchify", batch, channels, height, width, patchHeight, patchWidth, x: pixels, y: wide },
-    { op: "quantize-rows", format, rows, cols, inner, x: wide, y: operand },
-    linearCall(rows, weights.patches, operand, undefined, hidden, "none", positions, positionRows),
+    { op: "quantize-rows", format, rows, cols, inner, x: wide, y: patchOperand },
+    linearCall(rows, weights.patches, patchOperand, undefined, hidden, "none", positions, positionRows),
   ];
 }
 
@@ -97,35 +103,37 @@ export function layerCalls(
 ): OpCall[] {
   const { batch, tokens } = size, rows = batch * tokens, { hiddenSize, intermediateSize, numAttentionHeads: heads, headDim } = config;
   const { hidden, middle, normed, wide } = buffers;
+  const narrow: Operand = [buffers.operand, buffers.blocks], mlp: Operand = [buffers.mlpOperand, buffers.mlpBlocks];
   const activation = activationOf(config.hiddenAct);
   return [
     normCall(config, rows, hidden, weights.before, normed),
-    ...product(rows, hiddenSize, normed, weights.qkv, wide, buffers),
+    ...product(rows, hiddenSize, normed, weights.qkv, wide, narrow),
     { op: "attention", format: restFormat(dtype), batch, tokens, heads, headDim, x: wide, y: normed, ...extras },
-    ...product(rows, hiddenSize, normed, weights.projection, middle, buffers, "none", hidden),
+    ...product(rows, hiddenSize, normed, weights.projection, middle, narrow, "none", hidden),
     normCall(config, rows, middle, weights.after, normed),
-    ...product(rows, hiddenSize, normed, weights.up, wide, buffers, activation),
-    ...product(rows, intermediateSize, wide, weights.down, hidden, buffers, "none", middle),
+    ...product(rows, hiddenSize, normed, weights.up, wide, narrow, activation),
+    ...product(rows, intermediateSize, wide, weights.down, hidden, mlp, "none", middle),
   ];
 }
 
-/** The final layer norm: `hidden` to `normed`. */
+/** The final layer norm: `hidden` to `middle`. */
 export function finalCalls(config: IJepaConfig, size: PassSize, weights: NormWeights, buffers: Buffers): OpCall[] {
-  return [normCall(config, size.batch * size.tokens, buffers.hidden, weights, buffers.normed)];
+  return [normCall(config, size.batch * size.tokens, buffers.hidden, weights, buffers.middle)];
 }
 
 function normCall(config: IJepaConfig, rows: number, x: DeviceTensor, weights: NormWeights, y: DeviceTensor): CallOf<"layer-norm"> {
   return { op: "layer-norm", rows, cols: config.hiddenSize, eps: config.layerNormEps, x, ...weights, y };
 }
 
+/** A matrix's input, and its blocks in int4. */
+type Operand = readonly [DeviceTensor, DeviceTensor | undefined];
+
 /** x to its operand form, then times W. */
 function product(
-  rows: number, cols: number, x: DeviceTensor, weights: LinearWeights, y: DeviceTensor, buffers: Buffers,
+  rows: number, cols: number, x: DeviceTensor, weights: LinearWeights, y: DeviceTensor, [operand, blocks]: Operand,
   activation: Activation = "none", residual?: DeviceTensor,
 ): OpCall[] {
   const { inner } = weights, format = operandOf(weights.format);
-  const operand = format === "int8" ? buffers.operandInt8! : buffers.operand;
-  const blocks = format === "int8" ? buffers.blocks : undefined;
   return [
     { op: "quantize-rows", format, rows, cols, inner, x, y: operand, blocks },
     linearCall(rows, weights, operand, blocks, y, activation, residual, rows),

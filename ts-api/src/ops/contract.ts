@@ -10,6 +10,8 @@ export interface TensorDesc {
   name: string;
   type: ElementType;
   dims: readonly number[];
+  /** Its contents carry nothing from one program to the next: a backend may leave it unwritten where nobody would read it. */
+  scratch?: boolean;
 }
 
 /** A tensor that lives on a backend: dense, row-major, contents unspecified until written. */

@@ -33,7 +33,7 @@ export function compareResults(actual: TracedResult, expected: TracedResult, lay
   const [got, want] = [wordAt(a, first, size), wordAt(e, first, size)];
   return {
     part: expected.run === 0 ? "embedding" : expected.run > layers ? "final norm" : `layer ${expected.run - 1}`,
-    op: expected.op,
+    op: actual.op,
     buffer: expected.buffer,
     coordinates: coordinatesOf(first, expected.dims),
     actual: hex(got, size),

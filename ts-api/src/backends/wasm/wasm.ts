@@ -74,6 +74,7 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
   return {
     id: "wasm",
     device,
+    pass: { rows: 1024, tensorBytes: Infinity },
     kernels,
 
     alloc(desc: TensorDesc) {

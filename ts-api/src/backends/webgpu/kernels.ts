@@ -5,8 +5,9 @@ import { ACTIVATIONS } from "../../ops/activation.js";
 import { attentionScale } from "../../ops/attention.js";
 import type { DeviceTensor } from "../../ops/contract.js";
 import { patchCount } from "../../ops/patchify.js";
-import type { CallOf, OpCall, OpName } from "../../ops/table.js";
+import type { CallOf, OpName } from "../../ops/table.js";
 import type { SHADERS } from "./shaders.js";
+import type { Piece } from "./split.js";
 
 export type ShaderName = keyof typeof SHADERS;
 
@@ -25,22 +26,34 @@ type Snake<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head
 /** Kernels with sums over k: exact products need a pin only on devices that reorder; products that round always do. */
 export type Products = "exact" | "rounded";
 
-export interface WebgpuKernel<K extends OpName> {
-  /** The entry point; it starts with its op's name. */
-  name: `${Snake<K>}${"" | `_${string}`}`;
+/** What a pipeline is made of. */
+export interface Shader {
+  name: string;
+  /** The entry point; default: the name. */
+  entry?: string;
   /** Put one after the other they are the shader. */
   files: readonly ShaderName[];
+  /** Values of overridable constants. */
+  constants?: Record<string, number>;
   /** Set for kernels that use lib/accumulate. */
   products?: Products;
   /** The WGSL language feature it needs. */
   feature?: string;
+}
+
+export type PieceOf<K extends OpName> = CallOf<K> & Pick<Piece, "width" | "stride">;
+
+export interface WebgpuKernel<K extends OpName> extends Shader {
+  /** It starts with its op's name. */
+  name: `${Snake<K>}${"" | `_${string}`}`;
   accepts(call: CallOf<K>): boolean;
-  dispatch(call: CallOf<K>): Dispatch;
+  dispatch(call: PieceOf<K>): Dispatch;
 }
 
 const TILE = 64;
 const QUERIES = 32;
-const LINEAR_LIBS = ["lib/math", "lib/activation", "lib/accumulate", "lib/finish"] as const;
+const LINEAR_LIBS = ["lib/math", "lib/activation", "lib/accumulate", "lib/sums", "lib/operand", "lib/finish"] as const;
+const LANE_LIBS = ["lib/math", "lib/lanes", "lib/operand", "lib/store"] as const;
 export const DOT4_FEATURE = "packed_4x8_integer_dot_product";
 
 function linearFloat(format: "fp32" | "bf16"): WebgpuKernel<"linear"> {
@@ -77,10 +90,10 @@ function linearInt4(variant: "plain" | "dot4"): WebgpuKernel<"linear"> {
   };
 }
 
-function linearSizes(call: CallOf<"linear">): Pick<Dispatch, "params" | "groups"> {
-  const { rows, cols, inner, residual, residualRows = 0, group = BLOCK } = call;
+export function linearSizes(call: PieceOf<"linear">): Pick<Dispatch, "params" | "groups"> {
+  const { rows, cols, inner, residual, residualRows = 0, group = BLOCK, width = cols, stride = cols } = call;
   return {
-    params: [rows, cols, inner, ACTIVATIONS[call.activation], residual === undefined ? 0 : residualRows, group],
+    params: [rows, cols, inner, ACTIVATIONS[call.activation], residual === undefined ? 0 : residualRows, group, width, stride],
     groups: [Math.ceil(cols / TILE), Math.ceil(rows / TILE)],
   };
 }
@@ -88,7 +101,7 @@ function linearSizes(call: CallOf<"linear">): Pick<Dispatch, "params" | "groups"
 function quantize(format: "fp32" | "bf16" | "split" | "int8"): WebgpuKernel<"quantize-rows"> {
   return {
     name: `quantize_rows_${format}`,
-    files: ["lib/math", "ops/quantize-rows"],
+    files: ["lib/math", "lib/int8", "ops/quantize-rows"],
     accepts: (call) => call.format === format,
     dispatch: ({ rows, cols, inner, x, y, blocks }) => ({
       params: [rows, cols, inner],
@@ -101,14 +114,17 @@ function quantize(format: "fp32" | "bf16" | "split" | "int8"): WebgpuKernel<"qua
 function attentionKernel(format: "fp32" | "bf16"): WebgpuKernel<"attention"> {
   return {
     name: `attention_${format}`,
-    files: ["lib/math", "lib/lanes", "lib/accumulate", "ops/attention"],
+    files: [...LANE_LIBS, "lib/accumulate", "ops/attention"],
     products: format === "fp32" ? "rounded" : "exact",
     accepts: (call) => call.format === format,
     dispatch: ({ batch, tokens, heads, headDim, x, headMask, attentionMask, y, probabilities }) => {
       const there = (tensor: DeviceTensor | undefined) => (tensor === undefined ? 0 : 1);
       const tiles = batch * heads * Math.ceil(tokens / QUERIES);
       return {
-        params: [tokens, heads, headDim, bitsOf(attentionScale(headDim)), tiles, there(headMask), there(attentionMask), there(probabilities)],
+        params: [
+          tokens, heads, headDim, bitsOf(attentionScale(headDim)), tiles,
+          there(headMask), there(attentionMask), there(probabilities), heads * headDim,
+        ],
         buffers: [x, headMask, attentionMask, y, probabilities],
         groups: tiles,
       };
@@ -135,10 +151,10 @@ export const KERNELS: { [K in OpName]: readonly [WebgpuKernel<K>, ...WebgpuKerne
   "layer-norm": [
     {
       name: "layer_norm",
-      files: ["lib/math", "lib/lanes", "ops/layer-norm"],
+      files: [...LANE_LIBS, "ops/layer-norm"],
       accepts: () => true,
-      dispatch: ({ rows, cols, eps, x, gamma, beta, y }) => ({
-        params: [rows, cols, bitsOf(1 / cols), bitsOf(eps)],
+      dispatch: ({ rows, cols, width = cols, eps, x, gamma, beta, y }) => ({
+        params: [rows, cols, bitsOf(1 / cols), bitsOf(eps), width],
         buffers: [x, gamma, beta, y],
         groups: Math.ceil(rows / 4),
       }),
@@ -148,8 +164,7 @@ export const KERNELS: { [K in OpName]: readonly [WebgpuKernel<K>, ...WebgpuKerne
 };
 
 /** All kernels that can compute `call`, in the order of the table. */
-export function kernelsFor<C extends OpCall>(call: C): WebgpuKernel<C["op"]>[] {
-  const kernels = KERNELS[call.op] as unknown as readonly WebgpuKernel<C["op"]>[];
-  return kernels.filter((kernel) => kernel.accepts(call as unknown as CallOf<C["op"]>));
+export function kernelsFor<K extends OpName>(call: Piece & { op: K }): WebgpuKernel<K>[] {
+  const kernels = KERNELS[call.op] as unknown as readonly WebgpuKernel<K>[];
+  return kernels.filter((kernel) => kernel.accepts(call as unknown as CallOf<K>));
 }
-

@@ -1,7 +1,6 @@
 /** Compiles kernels, each once a device. */
 import { IJepaError } from "../../core/errors.js";
-import type { OpName } from "../../ops/table.js";
-import type { Products, ShaderName, WebgpuKernel } from "./kernels.js";
+import type { Products, Shader, ShaderName } from "./kernels.js";
 import { SHADERS } from "./shaders.js";
 
 /**
@@ -25,7 +24,7 @@ export class Pipelines {
   ) {}
 
   /** Rejects with IJepaError `backend/unavailable` when the device refuses the shader. */
-  get(kernel: WebgpuKernel<OpName>): Promise<GPUComputePipeline> {
+  get(kernel: Shader): Promise<GPUComputePipeline> {
     let pipeline = this.#known.get(kernel.name);
     if (pipeline === undefined) {
       pipeline = this.#compile(kernel);
@@ -34,15 +33,15 @@ export class Pipelines {
     return pipeline;
   }
 
-  async #compile({ name, files, products }: WebgpuKernel<OpName>): Promise<GPUComputePipeline> {
+  async #compile({ name, entry = name, files, products, constants: own = {} }: Shader): Promise<GPUComputePipeline> {
     const { device, tier } = this;
     // The scope keeps a wrong shader out of the console; the pipeline's rejection tells of it.
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label: name, code: files.map((file) => this.sources[file]).join("\n") });
     device.popErrorScope().catch(() => undefined);
-    const constants = products === undefined ? {} : constantsOf(products, tier);
+    const constants = { ...own, ...(products === undefined ? {} : pinsOf(products, tier)) };
     try {
-      return await device.createComputePipelineAsync({ label: name, layout: "auto", compute: { module, entryPoint: name, constants } });
+      return await device.createComputePipelineAsync({ label: name, layout: "auto", compute: { module, entryPoint: entry, constants } });
     } catch (cause) {
       const { messages } = await module.getCompilationInfo();
       const detail = messages.find((message) => message.type === "error")?.message ?? String(cause);
@@ -52,7 +51,7 @@ export class Pipelines {
   }
 }
 
-function constantsOf(products: Products, tier: Tier): Record<string, number> {
+function pinsOf(products: Products, tier: Tier): Record<string, number> {
   const pinned = products === "rounded" || tier === "pinned" ? 1 : 0;
   return { PINNED_PRODUCTS: pinned, PINNED_SUMS: pinned };
 }

@@ -1,39 +1,44 @@
 import { IJepaError } from "../../core/errors.js";
-import { bytesOf, type DeviceTensor, type TensorDesc } from "../../ops/contract.js";
 import { checkCall, type OpCall } from "../../ops/table.js";
 import type { Backend, Program } from "../backend.js";
 import { openDevice, type DeviceOptions } from "./device.js";
 import { Faults } from "./faults.js";
-import { kernelsFor, type Dispatch } from "./kernels.js";
+import { fusionAt } from "./fusions.js";
+import { kernelsFor, type Dispatch, type Shader } from "./kernels.js";
+import { ALIGN, Memory, USAGE } from "./memory.js";
 import { Pipelines, type ShaderSources, type Tier } from "./pipelines.js";
+import { Recorder, type BoundStep } from "./recorder.js";
+import { split, type Piece } from "./split.js";
 
-/** GPUBufferUsage, which not every host has as a global. */
-const USAGE = { MAP_READ: 1, COPY_SRC: 4, COPY_DST: 8, STORAGE: 128 };
-const MAP_MODE_READ = 1;
-/** Default minStorageBufferOffsetAlignment: where each call's parameters begin. */
+/** Default minStorageBufferOffsetAlignment: where each dispatch's parameters begin. */
 const PARAMS_STRIDE = 256;
-/** Kernels see buffers as vectors of 16 bytes. */
-const ALIGN = 16;
 /** Tensors of one call; WebGPU's default limit is 8 storage buffers, one of them the parameters. */
 const MAX_BINDINGS = 7;
+/** Rows of a pass. Hardware needs thousands to be busy; on a processor they only cost memory. */
+const ROWS = { hardware: 4096, software: 1024 };
 
-interface WebgpuTensor extends DeviceTensor {
-  readonly buffer: GPUBuffer;
+/** One dispatch of a program. */
+export interface Step {
+  kernel: string;
+  /** What it computes, in order. */
+  calls: readonly OpCall[];
 }
 
-interface Step {
-  kernel: string;
-  pipeline: GPUComputePipeline;
-  bindings: GPUBindGroup;
-  groups: readonly [number, number];
+interface Chosen {
+  shader: Shader;
+  calls: readonly OpCall[];
+  dispatch: Dispatch;
 }
 
 interface WebgpuProgram extends Program {
-  readonly steps: readonly Step[];
+  readonly steps: readonly (Step & BoundStep)[];
 }
 
 /** What decides whether and how a model fits. */
 const LIMITS = ["maxStorageBufferBindingSize", "maxBufferSize", "maxComputeInvocationsPerWorkgroup", "maxComputeWorkgroupStorageSize"] as const;
+
+/** Bytes of a buffer, and of what a kernel sees of it. */
+type Sizes = Pick<GPUSupportedLimits, "maxBufferSize" | "maxStorageBufferBindingSize">;
 
 export interface WebgpuBackend extends Backend {
   readonly tier: Tier;
@@ -41,8 +46,8 @@ export interface WebgpuBackend extends Backend {
   readonly software: boolean;
   /** The device's limits, in bytes and invocations. */
   readonly limits: Pick<GPUSupportedLimits, (typeof LIMITS)[number]>;
-  /** The kernel of each step of a program, in order. */
-  kernelsOf(program: Program): string[];
+  /** The dispatches of a program, in order. */
+  stepsOf(program: Program): readonly Step[];
 }
 
 export interface WebgpuOptions extends DeviceOptions {
@@ -52,10 +57,12 @@ export interface WebgpuOptions extends DeviceOptions {
   allow?: ((kernel: string) => boolean) | undefined;
   /** Other WGSL files; the suite plants wrong ones. */
   sources?: ShaderSources | undefined;
+  /** As if the device had no more; the suite makes it small. */
+  sizes?: Sizes | undefined;
 }
 
 /**
- * The WebGPU backend: WGSL kernels, one queue, one submission a program.
+ * The WebGPU backend: WGSL kernels and one queue. Programs are recorded, and submitted some layers at a time.
  *
  * @throws IJepaError `backend/unavailable` when there is no device
  */
@@ -65,34 +72,36 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
   const pipelines = new Pipelines(device, tier, options.sources);
   const faults = new Faults(device);
   const { limits, queue } = device;
-  const buffers = new Set<GPUBuffer>();
-  const tensors = new Set<WebgpuTensor>();
+  const { maxBufferSize, maxStorageBufferBindingSize } = options.sizes ?? limits;
 
-  const create = (label: string, size: number, usage: number): GPUBuffer => {
-    faults.check();
-    if (size > Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)) throw tooLarge(label, size);
-    const buffer = faults.watch("out-of-memory", () => device.createBuffer({ label, size, usage }), () => tooLarge(label, size));
-    buffers.add(buffer);
-    return buffer;
-  };
-  const destroy = (buffer: GPUBuffer) => {
-    buffers.delete(buffer);
-    buffer.destroy();
-  };
-  /** Bound where a kernel has a buffer that the call does not use. */
+  const recorder = new Recorder(device);
+  const memory = new Memory(device, faults, maxBufferSize, () => recorder.submit());
   // Bound where a call has no such tensor; one a binding, because a writable buffer may be bound once.
-  const unused = Array.from({ length: MAX_BINDINGS }, () => create("unused", ALIGN, USAGE.STORAGE));
+  const unused = Array.from({ length: MAX_BINDINGS }, () => memory.create("unused", ALIGN, USAGE.STORAGE));
 
-  const own = (tensor: DeviceTensor): WebgpuTensor => {
-    if (!tensors.has(tensor as WebgpuTensor)) throw new TypeError(`The tensor ${tensor.name} was released or belongs to another backend.`);
-    return tensor as WebgpuTensor;
-  };
-
-  const kernelFor = (call: OpCall) => {
-    checkCall(call);
-    const kernel = kernelsFor(call).find(({ name, feature }) => allow(name) && (feature === undefined || features.has(feature)));
+  const usable = ({ name, feature }: Shader) => allow(name) && (feature === undefined || features.has(feature));
+  const kernelFor = (call: Piece) => {
+    const kernel = kernelsFor(call).find(usable);
     if (kernel === undefined) throw new IJepaError("backend/unavailable", `No WebGPU kernel computes ${call.op} on ${name}.`, { backend: "webgpu" });
     return kernel;
+  };
+
+  /** The kernels of a list of calls: neighbours that have one together, the others each its own, in pieces that bindings hold. */
+  const choose = (calls: readonly OpCall[]): Chosen[] => {
+    const chosen: Chosen[] = [];
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i], next = calls[i + 1], fusion = fusionAt(calls, i, usable, maxStorageBufferBindingSize);
+      if (fusion !== undefined && next?.op === "quantize-rows") {
+        chosen.push({ shader: fusion, calls: [call, next], dispatch: fusion.dispatch(call, next) });
+        i++;
+        continue;
+      }
+      for (const piece of split(call, maxStorageBufferBindingSize)) {
+        const kernel = kernelFor(piece);
+        chosen.push({ shader: kernel, calls: [piece], dispatch: kernel.dispatch(piece) });
+      }
+    }
+    return chosen;
   };
 
   const groupsOf = (call: OpCall, groups: Dispatch["groups"]): readonly [number, number] => {
@@ -108,75 +117,40 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
   return {
     id: "webgpu",
     device: `${name}, ${tier} sums`,
+    pass: { rows: software ? ROWS.software : ROWS.hardware, tensorBytes: Math.min(maxBufferSize, maxStorageBufferBindingSize) },
     tier,
     software,
     limits: Object.fromEntries(LIMITS.map((name) => [name, limits[name]])) as WebgpuBackend["limits"],
 
-    alloc(desc: TensorDesc) {
-      const bytes = bytesOf(desc);
-      const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN);
-      const tensor: WebgpuTensor = { ...desc, bytes, buffer: create(desc.name, size, USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST) };
-      tensors.add(tensor);
-      return tensor;
-    },
-
-    release(tensor) {
-      destroy(own(tensor).buffer);
-      tensors.delete(tensor as WebgpuTensor);
-    },
-
-    write(dst, bytes, byteOffset = 0) {
-      faults.check();
-      const { buffer, bytes: size, name } = own(dst), end = byteOffset + bytes.length;
-      if (end > size) throw new RangeError(`${end} bytes do not fit in ${name}, which has ${size}.`);
-      if (byteOffset % 4 !== 0 || (bytes.length % 4 !== 0 && end !== size)) {
-        throw new RangeError(`WebGPU writes whole words: bytes ${byteOffset} to ${end} of ${name} are not.`);
-      }
-      const body = bytes.length - (bytes.length % 4);
-      queue.writeBuffer(buffer, byteOffset, bytes as Uint8Array<ArrayBuffer>, 0, body);
-      if (body === bytes.length) return;
-      const tail = new Uint8Array(4);
-      tail.set(bytes.subarray(body));
-      queue.writeBuffer(buffer, byteOffset + body, tail);
-    },
-
-    async read(src) {
-      const { buffer, bytes } = own(src), size = Math.ceil(bytes / 4) * 4;
-      const staging = create(`copy of ${src.name}`, Math.max(4, size), USAGE.COPY_DST | USAGE.MAP_READ);
-      try {
-        const encoder = device.createCommandEncoder();
-        encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
-        queue.submit([encoder.finish()]);
-        await faults.guard(() => staging.mapAsync(MAP_MODE_READ));
-        return new Uint8Array(staging.getMappedRange()).slice(0, bytes);
-      } finally {
-        destroy(staging);
-      }
-    },
+    alloc: (desc) => memory.alloc(desc),
+    release: (tensor) => memory.release(tensor),
+    write: (dst, bytes, byteOffset = 0) => memory.write(dst, bytes, byteOffset),
+    read: (src) => memory.read(src),
 
     async compile(calls): Promise<WebgpuProgram> {
       faults.check();
-      // 1. a kernel and its sizes for every call
-      const chosen = calls.map((call) => {
-        const kernel = kernelFor(call), { params, buffers: used, groups } = kernel.dispatch(call);
-        return { kernel, params, used: used.map((tensor, i) => (tensor === undefined ? unused[i] : own(tensor).buffer)), groups: groupsOf(call, groups) };
-      });
-      const ready = await faults.guard(() => Promise.all(chosen.map(({ kernel }) => pipelines.get(kernel))));
-      // 2. the parameters of all calls in one buffer; word 0 of each stays 0
-      const words = new Uint32Array((Math.max(1, calls.length) * PARAMS_STRIDE) / 4);
-      chosen.forEach(({ params }, i) => words.set(params, (i * PARAMS_STRIDE) / 4 + 1));
-      const parameters = create("parameters", words.byteLength, USAGE.STORAGE | USAGE.COPY_DST);
+      // 1. kernels and their pipelines
+      calls.forEach(checkCall);
+      const chosen = choose(calls);
+      const bound = chosen.map(({ dispatch }) =>
+        dispatch.buffers.map((tensor, i) => (tensor === undefined ? { buffer: unused[i] } : memory.binding(tensor))),
+      );
+      const ready = await faults.guard(() => Promise.all(chosen.map(({ shader }) => pipelines.get(shader))));
+      // 2. the parameters of all dispatches in one buffer; word 0 of each stays 0
+      const words = new Uint32Array((Math.max(1, chosen.length) * PARAMS_STRIDE) / 4);
+      chosen.forEach(({ dispatch }, i) => words.set(dispatch.params, (i * PARAMS_STRIDE) / 4 + 1));
+      const parameters = memory.create("parameters", words.byteLength, USAGE.STORAGE | USAGE.COPY_DST);
       // Nobody releases a program: its buffer goes with it.
-      buffers.delete(parameters);
+      memory.forget(parameters);
       queue.writeBuffer(parameters, 0, words);
       // 3. bindings
       const steps = faults.watch(
         "validation",
-        () => chosen.map(({ kernel, used, groups }, i): Step => {
-          const entries = [{ buffer: parameters, offset: i * PARAMS_STRIDE, size: PARAMS_STRIDE }, ...used.map((buffer) => ({ buffer }))];
+        () => chosen.map(({ shader, calls, dispatch }, i): Step & BoundStep => {
+          const entries: GPUBufferBinding[] = [{ buffer: parameters, offset: i * PARAMS_STRIDE, size: PARAMS_STRIDE }, ...bound[i]];
           const layout = ready[i].getBindGroupLayout(0);
           const bindings = device.createBindGroup({ layout, entries: entries.map((resource, binding) => ({ binding, resource })) });
-          return { kernel: kernel.name, pipeline: ready[i], bindings, groups };
+          return { kernel: shader.name, calls, pipeline: ready[i], bindings, groups: groupsOf(calls[0], dispatch.groups) };
         }),
         (text) => new IJepaError("backend/unavailable", `The device refuses the bindings of a program: ${text}.`, { backend: "webgpu" }),
       );
@@ -186,29 +160,15 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
 
     run(program) {
       faults.check();
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      for (const { pipeline, bindings, groups } of (program as WebgpuProgram).steps) {
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindings);
-        pass.dispatchWorkgroups(...groups);
-      }
-      pass.end();
-      queue.submit([encoder.finish()]);
+      recorder.add((program as WebgpuProgram).steps);
     },
 
-    kernelsOf: (program) => (program as WebgpuProgram).steps.map((step) => step.kernel),
+    stepsOf: (program) => (program as WebgpuProgram).steps,
 
     dispose() {
       faults.close();
-      tensors.clear();
-      buffers.forEach(destroy);
+      memory.dispose();
       if (owned) device.destroy();
     },
   };
-}
-
-function tooLarge(name: string, bytes: number): IJepaError {
-  const message = `WebGPU has no room for ${name}: ${bytes} bytes in one buffer. Use a smaller dtype or batch, or device wasm.`;
-  return new IJepaError("backend/memory", message, { backend: "webgpu", bytes });
 }

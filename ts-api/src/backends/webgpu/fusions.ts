@@ -1,0 +1,125 @@
+/**
+ * Two calls in one dispatch: what makes a linear's operand (quantize-rows) joins what made its input. A plan stays a list of
+ * single ops; here is which neighbours have a kernel of their own, and when its use is right. The words are the same.
+ */
+import { sizeOf } from "../../core/tensor.js";
+import type { DeviceTensor } from "../../ops/contract.js";
+import { readsOf, resultsOf, type CallOf, type OpCall, type OpName } from "../../ops/table.js";
+import { KERNELS, linearSizes, type Dispatch, type Shader, type ShaderName, type WebgpuKernel } from "./kernels.js";
+
+type Quantize = CallOf<"quantize-rows">;
+
+export interface Fusion extends Shader {
+  op: OpName;
+  /** `call` leaves its y nowhere but in `next`'s operand. */
+  accepts(call: OpCall, next: Quantize): boolean;
+  dispatch(call: OpCall, next: Quantize): Dispatch;
+}
+
+/** OPERAND in gpu/lib/operand.wgsl. */
+const OPERAND = { fp32: 1, bf16: 2 } as const;
+
+/** The kernel of an op, storing each value in the form of the operand. */
+function rounding<K extends OpName>(op: K, kernel: WebgpuKernel<K>, format: keyof typeof OPERAND): Fusion {
+  return {
+    ...kernel,
+    op,
+    name: `${kernel.name}_to_${format}`,
+    entry: kernel.name,
+    constants: { OPERAND: OPERAND[format] },
+    accepts: (call, next) => call.op === op && next.format === format && kernel.accepts(call as unknown as CallOf<K>) && fits(call, next),
+    dispatch: (call, { inner, y }) => kernel.dispatch({ ...(call as unknown as CallOf<K>), y, width: inner, stride: inner }),
+  };
+}
+
+interface Int8Form<K extends OpName> {
+  /** Files of the kernel, and what stands in their place. */
+  files: Partial<Record<ShaderName, readonly ShaderName[]>>;
+  accepts?(call: CallOf<K>): boolean;
+  dispatch(call: CallOf<K>, next: Quantize): Dispatch;
+}
+
+/** The kernel of an op, making blocks of 32 within the workgroup. */
+function blocking<K extends OpName>(op: K, kernel: WebgpuKernel<K>, { files, accepts = () => true, dispatch }: Int8Form<K>): Fusion {
+  const own = (call: OpCall) => call as unknown as CallOf<K>;
+  return {
+    ...kernel,
+    op,
+    name: `${kernel.name}_to_int8`,
+    entry: kernel.name,
+    files: kernel.files.flatMap((file) => files[file] ?? [file]),
+    accepts: (call, next) => call.op === op && next.format === "int8" && kernel.accepts(own(call)) && accepts(own(call)) && fits(call, next),
+    dispatch: (call, next) => dispatch(own(call), next),
+  };
+}
+
+const [layerNorm] = KERNELS["layer-norm"];
+const STORE_INT8 = { "lib/operand": [], "lib/store": ["lib/int8", "lib/store-int8"] } as const;
+const FINISH_INT8 = { "lib/operand": [], "lib/finish": ["lib/int8", "lib/finish-int8"] } as const;
+
+export const FUSIONS: readonly Fusion[] = [
+  rounding("layer-norm", layerNorm, "fp32"),
+  rounding("layer-norm", layerNorm, "bf16"),
+  blocking("layer-norm", layerNorm, {
+    files: STORE_INT8,
+    dispatch: (call, { inner, y, blocks }) => appended(layerNorm.dispatch({ ...call, y, width: inner }), blocks),
+  }),
+  ...KERNELS.attention.flatMap((kernel) => (kernel.name === "attention_fp32" ? [
+    rounding("attention", kernel, "fp32"),
+    rounding("attention", kernel, "bf16"),
+  ] : [
+    rounding("attention", kernel, "bf16"),
+    blocking("attention", kernel, {
+      files: STORE_INT8,
+      // Blocks must not straddle heads: a workgroup has one.
+      accepts: ({ headDim }) => headDim % 32 === 0,
+      dispatch: (call, { y, blocks }) => appended(kernel.dispatch({ ...call, y }), blocks),
+    }),
+  ])),
+  ...KERNELS.linear.map((kernel) => (kernel.name.startsWith("linear_int4") ? blocking("linear", kernel, {
+    files: FINISH_INT8,
+    dispatch: (call, { inner, y, blocks }) => ({
+      ...linearSizes({ ...call, width: inner }),
+      buffers: [call.x, call.blocks, call.w, call.scales, call.bias, y, blocks],
+    }),
+  }) : rounding("linear", kernel, kernel.name === "linear_fp32" ? "fp32" : "bf16"))),
+];
+
+function appended({ buffers, ...rest }: Dispatch, tensor: DeviceTensor | undefined): Dispatch {
+  return { ...rest, buffers: [...buffers, tensor] };
+}
+
+/**
+ * Whether `next` takes y as it stands, row by row. Attention has nobody who would write zeros behind a row. Linears with a
+ * residual make the residual stream, which no plan sends on alone; their eight buffers are all that a device need have.
+ */
+function fits(call: OpCall, next: Quantize): boolean {
+  const [{ tensor, dims }] = resultsOf(call);
+  const cols = call.op === "attention" ? call.heads * call.headDim : dims.at(-1)!;
+  if (tensor !== next.x || next.cols !== cols || next.rows * cols !== sizeOf(dims)) return false;
+  return call.op === "attention" ? next.inner === cols : call.op !== "linear" || call.residual === undefined;
+}
+
+/**
+ * The fusion of calls[at] with the call after it: where there is one, nobody else reads what is between them, and a binding of
+ * `most` bytes holds each tensor.
+ */
+export function fusionAt(calls: readonly OpCall[], at: number, usable: (shader: Shader) => boolean, most: number): Fusion | undefined {
+  const call = calls[at], next = calls[at + 1];
+  if (next?.op !== "quantize-rows" || !isUnread(next.x, calls.slice(at + 2))) return undefined;
+  // One dispatch must not write what it reads.
+  if (resultsOf(next).some(({ tensor }) => readsOf(call).includes(tensor))) return undefined;
+  const tensors = [call, next].flatMap((one) => [...readsOf(one), ...resultsOf(one).map(({ tensor }) => tensor)]);
+  if (tensors.some(({ bytes }) => bytes > most)) return undefined;
+  return FUSIONS.find((fusion) => usable(fusion) && fusion.accepts(call, next));
+}
+
+/** Whether a scratch tensor is written again before any call reads it, or never read again. */
+function isUnread(tensor: DeviceTensor, calls: readonly OpCall[]): boolean {
+  if (tensor.scratch !== true) return false;
+  for (const call of calls) {
+    if (readsOf(call).includes(tensor)) return false;
+    if (resultsOf(call).some((result) => result.tensor === tensor)) return true;
+  }
+  return true;
+}
