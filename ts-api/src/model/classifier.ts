@@ -1,6 +1,9 @@
 import { IJepaError } from "../core/errors.js";
 import type { Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
+import { expectedTensors } from "../weights/names.js";
+import type { SaveLayout } from "../weights/save.js";
+import { IJepaConfig } from "./config.js";
 import { Head } from "./head.js";
 import { checkInputs } from "./inputs.js";
 import { classificationLoss, inferProblemType, PROBLEM_TYPES, type ProblemType } from "./loss.js";
@@ -8,7 +11,7 @@ import type { ForwardOptions, ModelInputs } from "./model.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import { meanPool } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
-import { Session, type LoadOptions } from "./session.js";
+import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "./session.js";
 
 export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
   /** [images] class numbers, or [images, classes] values: with them comes `loss`. */
@@ -26,8 +29,21 @@ export interface ClassifierOutput extends LayerOutputs {
   numerics: Numerics;
 }
 
-/** An I-JEPA encoder with a linear classifier on the mean of its tokens. */
-export class IJepaForImageClassification extends PreTrainedModel<Head> {
+interface Extra {
+  head: Head | undefined;
+}
+
+/** An I-JEPA encoder with a linear classifier on the mean of its tokens; with no labels (`num_labels` 0) the mean itself. */
+export class IJepaForImageClassification extends PreTrainedModel<Extra> {
+  protected readonly layout: SaveLayout;
+
+  /** Random weights, as `new IJepaModel`, and a random head of `config.numLabels` classes. */
+  constructor(config: IJepaConfig = new IJepaConfig(), options: RandomOptions = {}, session?: Session<Extra>) {
+    super(session ?? Session.random(config, options, loadHead));
+    const names = [...expectedTensors(this.config, { classifier: true }).keys()];
+    this.layout = { architecture: "IJepaForImageClassification", names, nameOf: (name) => (name.startsWith("classifier.") ? name : `ijepa.${name}`) };
+  }
+
   /**
    * As IJepaModel.fromPretrained; the checkpoint must have `classifier.weight` and `classifier.bias`. (Hugging Face makes up a random
    * head where there is none, as in the published I-JEPA checkpoints; here that is an error.)
@@ -35,28 +51,22 @@ export class IJepaForImageClassification extends PreTrainedModel<Head> {
    * @throws IJepaError `weights/missing` without a head, and what IJepaModel.fromPretrained throws
    */
   static async fromPretrained(ref?: string, options: LoadOptions = {}): Promise<IJepaForImageClassification> {
-    const session = await Session.open(ref, options, async ({ config, has, read, backend }) => {
-      const names = ["classifier.weight", "classifier.bias"].filter((name) => !has(name));
-      if (names.length > 0) {
-        const message = `The checkpoint has no classification head: ${names.join(", ")} missing. Load it with IJepaModel, or fine-tune a head first.`;
-        throw new IJepaError("weights/missing", message, { what: "tensor", names });
-      }
-      return new Head(backend, "classifier", await read("classifier.weight"), await read("classifier.bias"), config.hiddenSize);
-    });
-    return new IJepaForImageClassification(session);
+    const session = await Session.open(ref, options, loadHead);
+    return new IJepaForImageClassification(session.config, options, session);
   }
 
   /** Logits, and the loss where labels are given. Throws what IJepaModel.forward throws, and for labels that cannot be. */
   async forward(inputs: ClassifierInputs, options: ForwardOptions = {}): Promise<ClassifierOutput> {
     const { pixels, ...checked } = checkInputs(inputs, this.config);
     const { images } = pixels, { hiddenSize } = this.config;
-    const { logits, classes, lastHiddenState, result } = await this.session.run(options.signal, async ({ encoder, extra: head }) => {
+    const { logits, lastHiddenState, result } = await this.session.run(options.signal, async ({ encoder, extra: { head } }) => {
       const result = await encoder.encode(pixels, { ...options, ...checked });
       const lastHiddenState = new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]);
-      return { logits: await head.apply(meanPool(lastHiddenState).data, images), classes: head.outputs, lastHiddenState, result };
+      const pooled = meanPool(lastHiddenState);
+      return { logits: head === undefined ? pooled.data : await head.apply(pooled.data, images), lastHiddenState, result };
     });
     const output: ClassifierOutput = {
-      logits: new Tensor("float32", logits, [images, classes]),
+      logits: new Tensor("float32", logits, [images, logits.length / images]),
       lastHiddenState,
       numerics: await this.numericsOf(logits),
     };
@@ -70,4 +80,14 @@ export class IJepaForImageClassification extends PreTrainedModel<Head> {
     if (PROBLEM_TYPES.includes(type as ProblemType)) return type as ProblemType;
     throw new IJepaError("config/field", `problem_type must be one of ${PROBLEM_TYPES.join(", ")}.`, { field: "problem_type", value: type });
   }
+}
+
+async function loadHead({ config, has, read, backend }: Parameters<ExtraLoader<Extra>>[0]): Promise<Extra> {
+  if (config.numLabels === 0) return { head: undefined };
+  const names = ["classifier.weight", "classifier.bias"].filter((name) => !has(name));
+  if (names.length > 0) {
+    const message = `The checkpoint has no classification head: ${names.join(", ")} missing. Load it with IJepaModel, or fine-tune a head first.`;
+    throw new IJepaError("weights/missing", message, { what: "tensor", names });
+  }
+  return { head: new Head(backend, "classifier", await read("classifier.weight"), await read("classifier.bias"), config.hiddenSize) };
 }

@@ -8,15 +8,15 @@ import type { ModelInputs } from "./model.js";
 import { passSize } from "./plan.js";
 
 /** Every argument of `forward`; the encoder's options are those that were given. */
-export interface CheckedInputs extends Pick<EncodeOptions, "keep" | "mask" | "maskToken" | "headMask" | "attentionMask" | "interpolatePosEncoding"> {
+export interface CheckedInputs extends Pick<EncodeOptions, "keep" | "mask" | "headMask" | "attentionMask" | "interpolatePosEncoding"> {
   pixels: Pixels;
 }
 
 /**
- * @param maskToken the model's, where it was loaded
+ * @param hasMaskToken whether the model was loaded with it
  * @throws IJepaError `input/missing`, `input/shape`, `input/value`; TypeError for tensors of a wrong type
  */
-export function checkInputs(inputs: ModelInputs, config: IJepaConfig, maskToken?: Float32Array): CheckedInputs {
+export function checkInputs(inputs: ModelInputs, config: IJepaConfig, hasMaskToken = false): CheckedInputs {
   const interpolatePosEncoding = inputs?.interpolatePosEncoding ?? false;
   const pixels = checkPixels(inputs?.pixelValues, config, interpolatePosEncoding);
   const { images, height, width } = pixels, keep = checkKeep(inputs.keepPatches, config, pixels);
@@ -25,8 +25,7 @@ export function checkInputs(inputs: ModelInputs, config: IJepaConfig, maskToken?
     pixels,
     keep,
     interpolatePosEncoding,
-    mask: checkMask(inputs.boolMaskedPos, images, tokens, maskToken),
-    maskToken,
+    mask: checkMask(inputs.boolMaskedPos, images, tokens, hasMaskToken),
     headMask: checkHeadMask(inputs.headMask, config),
     attentionMask: checkAttentionMask(inputs.attentionMask, images, tokens),
   };
@@ -90,8 +89,8 @@ export function checkKeep(keep: Tensor | undefined, config: IJepaConfig, pixels:
  * @param tokens those of one image
  * @throws IJepaError `input/shape`, `input/value`; `input/missing` without a mask token
  */
-export function checkMask(mask: Tensor | undefined, images: number, tokens: number, maskToken: Float32Array | undefined): Uint8Array | undefined {
-  if (mask !== undefined && maskToken === undefined) {
+export function checkMask(mask: Tensor | undefined, images: number, tokens: number, hasMaskToken: boolean): Uint8Array | undefined {
+  if (mask !== undefined && !hasMaskToken) {
     throw new IJepaError("input/missing", "boolMaskedPos needs a mask token: load the model with useMaskToken.", { name: "mask_token" });
   }
   return checkBits("boolMaskedPos", mask, images, tokens);

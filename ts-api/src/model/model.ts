@@ -2,17 +2,19 @@ import type { Backend } from "../backends/backend.js";
 import type { Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
 import { activationOf } from "../ops/activation.js";
-import type { IJepaConfig } from "./config.js";
+import { expectedTensors } from "../weights/names.js";
+import type { SaveLayout } from "../weights/save.js";
+import { IJepaConfig } from "./config.js";
 import { Head } from "./head.js";
 import { checkInputs } from "./inputs.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import type { TensorReader } from "./parts.js";
 import { firstToken } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
-import { Session, type LoadOptions } from "./session.js";
+import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "./session.js";
 
 export type { ProgressInfo } from "../weights/source-options.js";
-export type { LoadOptions } from "./session.js";
+export type { LoadOptions, RandomOptions } from "./session.js";
 
 export interface ModelLoadOptions extends LoadOptions {
   /** Load `embeddings.mask_token`, which `boolMaskedPos` needs. Default false, as in Hugging Face. */
@@ -67,8 +69,27 @@ interface Extra {
   pooler: Head | undefined;
 }
 
+/** Options of `new IJepaModel`. */
+export interface ModelInitOptions extends RandomOptions, Pick<ModelLoadOptions, "useMaskToken" | "addPoolingLayer"> {}
+
 /** An I-JEPA encoder on a backend. */
 export class IJepaModel extends PreTrainedModel<Extra> {
+  protected readonly layout: SaveLayout;
+  readonly #hasMaskToken: boolean;
+
+  /**
+   * A model with random weights, of Hugging Face's distributions and our own generator: the same `seed` gives the same weights
+   * everywhere. Nothing is made or opened before the first `forward`, or `await model.ready`. (`session` is what fromPretrained loaded.)
+   *
+   * @throws TypeError for options of a wrong type
+   */
+  constructor(config: IJepaConfig = new IJepaConfig(), options: ModelInitOptions = {}, session?: Session<Extra>) {
+    super(session ?? Session.random(config, options, extraLoader(options)));
+    const { useMaskToken: maskToken = false, addPoolingLayer: pooler = false } = options;
+    this.#hasMaskToken = maskToken;
+    this.layout = { architecture: "IJepaModel", names: [...expectedTensors(this.config, { maskToken, pooler }).keys()], nameOf: (name) => name };
+  }
+
   /**
    * Loads a checkpoint, tensor by tensor, into the weight format `dtype`.
    *
@@ -77,11 +98,8 @@ export class IJepaModel extends PreTrainedModel<Extra> {
    * @throws IJepaError `config/*`, `weights/*`, `hub/*`, `io/*`, `backend/*`, `aborted`; TypeError for options of a wrong type
    */
   static async fromPretrained(ref?: string, options: ModelLoadOptions = {}): Promise<IJepaModel> {
-    const session = await Session.open<Extra>(ref, options, async ({ config, read, backend }) => ({
-      maskToken: options.useMaskToken ? await read("embeddings.mask_token") : undefined,
-      pooler: options.addPoolingLayer ? await loadPooler(config, read, backend) : undefined,
-    }));
-    return new IJepaModel(session);
+    const session = await Session.open(ref, options, extraLoader(options));
+    return new IJepaModel(session.config, options, session);
   }
 
   /**
@@ -91,18 +109,24 @@ export class IJepaModel extends PreTrainedModel<Extra> {
    *   between layers, after which the model can be used again
    */
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<ModelOutput> {
-    const { extra } = this.session.resources;
-    const { pixels, ...checked } = checkInputs(inputs, this.config, extra.maskToken);
-    const { images } = pixels, { hiddenSize } = this.config, { pooler } = extra;
-    const { result, lastHiddenState, pooled } = await this.session.run(options.signal, async ({ encoder }) => {
-      const result = await encoder.encode(pixels, { ...options, ...checked });
+    const { pixels, ...checked } = checkInputs(inputs, this.config, this.#hasMaskToken);
+    const { images } = pixels, { hiddenSize, poolerOutputSize } = this.config;
+    const { result, lastHiddenState, pooled } = await this.session.run(options.signal, async ({ encoder, extra }) => {
+      const result = await encoder.encode(pixels, { ...options, ...checked, maskToken: extra.maskToken });
       const lastHiddenState = new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]);
-      return { result, lastHiddenState, pooled: await pooler?.apply(firstToken(lastHiddenState).data, images) };
+      return { result, lastHiddenState, pooled: await extra.pooler?.apply(firstToken(lastHiddenState).data, images) };
     });
     const output: ModelOutput = { lastHiddenState, numerics: await this.numericsOf(lastHiddenState.data) };
-    if (pooled !== undefined) output.poolerOutput = new Tensor("float32", pooled, [images, pooler!.outputs]);
+    if (pooled !== undefined) output.poolerOutput = new Tensor("float32", pooled, [images, poolerOutputSize]);
     return Object.assign(output, statesOf(result, images, this.config));
   }
+}
+
+function extraLoader({ useMaskToken, addPoolingLayer }: ModelInitOptions): ExtraLoader<Extra> {
+  return async ({ config, read, backend }) => ({
+    maskToken: useMaskToken ? await read("embeddings.mask_token") : undefined,
+    pooler: addPoolingLayer ? await loadPooler(config, read, backend) : undefined,
+  });
 }
 
 async function loadPooler(config: IJepaConfig, read: TensorReader, backend: Backend): Promise<Head> {

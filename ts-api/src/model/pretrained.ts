@@ -1,36 +1,76 @@
 import type { BackendId } from "../backends/backend.js";
 import type { Rejection } from "../backends/open.js";
 import { digestOf, NUMERICS_VERSION, type Dtype, type Numerics } from "../core/numerics.js";
+import { saveCheckpoint, type SaveLayout, type SaveOptions } from "../weights/save.js";
 import type { IJepaConfig } from "./config.js";
 import type { Session } from "./session.js";
 
-/** What every loaded model tells of itself. */
+export type { SaveOptions } from "../weights/save.js";
+
+/** What every model tells of itself, and how it is saved. */
 export abstract class PreTrainedModel<X> {
   readonly config: IJepaConfig;
   readonly dtype: Dtype;
-  /** Backend that runs it. */
-  readonly device: BackendId;
-  /** The backend in words: runtime and SIMD level, or adapter; kernels; threads. */
-  readonly deviceDescription: string;
-  /** Devices that "auto" passed over, and why. */
-  readonly rejected: readonly Rejection[];
-  /** With determinism "report": the probe whose bits are wrong on this device; undefined where all are right. */
-  readonly inexact: string | undefined;
   /** preprocessor_config.json of the checkpoint, where it had one. */
   readonly preprocessorConfig: Record<string, unknown> | undefined;
   protected readonly session: Session<X>;
 
   protected constructor(session: Session<X>) {
-    const { backend, rejected, inexact } = session.resources;
     this.session = session;
     this.config = session.config;
     this.preprocessorConfig = session.preprocessorConfig;
     this.dtype = session.dtype;
-    this.device = backend.id;
-    this.deviceDescription = backend.device;
-    this.rejected = rejected;
-    this.inexact = inexact;
   }
+
+  /**
+   * Resolves when the backend is open and has the weights. A model with random weights does that at the first `forward`, or here; a
+   * loaded one has done it.
+   *
+   * @throws IJepaError `backend/*`, `aborted`; the next call tries again
+   */
+  get ready(): Promise<void> {
+    return this.session.ready();
+  }
+
+  /** Backend that runs it. This and what follows is known once the model is `ready`; TypeError before. */
+  get device(): BackendId {
+    return this.session.opened.backend.id;
+  }
+
+  /** The backend in words: runtime and SIMD level, or adapter; kernels; threads. */
+  get deviceDescription(): string {
+    return this.session.opened.backend.device;
+  }
+
+  /** Devices that "auto" passed over, and why. */
+  get rejected(): readonly Rejection[] {
+    return this.session.opened.rejected;
+  }
+
+  /** With determinism "report": the probe whose bits are wrong on this device; undefined where all are right. */
+  get inexact(): string | undefined {
+    return this.session.opened.inexact;
+  }
+
+  /**
+   * Writes the model in Hugging Face's layout, which its `from_pretrained` reads: config.json, model.safetensors (or shards and
+   * their index), and preprocessor_config.json where the checkpoint had one. The tensors are those that the model was made from, in
+   * their own precision, whatever `dtype` it runs in: they are read again from where they came from.
+   *
+   * @param folder a local path; made where it is not there
+   * @throws IJepaError `weights/missing` where the tensors cannot be read again, `io/write`, `input/value`, `aborted`
+   */
+  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
+    const checkpoint = await this.session.source(options.signal);
+    try {
+      await saveCheckpoint(checkpoint, folder, this.layout, options);
+    } finally {
+      await checkpoint.close();
+    }
+  }
+
+  /** What the class saves. */
+  protected abstract readonly layout: SaveLayout;
 
   /** How `result` was made, with the digest of its bits. */
   protected async numericsOf(result: Float32Array): Promise<Numerics> {

@@ -2,22 +2,25 @@
 import { runtime } from "#runtime";
 import type { Backend } from "../backends/backend.js";
 import { openDevice, type Device, type Opened, type OpenOptions } from "../backends/open.js";
-import { throwIfAborted } from "../core/errors.js";
+import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import { DTYPES, type Dtype } from "../core/numerics.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
+import { randomCheckpoint } from "../weights/random.js";
 import type { SourceOptions } from "../weights/source-options.js";
 import type { ResearchOptions } from "../weights/torch/research.js";
-import type { IJepaConfig } from "./config.js";
+import { IJepaConfig } from "./config.js";
 import { Encoder } from "./encoder.js";
 import { loadEncoder } from "./load.js";
 import { packParts, type TensorReader } from "./parts.js";
 
-export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOptions, "threads" | "gpuDevice" | "powerPreference" | "determinism"> {
+type DeviceOption = "threads" | "gpuDevice" | "powerPreference" | "determinism";
+
+export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOptions, DeviceOption> {
   /**
    * Weight format of the matrices; other formats are converted while loading. Default: that of the checkpoint where it is nf4 or fp4
    * (bitsandbytes), else "bf16".
    */
-  dtype?: Dtype;
+  dtype?: Dtype | undefined;
   /** Where it runs. Default "auto". It never changes a bit of the result. */
   device?: Device;
 }
@@ -31,61 +34,109 @@ export interface Resources<X> extends Opened {
   extra: X;
 }
 
+/** Options of models with random weights. */
+export interface RandomOptions extends Pick<LoadOptions, "dtype" | "device" | "signal" | "progress_callback" | DeviceOption> {
+  /** Whole number from 0 to 2^53 - 1: the same seed and configuration give the same weights in every engine. Default 0. */
+  seed?: number;
+}
+
 export class Session<X> {
+  readonly config: IJepaConfig;
+  readonly preprocessorConfig: Record<string, unknown> | undefined;
+  readonly dtype: Dtype;
   #queue: Promise<unknown> = Promise.resolve();
   #resources: Resources<X> | undefined;
+  #opening: Promise<void> | undefined;
+  #opened: Opened | undefined;
+  #disposed = false;
+  readonly #load: () => Promise<Resources<X>>;
 
+  /**
+   * @param checkpoint what the first `ready` loads
+   * @param reopen the same checkpoint again, whenever its tensors are asked for later
+   */
   private constructor(
-    readonly config: IJepaConfig,
-    readonly preprocessorConfig: Record<string, unknown> | undefined,
-    readonly dtype: Dtype,
-    resources: Resources<X>,
+    checkpoint: Checkpoint,
+    options: LoadOptions,
+    loadExtra: ExtraLoader<X>,
+    private readonly reopen: (signal?: AbortSignal) => Promise<Checkpoint>,
   ) {
-    this.#resources = resources;
-  }
-
-  /** Throws TypeError once the model is disposed of. */
-  get resources(): Resources<X> {
-    if (this.#resources === undefined) throw new TypeError("The model was disposed.");
-    return this.#resources;
+    this.config = checkpoint.config;
+    this.preprocessorConfig = checkpoint.preprocessorConfig;
+    this.dtype = options.dtype ?? checkpoint.quantized ?? "bf16";
+    this.#load = () => load(checkpoint, this.dtype, options, loadExtra);
   }
 
   /** Loads tensor by tensor into the weight format `dtype`; a failure leaves nothing open. */
   static async open<X>(ref: string = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
-    const { device, signal, progress_callback: report = () => {} } = options;
-    if (options.dtype !== undefined && !DTYPES.includes(options.dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(options.dtype)}.`);
-    throwIfAborted(signal, `loading ${ref}`);
-    report({ status: "initiate", name: ref, loaded: 0, total: 1, progress: 0 });
-    const checkpoint: Checkpoint = await openCheckpoint(ref, options);
-    let opened: Opened | undefined;
+    checkDtype(options.dtype);
+    throwIfAborted(options.signal, `loading ${ref}`);
+    options.progress_callback?.({ status: "initiate", name: ref, loaded: 0, total: 1, progress: 0 });
+    const open = (signal?: AbortSignal) => openCheckpoint(ref, { ...options, signal, progress_callback: undefined });
+    const checkpoint = await openCheckpoint(ref, options);
     try {
-      const { config, preprocessorConfig } = checkpoint, dtype = options.dtype ?? checkpoint.quantized ?? "bf16";
-      opened = await openDevice(device, { ...options, dtype });
-      const { backend } = opened;
-      const read = async (name: string) => {
-        throwIfAborted(signal, `loading ${name}`);
-        return checkpoint.tensor(name, signal);
-      };
-      const extra = await loadExtra({ config, has: (name) => checkpoint.tensors.has(name), read, backend });
-      const weights = await loadEncoder(backend, packParts(config, dtype, read, (name) => checkpoint.codes(name, signal)), (part, loaded, total) =>
-        report({ status: "progress", name: ref, part, loaded, total, progress: (100 * loaded) / total }),
-      );
-      const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);
-      report({ status: "ready", name: ref, loaded: 1, total: 1, progress: 100 });
-      return new Session(config, preprocessorConfig, dtype, { ...opened, encoder, extra });
-    } catch (error) {
-      opened?.backend.dispose();
-      throw error;
+      const session = new Session(checkpoint, options, loadExtra, open);
+      await session.ready();
+      return session;
     } finally {
       await checkpoint.close();
     }
   }
 
+  /** Random weights; nothing is made or opened before `ready`. */
+  static random<X>(config: IJepaConfig, { seed = 0, ...options }: RandomOptions, loadExtra: ExtraLoader<X>): Session<X> {
+    if (!(config instanceof IJepaConfig)) throw new TypeError("A model with random weights takes an IJepaConfig; fromPretrained loads one that is stored.");
+    if (!Number.isSafeInteger(seed) || seed < 0) throw new TypeError(`seed must be a whole number from 0 to 2^53 - 1, not ${String(seed)}.`);
+    checkDtype(options.dtype);
+    const checkpoint = randomCheckpoint(config, seed);
+    return new Session(checkpoint, options, loadExtra, async () => checkpoint);
+  }
+
+  /** Opens the backend and loads the weights, once; after a failure the next call tries again. */
+  async ready(): Promise<void> {
+    if (this.#disposed) throw new TypeError("The model was disposed.");
+    this.#opening ??= this.#load().then(
+      (resources) => {
+        this.#resources = resources;
+        this.#opened = resources;
+      },
+      (error: unknown) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    );
+    return this.#opening;
+  }
+
+  /** The backend, open or disposed of. Throws TypeError before `ready`. */
+  get opened(): Opened {
+    if (this.#opened === undefined) throw new TypeError("The model is not open yet: await model.ready first.");
+    return this.#opened;
+  }
+
+  /**
+   * The checkpoint that the weights came from, opened again.
+   * @throws IJepaError `weights/missing` where it is gone, or has another configuration by now
+   */
+  async source(signal?: AbortSignal): Promise<Checkpoint> {
+    const gone = (why: string, names: string[], cause?: unknown) => {
+      const message = `The tensors that this model was loaded from cannot be read again, and what it holds is rounded to ${this.dtype}: ${why}`;
+      return new IJepaError("weights/missing", message, { what: "checkpoint", names }, { cause });
+    };
+    const checkpoint = await this.reopen(signal).catch((cause: unknown) => {
+      throw isIJepaError(cause) && cause.code !== "aborted" ? gone(cause.message, [], cause) : cause;
+    });
+    if (JSON.stringify(checkpoint.config) === JSON.stringify(this.config)) return checkpoint;
+    await checkpoint.close();
+    throw gone(`${checkpoint.ref} has another configuration by now.`, [checkpoint.ref]);
+  }
+
   /** Runs `work` after all earlier work of this session. */
   async run<T>(signal: AbortSignal | undefined, work: (resources: Resources<X>) => Promise<T>): Promise<T> {
-    const result = this.#queue.then(() => {
+    const result = this.#queue.then(async () => {
       throwIfAborted(signal, "waiting for an earlier call");
-      return work(this.resources);
+      await this.ready();
+      return work(this.#resources!);
     });
     this.#queue = result.catch(() => {});
     return result;
@@ -94,7 +145,34 @@ export class Session<X> {
   /** Frees the weights, after the calls under way; nothing keeps the memory alive afterwards. */
   async dispose(): Promise<void> {
     await this.#queue;
+    await this.#opening?.catch(() => {});
+    this.#disposed = true;
     this.#resources?.backend.dispose();
     this.#resources = undefined;
+  }
+}
+
+function checkDtype(dtype: Dtype | undefined): void {
+  if (dtype !== undefined && !DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
+}
+
+async function load<X>(checkpoint: Checkpoint, dtype: Dtype, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Resources<X>> {
+  const { signal, progress_callback: report = () => {} } = options, { ref: name, config } = checkpoint;
+  const opened = await openDevice(options.device, { ...options, dtype }), { backend } = opened;
+  try {
+    const read = async (tensor: string) => {
+      throwIfAborted(signal, `loading ${tensor}`);
+      return checkpoint.tensor(tensor, signal);
+    };
+    const extra = await loadExtra({ config, has: (tensor) => checkpoint.tensors.has(tensor), read, backend });
+    const weights = await loadEncoder(backend, packParts(config, dtype, read, (matrix) => checkpoint.codes(matrix, signal)), (part, loaded, total) =>
+      report({ status: "progress", name, part, loaded, total, progress: (100 * loaded) / total }),
+    );
+    const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);
+    report({ status: "ready", name, loaded: 1, total: 1, progress: 100 });
+    return { ...opened, encoder, extra };
+  } catch (error) {
+    backend.dispose();
+    throw error;
   }
 }

@@ -91,10 +91,12 @@ export interface Runtime {
   /** Opens a local file for ranged reads. Rejects with IJepaError `io/read`, also where there are no files. */
   openFile(path: string): Promise<ByteSource>;
   /**
-   * Writes a file under a temporary name beside it, then renames it. Rejects with IJepaError `io/write`, also where there are no
-   * files; leaves nothing half-written.
+   * Writes a file, from bytes or from chunks as they come, under a temporary name beside it, then renames it. Rejects with
+   * IJepaError `io/write`, also where there are no files, and with what `content` throws; leaves nothing half-written.
+   *
+   * @param options `makeFolder`: make the folder of the file, and those above it, where they are not there
    */
-  writeFile(path: string, bytes: Uint8Array): Promise<void>;
+  writeFile(path: string, content: Uint8Array | AsyncIterable<Uint8Array>, options?: { makeFolder?: boolean }): Promise<void>;
   /** The files of the machine, where the host has any: the Hub's cache is kept there. */
   readonly files?: Files;
   /** An environment variable; undefined where it is not set, or the host has none. */

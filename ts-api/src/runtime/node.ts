@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { availableParallelism } from "node:os";
@@ -50,13 +50,21 @@ export const runtime: Runtime = {
     }
   },
 
-  async writeFile(path, bytes) {
+  async writeFile(path, content, { makeFolder = false } = {}) {
     const temporary = `${path}.${randomUUID()}.tmp`;
     try {
-      await writeFile(temporary, bytes, { flag: "wx" });
+      if (makeFolder) await mkdir(dirname(path), { recursive: true });
+      const file = await open(temporary, "wx");
+      try {
+        if (content instanceof Uint8Array) await file.writeFile(content);
+        else for await (const chunk of content) await file.appendFile(chunk);
+      } finally {
+        await file.close();
+      }
       await rename(temporary, path);
     } catch (cause) {
-      await rm(temporary, { force: true });
+      await rm(temporary, { force: true }).catch(() => {}); // Where its folder is none, there is nothing to remove.
+      if (cause instanceof IJepaError) throw cause;
       throw new IJepaError("io/write", `Cannot write ${path}: ${reason(cause)}. Check that the folder exists and may be written.`, { path }, { cause });
     }
   },

@@ -39,6 +39,12 @@ export interface Checkpoint {
    * @throws IJepaError as `tensor`, and `weights/format` when the parts of the matrix contradict each other
    */
   codes(name: string, signal?: AbortSignal): Promise<CodedMatrix | undefined>;
+  /**
+   * The tensors that make up `name` in the files: itself, and with a quantized matrix what belongs to it; empty where there is none.
+   */
+  stored(name: string): readonly CheckpointTensor[];
+  /** The bytes of a stored tensor, as they are. */
+  bytes(tensor: CheckpointTensor, signal?: AbortSignal): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -81,6 +87,12 @@ export async function openCheckpoint(ref: string, options: CheckpointOptions = {
       tensors,
       quantized: [...matrices.values()][0]?.codebook,
       codes,
+      stored(name) {
+        const matrix = matrices.get(name), info = tensors.get(name);
+        if (matrix !== undefined) return [matrix.weight, matrix.state, ...Object.values(matrix.companions)];
+        return info === undefined ? [] : [info];
+      },
+      bytes: (tensor, signal) => fileOf(tensor).readTensor(tensor, signal),
       close,
       async tensor(name, signal) {
         const info = tensors.get(name);

@@ -39,7 +39,7 @@ export async function openFolder(ref: string, options: SourceOptions = {}): Prom
 }
 
 /** A folder at a path or URL. */
-function folderAt(ref: string): ModelFolder {
+export function folderAt(ref: string): ModelFolder {
   if (typeof ref !== "string") throw new TypeError(`A model is named by a string, not by ${typeof ref}.`);
   if (ref === "") throw badRef(ref, "is empty");
   if (ref.includes("\0")) throw badRef(ref, "holds a zero byte");

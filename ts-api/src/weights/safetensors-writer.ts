@@ -12,41 +12,65 @@ export interface TensorBytes {
 
 const DTYPES = Object.keys(DTYPE_BITS);
 
+/** A tensor without its elements. */
+export type TensorLayout = Pick<TensorBytes, "dtype" | "shape">;
+
 /**
- * A safetensors file: u64 header length, JSON header padded with spaces to a multiple of 8, then the tensors without gaps.
- * Tensors are sorted as by the reference implementation, by dtype (widest first), then by name: equal input gives equal bytes.
- * @throws IJepaError `input/shape` when a tensor's bytes do not fit its shape and dtype, `input/value` for a dtype or shape
- * that cannot be
+ * The beginning of a safetensors file, and the order of the tensors that follow it without gaps: u64 header length, JSON header
+ * padded with spaces to a multiple of 8. Tensors are sorted as by the reference implementation, by dtype (widest first), then by
+ * name: equal input gives equal bytes.
+ * @throws IJepaError `input/value` for a dtype or shape that cannot be
  */
-export function serializeSafetensors(
-  tensors: ReadonlyMap<string, TensorBytes>,
+export function layoutSafetensors(
+  tensors: ReadonlyMap<string, TensorLayout>,
   metadata?: Readonly<Record<string, string>>,
-): Uint8Array {
+): { header: Uint8Array; names: string[]; bytes: number } {
   const sorted = [...tensors].sort(([a, x], [b, y]) => DTYPES.indexOf(y.dtype) - DTYPES.indexOf(x.dtype) || (a < b ? -1 : 1));
   const header: [string, unknown][] = metadata === undefined ? [] : [["__metadata__", metadata]];
   let end = 0;
   for (const [name, tensor] of sorted) {
     check(name, tensor);
     const begin = end;
-    end += tensor.bytes.length;
+    end += bytesOf(tensor);
     header.push([name, { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [begin, end] }]);
   }
 
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const headerLength = Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(8 + headerLength + end);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
-  file.set(json, 8);
-  file.fill(0x20, 8 + json.length, 8 + headerLength);
-  let offset = 8 + headerLength;
-  for (const [, { bytes }] of sorted) {
+  const start = new Uint8Array(8 + headerLength).fill(0x20);
+  new DataView(start.buffer).setBigUint64(0, BigInt(headerLength), true);
+  start.set(json, 8);
+  return { header: start, names: sorted.map(([name]) => name), bytes: start.length + end };
+}
+
+/**
+ * A whole safetensors file.
+ * @throws IJepaError `input/shape` when a tensor's bytes do not fit its shape and dtype, and what `layoutSafetensors` throws
+ */
+export function serializeSafetensors(
+  tensors: ReadonlyMap<string, TensorBytes>,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array {
+  const { header, names, bytes: size } = layoutSafetensors(tensors, metadata), file = new Uint8Array(size);
+  file.set(header);
+  let offset = header.length;
+  for (const name of names) {
+    const tensor = tensors.get(name)!, { dtype, shape, bytes } = tensor, expected = bytesOf(tensor);
+    if (bytes.length !== expected) {
+      const message = `Tensor ${name} of shape [${shape.join(", ")}] in ${dtype} takes ${expected} bytes, but has ${bytes.length}.`;
+      throw new IJepaError("input/shape", message, { name, expected: `${expected} bytes`, actual: [bytes.length] });
+    }
     file.set(bytes, offset);
     offset += bytes.length;
   }
   return file;
 }
 
-function check(name: string, { dtype, shape, bytes }: TensorBytes): void {
+function bytesOf({ dtype, shape }: TensorLayout): number {
+  return (sizeOf(shape) * DTYPE_BITS[dtype]) / 8;
+}
+
+function check(name: string, { dtype, shape }: TensorLayout): void {
   const refuse = (message: string, value: unknown): never => {
     throw new IJepaError("input/value", message, { name, value });
   };
@@ -54,10 +78,5 @@ function check(name: string, { dtype, shape, bytes }: TensorBytes): void {
   if (!isSafetensorsDtype(dtype)) refuse(`Tensor ${name} has dtype ${String(dtype)}; known are ${DTYPES.join(", ")}.`, dtype);
   if (!shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
     refuse(`Tensor ${name} has the shape [${shape.join(", ")}], which is no list of whole numbers.`, shape);
-  }
-  const expected = (sizeOf(shape) * DTYPE_BITS[dtype]) / 8;
-  if (bytes.length !== expected) {
-    const message = `Tensor ${name} of shape [${shape.join(", ")}] in ${dtype} takes ${expected} bytes, but has ${bytes.length}.`;
-    throw new IJepaError("input/shape", message, { name, expected: `${expected} bytes`, actual: [bytes.length] });
   }
 }
