@@ -36,7 +36,7 @@ test("help of a command names every option that it takes, and only these", async
 test("help says the values, the exit codes and the pixel limit as they are", async () => {
   const help = await succeed(["embed", "--help"]);
   const flowing = help.replace(/\s+/g, " ");
-  const texts = ["fp32|bf16|int4", "auto|wasm", "none|mean", "N|auto", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`];
+  const texts = ["fp32|bf16|int4|nf4|fp4", "auto|wasm", "none|mean", "N|auto", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`];
   for (const text of texts) assert.ok(flowing.includes(text), text);
   const codes = [...help.slice(help.indexOf("Exit codes:")).matchAll(/^ {2}(\d+) /gm)].map(([, code]) => Number(code));
   assert.deepEqual(codes, [0, 1, 2, 3, 4, 5, 6, 7, 130]);

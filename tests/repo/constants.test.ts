@@ -1,6 +1,7 @@
 /** Constants of the numeric contract: one name, one value, in TypeScript, AssemblyScript, WGSL and the document. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CODEBOOKS } from "../../ts-api/src/core/codebooks.js";
 import { bitsOf } from "../../ts-api/src/core/float.js";
 import { NUMERICS_VERSION } from "../../ts-api/src/core/numerics.js";
 import { ACTIVATIONS } from "../../ts-api/src/ops/activation.js";
@@ -48,6 +49,17 @@ test(`${DOCUMENT} is of this version, and its tables have the constants and thei
     const expected = isInteger(name) ? number : bitsOf(number);
     assert.equal(Number(bits), expected >>> 0, `bits of ${name} in ${DOCUMENT}`);
   }
+});
+
+test("the codebooks are the same in every language and in the document", () => {
+  const expected = Object.values(CODEBOOKS).flatMap((values) => [...values]);
+  for (const [path, list] of [["assembly/lib/codebook.ts", /f32x4\(([^)]*)\)/g], ["gpu/lib/codebook.wgsl", /array<f32, 16>\(([^)]+)\)/g]] as const) {
+    const numbers = [...withoutComments(textOf(path)).matchAll(list)].flatMap(([, text]) => text.split(",").filter((part) => /\d/.test(part)).map(Number));
+    assert.deepEqual(numbers.map(Math.fround), expected, path);
+  }
+  const rows = [...textOf(DOCUMENT).matchAll(/^\| \d+ \| (\S+) \| `(0x[0-9a-f]{8})` \| (\S+) \| `(0x[0-9a-f]{8})` \|$/gm)];
+  const column = (value: number, bits: number) => rows.map((row) => [Math.fround(Number(row[value])), Number(row[bits])]);
+  assert.deepEqual([...column(1, 2), ...column(3, 4)], expected.map((value) => [value, bitsOf(value) >>> 0]));
 });
 
 /** Checks every constant of `paths` that has a name of `known` or of another file; returns their names. */
