@@ -8,6 +8,8 @@ import { IJepaError, throwIfAborted } from "../core/errors.js";
 export interface PublicFetchOptions {
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** Which addresses may be connected to. Default `isPublicAddress`. */
+  readonly mayAsk?: (address: string) => boolean;
 }
 
 /** IANA's special-purpose registries for IPv4 and IPv6: everything that is not globally reachable, and ways around to IPv4. */
@@ -51,12 +53,12 @@ export async function fetchPublic(url: URL, options: PublicFetchOptions): Promis
   }
 }
 
-function get(url: URL, { signal }: PublicFetchOptions): Promise<IncomingMessage> {
+async function get(url: URL, { signal, mayAsk = isPublicAddress }: PublicFetchOptions): Promise<IncomingMessage> {
   throwIfAborted(signal, `reading ${url.host}`);
   const host = url.hostname.replace(/^\[|\]$/g, "");
   // An address in the URL is not looked up.
-  if (isIP(host) !== 0 && !isPublicAddress(host)) throw failure(url, NOT_PUBLIC_REASON);
-  const options: RequestOptions = { lookup: lookupPublic, signal, agent: false, headers: { accept: "image/*" } };
+  if (isIP(host) !== 0 && !mayAsk(host)) throw failure(url, NOT_PUBLIC_REASON);
+  const options: RequestOptions = { lookup: lookupWhere(mayAsk), signal, agent: false, headers: { accept: "image/*" } };
   return new Promise((resolve, reject) => {
     const request = url.protocol === "https:" ? httpsGet(url, options, resolve) : httpGet(url, options, resolve);
     request.on("error", (cause) => reject(signal.aborted ? aborted(url, cause) : failure(url, cause.message, cause)));
@@ -65,15 +67,17 @@ function get(url: URL, { signal }: PublicFetchOptions): Promise<IncomingMessage>
 
 const NOT_PUBLIC_REASON = "its address is not a public one";
 
-/** node:dns `lookup` that knows public addresses only. */
-const lookupPublic: LookupFunction = (host, options, callback) => {
-  lookup(host, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error, []);
-    if (addresses.length === 0 || !addresses.every(({ address }) => isPublicAddress(address))) return callback(new Error(NOT_PUBLIC_REASON), []);
-    if (options.all) callback(null, addresses);
-    else callback(null, addresses[0].address, addresses[0].family);
-  });
-};
+/** node:dns `lookup` for names all of whose addresses may be asked. */
+function lookupWhere(mayAsk: (address: string) => boolean): LookupFunction {
+  return (host, options, callback) => {
+    lookup(host, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return callback(error, []);
+      if (addresses.length === 0 || !addresses.every(({ address }) => mayAsk(address))) return callback(new Error(NOT_PUBLIC_REASON), []);
+      if (options.all) callback(null, addresses);
+      else callback(null, addresses[0].address, addresses[0].family);
+    });
+  };
+}
 
 async function readAll(answer: IncomingMessage, url: URL, { maxBytes, signal }: PublicFetchOptions): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
