@@ -11,13 +11,17 @@ const built = join(root, "build/ts-api/src");
 const require = createRequire(import.meta.url);
 
 const NOBLE = join(dirname(require.resolve("@noble/hashes/sha2")), "esm");
-/** Dependencies as the library names them, and their files for browsers. They are loaded only when an image or the Hub needs them. */
+/**
+ * Dependencies as the library names them, and their files for browsers. The library itself loads them only when an image or the Hub needs
+ * them.
+ */
 const VENDOR = {
   "@jsquash/jpeg/codec/dec/mozjpeg_dec.js": require.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"),
   "@jsquash/webp/codec/dec/webp_dec.js": require.resolve("@jsquash/webp/codec/dec/webp_dec.js"),
   "@noble/hashes/legacy": join(NOBLE, "legacy.js"),
   "@noble/hashes/sha2": join(NOBLE, "sha2.js"),
   fflate: join(dirname(require.resolve("fflate/package.json")), "esm/browser.js"),
+  hono: join(root, "node_modules/hono/dist/index.js"),
 };
 const vendorName = (id) => id.split("/").at(-1).replace(/\.js$/, "");
 
@@ -48,17 +52,18 @@ function build(runtime, devices, dir, input, { plugins = [besides], chunks = `${
   return { input: programs, plugins: [host(runtime, devices), ...plugins], output, onwarn, ...rest };
 }
 
+const both = { index: "index.js", server: "server/index.js" };
 const forNode = { plugins: [], external: [/^node:/, /^[\w@]/] };
 
 export default [
-  build("node", "devices", "dist", { index: "index.js", server: "server/index.js", cli: "cli/main.js", thread: "runtime/node-thread.js" }, { ...forNode, chunks: "chunks/[name].js" }),
+  build("node", "devices", "dist", { ...both, cli: "cli/main.js", thread: "runtime/node-thread.js" }, { ...forNode, chunks: "chunks/[name].js" }),
   build("node", "devices-wasm", "dist/node", { wasm: "index.js" }, forNode),
   build("node", "devices-webgpu", "dist/node", { webgpu: "index.js" }, forNode),
-  build("browser", "devices", "dist/browser", { index: "index.js", thread: "runtime/browser-thread.js" }),
+  build("browser", "devices", "dist/browser", { ...both, thread: "runtime/browser-thread.js" }),
   build("browser", "devices-wasm", "dist/browser", { wasm: "index.js" }),
   build("browser", "devices-webgpu", "dist/browser", { webgpu: "index.js" }),
-  build("workerd", "devices", "dist/workerd", { index: "index.js" }),
-  build("workerd", "devices-wasm", "dist/workerd", { wasm: "index.js" }),
+  // Workers have no WebGPU.
+  build("workerd", "devices-wasm", "dist/workerd", both),
   {
     input: Object.fromEntries(Object.entries(VENDOR).map(([id, file]) => [vendorName(id), file])),
     plugins: [{ name: "web", resolveId: (id) => (id === "@noble/hashes/crypto" ? join(NOBLE, "crypto.js") : null) }],

@@ -2,5 +2,6 @@
 import { IJepaError } from "../core/errors.js";
 
 export async function openWebgpu(): Promise<never> {
-  throw new IJepaError("backend/unavailable", "ijepa/wasm and ijepa/worker compute on the CPU alone; the entry ijepa has WebGPU.", { backend: "webgpu" });
+  const message = "ijepa/wasm, and ijepa on Workers, compute on the CPU alone. Use device wasm.";
+  throw new IJepaError("backend/unavailable", message, { backend: "webgpu" });
 }
