@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join, resolve, sep } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { pipeline } from "../../ts-api/src/index.js";
 import { launchChromium, noChromium, openPage, servePages, type Answer, type Browser } from "../support/chromium.js";
 import { entryFile, installPackage, PHOTOS, type Installed } from "./packed.js";
 import type { WorkerAnswer, WorkerJob } from "./workerd.js";
@@ -86,28 +87,47 @@ test("ijepa/wasm has no WebGPU, ijepa/webgpu no CPU", unless(notInstalled), () =
 });
 
 const node22 = Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : NODE24;
-test("workerd", unless(notInstalled, absent(node22), absent(MINIFLARE)), () => {
-  const embed = dtypes.flatMap((dtype) => PHOTOS.map((photo) => ({ path: `/?dtype=${dtype}`, body: join(folder, photo), key: `${dtype} ${photo}` })));
-  const photo = { body: join(folder, PHOTOS[0]) };
-  const refused = ["/?threads=2", "/?device=webgpu", "/path", "/nothing"].map((path) => ({ path, ...photo }));
-  const job: WorkerJob = {
-    entry: join(folder, "worker.mjs"),
-    model: join(folder, "node_modules/ijepa/models/demo"),
-    requests: [...embed, { path: "/?threads=auto", ...photo }, ...refused],
-  };
-  const jobFile = join(folder, "job.json");
+const workerd = unless(notInstalled, absent(node22), absent(MINIFLARE));
+const demo = () => join(folder, "node_modules/ijepa/models/demo");
+
+/** What a Worker answers, in workerd. */
+function inWorkerd(job: WorkerJob): WorkerAnswer[] {
+  const jobFile = join(folder, "job.json"), program = fileURLToPath(new URL("workerd.js", import.meta.url));
   writeFileSync(jobFile, JSON.stringify(job));
-  const program = fileURLToPath(new URL("workerd.js", import.meta.url));
   const { status, stdout, stderr } = spawnSync(node22, [program, jobFile], { encoding: "utf8" });
   assert.equal(status, 0, stderr);
-  const answers = JSON.parse(stdout.trim().split("\n").at(-1)!) as WorkerAnswer[];
+  return JSON.parse(stdout.trim().split("\n").at(-1)!) as WorkerAnswer[];
+}
 
+test("the packed package in workerd", workerd, () => {
+  const embed = dtypes.flatMap((dtype) => PHOTOS.map((photo) => ({ path: `/?dtype=${dtype}`, body: join(folder, photo), key: `${dtype} ${photo}` })));
+  const body = join(folder, PHOTOS[0]);
+  const refused = ["/?threads=2", "/?device=webgpu", "/path", "/nothing"].map((path) => ({ path, body }));
+  const answers = inWorkerd({ entry: join(folder, "worker.mjs"), model: demo(), requests: [...embed, { path: "/?threads=auto", body }, ...refused] });
   assert.deepEqual(Object.fromEntries(embed.map(({ key }, i) => [key, answers[i].json.digest])), stored);
   const [auto, ...errors] = answers.slice(embed.length).map(({ json }) => json);
   assert.match(String(auto.device), /^workerd, .*, 1 thread \(Workers have no threads\)$/);
   const expected = [/^backend\/unavailable .*Workers have no threads/, /^backend\/unavailable .*on the CPU alone/, /^io\/read .*Workers have no files/, /^input\/missing .*carries no model/];
   errors.forEach(({ code, message }, i) => assert.match(`${String(code)} ${String(message)}`, expected[i]));
 });
+
+for (const store of ["assets", "bucket"] as const) {
+  test(`examples/worker, with the model from ${store}`, workerd, async () => {
+    const damaged = join(folder, "damaged.jpg"), large = join(folder, "large.bin");
+    writeFileSync(damaged, readFileSync("examples/photos/rocket.jpg").subarray(0, 5000));
+    writeFileSync(large, new Uint8Array(8 * 2 ** 20 + 1));
+    const photo = join(folder, "rocket.jpg"), path = "/embed";
+    const requests = [{ path, body: photo }, { path, body: photo }, { path, body: damaged }, { path, body: join(folder, "job.json") }, { path, body: large }, { path, method: "GET" }, { path: "/" }];
+    const answers = inWorkerd({ entry: join(folder, "worker/src/worker.js"), [store]: demo(), vars: { DTYPE: "int4" }, requests });
+    assert.deepEqual(answers.map(({ status }) => status), [200, 200, 422, 415, 413, 405, 404]);
+
+    const extract = await pipeline("image-feature-extraction", undefined, { dtype: "int4", device: "wasm" });
+    const { data, dims, numerics } = await extract(photo, { pool: "mean", normalize: true });
+    await extract.dispose();
+    for (const { json } of answers.slice(0, 2)) assert.deepEqual(json, { embedding: [...data], dims: [...dims], numerics });
+    assert.deepEqual(answers.slice(2).map(({ json }) => (json.error as { code: string }).code), ["image/corrupt", "image/unsupported", "request", "request", "request"]);
+  });
+}
 
 let browser: Promise<Browser> | undefined;
 after(async () => (await browser)?.close());

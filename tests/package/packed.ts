@@ -9,7 +9,7 @@ export const PHOTOS = ["chelsea.png", "rocket.jpg"];
 export type Exports = Record<string, string | Record<string, string>>;
 
 export interface Installed {
-  /** A folder with node_modules/ijepa, the photos and the programs of tests/package/programs. */
+  /** A folder with node_modules/ijepa, the photos, the programs of tests/package/programs, and examples/worker. */
   folder: string;
   exports: Exports;
 }
@@ -36,6 +36,7 @@ export function installPackage(): Installed | string {
     throw error;
   }
   cpSync("tests/package/programs", folder, { recursive: true });
+  cpSync("examples/worker", join(folder, "worker"), { recursive: true });
   for (const photo of PHOTOS) cpSync(`examples/photos/${photo}`, join(folder, photo));
   const manifest = JSON.parse(readFileSync(join(folder, "node_modules/ijepa/package.json"), "utf8")) as { exports: Exports };
   return { folder, exports: manifest.exports };
