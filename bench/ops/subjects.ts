@@ -39,7 +39,7 @@ export function linearSubject(format: Dtype, rows: number, cols: number, inner: 
       const y = empty(backend, "f32", [count, cols]);
       const w = place(backend, weights.w), scales = weights.scales && place(backend, weights.scales);
       const bias = floats(backend, gaussArray(`${size} bias`, cols));
-      return { call: { op: "linear", format, rows: count, cols, inner, activation: "none", x, blocks, w, scales, bias, y }, y };
+      return { call: { op: "linear", format, rows: count, cols, inner, activation: "none", x, blocks, w, scales, group: weights.group, bias, y }, y };
     },
     few: (y) => y.subarray(0, FEW_ROWS * cols * 4),
   };

@@ -4,7 +4,7 @@ import { openPeak, type DotLoopName, type Peak } from "./dot-loop.js";
 export type ModuleName = "simd128" | "relaxed";
 
 /** Their products are exact, so the relaxed module fuses them; fp32 products round and never are fused. */
-const FUSED: readonly string[] = ["linear_bf16", "attention_bf16"];
+const FUSED: readonly string[] = ["linear_bf16", "linear_nf4", "linear_fp4", "attention_bf16"];
 const INT4: Record<string, DotLoopName> = {
   linear_int4_plain: "i16 dot",
   linear_int4_dot16: "i8 dot to i16",
