@@ -125,7 +125,7 @@ export function createServer({ model, processor }: ServedPipeline, options: Serv
       format: oneOf("encoding_format", query.get("encoding_format"), FORMATS, "float"),
       normalize: oneOf("normalize", query.get("normalize"), ["true", "false"], "false") === "true",
     };
-    const encoded = await lane.encode(body, "the image", signal);
+    const encoded = await lane.encode(body, "the body", signal);
     return { model: name, width: encoded.width, height: encoded.height, ...(await featuresOf(encoded, wanted)) };
   };
 
@@ -134,7 +134,7 @@ export function createServer({ model, processor }: ServedPipeline, options: Serv
     const top = query.get("top_k");
     const labels: LabelOptions = top === null ? {} : { top_k: /^\d+$/.test(top) ? Number(top) : NaN };
     checkLabelOptions(labels);
-    const { logits, numerics } = await lane.encode(body, "the image", signal);
+    const { logits, numerics } = await lane.encode(body, "the body", signal);
     return { model: name, labels: rankLabels(config, logits!.data, labels), numerics };
   };
 
