@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, posix, resolve } from "node:path";
+import { dirname, join, posix, resolve } from "node:path";
 import { test } from "node:test";
 import ts from "typescript";
 import { parseCommandLine } from "../../ts-api/src/cli/args.js";
@@ -44,17 +44,22 @@ const commands = documents.flatMap((path) =>
 
 test("the commands of the documents exist", () => {
   assert.ok(commands.length >= 8, `${commands.length} commands`);
-  const { scripts } = JSON.parse(textOf("package.json")) as { scripts: Record<string, string> };
   for (const { path, command } of commands) {
     const where = `${path}: ${command}`;
     const words = command.replace(/^[A-Z_]+=\S+ /, "").split(/\s+/);
     const [program, first, second] = words;
-    if (program === "npm") assert.ok((first === "run" ? second : first) in scripts || ["install", "pack"].includes(first), where);
+    if (program === "npm") assert.ok((first === "run" ? second : first) in scriptsOf(path) || ["install", "pack"].includes(first), where);
     else if (program === "node") assert.ok(existsSync(words.slice(1).find((word) => !word.startsWith("-"))!), where);
     else if (program === "ijepa") assert.ok(readCommandLine(words.slice(1)), where);
     else assert.ok(["huggingface-cli", "git", "curl"].includes(program), where);
   }
 });
+
+/** The scripts of the project that a document is about: of its own folder, else of the repository. */
+function scriptsOf(path: string): Record<string, string> {
+  const own = join(dirname(path), "package.json");
+  return (JSON.parse(textOf(existsSync(own) ? own : "package.json")) as { scripts?: Record<string, string> }).scripts ?? {};
+}
 
 for (const { path, command } of commands.filter((entry) => entry.command.startsWith("ijepa ") && !entry.command.includes(BROUGHT))) {
   test(`${path}: ${command}`, () => {

@@ -51,6 +51,6 @@ function check(t: { diagnostic(message: string): void; skip(message: string): vo
   assert.deepEqual(report.attested, Object.fromEntries(tiers.map((tier) => [tier, null])));
   assert.deepEqual(report.digests, stored);
   const ran = new Set(Object.keys(report.ran));
-  const kernels = [...Object.values(KERNELS).flat(), ...FUSIONS].map(({ name }) => name as string);
+  const kernels = [...Object.values(KERNELS).flat(), ...FUSIONS].map(({ name }) => name);
   assert.deepEqual([...ran].sort(), tiers.flatMap((tier) => kernels.map((name) => `${tier} ${name}`)).sort());
 }
