@@ -3,11 +3,12 @@ import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { root, run } from "./run.mjs";
 
-const KERNELS = {
+const MODULES = {
   simd128: "assembly/index.ts",
   "simd128-shared": "assembly/index.ts",
   relaxed: "assembly/relaxed.ts",
   "relaxed-shared": "assembly/relaxed.ts",
+  quantizer: "assembly/quantizer.ts",
 };
 
 const CODECS = {
@@ -19,7 +20,7 @@ const BUNDLED = ["@jsquash/jpeg", "@jsquash/webp", "@noble/hashes", "fflate", "h
 
 for (const folder of ["build", "dist"]) rmSync(join(root, folder), { recursive: true, force: true });
 mkdirSync(join(root, "dist/wasm"), { recursive: true });
-for (const [target, entry] of Object.entries(KERNELS)) {
+for (const [target, entry] of Object.entries(MODULES)) {
   run(process.execPath, ["node_modules/assemblyscript/bin/asc.js", entry, "--config", "asconfig.json", "--target", target]);
 }
 const module = (path) => join(root, "node_modules", path);

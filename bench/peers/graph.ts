@@ -1,12 +1,13 @@
 /**
  * The encoder as an ONNX file, node by node as exporters write it, so that the peer's own fusions find what they look for.
- * fp32: MatMul. q4-level*: MatMulNBits on the very codes and scales that our int4 has (blocks of 32, zero at 8).
+ * fp32: MatMul. q4-level*: MatMulNBits on the very codes, scales and biases that our int4 has (blocks of 32, zero at 8).
  */
-import type { TensorReader } from "../../ts-api/src/model/parts.js";
+import { packParts, type TensorReader } from "../../ts-api/src/model/parts.js";
+import type { LinearWeights, PackedParts } from "../../ts-api/src/model/weights.js";
+import type { PackedBuffer } from "../../ts-api/src/weights/pack.js";
 import type { IJepaConfig } from "../../ts-api/src/model/config.js";
 import { BLOCK } from "../../ts-api/src/core/numerics.js";
-import { fromBits } from "../../ts-api/src/core/float.js";
-import { quantizeGroup } from "../../ts-api/src/weights/quantize/int4.js";
+import { blockedColumns } from "./int4.js";
 import { OnnxGraph } from "./onnx.js";
 
 /** Of MatMulNBits: 0 computes in f32, 4 may round activations to int8. */
@@ -24,12 +25,15 @@ export async function encoderGraph(config: IJepaConfig, read: TensorReader, form
 
 class EncoderGraph {
   readonly graph = new OnnxGraph();
+  private readonly packed: PackedParts;
 
   constructor(
     private readonly config: IJepaConfig,
     private readonly read: TensorReader,
     private readonly format: OnnxFormat,
-  ) {}
+  ) {
+    this.packed = packParts(config, "int4", read);
+  }
 
   async build(): Promise<void> {
     const { graph, config } = this;
@@ -43,7 +47,7 @@ class EncoderGraph {
     graph.scalar("one", 1);
     graph.scalar("half", 0.5);
     let x = await this.embedding();
-    for (let i = 0; i < config.numHiddenLayers; i++) x = await this.layer(`encoder.layer.${i}`, x);
+    for (let i = 0; i < config.numHiddenLayers; i++) x = await this.layer(i, x);
     await this.norm("layernorm", x, OUTPUT);
     graph.output(OUTPUT, [1, tokens, hidden]);
   }
@@ -60,22 +64,24 @@ class EncoderGraph {
     return graph.node("Add", [rows, graph.floats(positions, await this.read(positions), [1, config.numPatches, hidden])]);
   }
 
-  private async layer(name: string, x: string): Promise<string> {
-    const { graph, config } = this;
+  private async layer(index: number, x: string): Promise<string> {
+    const { graph, config } = this, name = `encoder.layer.${index}`;
     const { hiddenSize: hidden, intermediateSize: mlp } = config;
+    const packed = this.format === "fp32" ? undefined : await this.packed.layer(index);
     const before = await this.norm(`${name}.layernorm_before`, x);
-    const head = async (part: string, perm: number[]) => {
-      const projected = await this.dense(`${name}.attention.attention.${part}`, before, hidden, hidden, config.qkvBias);
+    const head = async (part: "query" | "key" | "value", perm: number[]) => {
+      const first = ["query", "key", "value"].indexOf(part) * hidden;
+      const projected = await this.dense(`${name}.attention.attention.${part}`, before, hidden, hidden, packed?.qkv, first, config.qkvBias);
       return graph.node("Transpose", [graph.node("Reshape", [projected, "to_heads"])], { perm });
     };
     const q = await head("query", [0, 2, 1, 3]), k = await head("key", [0, 2, 3, 1]), v = await head("value", [0, 2, 1, 3]);
     const scores = graph.node("Mul", [graph.node("MatMul", [q, k]), "scale"]);
     const mixed = graph.node("MatMul", [graph.node("Softmax", [scores], { axis: 3 }), v]);
     const joined = graph.node("Reshape", [graph.node("Transpose", [mixed], { perm: [0, 2, 1, 3] }), "to_tokens"]);
-    const middle = graph.node("Add", [x, await this.dense(`${name}.attention.output.dense`, joined, hidden, hidden)]);
+    const middle = graph.node("Add", [x, await this.dense(`${name}.attention.output.dense`, joined, hidden, hidden, packed?.projection)]);
     const after = await this.norm(`${name}.layernorm_after`, middle);
-    const up = this.gelu(await this.dense(`${name}.intermediate.dense`, after, mlp, hidden));
-    return graph.node("Add", [middle, await this.dense(`${name}.output.dense`, up, hidden, mlp)]);
+    const up = this.gelu(await this.dense(`${name}.intermediate.dense`, after, mlp, hidden, packed?.up));
+    return graph.node("Add", [middle, await this.dense(`${name}.output.dense`, up, hidden, mlp, packed?.down)]);
   }
 
   /** x / 2 * (1 + erf(x / sqrt 2)). */
@@ -90,9 +96,12 @@ class EncoderGraph {
     return this.graph.node("LayerNormalization", inputs, { axis: 2, epsilon: this.config.layerNormEps }, output);
   }
 
-  private async dense(name: string, x: string, cols: number, inner: number, bias = true): Promise<string> {
-    const weight = await this.read(`${name}.weight`);
-    const y = this.format === "fp32" ? this.matMul(name, x, weight, cols, inner) : this.matMulNBits(name, x, weight, cols, inner);
+  /** @param packed in int4, where the format is; its columns from `first` on */
+  private async dense(
+    name: string, x: string, cols: number, inner: number, packed?: LinearWeights<PackedBuffer>, first = 0, bias = true,
+  ): Promise<string> {
+    if (packed !== undefined) return this.matMulNBits(name, x, packed, first, cols);
+    const y = this.matMul(name, x, await this.read(`${name}.weight`), cols, inner);
     return bias ? this.graph.node("Add", [y, await this.vector(`${name}.bias`)]) : y;
   }
 
@@ -104,17 +113,12 @@ class EncoderGraph {
     return this.graph.node("MatMul", [x, this.graph.floats(`${name}.weight`, transposed, [inner, cols])]);
   }
 
-  /** Codes [cols][inner / 32][16], the lower input in the low nibble; scales [cols][inner / 32]. */
-  private matMulNBits(name: string, x: string, weight: Float32Array, cols: number, inner: number): string {
-    const groups = cols * (inner / BLOCK), codes = new Uint8Array(BLOCK);
-    const packed = new Uint8Array(groups * (BLOCK / 2)), scales = new Float32Array(groups);
-    for (let group = 0; group < groups; group++) {
-      scales[group] = fromBits(quantizeGroup(weight, group * BLOCK, BLOCK, codes) << 16);
-      for (let i = 0; i < BLOCK / 2; i++) packed[group * (BLOCK / 2) + i] = codes[2 * i] | (codes[2 * i + 1] << 4);
-    }
-    const b = this.graph.bytes(`${name}.codes`, packed, [cols, inner / BLOCK, BLOCK / 2]);
+  private matMulNBits(name: string, x: string, packed: LinearWeights<PackedBuffer>, first: number, cols: number): string {
+    const { inner } = packed, { codes, scales, bias } = blockedColumns(packed, first, cols);
+    const b = this.graph.bytes(`${name}.codes`, codes, [cols, inner / BLOCK, BLOCK / 2]);
     const attributes = { K: inner, N: cols, bits: 4, block_size: BLOCK, accuracy_level: Number(this.format.at(-1)) };
-    return this.graph.node("MatMulNBits", [x, b, this.graph.floats(`${name}.scales`, scales, [groups])], attributes);
+    const y = this.graph.node("MatMulNBits", [x, b, this.graph.floats(`${name}.scales`, scales, [scales.length])], attributes);
+    return this.graph.node("Add", [y, this.graph.floats(`${name}.bias`, bias, [cols])]);
   }
 
   private async vector(name: string): Promise<string> {

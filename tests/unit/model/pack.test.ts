@@ -4,7 +4,7 @@ import { CODEBOOKS } from "../../../ts-api/src/core/codebooks.js";
 import { fromBits, roundBf16 } from "../../../ts-api/src/core/float.js";
 import { packCodes, packMatrix, type Matrix, type PackedBuffer } from "../../../ts-api/src/weights/pack.js";
 import { decode, encode } from "../../../ts-api/src/weights/quantize/bnb.js";
-import { dequantize, quantizeGroup } from "../../../ts-api/src/weights/quantize/int4.js";
+import { dequantize, quantizeInt4 } from "../../../ts-api/src/weights/quantize/int4.js";
 import { gaussArray } from "../../support/random.js";
 
 const COLS = 11;
@@ -38,39 +38,20 @@ test("int4 panels: every weight within half a step of its value, padding is zero
       if (c >= COLS || k >= INPUTS) assert.ok(dequantize(code, scale) === 0);
       else {
         const step = Math.abs(fromBits(scale << 16)), error = Math.abs(dequantize(code, scale) - data[c * INPUTS + k]);
-        // The scale itself is rounded to 8 bits, and the top of the far side is clamped to 7 steps.
-        assert.ok(error <= step * 1.04, `column ${c}, input ${k}: off by ${error / step} steps`);
+        // The largest weight may be cut where that makes the others better.
+        assert.ok(error <= step * 1.8, `column ${c}, input ${k}: off by ${error / step} steps`);
       }
     }
   }
 });
 
-test("a group of zeros, and one of values too small to matter, is zero", () => {
-  const codes = new Uint8Array(32);
-  assert.equal(quantizeGroup(new Float32Array(32), 0, 32, codes), 0);
-  assert.ok(codes.every((code) => code === 8));
-  assert.equal(quantizeGroup(new Float32Array(32).fill(1e-30), 0, 32, codes), 0);
-});
-
-test("the largest magnitude is kept to bf16, with either sign", () => {
-  for (const extreme of [3, -3]) {
-    const group = new Float32Array(32).fill(0.1), codes = new Uint8Array(32);
-    group[9] = extreme;
-    const scale = quantizeGroup(group, 0, 32, codes);
-    assert.equal(codes[9], 0);
-    assert.equal(dequantize(codes[9], scale), extreme);
-  }
-});
-
-test("int4 with groups of 64: one scale for two blocks, codes as for one group", () => {
-  const { w, scales, group } = packMatrix("w", "int4", data, COLS, INPUTS, 64);
+test("int4 with groups of 64: one scale for two blocks, codes as quantized", () => {
+  const { w, scales, group } = packMatrix("w", "int4", data, COLS, INPUTS, 64), quantized = quantizeInt4(data, COLS, INPUTS, 64);
   assert.deepEqual([group, scales!.dims], [64, [2, 2, 8]]);
-  const bits = new Uint16Array(scales!.bytes.buffer), codes = new Uint8Array(64);
+  const bits = new Uint16Array(scales!.bytes.buffer);
   for (let c = 0; c < COLS; c++) {
-    for (const [g, count] of [64, INPUTS - 64].entries()) {
-      assert.equal(bits[(Math.floor(c / 8) * 2 + g) * 8 + (c % 8)], quantizeGroup(data, c * INPUTS + g * 64, count, codes));
-      for (let k = 0; k < count; k++) assert.equal(codeAt(w.bytes, c, g * 64 + k), codes[k]);
-    }
+    for (const g of [0, 1]) assert.equal(bits[(Math.floor(c / 8) * 2 + g) * 8 + (c % 8)], quantized.scales[c * 2 + g]);
+    for (let k = 0; k < INPUTS; k++) assert.equal(codeAt(w.bytes, c, k), quantized.codes[c * INNER + k]);
   }
 });
 

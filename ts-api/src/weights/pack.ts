@@ -7,7 +7,7 @@ import { bound, MAX_VALUE, roundBf16 } from "../core/float.js";
 import { BLOCK, GROUPS, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
 import type { TensorDesc } from "../ops/contract.js";
 import { codeAt, decode, encode, type CodedMatrix } from "./quantize/bnb.js";
-import { quantizeGroup } from "./quantize/int4.js";
+import { quantizeInt4, type Int4Matrix } from "./quantize/int4.js";
 
 /** The bytes of a tensor, as a backend takes them. */
 export interface PackedBuffer extends TensorDesc {
@@ -30,7 +30,7 @@ export interface Matrix<B> {
 /**
  * @param name of the matrix; its buffers are called name.weight and name.scales
  * @param data [cols][inputs] f32, finite
- * @param format what to store: fp32 keeps the values, bf16 rounds to nearest even, int4 quantizes in groups, nf4 and fp4 as bitsandbytes
+ * @param format what to store: fp32 keeps the values, bf16 rounds to nearest even, int4 quantizes in groups (without knowledge of the inputs), nf4 and fp4 as bitsandbytes
  * @param group int4: inputs of one scale
  */
 export function packMatrix(
@@ -38,7 +38,7 @@ export function packMatrix(
 ): Matrix<PackedBuffer> {
   if (isCodebook(format)) return packCodes(name, [encode(format, data)], cols, inputs);
   const inner = roundUp(inputs, BLOCK), panels = roundUp(cols, PANEL) / PANEL;
-  if (format === "int4") return { format, cols, inner, group, ...packInt4(name, data, cols, inputs, inner, panels, group) };
+  if (format === "int4") return packInt4(name, quantizeInt4(data, cols, inputs, group), cols, inputs);
   const weight = `${name}.weight`, dims = [panels, inner, PANEL], count = panels * inner * PANEL;
   const place = (c: number) => Math.floor(c / PANEL) * inner * PANEL + (c % PANEL);
   if (format === "fp32") {
@@ -113,23 +113,22 @@ function putCode(w: Uint8Array, inner: number, c: number, k: number, code: numbe
   w[at] = c % PANEL >= 4 ? (w[at] & 0x0f) | (code << 4) : (w[at] & 0xf0) | code;
 }
 
-function packInt4(
-  name: string, data: Float32Array, cols: number, inputs: number, inner: number, panels: number, group: Group,
-): Pick<Matrix<PackedBuffer>, "w" | "scales"> {
-  const groups = Math.ceil(inner / group);
-  const w = new Uint8Array(panels * (inner / 4) * 16).fill(0x88), scales = new Uint16Array(panels * groups * PANEL);
-  const codes = new Uint8Array(group);
+/** A quantized matrix to the panels of int4. */
+export function packInt4(name: string, { group, codes, scales }: Int4Matrix, cols: number, inputs: number): Matrix<PackedBuffer> {
+  const inner = roundUp(inputs, BLOCK), groups = Math.ceil(inner / group), panels = roundUp(cols, PANEL) / PANEL;
+  const w = new Uint8Array(panels * (inner / 4) * 16).fill(0x88), packed = new Uint16Array(panels * groups * PANEL);
   for (let c = 0; c < cols; c++) {
     const panel = Math.floor(c / PANEL);
-    for (let g = 0; g < groups; g++) {
-      const first = g * group, count = Math.min(group, inputs - first);
-      scales[(panel * groups + g) * PANEL + (c % PANEL)] = quantizeGroup(data, c * inputs + first, count, codes);
-      for (let i = 0; i < count; i++) putCode(w, inner, c, first + i, codes[i]);
-    }
+    for (let g = 0; g < groups; g++) packed[(panel * groups + g) * PANEL + (c % PANEL)] = scales[c * groups + g];
+    for (let k = 0; k < inputs; k++) putCode(w, inner, c, k, codes[c * inner + k]);
   }
   return {
+    format: "int4",
+    cols,
+    inner,
+    group,
     w: { name: `${name}.weight`, type: "u8", dims: [panels, inner / 4, 16], bytes: w },
-    scales: { name: `${name}.scales`, type: "bf16", dims: [panels, groups, PANEL], bytes: new Uint8Array(scales.buffer) },
+    scales: { name: `${name}.scales`, type: "bf16", dims: [panels, groups, PANEL], bytes: new Uint8Array(packed.buffer) },
   };
 }
 

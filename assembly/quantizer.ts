@@ -1,0 +1,2 @@
+/** The module that quantizes weights when they are packed; the kernels of the ops are in index.ts. */
+export { quantize_int4 } from "./quantize/int4";
