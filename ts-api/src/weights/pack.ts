@@ -49,8 +49,11 @@ export function packMatrix(
     return { format, cols, inner, w: { name: weight, type: "f32", dims, bytes: new Uint8Array(packed.buffer) } };
   }
   const rounded = roundAll(data), packed = new Uint16Array(count);
-  for (let c = 0; c < cols; c++) {
-    for (let k = 0, to = place(c); k < inputs; k++, to += PANEL) packed[to] = rounded[c * inputs + k] >>> 16;
+  // Panel by panel, so that memory is written in order: int4 packs every layer in bf16 too.
+  for (let first = 0; first < cols; first += PANEL) {
+    for (let k = 0, to = place(first); k < inputs; k++, to += PANEL) {
+      for (let c = first, end = Math.min(cols, first + PANEL); c < end; c++) packed[to + c - first] = rounded[c * inputs + k] >>> 16;
+    }
   }
   return { format, cols, inner, w: { name: weight, type: "bf16", dims, bytes: new Uint8Array(packed.buffer) } };
 }
@@ -113,14 +116,22 @@ function putCode(w: Uint8Array, inner: number, c: number, k: number, code: numbe
   w[at] = c % PANEL >= 4 ? (w[at] & 0x0f) | (code << 4) : (w[at] & 0xf0) | code;
 }
 
-/** A quantized matrix to the panels of int4. */
+/** A quantized matrix to the panels of int4: byte 4 c + i of [panel][inner / 4] holds input 4 j + i of columns c (low nibble) and c + 4 (high). */
 export function packInt4(name: string, { group, codes, scales }: Int4Matrix, cols: number, inputs: number): Matrix<PackedBuffer> {
   const inner = roundUp(inputs, BLOCK), groups = Math.ceil(inner / group), panels = roundUp(cols, PANEL) / PANEL;
-  const w = new Uint8Array(panels * (inner / 4) * 16).fill(0x88), packed = new Uint16Array(panels * groups * PANEL);
+  const w = new Uint8Array(panels * (inner / 4) * 16), packed = new Uint16Array(panels * groups * PANEL);
+  const whole = new Uint8Array(panels * PANEL * inner).fill(8, cols * inner);
+  whole.set(codes);
+  for (let panel = 0, to = 0; panel < panels; panel++) {
+    for (let k = 0; k < inner; k += 4) {
+      for (let c = panel * PANEL; c < panel * PANEL + 4; c++) {
+        for (let i = 0, low = c * inner + k, high = low + 4 * inner; i < 4; i++) w[to++] = whole[low + i] | (whole[high + i] << 4);
+      }
+    }
+  }
   for (let c = 0; c < cols; c++) {
-    const panel = Math.floor(c / PANEL);
-    for (let g = 0; g < groups; g++) packed[(panel * groups + g) * PANEL + (c % PANEL)] = scales[c * groups + g];
-    for (let k = 0; k < inputs; k++) putCode(w, inner, c, k, codes[c * inner + k]);
+    const first = Math.floor(c / PANEL) * groups * PANEL + (c % PANEL);
+    for (let g = 0; g < groups; g++) packed[first + g * PANEL] = scales[c * groups + g];
   }
   return {
     format: "int4",
