@@ -1,6 +1,6 @@
 /**
- * What enters the matrices of a model, measured: the bf16 model runs layer by layer over a few images (synthetic ones, or the user's),
- * on the CPU. The quantizer weighs its errors by it. The contract fixes every bit of the run, and sums here are f64 in order of the
+ * What enters the matrices of a model, measured: the bf16 model runs layer by layer over a few images (synthetic ones, or the user's).
+ * The quantizer weighs its errors by it. The contract fixes every bit of the run, and sums here are f64 in order of the
  * rows, so that the moments of a checkpoint are the same everywhere.
  */
 import { bytesView, readFloats, type Backend } from "../backends/backend.js";
@@ -39,7 +39,9 @@ export type LayerMoments = Record<Product, Moments>;
 export interface MomentOptions {
   /** Images to look at, of the model's size and preprocessed; at least one. Default: synthetic ones. */
   images?: Pixels | undefined;
-  /** Of the CPU. Default 1. They change no bit. */
+  /** Where they run; it changes no bit. Default: a CPU backend that is opened for it and gone afterwards. */
+  backend?: Backend | undefined;
+  /** Of that CPU backend. Default 1. */
   threads?: Threads | undefined;
 }
 
@@ -72,7 +74,7 @@ export class MomentSource {
   }
 
   private close(): void {
-    this.run?.backend.dispose();
+    this.run?.close();
     this.run = undefined;
   }
 }
@@ -80,16 +82,17 @@ export class MomentSource {
 /** The residual stream of the images, on a backend. */
 class Run {
   private constructor(
-    readonly backend: Backend,
+    private readonly backend: Backend,
     private readonly config: IJepaConfig,
     private readonly parts: PackedParts,
     private readonly size: PassSize,
     private readonly buffers: Buffers,
+    private readonly isOwn: boolean,
   ) {}
 
-  static async open(config: IJepaConfig, parts: PackedParts, { images, threads }: MomentOptions): Promise<Run> {
-    const { pixels, positions } = await inputsOf(config, parts, images);
-    const { backend } = await openDevice("wasm", { threads });
+  static async open(config: IJepaConfig, parts: PackedParts, options: MomentOptions): Promise<Run> {
+    const { pixels, positions } = await inputsOf(config, parts, options.images);
+    const backend = options.backend ?? (await openDevice("wasm", { threads: options.threads })).backend;
     try {
       const put = (buffer: PackedBuffer) => place(backend, buffer);
       const size = passSize(config, pixels.images, pixels.height, pixels.width);
@@ -100,20 +103,23 @@ class Run {
       const embedding = { patches: mapLinear(patches, put) };
       backend.run(await backend.compile(embeddingCalls(config, size, embedding, rows, positions.length / config.hiddenSize, buffers)));
       await backend.read(buffers.hidden);
-      return new Run(backend, config, parts, size, buffers);
+      mapLinear(embedding.patches, (tensor) => backend.release(tensor));
+      backend.release(rows);
+      return new Run(backend, config, parts, size, buffers, options.backend === undefined);
     } catch (error) {
-      backend.dispose();
+      if (options.backend === undefined) backend.dispose();
       throw error;
     }
   }
 
+  close(): void {
+    if (this.isOwn) this.backend.dispose();
+    else Object.values(this.buffers).forEach((tensor: DeviceTensor) => this.backend.release(tensor));
+  }
+
   /** Runs the next layer, and looks at every operand on its way. */
   async layer(index: number): Promise<LayerMoments> {
-    const { backend, buffers } = this, placed: DeviceTensor[] = [];
-    const weights = mapLayer(await this.parts.layer(index), (buffer) => {
-      placed.push(place(backend, buffer));
-      return placed.at(-1)!;
-    });
+    const { backend, buffers } = this, weights = mapLayer(await this.parts.layer(index), (buffer) => place(backend, buffer));
     const moments: Moments[] = [];
     let calls: OpCall[] = [];
     for (const call of layerCalls(this.config, "bf16", this.size, weights, buffers)) {
@@ -125,7 +131,7 @@ class Run {
     }
     backend.run(await backend.compile(calls));
     await backend.read(buffers.hidden);
-    for (const tensor of placed) backend.release(tensor);
+    mapLayer(weights, (tensor) => backend.release(tensor));
     return Object.fromEntries(PRODUCTS.map((product, i) => [product, moments[i]])) as LayerMoments;
   }
 }

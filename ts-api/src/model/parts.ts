@@ -3,6 +3,7 @@
  *
  * int4 looks at the inputs of every matrix before it quantizes (moments.ts): each layer is packed in bf16 first, and run.
  */
+import type { Backend } from "../backends/backend.js";
 import { isCodebook, type CodebookName } from "../core/codebooks.js";
 import { BLOCK, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
 import { packCodes, packInt4, packMatrix, packVector, type Matrix, type PackedBuffer } from "../weights/pack.js";
@@ -23,6 +24,11 @@ export type CodeReader = (name: string) => Promise<CodedMatrix | undefined>;
 export interface QuantizeOptions extends MomentOptions {
   /** Inputs of one scale. Default 32. */
   group?: Group | undefined;
+}
+
+/** Looking at the model on its GPU, where it has one: builds for GPUs may have no CPU backend, and a GPU is faster. */
+export function gpuOf(backend: Backend): Pick<QuantizeOptions, "backend"> {
+  return { backend: backend.id === "webgpu" ? backend : undefined };
 }
 
 /**

@@ -11,7 +11,7 @@ import type { ResearchOptions } from "../weights/torch/research.js";
 import { IJepaConfig } from "./config.js";
 import { Encoder } from "./encoder.js";
 import { loadEncoder } from "./load.js";
-import { packParts, type TensorReader } from "./parts.js";
+import { gpuOf, packParts, type TensorReader } from "./parts.js";
 
 type DeviceOption = "threads" | "gpuDevice" | "powerPreference" | "determinism";
 
@@ -165,7 +165,9 @@ async function load<X>(checkpoint: Checkpoint, dtype: Dtype, options: LoadOption
       return checkpoint.tensor(tensor, signal);
     };
     const extra = await loadExtra({ config, has: (tensor) => checkpoint.tensors.has(tensor), read, backend });
-    const weights = await loadEncoder(backend, packParts(config, dtype, read, (matrix) => checkpoint.codes(matrix, signal)), (part, loaded, total) =>
+    const readCodes = (matrix: string) => checkpoint.codes(matrix, signal);
+    const parts = packParts(config, dtype, read, readCodes, { threads: options.threads, ...gpuOf(backend) });
+    const weights = await loadEncoder(backend, parts, (part, loaded, total) =>
       report({ status: "progress", name, part, loaded, total, progress: (100 * loaded) / total }),
     );
     const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);

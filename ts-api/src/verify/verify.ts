@@ -8,7 +8,7 @@ import { loadImage, type ImageSource } from "../image/source.js";
 import type { IJepaConfig } from "../model/config.js";
 import { Encoder, type Pixels } from "../model/encoder.js";
 import { loadEncoder } from "../model/load.js";
-import { packParts } from "../model/parts.js";
+import { gpuOf, packParts } from "../model/parts.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
 import type { SourceOptions } from "../weights/source-options.js";
 import { compareResults, type Difference } from "./difference.js";
@@ -122,7 +122,8 @@ async function runVariant(
   const opened = await variant.open();
   try {
     const { config } = checkpoint;
-    const parts = packParts(config, dtype, (name) => checkpoint.tensor(name, signal), (name) => checkpoint.codes(name, signal));
+    const read = (name: string) => checkpoint.tensor(name, signal), readCodes = (name: string) => checkpoint.codes(name, signal);
+    const parts = packParts(config, dtype, read, readCodes, gpuOf(opened));
     const weights = await loadEncoder(opened, parts);
     const trace = async (options: TraceOptions) => {
       const tracer = traced(opened, options);
