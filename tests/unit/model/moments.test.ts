@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isIJepaError } from "../../../ts-api/src/core/errors.js";
+import { digestOf } from "../../../ts-api/src/core/numerics.js";
+import { openOracle } from "../../../ts-api/src/backends/oracle/oracle.js";
+import { IJepaConfig } from "../../../ts-api/src/model/config.js";
+import { MomentSource, PRODUCTS, type LayerMoments, type MomentOptions } from "../../../ts-api/src/model/moments.js";
+import { packParts, type TensorReader } from "../../../ts-api/src/model/parts.js";
+import { drawPatches, syntheticImages } from "../../../ts-api/src/model/synthetic.js";
+import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
+import { encodeOn, MODELS, pixelsOf, readTensors } from "../../support/models.js";
+
+const TINY = `${MODELS}/tiny`;
+const checkpoint = await openCheckpoint(TINY);
+const tensors = new Map<string, Float32Array>();
+for (const name of checkpoint.tensors.keys()) tensors.set(name, await checkpoint.tensor(name));
+await checkpoint.close();
+const { config } = checkpoint;
+const golden = await readTensors(`${TINY}/cases/plain.safetensors`);
+const images = pixelsOf(golden.get("in.pixel_values")!);
+
+function reader(): { read: TensorReader; reads: Map<string, number> } {
+  const reads = new Map<string, number>();
+  const read: TensorReader = async (name) => {
+    reads.set(name, (reads.get(name) ?? 0) + 1);
+    return tensors.get(name)!;
+  };
+  return { read, reads };
+}
+
+function source(options: MomentOptions = {}, read = reader().read): MomentSource {
+  return new MomentSource(config, packParts(config, "bf16", read), options);
+}
+
+test("synthetic images are the same everywhere, with mean about 0 and variance about 1", async () => {
+  const { data, images: count, height, width } = syntheticImages(IJepaConfig.fromJSON({ ...config.toJSON(), image_size: 128, patch_size: 16 }));
+  assert.deepEqual([count, height, width], [4, 128, 128]);
+  const mean = data.reduce((sum, v) => sum + v, 0) / data.length, square = data.reduce((sum, v) => sum + v * v, 0) / data.length;
+  assert.ok(Math.abs(mean) < 0.5, `mean ${mean}`);
+  assert.ok(square > 0.5 && square < 2, `mean square ${square}`);
+  assert.equal(await digestOf(data), "167b067978b6fd2bbefd94cd0ebc1827ee4490ecb846d67d61f4821e3615b60e");
+});
+
+test("patches are drawn without repeats, each image its own", () => {
+  const drawn = drawPatches(196, 4, 32), rows = Array.from({ length: 4 }, (_, i) => [...drawn.subarray(i * 32, (i + 1) * 32)]);
+  for (const row of rows) {
+    assert.equal(new Set(row).size, 32);
+    assert.ok(row.every((patch) => patch >= 0 && patch < 196));
+  }
+  assert.equal(new Set(rows.map(String)).size, 4);
+});
+
+test("the moments of given images are those of the inputs of each matrix", async () => {
+  const { hiddenStates } = await encodeOn(openOracle(), TINY, "bf16", golden.get("in.pixel_values")!, { outputHiddenStates: true });
+  const gamma = tensors.get("encoder.layer.1.layernorm_before.weight")!, beta = tensors.get("encoder.layer.1.layernorm_before.bias")!;
+  const hidden = hiddenStates![1], cols = config.hiddenSize, rows = hidden.length / cols;
+  const mean = new Float64Array(cols), square = new Float64Array(cols);
+  for (let r = 0; r < rows; r++) {
+    const row = hidden.subarray(r * cols, (r + 1) * cols), middle = row.reduce((a, b) => a + b, 0) / cols;
+    const variance = row.reduce((sum, v) => sum + (v - middle) ** 2, 0) / cols;
+    row.forEach((v, k) => {
+      const normed = ((v - middle) / Math.sqrt(variance + config.layerNormEps)) * gamma[k] + beta[k];
+      mean[k] += normed / rows;
+      square[k] += (normed * normed) / rows;
+    });
+  }
+  const { qkv } = await source({ images }).layer(1);
+  for (let k = 0; k < cols; k++) {
+    const size = Math.sqrt(square[k]) + 0.01;
+    assert.ok(Math.abs(qkv.mean[k] - mean[k]) < 0.01 * size, `mean ${k}: ${qkv.mean[k]}, expected ${mean[k]}`);
+    assert.ok(Math.abs(qkv.variance[k] - (square[k] - mean[k] ** 2)) < 0.03 * size * size, `variance ${k}`);
+  }
+});
+
+test("the same moments on the oracle and the CPU, with any threads, asked in any order", async () => {
+  const inOrder = source(), last = config.numHiddenLayers - 1, layers: LayerMoments[] = [];
+  for (let i = 0; i <= last; i++) layers.push(await inOrder.layer(i));
+  assert.deepEqual(await source().layer(last), layers[last]);
+  assert.deepEqual(await source({ threads: 2 }).layer(last), layers[last]);
+  const oracle = source({ backend: openOracle() });
+  assert.deepEqual(await oracle.layer(last), layers[last]);
+  assert.deepEqual(await oracle.layer(0), layers[0]);
+  for (const product of PRODUCTS) assert.ok(layers[last][product].variance.some((v) => v > 0), product);
+});
+
+test("packing in int4 reads every tensor once", async () => {
+  const { read, reads } = reader(), parts = packParts(config, "int4", read);
+  await parts.embedding();
+  await parts.positions();
+  for (let i = 0; i < parts.layers; i++) await parts.layer(i);
+  await parts.final();
+  assert.ok(reads.size > 30);
+  assert.deepEqual([...reads].filter(([, count]) => count !== 1), []);
+});
+
+test("after a failed read the layer can be asked for again", async () => {
+  let failing = true;
+  const { read } = reader();
+  const parts = packParts(config, "int4", async (name) => {
+    if (failing && name.startsWith("encoder.layer.1")) throw new Error("cut");
+    return read(name);
+  });
+  const whole = packParts(config, "int4", read);
+  await parts.layer(0);
+  await assert.rejects(parts.layer(1), /cut/);
+  failing = false;
+  await whole.layer(0);
+  assert.deepEqual(await parts.layer(1), await whole.layer(1));
+});
+
+test("images of another size, or none, are refused", async () => {
+  for (const wrong of [{ ...images, width: images.width * 2 }, { ...images, images: 0, data: new Float32Array(0) }]) {
+    await assert.rejects(source({ images: wrong }).layer(0), (error) => isIJepaError(error) && error.code === "input/shape");
+  }
+});
