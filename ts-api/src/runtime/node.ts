@@ -83,7 +83,6 @@ export const runtime: Runtime = {
 
   startThread(data, ended) {
     const worker = new Worker(join(root, "dist/thread.js"), { workerData: data });
-    worker.unref();
     let told = false;
     const terminate = async () => {
       told = true;
@@ -94,7 +93,10 @@ export const runtime: Runtime = {
         reject(new Error(why));
         if (!told) ended(why);
       };
-      worker.once("message", () => resolve({ terminate }));
+      worker.once("message", () => {
+        worker.unref();
+        resolve({ terminate });
+      });
       worker.once("error", (error) => end(reason(error)));
       worker.once("exit", (code) => end(`it ended with code ${code}`));
     });

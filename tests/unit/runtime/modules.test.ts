@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { runtime } from "#runtime";
+import { loadImage, setWasmModules, type IJepaError, type WasmModules } from "../../../ts-api/src/index.js";
+import { wasmModules } from "../../../ts-api/src/runtime/modules.js";
+
+const bytes = readFileSync("dist/wasm/jpeg-decoder.wasm");
+const addressOf = (type: string) => `data:${type};base64,${bytes.toString("base64")}`;
+
+test("names and values of handed-over modules are checked", () => {
+  const unknown: object = { "kernels-mmx": "x.wasm" };
+  assert.throws(() => setWasmModules(unknown), /TypeError.*kernels-simd128/s);
+  assert.throws(() => setWasmModules({ "jpeg-decoder": bytes } as unknown as WasmModules), TypeError);
+});
+
+test("an address that leads nowhere is io/read, and the next module handed over is used", async () => {
+  const photo = "examples/photos/rocket.jpg";
+  setWasmModules({ "jpeg-decoder": "http://localhost:1/jpeg-decoder.wasm" });
+  await assert.rejects(loadImage(photo), (error: IJepaError) => error.code === "io/read" && /localhost:1.*setWasmModules/.test(error.message));
+  const module = await WebAssembly.compile(bytes);
+  setWasmModules({ "jpeg-decoder": module });
+  assert.equal(await runtime.wasmModule("jpeg-decoder"), module);
+  assert.equal((await loadImage(photo)).width, 640);
+});
+
+test("a module is compiled from its address, whatever type the server gives it", async () => {
+  for (const type of ["application/wasm", "application/octet-stream"]) {
+    setWasmModules({ "webp-decoder": addressOf(type) });
+    assert.deepEqual(WebAssembly.Module.exports(await runtime.wasmModule("webp-decoder")).length > 0, true, type);
+  }
+});
+
+test("a module is loaded once, and again after a failure", async () => {
+  let loads = 0;
+  const load = wasmModules(async () => {
+    if (++loads === 1) throw new Error("not now");
+    return WebAssembly.compile(bytes);
+  });
+  await assert.rejects(load("kernels-simd128-shared"), /not now/);
+  assert.equal(await load("kernels-simd128-shared"), await load("kernels-simd128-shared"));
+  assert.equal(loads, 2);
+});
