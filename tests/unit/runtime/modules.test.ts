@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { runtime } from "#runtime";
-import { loadImage, setWasmModules, type IJepaError, type WasmModules } from "../../../ts-api/src/index.js";
+import { loadImage, setWasmModules, type IJepaError } from "../../../ts-api/src/index.js";
 import { wasmModules } from "../../../ts-api/src/runtime/modules.js";
 
 const bytes = readFileSync("dist/wasm/jpeg-decoder.wasm");
@@ -11,7 +11,7 @@ const addressOf = (type: string) => `data:${type};base64,${bytes.toString("base6
 test("names and values of handed-over modules are checked", () => {
   const unknown: object = { "kernels-mmx": "x.wasm" };
   assert.throws(() => setWasmModules(unknown), /TypeError.*kernels-simd128/s);
-  assert.throws(() => setWasmModules({ "jpeg-decoder": bytes } as unknown as WasmModules), TypeError);
+  assert.throws(() => setWasmModules({ "jpeg-decoder": bytes }), TypeError);
 });
 
 test("an address that leads nowhere is io/read, and the next module handed over is used", async () => {
