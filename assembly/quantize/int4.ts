@@ -10,7 +10,8 @@
  * Sums in f32, from +0 in order of k; those of the shift in four lanes, k mod 4, then (0 + 1) + (2 + 3).
  * Twin: ts-api/src/weights/quantize/int4.ts.
  */
-import { ROUND_MAGIC, roundBf16, roundToInt } from "../lib/math";
+import { ROUND_MAGIC, splat } from "../lib/constants";
+import { roundBf16, roundToInt } from "../lib/math";
 
 export function quantize_int4(
   w: usize, importance: usize, mean: usize, factors: usize, gainWeight: f32,
@@ -85,5 +86,5 @@ function chooseScale(w: usize, importance: usize, bytes: usize, factors: usize, 
 @inline
 function roundCode(x: v128, inverse: v128): v128 {
   const t = f32x4.pmax(f32x4.pmin(f32x4.mul(x, inverse), f32x4.splat(7)), f32x4.splat(-8));
-  return f32x4.sub(f32x4.add(t, f32x4.splat(ROUND_MAGIC)), f32x4.splat(ROUND_MAGIC));
+  return f32x4.sub(f32x4.add(t, splat(ROUND_MAGIC)), splat(ROUND_MAGIC));
 }

@@ -5,7 +5,7 @@ import { FACTORS, GAIN_WEIGHT, padInputs, type InputWeights, type Int4Matrix } f
 
 /** Weights that are in the module's memory at a time; whole rows. */
 const CHUNK = 2 ** 20;
-/** Below it nothing is stored: the module has no data. */
+/** Below it the module keeps its constants (assembly/lib/constants.ts). */
 const BASE = 2 ** 16;
 const PAGE = 2 ** 16;
 const SCRATCH_BYTES = 144;
