@@ -6,6 +6,7 @@ export type { Determinism, Device, Rejection, Threads } from "./backends/open.js
 export { IJepaConfig, type IJepaConfigFields } from "./model/config.js";
 export { IJepaForImageClassification, type ClassifierInputs, type ClassifierOutput } from "./model/classifier.js";
 export { IJepaModel, type ForwardOptions, type LoadOptions, type ModelInitOptions, type ModelInputs, type ModelLoadOptions, type ModelOutput, type ProgressInfo, type RandomOptions } from "./model/model.js";
+export { attentionRollout, tokenSimilarity } from "./model/maps.js";
 export { cosineSimilarity, firstToken, meanPool, normalizeRows } from "./model/pooling.js";
 export type { SaveOptions } from "./model/pretrained.js";
 export { IJepaImageProcessor, type ImageProcessorOptions } from "./image/processor.js";
@@ -14,7 +15,7 @@ export type { RawImage, RgbImage } from "./image/raw-image.js";
 export { AutoImageProcessor, AutoModel, AutoModelForImageClassification } from "./pipelines/auto.js";
 export { pipeline, type Pipelines } from "./pipelines/pipeline.js";
 export type { Classification, ClassifyOptions, ImageClassificationPipeline } from "./pipelines/image-classification.js";
-export type { ExtractOptions, Features, ImageFeatureExtractionPipeline } from "./pipelines/image-feature-extraction.js";
+export type { ExtractOptions, Features, ImageFeatureExtractionPipeline, NestedFeatures } from "./pipelines/image-feature-extraction.js";
 export { verify, type VerifyOptions, type VerifyReport, type VerifyRow } from "./verify/verify.js";
 export type { Difference } from "./verify/difference.js";
 export { doctor, type DoctorReport } from "./verify/doctor.js";

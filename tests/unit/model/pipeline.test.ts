@@ -44,6 +44,15 @@ test("mean pooling is last_hidden_state.mean(dim=1), and its digest is of the po
   assert.notEqual(pooled.numerics.digest, tokens.numerics.digest);
 });
 
+test("return_tensors: false gives Hugging Face's nested arrays, of one image and of a list", async () => {
+  const tensor = await extract(CHELSEA), arrays = await extract(CHELSEA, { return_tensors: false });
+  assert.deepEqual(arrays, tensor.tolist());
+  assert.deepEqual(await extract(CHELSEA, { return_tensors: true }), tensor);
+  const list = await extract([CHELSEA, ROCKET], { return_tensors: false, pool: "mean" });
+  assert.deepEqual(list.map((rows) => [rows.length, rows[0].length]), [[1, 192], [1, 192]]);
+  await assert.rejects(extract(CHELSEA, { return_tensors: "pt" as unknown as true }), TypeError);
+});
+
 test("first token, pooler and normalize", async () => {
   const tokens = await extract(CHELSEA), first = await extract(CHELSEA, { pool: "first" });
   assert.deepEqual([first.dims, first.data], [[1, 192], tokens.data.slice(0, 192)]);

@@ -16,6 +16,11 @@ export interface ExtractOptions {
   pool?: "mean" | "first" | "none" | boolean;
   /** Divide each row of the last axis by its Euclidean norm. Default false. */
   normalize?: boolean;
+  /**
+   * true (default, as in transformers.js): a tensor. false (Hugging Face's default): the same numbers as nested arrays, without
+   * `numerics`.
+   */
+  return_tensors?: boolean;
   signal?: AbortSignal | undefined;
   /** Pixel limit of the decoders; default as Pillow's. */
   maxPixels?: number | undefined;
@@ -24,10 +29,18 @@ export interface ExtractOptions {
 /** The features of one image, and how they were made: `numerics.digest` is of these very bits. */
 export type Features = Tensor<"float32"> & { numerics: Numerics };
 
+/** The features of one image as arrays: [1][tokens][width], pooled [1][width]. */
+export type NestedFeatures = number[][] | number[][][];
+
+type AsArrays = ExtractOptions & { return_tensors: false };
+type AsTensors = ExtractOptions & { return_tensors?: true };
+
 /** From images to features. A list gives a list, as in Hugging Face's pipeline. */
 export interface ImageFeatureExtractionPipeline {
-  (image: ImageSource, options?: ExtractOptions): Promise<Features>;
-  (images: readonly ImageSource[], options?: ExtractOptions): Promise<Features[]>;
+  (image: ImageSource, options: AsArrays): Promise<NestedFeatures>;
+  (images: readonly ImageSource[], options: AsArrays): Promise<NestedFeatures[]>;
+  (image: ImageSource, options?: AsTensors): Promise<Features>;
+  (images: readonly ImageSource[], options?: AsTensors): Promise<Features[]>;
   readonly model: IJepaModel;
   readonly processor: IJepaImageProcessor;
   dispose(): Promise<void>;
@@ -40,18 +53,21 @@ export async function imageFeatureExtraction(ref?: string, options: ModelLoadOpt
   const model = await IJepaModel.fromPretrained(ref, options);
   const processor = await processorOf(model);
 
-  const extractOne = async (image: ImageSource, { pool = "none", normalize = false, signal, maxPixels }: ExtractOptions): Promise<Features> => {
+  const extractOne = async (image: ImageSource, extractOptions: ExtractOptions): Promise<Features | NestedFeatures> => {
+    const { pool = "none", normalize = false, return_tensors: asTensors = true, signal, maxPixels } = extractOptions;
+    if (typeof asTensors !== "boolean") throw new TypeError(`return_tensors must be true or false, not ${String(asTensors)}.`);
     if (!POOLS.includes(pool)) throw new IJepaError("input/value", `pool must be one of ${POOLS.join(", ")}, not ${String(pool)}.`, { name: "pool", value: pool });
     const loaded = await loadImage(image, { signal, ...(maxPixels === undefined ? {} : { maxPixels }) });
     const output = await model.forward(processor.preprocess(loaded), { signal });
     const pooled = poolOutput(output, pool), features = normalize ? normalizeRows(pooled) : pooled;
+    if (!asTensors) return features.tolist() as NestedFeatures;
     const digest = features === output.lastHiddenState ? output.numerics.digest : await digestOf(features.data);
     return Object.assign(features, { numerics: { ...output.numerics, digest } });
   };
 
-  async function extract(images: ImageSource | readonly ImageSource[], extractOptions: ExtractOptions = {}): Promise<Features | Features[]> {
+  async function extract(images: ImageSource | readonly ImageSource[], extractOptions: ExtractOptions = {}): Promise<unknown> {
     if (!Array.isArray(images)) return extractOne(images as ImageSource, extractOptions);
-    const features: Features[] = [];
+    const features: (Features | NestedFeatures)[] = [];
     for (const image of images as readonly ImageSource[]) features.push(await extractOne(image, extractOptions));
     return features;
   }
