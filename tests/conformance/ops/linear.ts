@@ -90,6 +90,7 @@ export const linearCases: Case[] = DTYPES.flatMap((format) => [
   linearCase(format, { rows: 3, cols: 300, inner: 544, activation: "gelu", residualRows: 3 }),
   linearCase(format, { rows: 130, cols: 130, inner: 32, residualRows: 130 }),
   linearCase(format, { rows: 130, cols: 130, inner: 32, residualRows: 32 }),
+  linearCase(format, { rows: 270, cols: 12, inner: 64, residualRows: 50 }),
   ...activations.map((activation) => linearCase(format, { rows: 6, cols: 24, inner: 128, activation })),
   ...activations.map((activation) => linearCase(format, { rows: 3, cols: 12, inner: 32, activation, edge: true })),
 ]).concat(grouped);

@@ -127,7 +127,7 @@ class Run {
       if (call.op !== "quantize-rows") continue;
       backend.run(await backend.compile(calls));
       calls = [];
-      moments.push(momentsOf(await readFloats(backend, buffers.operand), call.rows, call.inner));
+      moments.push(momentsOf(await readFloats(backend, call.y), call.rows, call.inner));
     }
     backend.run(await backend.compile(calls));
     await backend.read(buffers.hidden);
