@@ -56,7 +56,7 @@ const both = { index: "index.js", server: "server/index.js" };
 const forNode = { plugins: [], external: [/^node:/, /^[\w@]/] };
 
 export default [
-  build("node", "devices", "dist", { ...both, cli: "cli/main.js", thread: "runtime/node-thread.js" }, { ...forNode, chunks: "chunks/[name].js" }),
+  build("node", "devices", "dist", { ...both, "weights-tools": "../../weights-tools/index.js", cli: "cli/main.js", thread: "runtime/node-thread.js" }, { ...forNode, chunks: "chunks/[name].js" }),
   build("node", "devices-wasm", "dist/node", { wasm: "index.js" }, forNode),
   build("node", "devices-webgpu", "dist/node", { webgpu: "index.js" }, forNode),
   build("browser", "devices", "dist/browser", { ...both, thread: "runtime/browser-thread.js" }),

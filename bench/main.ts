@@ -1,4 +1,4 @@
-/** `npm run bench -- ops|encoder|peers|webgpu`: see docs/performance.md. */
+/** `npm run bench -- ops|encoder|peers|webgpu|weights`: see docs/performance.md. */
 import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchEncoder } from "./encoder/main.js";
@@ -8,12 +8,14 @@ import { benchPeers } from "./peers/main.js";
 import { describeMachine } from "./support/machine.js";
 import { MODELS, type ModelName } from "./support/models.js";
 import { benchWebgpu, WEBGPU_MODELS } from "./webgpu/main.js";
+import { benchWeights } from "./weights/main.js";
 
 const USAGE = `npm run bench -- ops     [--rounds N] [--only TEXT]
 npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N]
 npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--accuracy-level 0|4]
 
 npm run bench -- webgpu  [--rounds N] [--model vitb16|vith14|tiny] [--dtype fp32|bf16|int4]... [--batch N]... [--out FILE]
+npm run bench -- weights [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
 
 --node24          in Node 24 (relaxed SIMD), which is installed first; Linux on x86-64
 --accuracy-level  of the peers' MatMulNBits: 0, its default, computes in f32; 4 rounds activations to int8
@@ -44,6 +46,7 @@ const benches: Record<string, () => Promise<void>> = {
       rounds: rounds(5), model: oneOf(WEBGPU_MODELS, "--model", values.model), dtypes: dtypes(),
       batches: values.batch.map((batch) => wholeNumber("--batch", batch)), out: values.out,
     }),
+  weights: () => benchWeights({ rounds: rounds(5), model: model(), dtypes: dtypes() }),
 };
 
 const bench = benches[positionals[0] ?? ""];

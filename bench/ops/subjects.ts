@@ -5,7 +5,7 @@ import type { DeviceTensor, ElementType } from "../../ts-api/src/ops/contract.js
 import type { OpCall } from "../../ts-api/src/ops/table.js";
 import type { OperandFormat } from "../../ts-api/src/ops/quantize-rows.js";
 import { operandOf } from "../../ts-api/src/model/plan.js";
-import { place } from "../../ts-api/src/model/load.js";
+import { place } from "../../ts-api/src/model/place.js";
 import { packMatrix, packVector } from "../../ts-api/src/weights/pack.js";
 import { gaussArray } from "../../tests/support/random.js";
 

@@ -14,7 +14,7 @@ const VALUES: Record<OptionName, string | undefined> = {
   model: "folder", revision: "main", "cache-dir": "folder", "local-files-only": undefined, dtype: "int4", device: "wasm", threads: "auto", pool: "mean", out: "x.npy", "max-pixels": "9",
   kind: "attention", patch: "3,5", layer: "2", head: "1",
   host: "localhost", port: "0", "max-body": "20MiB", concurrency: "9", timeout: "9", "allow-urls": undefined,
-  json: undefined, help: undefined,
+  source: "folder", "image-size": "224", "group-size": "64", "shard-size": "24MiB", json: undefined, help: undefined,
 };
 
 test("help of a command names every option that it takes, and only these", async () => {
@@ -23,10 +23,10 @@ test("help of a command names every option that it takes, and only these", async
     assert.equal(await succeed([command.name, "-h"]), help);
     const named = [...help.matchAll(/^ {2}(?:-\w, )?--([\w-]+)/gm)].map(([, name]) => name);
     assert.deepEqual(named, [...command.options]);
-    const images = new Array<string>(command.images[0]).fill("a.png");
+    const operands = new Array<string>(command.models ?? command.images[0]).fill("a.png");
     for (const name of Object.keys(OPTIONS) as OptionName[]) {
       const value = VALUES[name];
-      const args = [...images, `--${name}`, ...(value === undefined ? [] : [value])];
+      const args = [...operands, `--${name}`, ...(value === undefined ? [] : [value])];
       if (named.includes(name)) parseCommandLine(command, args);
       else assert.throws(() => parseCommandLine(command, args), UsageError, `${command.name} --${name}`);
     }

@@ -1,4 +1,4 @@
-/** Who may import whom in ts-api/src (docs/architecture.md), and who may name the runtime. */
+/** Who may import whom in ts-api/src and weights-tools (docs/architecture.md), and who may name the runtime. */
 import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { test } from "node:test";
@@ -22,9 +22,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   server: ["core", "image", "model", "pipelines", "server"],
   verify: ["core", "ops", "weights", "image", "model", "verify", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "#runtime", "#devices"],
   visualize: ["core", "image", "model", "visualize"],
+  "weights-tools": ["core", "ops", "weights", "image", "model", "pipelines", "weights-tools", "backends/backend", "backends/*", "runtime/env", "#runtime"],
   index: ["core", "image", "model", "pipelines", "verify", "visualize", "backends/*", "runtime/env", "runtime/modules", "index"],
   runtime: ["core", "runtime"],
-  cli: ["index", "server", "cli", "runtime", "#runtime"],
+  cli: ["index", "server", "weights-tools", "cli", "runtime", "#runtime"],
 };
 /** Known exceptions, file to import. One that is no longer needed fails the test. */
 const EXCEPTIONS = new Set([
@@ -46,16 +47,18 @@ const EXCEPTIONS = new Set([
 ]);
 const HOST_NAMES = new Set(["process", "Deno", "Bun", "Buffer", "require", "__dirname"]);
 
-const files = filesBelow(ROOT).filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts")).map((path) => path.slice(ROOT.length + 1, -3));
-const sources = new Map(files.map((file) => [file, ts.createSourceFile(file, textOf(`${ROOT}/${file}.ts`), ts.ScriptTarget.ES2022, true)]));
+/** Files of ts-api/src are named from there. */
+const nameOf = (path: string) => path.replace(/\.[jt]s$/, "").replace(`${ROOT}/`, "");
+const paths = [ROOT, "weights-tools"].flatMap(filesBelow).filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts"));
+const sources = new Map(paths.map((path) => [nameOf(path), ts.createSourceFile(path, textOf(path), ts.ScriptTarget.ES2022, true)]));
 
 test("imports go in the directions of docs/architecture.md", () => {
   const used = new Set<string>(), wrong: string[] = [];
   for (const [file, source] of sources) {
     const room = roomOf(file);
-    assert.ok(room in MAY_IMPORT, `${ROOT}/${file}.ts is in no room that docs/architecture.md knows`);
+    assert.ok(room in MAY_IMPORT, `${source.fileName} is in no room that docs/architecture.md knows`);
     for (const specifier of importsOf(source)) {
-      const target = specifier.startsWith(".") ? posix.join(posix.dirname(file), specifier).replace(/\.js$/, "") : specifier;
+      const target = specifier.startsWith(".") ? nameOf(posix.join(posix.dirname(source.fileName), specifier)) : specifier;
       if (!/^[.#]/.test(specifier) || specifier.endsWith(".wasm")) continue;
       if (isAllowed(room, target)) continue;
       const edge = `${file} -> ${target}`;

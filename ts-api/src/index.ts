@@ -1,11 +1,11 @@
 /// <reference types="@webgpu/types" preserve="true" />
 export { IJepaError, isIJepaError, type ErrorCode, type ErrorDetails } from "./core/errors.js";
-export { DTYPES, NUMERICS_VERSION, type Dtype, type Numerics } from "./core/numerics.js";
+export { DTYPES, GROUPS, NUMERICS_VERSION, type Dtype, type Group, type Numerics } from "./core/numerics.js";
 export { Tensor, type TensorType } from "./core/tensor.js";
 export type { Determinism, Device, Rejection, Threads } from "./backends/open.js";
 export { IJepaConfig, type IJepaConfigFields } from "./model/config.js";
 export { IJepaForImageClassification, type ClassifierInputs, type ClassifierOutput } from "./model/classifier.js";
-export { IJepaModel, type ForwardOptions, type LoadOptions, type ModelInitOptions, type ModelInputs, type ModelLoadOptions, type ModelOutput, type ProgressInfo, type RandomOptions } from "./model/model.js";
+export { IJepaModel, type ForwardOptions, type LoadOptions, type ModelInitOptions, type ModelInputs, type ModelLoadOptions, type ModelOutput, type ModelRef, type ModelSource, type ProgressInfo, type RandomOptions } from "./model/model.js";
 export { attentionRollout, tokenSimilarity } from "./model/maps.js";
 export { cosineSimilarity, firstToken, meanPool, normalizeRows } from "./model/pooling.js";
 export type { SaveOptions } from "./model/pretrained.js";
@@ -21,7 +21,7 @@ export type { Difference } from "./verify/difference.js";
 export { doctor, type DoctorReport } from "./verify/doctor.js";
 export type { AbsentVariant, Variant } from "./backends/variants.js";
 export { setWasmModules, type WasmModules } from "./runtime/modules.js";
-export type { WasmModuleName } from "./runtime/env.js";
+export type { ByteSource, WasmModuleName } from "./runtime/env.js";
 export { attentionMap, pcaMap, similarityMap, type AttentionOptions, type Patch } from "./visualize/maps.js";
 export { drawMap, type DrawOptions } from "./visualize/draw.js";
 export { encodePng } from "./image/png-writer.js";

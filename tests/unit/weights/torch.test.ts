@@ -4,8 +4,10 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { IJepaModel, Tensor } from "../../../ts-api/src/index.js";
 import { openCheckpoint, type Checkpoint, type CheckpointOptions } from "../../../ts-api/src/weights/checkpoint.js";
+import { convertModel } from "../../../weights-tools/index.js";
 import { gaussArray } from "../../support/random.js";
 import { globalOf, pickle, Raw, rowMajor, Tuple, zip, type Pickled, type PickledTensor, type ZipOptions } from "../../support/torch.js";
+import { loadParts } from "../weights-tools/helpers.js";
 import { failure, inFolder, MODELS } from "./helpers.js";
 
 const FILE = "jepa.pth.tar";
@@ -240,3 +242,10 @@ test("entries that share bytes are refused", async () => {
   });
   await refused(file, /overlap/);
 });
+
+test("converting writes a configuration", () =>
+  inFolder({ [FILE]: checkpoint() }, async (folder) => {
+    const target = `${folder}/packed`;
+    await convertModel(`${folder}/${FILE}`, target, { dtype: "bf16", ...HEADS });
+    assert.deepEqual(await loadParts(target), await loadParts(`${MODELS}/tiny`, { dtype: "bf16" }));
+  }));

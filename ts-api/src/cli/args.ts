@@ -1,4 +1,4 @@
-import { DTYPES, type Device, type Dtype, type ExtractOptions, type LoadOptions, type Patch, type Threads } from "../index.js";
+import { DTYPES, GROUPS, type Device, type Dtype, type ExtractOptions, type Group, type LoadOptions, type Patch, type Threads } from "../index.js";
 import { parseArgs, type CliHost } from "../runtime/cli-host.js";
 import { UsageError } from "./exit.js";
 
@@ -10,6 +10,8 @@ const POOLS = Object.keys({ none: true, mean: true } satisfies Record<Pool, true
 export const KINDS = ["pca", "similarity", "attention"] as const;
 /** The library takes no more. */
 const MAX_THREADS = 64;
+/** Beyond this, estimates are of no image. */
+const MAX_IMAGE_SIDE = 65535;
 const MAX_PORT = 65535;
 const MAX_INDEX = 100_000;
 /** A JSON text beyond half of this is more than an engine's string holds. */
@@ -35,7 +37,11 @@ export const OPTIONS = {
   "cache-dir": { value: "DIR", help: "where models of the Hub are kept (default: what HF_HUB_CACHE or HF_HOME says, else ~/.cache/huggingface/hub)" },
   "local-files-only": { help: "do not ask the Hub: take what is in the cache" },
   image: { value: "IMAGE", help: "the input: a path or URL of an image (default: numbers made from a seed)" },
-  dtype: { value: DTYPES.join("|"), help: "format of the weights; others are converted while loading (default: bf16, or the checkpoint's own nf4 or fp4)" },
+  dtype: { value: DTYPES.join("|"), help: "format of the weights; others are converted while loading (default: bf16; of packed files and of nf4 or fp4 checkpoints their own)" },
+  source: { value: "MODEL", help: "the original of a quantized model: every layer is compared with it" },
+  "image-size": { value: "N", help: "side in pixels of the image that is estimated for (default: that of the model)" },
+  "group-size": { value: GROUPS.join("|"), help: "int4: inputs that share a scale; 64 is smaller and further from the original (default: 32)" },
+  "shard-size": { value: "SIZE", help: "most bytes of a file, such as 24MiB; without it there is one file" },
   device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
   threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },
   pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean (default: none)" },
@@ -63,11 +69,16 @@ export type OptionName = keyof typeof OPTIONS;
 /** The command line of a command, checked. */
 export interface Settings {
   readonly images: readonly string[];
+  readonly models: readonly string[];
   readonly model: string | undefined;
   readonly revision: string | undefined;
   readonly cacheDir: string | undefined;
   readonly localFilesOnly: boolean;
   readonly image: string | undefined;
+  /** Every --image. */
+  readonly imageOptions: readonly string[];
+  readonly source: string | undefined;
+  readonly imageSize: number | undefined;
   readonly dtype: Dtype | undefined;
   readonly device: Device | undefined;
   readonly threads: Threads | undefined;
@@ -80,6 +91,9 @@ export interface Settings {
   /** From 1. */
   readonly head: number | undefined;
   readonly maxPixels: number | undefined;
+  readonly groupSize: Group | undefined;
+  /** Bytes. */
+  readonly shardSize: number | undefined;
   readonly host: string | undefined;
   readonly port: number | undefined;
   /** Bytes. */
@@ -101,6 +115,8 @@ export interface Command {
   readonly options: readonly OptionName[];
   /** How many images it takes. */
   readonly images: readonly [min: number, max: number];
+  /** How many models it takes in place of images. */
+  readonly models?: number;
   /** Returns the exit code. */
   run(settings: Settings, host: CliHost): Promise<number>;
 }
@@ -111,22 +127,23 @@ export interface Command {
  * @throws UsageError
  */
 export function parseCommandLine(command: Command, args: readonly string[]): Settings | "help" {
-  const { values, positionals: images } = parse(command, args);
+  const { values, positionals } = parse(command, args);
   if (values["help"] === true) return "help";
-  const [min, max] = command.images;
-  if (images.length < min || images.length > max) {
-    const wanted = max === 0 ? "no images" : min === max ? `${min} images` : `at least ${min} image`;
-    throw new UsageError(`"ijepa ${command.name}" takes ${wanted}, not ${images.length}. See "ijepa ${command.name} --help".`);
-  }
+  const [images, models] = command.models === undefined ? [positionals, []] : [[], positionals];
+  checkCount(command, positionals.length);
   if (images.filter((image) => image === "-").length > 1) throw new UsageError("Standard input (-) can be read as one image only.");
   const text = (name: OptionName): string | undefined => values[name] as string | undefined;
   return {
     images,
+    models,
     model: text("model"),
     revision: text("revision"),
     cacheDir: text("cache-dir"),
     localFilesOnly: values["local-files-only"] === true,
-    image: text("image"),
+    image: (values["image"] as string[] | undefined)?.at(-1),
+    imageOptions: (values["image"] as string[] | undefined) ?? [],
+    source: text("source"),
+    imageSize: whole("image-size", text("image-size"), MAX_IMAGE_SIDE),
     dtype: choice("dtype", text("dtype"), DTYPES),
     device: choice("device", text("device"), DEVICES),
     threads: text("threads") === "auto" ? "auto" : whole("threads", text("threads"), MAX_THREADS),
@@ -136,6 +153,8 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     patch: patchOf(text("patch")),
     layer: whole("layer", text("layer"), MAX_INDEX),
     head: whole("head", text("head"), MAX_INDEX),
+    groupSize: GROUPS.find((size) => String(size) === choice("group-size", text("group-size"), GROUPS.map(String))),
+    shardSize: byteSize("shard-size", text("shard-size"), Number.MAX_SAFE_INTEGER),
     maxPixels: whole("max-pixels", text("max-pixels"), Number.MAX_SAFE_INTEGER),
     host: text("host"),
     port: whole("port", text("port"), MAX_PORT, 0),
@@ -162,7 +181,7 @@ function parse(command: Command, args: readonly string[]): { values: Record<stri
   const config = command.options.map((name) => {
     const { value, short }: Option = OPTIONS[name];
     const type = value === undefined ? ("boolean" as const) : ("string" as const);
-    return [name, { type, ...(short === undefined ? {} : { short }) }] as const;
+    return [name, { type, multiple: name === "image", ...(short === undefined ? {} : { short }) }] as const;
   });
   try {
     return parseArgs({ args: [...args], options: Object.fromEntries(config), allowPositionals: true });
@@ -170,6 +189,13 @@ function parse(command: Command, args: readonly string[]): { values: Record<stri
     if (!(error instanceof TypeError)) throw error;
     throw new UsageError(`${error.message.replaceAll("\n", " ").replace(/\.?$/, ".")} See "ijepa ${command.name} --help".`);
   }
+}
+
+function checkCount({ name, images: [min, max], models }: Command, count: number): void {
+  if (models === undefined ? count >= min && count <= max : count === models) return;
+  const some = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  const wanted = models !== undefined ? some(models, "model") : max === 0 ? "no images" : min === max ? some(min, "image") : `at least ${some(min, "image")}`;
+  throw new UsageError(`"ijepa ${name}" takes ${wanted}, not ${count}. See "ijepa ${name} --help".`);
 }
 
 function choice<T extends string>(name: OptionName, value: string | undefined, allowed: readonly T[]): T | undefined {

@@ -3,6 +3,7 @@ import { EXIT_CODES } from "./exit.js";
 import { wrap } from "./text.js";
 
 const WIDTH = 100;
+const MODEL_HELP = "a folder or URL with config.json and model.safetensors or its shards";
 const IMAGE_HELP = "a path or a URL (http, https, data, file) of a PNG, JPEG or WebP image, or - for standard input";
 
 /** What `ijepa --help` prints. */
@@ -28,12 +29,13 @@ export function mainHelp(commands: readonly Command[], version: string): string 
 }
 
 /** What `ijepa COMMAND --help` prints. */
-export function commandHelp({ name, usage, summary, notes, options, images }: Command): string {
+export function commandHelp({ name, usage, summary, notes, options, images, models }: Command): string {
   const lines = [
     `Usage: ijepa ${name} ${usage}`,
     "",
     ...wrap(`${summary}.`, WIDTH),
     "",
+    ...(models === undefined ? [] : [...list([["MODEL", MODEL_HELP]]), ""]),
     ...(images[1] === 0 ? [] : [...list([["IMAGE", IMAGE_HELP]]), ""]),
     "Options:",
     ...list(options.map((option) => [optionName(option), OPTIONS[option].help])),

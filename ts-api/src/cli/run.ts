@@ -1,15 +1,18 @@
 import type { CliHost } from "../runtime/cli-host.js";
 import { parseCommandLine, wantsJson, type Command } from "./args.js";
+import { compare } from "./compare.js";
+import { convert } from "./convert.js";
 import { doctor } from "./doctor.js";
 import { embed } from "./embed.js";
 import { reportFailure, UsageError } from "./exit.js";
 import { commandHelp, mainHelp } from "./help.js";
+import { inspect } from "./inspect.js";
 import { serve } from "./serve.js";
 import { similarity } from "./similarity.js";
 import { verify } from "./verify.js";
 import { visualize } from "./visualize.js";
 
-export const COMMANDS: readonly Command[] = [embed, similarity, visualize, serve, verify, doctor];
+export const COMMANDS: readonly Command[] = [embed, similarity, visualize, serve, convert, inspect, compare, verify, doctor];
 
 /** Runs the command line of `host` and returns the exit code. It never rejects: failures are printed. */
 export async function run(host: CliHost): Promise<number> {

@@ -18,6 +18,14 @@ export function formatTable(rows: readonly (readonly string[])[], right: readonl
   });
 }
 
+/** A number of bytes for people: "340 MB". */
+export function formatBytes(bytes: number): string {
+  const units = ["bytes", "kB", "MB", "GB"];
+  const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+  const value = bytes / 1000 ** power;
+  return `${power === 0 || value >= 100 ? value.toFixed(0) : value.toPrecision(3)} ${units[power]}`;
+}
+
 /** `text` broken at spaces into lines of at most `width` characters, longer words excepted. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];

@@ -23,6 +23,10 @@ export interface ErrorDetails {
   "weights/unexpected": { names: readonly string[] };
   /** A weight is NaN or infinite. */
   "weights/value": { tensor: string; index: number; value: number };
+  /** A packed file of a format or numeric contract that this library does not know. */
+  "weights/version": { file: string; what: string; version: string; known: string };
+  /** A part of a packed file does not have the bytes that it was written with. */
+  "weights/digest": { part: string; file: string };
   /** The bytes are no image of a supported kind. */
   "image/unsupported": { source: string; kind?: string };
   /** The bytes claim to be an image, but cannot be decoded to the end. */

@@ -11,6 +11,7 @@ import type { ForwardOptions, ModelInputs } from "./model.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import { meanPool } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
+import type { ModelRef } from "../weights/folder.js";
 import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "./session.js";
 
 export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
@@ -50,7 +51,7 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
    *
    * @throws IJepaError `weights/missing` without a head, and what IJepaModel.fromPretrained throws
    */
-  static async fromPretrained(ref?: string, options: LoadOptions = {}): Promise<IJepaForImageClassification> {
+  static async fromPretrained(ref?: ModelRef, options: LoadOptions = {}): Promise<IJepaForImageClassification> {
     const session = await Session.open(ref, options, loadHead);
     return new IJepaForImageClassification(session.config, options, session);
   }

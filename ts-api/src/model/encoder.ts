@@ -6,7 +6,8 @@ import type { Dtype } from "../core/numerics.js";
 import { bytesOf, type DeviceTensor, type TensorDesc } from "../ops/contract.js";
 import { packVector } from "../weights/pack.js";
 import type { IJepaConfig } from "./config.js";
-import { place, type EncoderWeights } from "./load.js";
+import type { EncoderWeights } from "./load.js";
+import { place } from "./place.js";
 import { bufferDescs, embeddingCalls, finalCalls, layerCalls, passSize, type Buffers, type PassSize } from "./plan.js";
 import { gatherRows, patchesSideBySide } from "./keep.js";
 import { interpolatePositions } from "./position.js";
@@ -57,6 +58,7 @@ interface Pass {
   /** Those of the patches, of every image alike; with kept patches each image's own, written for every run. */
   positions: { host: Float32Array; tensor: DeviceTensor };
   embedding: Program;
+  /** One for each slot. */
   layers: Program[];
   final: Program;
 }
@@ -112,10 +114,12 @@ export class Encoder {
         this.backend, this.config, this.dtype, pass.size, this.weights.layers, this.buffers!, { ...options, attentionMask },
       );
       try {
-        for (const [i, layer] of (special?.layers ?? pass.layers).entries()) {
+        const programs = special?.layers ?? pass.layers, { layers } = this.weights;
+        for (let i = 0; i < layers.count; i++) {
           await this.pause();
           throwIfAborted(options.signal, `running layer ${i}`);
-          this.backend.run(layer);
+          await layers.ready(i, options.signal);
+          this.backend.run(programs[i % programs.length]);
           if (hiddenStates !== undefined) await collect(hidden, hiddenStates[i + 1]);
           if (attentions !== undefined) await collect(special!.probabilities!, attentions[i], mapsPerImage);
         }
@@ -173,7 +177,7 @@ export class Encoder {
       grid,
       positions: { host: new Float32Array(packed.bytes.buffer as ArrayBuffer), tensor },
       embedding: await backend.compile(embeddingCalls(config, size, weights.embedding, tensor, rows, buffers!)),
-      layers: await Promise.all(weights.layers.map((layer) => backend.compile(layerCalls(config, this.dtype, size, layer, buffers!)))),
+      layers: await Promise.all(weights.layers.slots.map((layer) => backend.compile(layerCalls(config, this.dtype, size, layer, buffers!)))),
       final: await backend.compile(finalCalls(config, size, weights.final, buffers!)),
     };
     this.passes.push(pass);

@@ -4,7 +4,7 @@ import { BLOCK, PANEL, roundUp } from "../core/numerics.js";
 import type { Activation } from "../ops/activation.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import { packMatrix, packVector } from "../weights/pack.js";
-import { place } from "./load.js";
+import { place } from "./place.js";
 
 export class Head {
   private readonly w: DeviceTensor;

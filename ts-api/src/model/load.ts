@@ -1,39 +1,42 @@
 /** From packed parts to weights on a backend, one part at a time. */
 import type { Backend } from "../backends/backend.js";
-import type { DeviceTensor } from "../ops/contract.js";
 import type { PackedBuffer } from "../weights/pack.js";
+import { residentLayers, STREAM_SLOTS, streamedLayers, type Layers } from "./layers.js";
+import { place } from "./place.js";
 import { mapLayer, mapLinear, mapNorm, type EmbeddingWeights, type LayerWeights, type NormWeights, type PackedParts } from "./weights.js";
 
 export interface EncoderWeights {
   embedding: EmbeddingWeights;
   /** [patches][hidden] f32, on the host. */
   positions: Float32Array;
-  layers: LayerWeights[];
+  layers: Layers;
   final: NormWeights;
 }
 
-/** Called after each of `total` parts (embedding, layers, final norm) is on the backend. */
+/** Called after each of `total` parts (embedding, layers, final norm) is on the backend. Streamed layers count as far as there are slots. */
 export type LoadProgress = (part: string, done: number, total: number) => void;
 
-export async function loadEncoder(backend: Backend, parts: PackedParts, onProgress: LoadProgress = () => {}): Promise<EncoderWeights> {
-  const total = parts.layers + 2, put = (buffer: PackedBuffer) => place(backend, buffer);
-  const { patches } = await parts.embedding();
-  const embedding = { patches: mapLinear(patches, put) };
-  const positions = await parts.positions();
-  onProgress("embeddings", 1, total);
-  const layers: LayerWeights[] = [];
-  for (let i = 0; i < parts.layers; i++) {
-    layers.push(mapLayer(await parts.layer(i), put));
-    onProgress(`encoder.layer.${i}`, i + 2, total);
-  }
-  const final = mapNorm(await parts.final(), put);
-  onProgress("layernorm", total, total);
-  return { embedding, positions, layers, final };
+export interface LoadEncoderOptions {
+  /** False: two layers at a time are on the backend, and each run fetches all of them. Default true. */
+  resident?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: LoadProgress;
 }
 
-/** A new tensor on the backend with the buffer's bytes. */
-export function place(backend: Backend, { bytes, ...desc }: PackedBuffer): DeviceTensor {
-  const tensor = backend.alloc(desc);
-  backend.write(tensor, bytes);
-  return tensor;
+export async function loadEncoder(backend: Backend, parts: PackedParts, options: LoadEncoderOptions = {}): Promise<EncoderWeights> {
+  const { resident = true, signal, onProgress = () => {} } = options;
+  const count = resident ? parts.layers : Math.min(STREAM_SLOTS, parts.layers), total = count + 2;
+  const put = (buffer: PackedBuffer) => place(backend, buffer);
+  const { patches } = await parts.embedding(signal);
+  const embedding = { patches: mapLinear(patches, put) };
+  const positions = await parts.positions(signal);
+  onProgress("embeddings", 1, total);
+  const slots: LayerWeights[] = [];
+  for (let i = 0; i < count; i++) {
+    slots.push(mapLayer(await parts.layer(i, signal), put));
+    onProgress(`encoder.layer.${i}`, i + 2, total);
+  }
+  const final = mapNorm(await parts.final(signal), put);
+  onProgress("layernorm", total, total);
+  return { embedding, positions, layers: resident ? residentLayers(slots) : streamedLayers(backend, parts, slots), final };
 }

@@ -11,8 +11,10 @@ import { statesOf, type LayerOutputs } from "./outputs.js";
 import type { TensorReader } from "./parts.js";
 import { firstToken } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
+import type { ModelRef } from "../weights/folder.js";
 import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "./session.js";
 
+export type { ModelRef, ModelSource } from "../weights/folder.js";
 export type { ProgressInfo } from "../weights/source-options.js";
 export type { LoadOptions, RandomOptions } from "./session.js";
 
@@ -94,10 +96,10 @@ export class IJepaModel extends PreTrainedModel<Extra> {
    * Loads a checkpoint, tensor by tensor, into the weight format `dtype`.
    *
    * @param ref a folder or URL with config.json and model.safetensors (or shards), the name of a model on the Hugging Face Hub, or a
-   *   .pth.tar of the research code; default: the model of the package
+   *   .pth.tar of the research code, or files that the caller opens; default: the model of the package
    * @throws IJepaError `config/*`, `weights/*`, `hub/*`, `io/*`, `backend/*`, `aborted`; TypeError for options of a wrong type
    */
-  static async fromPretrained(ref?: string, options: ModelLoadOptions = {}): Promise<IJepaModel> {
+  static async fromPretrained(ref?: ModelRef, options: ModelLoadOptions = {}): Promise<IJepaModel> {
     const session = await Session.open(ref, options, extraLoader(options));
     return new IJepaModel(session.config, options, session);
   }

@@ -14,7 +14,7 @@ import type { InputWeights } from "../weights/quantize/int4.js";
 import type { IJepaConfig } from "./config.js";
 import type { Pixels } from "./encoder.js";
 import { gatherRows, patchesSideBySide } from "./keep.js";
-import { place } from "./load.js";
+import { place } from "./place.js";
 import { bufferDescs, embeddingCalls, layerCalls, passSize, type Buffers, type PassSize } from "./plan.js";
 import { drawPatches, syntheticImages } from "./synthetic.js";
 import { mapLayer, mapLinear, type PackedParts } from "./weights.js";

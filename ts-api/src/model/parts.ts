@@ -5,20 +5,54 @@
  */
 import type { Backend } from "../backends/backend.js";
 import { isCodebook, type CodebookName } from "../core/codebooks.js";
-import { BLOCK, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
+import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { BLOCK, DTYPES, GROUPS, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
+import type { Checkpoint } from "../weights/checkpoint.js";
 import { packCodes, packInt4, packMatrix, packVector, type Matrix, type PackedBuffer } from "../weights/pack.js";
 import { encode, type CodedMatrix } from "../weights/quantize/bnb.js";
 import { openQuantizer, type Quantizer } from "../weights/quantize/quantizer.js";
 import type { IJepaConfig } from "./config.js";
 import { inputWeights, MomentSource, type LayerMoments, type MomentOptions, type Moments } from "./moments.js";
-import { restFormat } from "./plan.js";
+import { packedParts } from "./packed.js";
+import { embeddingInputs, restFormat } from "./plan.js";
 import type { EmbeddingWeights, LayerWeights, LinearWeights, NormWeights, PackedParts } from "./weights.js";
 
 /** Reads one tensor of the state dict, by its canonical name, as f32. */
-export type TensorReader = (name: string) => Promise<Float32Array>;
+export type TensorReader = (name: string, signal?: AbortSignal) => Promise<Float32Array>;
 
 /** Reads a matrix that the checkpoint has in four bits; undefined for others. */
-export type CodeReader = (name: string) => Promise<CodedMatrix | undefined>;
+export type CodeReader = (name: string, signal?: AbortSignal) => Promise<CodedMatrix | undefined>;
+
+export interface FormatOptions {
+  /** Format of the layers' matrices. Default: that of packed files and of bitsandbytes' four-bit checkpoints, "bf16" for others. */
+  dtype?: Dtype | undefined;
+  /** int4: inputs of one scale. Default: that of packed files, 32 for others. */
+  groupSize?: Group | undefined;
+}
+
+/**
+ * The format that a checkpoint is loaded in.
+ * @throws IJepaError `weights/dtype` for another than that of packed files; TypeError for one that does not exist
+ */
+export function formatOf({ packed, quantized, ref }: Checkpoint, options: FormatOptions): { dtype: Dtype; groupSize: Group } {
+  const { dtype = packed?.dtype ?? quantized ?? "bf16", groupSize = packed?.groupSize ?? BLOCK } = options;
+  if (!DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
+  if (!GROUPS.includes(groupSize)) throw new TypeError(`groupSize must be one of ${GROUPS.join(", ")}, not ${String(groupSize)}.`);
+  const wanted = describe(dtype, groupSize), stored = packed === undefined ? wanted : describe(packed.dtype, packed.groupSize);
+  if (wanted === stored) return { dtype, groupSize };
+  const message = `${ref} is packed as ${stored} and cannot be loaded as ${wanted}. Leave dtype and groupSize out, or convert the original checkpoint.`;
+  throw new IJepaError("weights/dtype", message, { tensor: ref, dtype: packed!.dtype });
+}
+
+function describe(dtype: Dtype, groupSize: Group | undefined): string {
+  return dtype === "int4" ? `int4 in groups of ${groupSize}` : dtype;
+}
+
+/** The parts of a checkpoint: packed while they are read, or as packed files have them. Throws as `formatOf`. */
+export function partsOf(checkpoint: Checkpoint, options: FormatOptions & MomentOptions = {}): PackedParts {
+  const { config, packed, tensor, codes } = checkpoint, { dtype, groupSize: group } = formatOf(checkpoint, options);
+  return packed === undefined ? packParts(config, dtype, tensor, codes, { ...options, group }) : packedParts(checkpoint, packed);
+}
 
 /** How int4 is made. */
 export interface QuantizeOptions extends MomentOptions {
@@ -40,16 +74,19 @@ export function gpuOf(backend: Backend): Pick<QuantizeOptions, "backend"> {
 export function packParts(
   config: IJepaConfig, dtype: Dtype, read: TensorReader, readCodes: CodeReader = async () => undefined, options: QuantizeOptions = {},
 ): PackedParts {
-  return dtype === "int4" ? quantizedParts(config, read, options) : partsOf(new Packer(config, dtype, read, readCodes), config, read);
+  return dtype === "int4" ? quantizedParts(config, read, options) : plainParts(config, dtype, read, readCodes);
 }
 
-function partsOf(packer: Packer, config: IJepaConfig, read: TensorReader): PackedParts {
+function plainParts(config: IJepaConfig, dtype: Dtype, read: TensorReader, readCodes: CodeReader): PackedParts {
+  const packer = (signal?: AbortSignal) => new Packer(config, dtype, (name) => read(name, signal), (name) => readCodes(name, signal));
   return {
+    dtype,
+    groupSize: undefined,
     layers: config.numHiddenLayers,
-    embedding: () => packer.embedding(),
-    positions: () => read("embeddings.position_embeddings"),
-    layer: (index) => packer.layer(`encoder.layer.${index}`),
-    final: () => packer.norm("layernorm"),
+    embedding: (signal) => packer(signal).embedding(),
+    positions: (signal) => read("embeddings.position_embeddings", signal),
+    layer: (index, signal) => packer(signal).layer(`encoder.layer.${index}`),
+    final: (signal) => packer(signal).norm("layernorm"),
   };
 }
 
@@ -61,12 +98,15 @@ function quantizedParts(config: IJepaConfig, read: TensorReader, options: Quanti
     kept.set(name, tensor);
     return tensor;
   };
-  const wide = partsOf(new Packer(config, "bf16", readOnce, async () => undefined), config, readOnce);
+  const wide = plainParts(config, "bf16", readOnce, async () => undefined), { group = BLOCK } = options;
   const moments = new MomentSource(config, wide, options);
-  const packer = new Packer(config, "int4", readOnce, async () => undefined, options.group);
+  const packer = new Packer(config, "int4", readOnce, async () => undefined, group);
   return {
     ...wide,
-    async layer(index) {
+    dtype: "int4",
+    groupSize: group,
+    async layer(index, signal) {
+      throwIfAborted(signal, `packing layer ${index}`);
       try {
         return await packer.layer(`encoder.layer.${index}`, await moments.layer(index));
       } finally {
@@ -92,10 +132,8 @@ class Packer {
     const { hiddenSize: hidden, patchInputs } = this.config;
     const name = "embeddings.patch_embeddings.projection", format = restFormat(this.dtype);
     const weight = await this.read(`${name}.weight`), bias = await this.read(`${name}.bias`);
-    // bf16: pixels come as [high | low], each padded to whole blocks, so the weights stand there twice.
     const matrix = format === "fp32" ? weight : twice(weight, hidden, patchInputs);
-    const inputs = format === "fp32" ? patchInputs : 2 * roundUp(patchInputs, BLOCK);
-    return { patches: withBias(name, packMatrix(name, format, matrix, hidden, inputs), bias) };
+    return { patches: withBias(name, packMatrix(name, format, matrix, hidden, embeddingInputs(format, patchInputs)), bias) };
   }
 
   /** @param moments int4: of the inputs of its matrices */

@@ -57,6 +57,11 @@ export function restFormat(dtype: Dtype): "fp32" | "bf16" {
   return dtype === "bf16" || dtype === "int4" ? "bf16" : "fp32";
 }
 
+/** Inputs of the patch embedding as a matrix: for bf16, pixels come as [high | low], each padded to whole blocks. */
+export function embeddingInputs(format: "fp32" | "bf16", patchInputs: number): number {
+  return format === "fp32" ? patchInputs : 2 * roundUp(patchInputs, BLOCK);
+}
+
 export function bufferDescs(config: IJepaConfig, dtype: Dtype, size: PassSize): Record<keyof Buffers, TensorDesc | undefined> {
   const rows = size.batch * size.tokens, { hiddenSize: hidden, intermediateSize: mlp, patchInputs } = config;
   const f32 = (name: string, ...dims: number[]): TensorDesc => ({ name, type: "f32", dims });

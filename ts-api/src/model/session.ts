@@ -3,24 +3,32 @@ import { runtime } from "#runtime";
 import type { Backend } from "../backends/backend.js";
 import { openDevice, type Device, type Opened, type OpenOptions } from "../backends/open.js";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
-import { DTYPES, type Dtype } from "../core/numerics.js";
+import { DTYPES, type Dtype, type Group } from "../core/numerics.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
 import { randomCheckpoint } from "../weights/random.js";
+import type { ModelRef } from "../weights/folder.js";
 import type { SourceOptions } from "../weights/source-options.js";
 import type { ResearchOptions } from "../weights/torch/research.js";
 import { IJepaConfig } from "./config.js";
 import { Encoder } from "./encoder.js";
-import { loadEncoder } from "./load.js";
-import { gpuOf, packParts, type TensorReader } from "./parts.js";
+import { loadEncoder, type LoadProgress } from "./load.js";
+import { formatOf, gpuOf, partsOf, type TensorReader } from "./parts.js";
 
 type DeviceOption = "threads" | "gpuDevice" | "powerPreference" | "determinism";
 
 export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOptions, DeviceOption> {
   /**
-   * Weight format of the matrices; other formats are converted while loading. Default: that of the checkpoint where it is nf4 or fp4
-   * (bitsandbytes), else "bf16".
+   * Weight format of the matrices; other formats are converted while loading. Default: that of packed files, that of the checkpoint
+   * where it is nf4 or fp4 (bitsandbytes), else "bf16".
    */
   dtype?: Dtype | undefined;
+  /** int4: inputs that share a scale. Default 32; 64 is smaller and further from the original. */
+  groupSize?: Group | undefined;
+  /**
+   * False: the layers stay where they are read from, and only two at a time are in memory; every forward reads all of them, the next while
+   * one computes. The bits are the same. Best from packed files: of others, layers are packed anew each time. Default true.
+   */
+  resident?: boolean | undefined;
   /** Where it runs. Default "auto". It never changes a bit of the result. */
   device?: Device;
 }
@@ -56,30 +64,35 @@ export class Session<X> {
    * @param reopen the same checkpoint again, whenever its tensors are asked for later
    */
   private constructor(
-    checkpoint: Checkpoint,
-    options: LoadOptions,
+    private readonly checkpoint: Checkpoint,
+    private readonly options: LoadOptions,
     loadExtra: ExtraLoader<X>,
     private readonly reopen: (signal?: AbortSignal) => Promise<Checkpoint>,
   ) {
     this.config = checkpoint.config;
     this.preprocessorConfig = checkpoint.preprocessorConfig;
-    this.dtype = options.dtype ?? checkpoint.quantized ?? "bf16";
-    this.#load = () => load(checkpoint, this.dtype, options, loadExtra);
+    const format = formatOf(checkpoint, options);
+    this.dtype = format.dtype;
+    this.#load = () => load(checkpoint, { ...options, ...format }, loadExtra);
   }
 
   /** Loads tensor by tensor into the weight format `dtype`; a failure leaves nothing open. */
-  static async open<X>(ref: string = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
+  static async open<X>(ref: ModelRef = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
     checkDtype(options.dtype);
-    throwIfAborted(options.signal, `loading ${ref}`);
-    options.progress_callback?.({ status: "initiate", name: ref, loaded: 0, total: 1, progress: 0 });
+    if (!["boolean", "undefined"].includes(typeof options.resident)) throw new TypeError(`resident must be true or false, not ${JSON.stringify(options.resident)}.`);
+    const name = typeof ref === "object" && ref !== null ? ref.name : ref;
+    throwIfAborted(options.signal, `loading ${name}`);
+    options.progress_callback?.({ status: "initiate", name, loaded: 0, total: 1, progress: 0 });
     const open = (signal?: AbortSignal) => openCheckpoint(ref, { ...options, signal, progress_callback: undefined });
     const checkpoint = await openCheckpoint(ref, options);
+    let streaming = false;
     try {
       const session = new Session(checkpoint, options, loadExtra, open);
       await session.ready();
+      streaming = options.resident === false;
       return session;
     } finally {
-      await checkpoint.close();
+      if (!streaming) await checkpoint.close();
     }
   }
 
@@ -126,8 +139,9 @@ export class Session<X> {
     const checkpoint = await this.reopen(signal).catch((cause: unknown) => {
       throw isIJepaError(cause) && cause.code !== "aborted" ? gone(cause.message, [], cause) : cause;
     });
-    if (JSON.stringify(checkpoint.config) === JSON.stringify(this.config)) return checkpoint;
+    if (JSON.stringify(checkpoint.config) === JSON.stringify(this.config) && checkpoint.packed === undefined) return checkpoint;
     await checkpoint.close();
+    if (checkpoint.packed !== undefined) throw gone(`${checkpoint.ref} has packed files.`, [checkpoint.ref]);
     throw gone(`${checkpoint.ref} has another configuration by now.`, [checkpoint.ref]);
   }
 
@@ -142,13 +156,15 @@ export class Session<X> {
     return result;
   }
 
-  /** Frees the weights, after the calls under way; nothing keeps the memory alive afterwards. */
+  /** Frees the weights and closes what they are streamed from, after the calls under way; nothing keeps the memory alive afterwards. */
   async dispose(): Promise<void> {
     await this.#queue;
     await this.#opening?.catch(() => {});
     this.#disposed = true;
-    this.#resources?.backend.dispose();
+    if (this.#resources === undefined) return;
+    this.#resources.backend.dispose();
     this.#resources = undefined;
+    if (this.options.resident === false) await this.checkpoint.close();
   }
 }
 
@@ -156,8 +172,8 @@ function checkDtype(dtype: Dtype | undefined): void {
   if (dtype !== undefined && !DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
 }
 
-async function load<X>(checkpoint: Checkpoint, dtype: Dtype, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Resources<X>> {
-  const { signal, progress_callback: report = () => {} } = options, { ref: name, config } = checkpoint;
+async function load<X>(checkpoint: Checkpoint, options: LoadOptions & { dtype: Dtype }, loadExtra: ExtraLoader<X>): Promise<Resources<X>> {
+  const { resident, signal, progress_callback: report = () => {} } = options, { ref: name, config } = checkpoint, { dtype } = options;
   const opened = await openDevice(options.device, { ...options, dtype }), { backend } = opened;
   try {
     const read = async (tensor: string) => {
@@ -165,11 +181,10 @@ async function load<X>(checkpoint: Checkpoint, dtype: Dtype, options: LoadOption
       return checkpoint.tensor(tensor, signal);
     };
     const extra = await loadExtra({ config, has: (tensor) => checkpoint.tensors.has(tensor), read, backend });
-    const readCodes = (matrix: string) => checkpoint.codes(matrix, signal);
-    const parts = packParts(config, dtype, read, readCodes, { threads: options.threads, ...gpuOf(backend) });
-    const weights = await loadEncoder(backend, parts, (part, loaded, total) =>
-      report({ status: "progress", name, part, loaded, total, progress: (100 * loaded) / total }),
-    );
+    const onProgress: LoadProgress = (part, loaded, total) =>
+      report({ status: "progress", name, part, loaded, total, progress: (100 * loaded) / total });
+    const parts = partsOf(checkpoint, { dtype, groupSize: options.groupSize, threads: options.threads, ...gpuOf(backend) });
+    const weights = await loadEncoder(backend, parts, { resident, signal, onProgress });
     const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);
     report({ status: "ready", name, loaded: 1, total: 1, progress: 100 });
     return { ...opened, encoder, extra };

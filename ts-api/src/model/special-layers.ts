@@ -3,8 +3,8 @@ import { bytesView, type Backend, type Program } from "../backends/backend.js";
 import type { Dtype } from "../core/numerics.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import type { IJepaConfig } from "./config.js";
+import type { Layers } from "./layers.js";
 import { layerCalls, type Buffers, type PassSize } from "./plan.js";
-import type { LayerWeights } from "./weights.js";
 
 export interface AttentionOptions {
   /** Also return the attention probabilities. */
@@ -16,6 +16,7 @@ export interface AttentionOptions {
 }
 
 export interface SpecialLayers {
+  /** One for each layer. */
   layers: Program[];
   probabilities: DeviceTensor | undefined;
   release(): void;
@@ -23,7 +24,7 @@ export interface SpecialLayers {
 
 /** Undefined where nothing special is asked for. */
 export async function specialLayers(
-  backend: Backend, config: IJepaConfig, dtype: Dtype, size: PassSize, weights: readonly LayerWeights[], buffers: Buffers, options: AttentionOptions,
+  backend: Backend, config: IJepaConfig, dtype: Dtype, size: PassSize, { count, slots }: Layers, buffers: Buffers, options: AttentionOptions,
 ): Promise<SpecialLayers | undefined> {
   const { outputAttentions = false, headMask, attentionMask } = options;
   if (!outputAttentions && headMask === undefined && attentionMask === undefined) return undefined;
@@ -44,7 +45,8 @@ export async function specialLayers(
     const headsOf = (layer: number) =>
       headMask && filled(alloc("head mask", "f32", heads), headMask.subarray(layer * heads, (layer + 1) * heads));
     const extras = (layer: number) => ({ headMask: headsOf(layer), attentionMask: keys, probabilities });
-    const layers = await Promise.all(weights.map((layer, i) => backend.compile(layerCalls(config, dtype, size, layer, buffers, extras(i)))));
+    const compile = (i: number) => backend.compile(layerCalls(config, dtype, size, slots[i % slots.length], buffers, extras(i)));
+    const layers = await Promise.all(Array.from({ length: count }, (_, i) => compile(i)));
     return { layers, probabilities, release };
   } catch (error) {
     release();

@@ -2,6 +2,7 @@
  * The weights of the encoder in parts: the embedding, each layer, the final norm. B holds the bytes of a buffer: packed and on
  * the host (PackedBuffer), or as a tensor of a backend.
  */
+import type { Dtype, Group } from "../core/numerics.js";
 import type { DeviceTensor } from "../ops/contract.js";
 import type { Matrix, PackedBuffer } from "../weights/pack.js";
 
@@ -29,14 +30,18 @@ export interface LayerWeights<B = DeviceTensor> {
   down: LinearWeights<B>;
 }
 
-/** Where packed weights come from, a part at a time; nothing is kept, so ask once. */
+/** Where packed weights come from, a part at a time; nothing is kept. The signal stops the reading: IJepaError `aborted`. */
 export interface PackedParts {
+  /** Format of the layers' matrices. */
+  readonly dtype: Dtype;
+  /** int4: inputs of one scale. */
+  readonly groupSize: Group | undefined;
   readonly layers: number;
-  embedding(): Promise<EmbeddingWeights<PackedBuffer>>;
+  embedding(signal?: AbortSignal): Promise<EmbeddingWeights<PackedBuffer>>;
   /** [patches][hidden] f32: they stay on the host, which interpolates them for other image sizes. */
-  positions(): Promise<Float32Array>;
-  layer(index: number): Promise<LayerWeights<PackedBuffer>>;
-  final(): Promise<NormWeights<PackedBuffer>>;
+  positions(signal?: AbortSignal): Promise<Float32Array>;
+  layer(index: number, signal?: AbortSignal): Promise<LayerWeights<PackedBuffer>>;
+  final(signal?: AbortSignal): Promise<NormWeights<PackedBuffer>>;
 }
 
 export function mapNorm<A, B>({ gamma, beta }: NormWeights<A>, each: (buffer: A) => B): NormWeights<B> {
@@ -57,4 +62,24 @@ export function mapLayer<A, B>(layer: LayerWeights<A>, each: (buffer: A) => B): 
     up: mapLinear(layer.up, each),
     down: mapLinear(layer.down, each),
   };
+}
+
+export function buffersOfNorm<B>({ gamma, beta }: NormWeights<B>): B[] {
+  return [gamma, beta];
+}
+
+export function buffersOfEmbedding<B>(embedding: EmbeddingWeights<B>): B[] {
+  return buffersOfLinear(embedding.patches);
+}
+
+/** The buffers of a layer, in the order of `mapLayer`. */
+export function buffersOfLayer<B>({ before, qkv, projection, after, up, down }: LayerWeights<B>): B[] {
+  return [
+    ...buffersOfNorm(before), ...buffersOfLinear(qkv), ...buffersOfLinear(projection),
+    ...buffersOfNorm(after), ...buffersOfLinear(up), ...buffersOfLinear(down),
+  ];
+}
+
+function buffersOfLinear<B>({ w, scales, bias }: LinearWeights<B>): B[] {
+  return scales === undefined ? [w, bias] : [w, scales, bias];
 }

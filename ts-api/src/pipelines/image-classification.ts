@@ -4,6 +4,7 @@ import { loadImage, type ImageSource } from "../image/source.js";
 import { IJepaForImageClassification } from "../model/classifier.js";
 import type { IJepaConfig } from "../model/config.js";
 import type { LoadOptions } from "../model/session.js";
+import type { ModelRef } from "../weights/folder.js";
 import { processorOf } from "./processor.js";
 
 const FUNCTIONS = ["sigmoid", "softmax", "none"] as const;
@@ -38,7 +39,7 @@ export interface ImageClassificationPipeline {
 }
 
 /** Loads the model and its image processor; `ref` and `options` are those of IJepaForImageClassification.fromPretrained. */
-export async function imageClassification(ref?: string, options: LoadOptions = {}): Promise<ImageClassificationPipeline> {
+export async function imageClassification(ref?: ModelRef, options: LoadOptions = {}): Promise<ImageClassificationPipeline> {
   const model = await IJepaForImageClassification.fromPretrained(ref, options);
   const processor = await processorOf(model);
 

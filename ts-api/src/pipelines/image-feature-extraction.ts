@@ -6,6 +6,7 @@ import type { IJepaImageProcessor } from "../image/processor.js";
 import { loadImage, type ImageSource } from "../image/source.js";
 import { IJepaModel, type ModelLoadOptions, type ModelOutput } from "../model/model.js";
 import { firstToken, meanPool, normalizeRows } from "../model/pooling.js";
+import type { ModelRef } from "../weights/folder.js";
 import { processorOf } from "./processor.js";
 
 export interface ExtractOptions {
@@ -49,7 +50,7 @@ export interface ImageFeatureExtractionPipeline {
 const POOLS: readonly unknown[] = ["mean", "first", "none", true, false];
 
 /** Loads the model and its image processor; `ref` and `options` are those of IJepaModel.fromPretrained. */
-export async function imageFeatureExtraction(ref?: string, options: ModelLoadOptions = {}): Promise<ImageFeatureExtractionPipeline> {
+export async function imageFeatureExtraction(ref?: ModelRef, options: ModelLoadOptions = {}): Promise<ImageFeatureExtractionPipeline> {
   const model = await IJepaModel.fromPretrained(ref, options);
   const processor = await processorOf(model);
 

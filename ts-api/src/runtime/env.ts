@@ -78,6 +78,26 @@ export interface Files {
   remove(path: string): Promise<void>;
 }
 
+/** A file of a new folder. Its methods reject with IJepaError `io/write`. */
+export interface FolderFile {
+  /** Writes at an offset; what lies between is zero. */
+  write(bytes: Uint8Array, offset: number): Promise<void>;
+  /** Everything is on disk when it resolves. */
+  close(): Promise<void>;
+}
+
+/** A new folder, filled under another name. Its methods reject with IJepaError `io/write`. */
+export interface FolderWriter {
+  /** The name that it gets, for messages. */
+  readonly name: string;
+  /** `name` is a plain file name. */
+  createFile(name: string): Promise<FolderFile>;
+  /** Gives the folder its name, once all files are closed. */
+  commit(): Promise<void>;
+  /** Removes what was written. Closes what is open. */
+  discard(): Promise<void>;
+}
+
 export interface Runtime {
   /** Name and version, such as "node 24.1.0". */
   readonly name: string;
@@ -97,6 +117,8 @@ export interface Runtime {
    * @param options `makeFolder`: make the folder of the file, and those above it, where they are not there
    */
   writeFile(path: string, content: Uint8Array | AsyncIterable<Uint8Array>, options?: { makeFolder?: boolean }): Promise<void>;
+  /** Makes a folder under a temporary name beside `path`, where there are files. Rejects with IJepaError `io/write`, also where `path` is not new or an empty folder. */
+  createFolder?(path: string): Promise<FolderWriter>;
   /** The files of the machine, where the host has any: the Hub's cache is kept there. */
   readonly files?: Files;
   /** An environment variable; undefined where it is not set, or the host has none. */

@@ -9,6 +9,7 @@ import { IJepaError } from "../core/errors.js";
 import type { ByteSource, Runtime } from "./env.js";
 import { missingModule, wasmModules } from "./modules.js";
 import { files } from "./node-files.js";
+import { createFolder } from "./node-folder.js";
 
 const root = packageRoot();
 
@@ -69,6 +70,7 @@ export const runtime: Runtime = {
     }
   },
 
+  createFolder,
   files,
   env: (name) => process.env[name],
 

@@ -8,14 +8,14 @@ import { loadImage, type ImageSource } from "../image/source.js";
 import type { IJepaConfig } from "../model/config.js";
 import { Encoder, type Pixels } from "../model/encoder.js";
 import { loadEncoder } from "../model/load.js";
-import { gpuOf, packParts } from "../model/parts.js";
+import { gpuOf, partsOf } from "../model/parts.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
 import type { SourceOptions } from "../weights/source-options.js";
 import { compareResults, type Difference } from "./difference.js";
 import { traced, type TracedResult, type TraceOptions } from "./trace.js";
 
 export interface VerifyOptions extends SourceOptions {
-  /** Default: all. */
+  /** Default: all, or the one of packed files. */
   dtypes?: readonly Dtype[];
   /** Default: numbers made from a seed, for which the package has recorded digests of its own model. */
   image?: ImageSource;
@@ -70,11 +70,12 @@ interface Keep {
  * @throws IJepaError as loading a model and an image; `backend/*` when a variant that is present fails
  */
 export async function verify(ref: string = runtime.defaultModel, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const { dtypes = DTYPES, image, signal, onRow = () => {} } = options;
+  const { image, signal, onRow = () => {} } = options;
   const { present, absent } = options.variants === undefined ? await variantsHere() : { present: options.variants, absent: [] };
   const checkpoint = await openCheckpoint(ref, options);
   try {
-    const { config } = checkpoint;
+    const { config, packed } = checkpoint;
+    const { dtypes = packed === undefined ? DTYPES : [packed.dtype] } = options;
     const pixels = image === undefined ? seededPixels(config) : await pixelsOf(image, checkpoint, signal);
     const rows: VerifyRow[] = [];
     for (const dtype of dtypes) {
@@ -122,9 +123,7 @@ async function runVariant(
   const opened = await variant.open();
   try {
     const { config } = checkpoint;
-    const read = (name: string) => checkpoint.tensor(name, signal), readCodes = (name: string) => checkpoint.codes(name, signal);
-    const parts = packParts(config, dtype, read, readCodes, gpuOf(opened));
-    const weights = await loadEncoder(opened, parts);
+    const weights = await loadEncoder(opened, partsOf(checkpoint, { dtype, ...gpuOf(opened) }), { signal });
     const trace = async (options: TraceOptions) => {
       const tracer = traced(opened, options);
       const encoder = new Encoder(tracer.backend, config, dtype, weights, runtime.yieldToHost);

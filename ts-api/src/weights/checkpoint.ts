@@ -4,9 +4,10 @@ import { IJepaConfig } from "../model/config.js";
 import { readCodes, takeQuantized } from "./bitsandbytes.js";
 import type { QuantizedTensor } from "./bitsandbytes.js";
 import { checkFloatDtype, firstNonFinite, toFloat32 } from "./dtypes.js";
-import { openFolder, openFolderOf, readJson } from "./folder.js";
-import type { ModelFolder, OpenOptions } from "./folder.js";
+import { openFolder, openFolderOf, readFile, readJson } from "./folder.js";
+import type { ModelFolder, ModelRef, OpenOptions } from "./folder.js";
 import { canonicalName, expectedTensors, isOptionalTensor } from "./names.js";
+import { partOf, readPackedInfo, readPart, type PackedFiles } from "./packed.js";
 import { decode } from "./quantize/bnb.js";
 import type { CodedMatrix } from "./quantize/bnb.js";
 import { openWeights } from "./shards.js";
@@ -28,6 +29,10 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
   /** The four-bit format of its matrices; undefined for a checkpoint in floating point. */
   readonly quantized: CodebookName | undefined;
+  /** `__metadata__` of the files, the first one's where two contradict each other. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Packed files; undefined for a checkpoint in the layout of others. */
+  readonly packed: PackedFiles | undefined;
   /**
    * Reads one tensor as f32, a quantized one decoded; nothing is kept, so ask once.
    * @param name canonical name; pooler, classifier and mask token may be asked for where the files have them
@@ -45,15 +50,22 @@ export interface Checkpoint {
   stored(name: string): readonly CheckpointTensor[];
   /** The bytes of a stored tensor, as they are. */
   bytes(tensor: CheckpointTensor, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Another file of the folder, whole; undefined where there is none, and for a .pth.tar file. */
+  file(name: string, signal?: AbortSignal): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
 
-export interface CheckpointOptions extends SourceOptions, ResearchOptions {}
+export interface CheckpointOptions extends SourceOptions, ResearchOptions {
+  /** Sees the bytes of every tensor of a checkpoint that is read, as stored, by its canonical name; nothing of packed files. */
+  onBytes?: ((name: string, bytes: Uint8Array) => void | Promise<void>) | undefined;
+}
 
 /** A checkpoint's parts, before its tensors are looked at. */
 interface Opened {
   /** Path or URL, for messages. */
   where: string;
+  /** Undefined for a single file: what lies beside that is not the model's. */
+  folder: ModelFolder | undefined;
   config: IJepaConfig;
   preprocessorConfig: Record<string, unknown> | undefined;
   files: SafetensorsFile[];
@@ -61,31 +73,41 @@ interface Opened {
 
 /**
  * Opens an I-JEPA checkpoint and checks everything but the values: the configuration, the files, and that the encoder's tensors
- * are all there, in a readable dtype and of the shapes that the configuration asks for.
+ * are all there, in a readable dtype and of the shapes that the configuration asks for. Of packed files only the metadata is
+ * checked; model/packed.ts knows their tensors.
  * @param ref a folder in Hugging Face's layout, or a .pth.tar file of the research code: a path, or a file: or http(s) URL; or the name
- *   of a model on the Hugging Face Hub
+ *   of a model on the Hugging Face Hub; or files that the caller opens
  * @throws IJepaError `config/missing`, `config/field`, `weights/*`, `hub/*`, `io/*`, `input/value`, `aborted`
  */
-export async function openCheckpoint(ref: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
-  const { where, config, preprocessorConfig, files } = isTorchFile(ref) ? await openTorch(ref, options) : await openHuggingFace(ref, options);
+export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  const { where, folder, config, preprocessorConfig, files } = typeof ref === "string" && isTorchFile(ref) ? await openTorch(ref, options) : await openHuggingFace(ref, options);
   const close = async (): Promise<void> => {
     await Promise.all(files.map((file) => file.close()));
   };
   try {
     const { tensors, fileOf } = gather(files), matrices = takeQuantized(tensors);
     const shapes = expectedTensors(config, { maskToken: true, pooler: true, classifier: true });
-    checkTensors(tensors, matrices, config, shapes, where);
+    const packed = readPackedInfo(files);
+    if (packed === undefined) checkTensors(tensors, matrices, config, shapes, where);
+    const readTensor = async (info: CheckpointTensor, signal?: AbortSignal): Promise<Uint8Array> => {
+      const bytes = await fileOf(info).readTensor(info, signal);
+      await options.onBytes?.(canonicalName(info.name), bytes);
+      return bytes;
+    };
     const codes = async (name: string, signal?: AbortSignal): Promise<CodedMatrix | undefined> => {
       const matrix = matrices.get(name), shape = shapes.get(name);
       if (matrix === undefined || shape === undefined) return undefined;
-      return readCodes(name, matrix, shape, (tensor) => fileOf(tensor).readTensor(tensor, signal));
+      return readCodes(name, matrix, shape, (tensor) => readTensor(tensor, signal));
     };
     return {
-      ref,
+      ref: typeof ref === "string" ? ref : ref.name,
       config,
       preprocessorConfig,
       tensors,
       quantized: [...matrices.values()][0]?.codebook,
+      metadata: Object.assign({}, ...files.map((file) => file.metadata).reverse()) as Record<string, string>,
+      packed: packed && { ...packed, part: (part, signal) => readPart(files, part, signal) },
+      file: async (name, signal) => folder && readFile(folder, name, { fetch: options.fetch, signal }),
       codes,
       stored(name) {
         const matrix = matrices.get(name), info = tensors.get(name);
@@ -100,7 +122,8 @@ export async function openCheckpoint(ref: string, options: CheckpointOptions = {
         const matrix = await codes(name, signal);
         if (matrix !== undefined) return decode(matrix);
         checkTensor(name, info, shapes.get(name));
-        const data = toFloat32(await fileOf(info).readTensor(info, signal), info.dtype, name);
+        const bytes = packed === undefined ? await readTensor(info, signal) : (await readPart(files, partOf(name), signal)).get(name)!;
+        const data = toFloat32(bytes, info.dtype, name);
         checkFinite(name, data);
         return data;
       },
@@ -111,7 +134,7 @@ export async function openCheckpoint(ref: string, options: CheckpointOptions = {
   }
 }
 
-async function openHuggingFace(ref: string, options: CheckpointOptions): Promise<Opened> {
+async function openHuggingFace(ref: ModelRef, options: CheckpointOptions): Promise<Opened> {
   const folder = await openFolder(ref, options);
   for (const name of ["checkpointKey", "config"] as const) {
     if (options[name] === undefined) continue;
@@ -120,7 +143,7 @@ async function openHuggingFace(ref: string, options: CheckpointOptions): Promise
   throwIfAborted(options.signal, `opening ${folder.name}`);
   const reading: OpenOptions = { signal: options.signal, fetch: options.fetch };
   const config = await readConfig(folder, reading);
-  return { where: folder.name, config, preprocessorConfig: await readPreprocessorConfig(folder, reading), files: await openWeights(folder, reading) };
+  return { where: folder.name, folder, config, preprocessorConfig: await readPreprocessorConfig(folder, reading), files: await openWeights(folder, reading) };
 }
 
 async function openTorch(ref: string, options: CheckpointOptions): Promise<Opened> {
@@ -130,7 +153,7 @@ async function openTorch(ref: string, options: CheckpointOptions): Promise<Opene
   if (source === undefined) throw new IJepaError("weights/missing", `There is no ${where}.`, { what: "file", names: [name] });
   try {
     const { config, file } = await openResearch(source, options, options.signal);
-    return { where, config, preprocessorConfig: undefined, files: [file] };
+    return { where, folder: undefined, config, preprocessorConfig: undefined, files: [file] };
   } catch (error) {
     await source.close();
     throw error;
@@ -141,7 +164,7 @@ async function openTorch(ref: string, options: CheckpointOptions): Promise<Opene
  * preprocessor_config.json of a model folder, URL or name.
  * @throws IJepaError `config/missing` where there is none, `config/field`, `hub/*`, `io/*`, `input/value`, `aborted`
  */
-export async function readProcessorConfig(ref: string, options: SourceOptions = {}): Promise<Record<string, unknown>> {
+export async function readProcessorConfig(ref: ModelRef, options: SourceOptions = {}): Promise<Record<string, unknown>> {
   const folder = await openFolder(ref, options);
   const config = await readPreprocessorConfig(folder, { signal: options.signal, fetch: options.fetch, required: true });
   if (config !== undefined) return config;

@@ -12,6 +12,17 @@ export interface OpenOptions extends UrlOptions {
   required?: boolean | undefined;
 }
 
+/** A model's files as the caller has them: in a bucket, in assets, in memory. */
+export interface ModelSource {
+  /** For messages. */
+  readonly name: string;
+  /** Opens a file such as "config.json"; undefined where there is none. Failures of reading become IJepaError `io/read`. */
+  open(file: string, options?: { signal?: AbortSignal | undefined }): Promise<ByteSource | undefined>;
+}
+
+/** What names a model. */
+export type ModelRef = string | ModelSource;
+
 /** A folder in Hugging Face's layout, wherever it is. */
 export interface ModelFolder {
   /** Path, or URL without secrets, for messages. */
@@ -29,18 +40,25 @@ const MAX_JSON = 32 * 2 ** 20;
 
 /**
  * @param ref a local folder, a file: URL or an http(s) URL of a folder, or the name of a model on the Hugging Face Hub; a folder of
- *   that name comes first
+ *   that name comes first; or files that the caller opens
  * @throws IJepaError `input/value` when it is none of these; TypeError for options of a wrong type
  */
-export async function openFolder(ref: string, options: SourceOptions = {}): Promise<ModelFolder> {
+export async function openFolder(ref: ModelRef, options: SourceOptions = {}): Promise<ModelFolder> {
+  if (isModelSource(ref)) return { name: ref.name, remote: true, pathOf: (name) => `${ref.name}/${name}`, open: (name, given) => ref.open(name, given) };
   if (typeof ref !== "string" || !looksLikeRepo(ref) || (await isFolder(ref))) return folderAt(ref);
   const { openHubFolder } = await import("./hub/folder.js");
   return openHubFolder(ref, options);
 }
 
+function isModelSource(ref: unknown): ref is ModelSource {
+  if (typeof ref !== "object" || ref === null) return false;
+  const { name, open } = ref as Partial<ModelSource>;
+  return typeof name === "string" && typeof open === "function";
+}
+
 /** A folder at a path or URL. */
 export function folderAt(ref: string): ModelFolder {
-  if (typeof ref !== "string") throw new TypeError(`A model is named by a string, not by ${typeof ref}.`);
+  if (typeof ref !== "string") throw new TypeError(`A model is named by a string, or is an object with name and open, not ${ref === null ? "null" : `a ${typeof ref}`}.`);
   if (ref === "") throw badRef(ref, "is empty");
   if (ref.includes("\0")) throw badRef(ref, "holds a zero byte");
   if (/^https?:/i.test(ref)) return urlFolder(ref);
@@ -62,6 +80,19 @@ export function openFolderOf(ref: string): { folder: ModelFolder; name: string }
   }
   const path = /^file:/i.test(ref) ? pathOfFileUrl(ref) : ref, end = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
   return { folder: folderAt(end < 0 ? "." : path.slice(0, end) || "/"), name: path.slice(end + 1) };
+}
+
+/**
+ * Reads a file of a folder; undefined where there is none.
+ * @throws IJepaError `io/read`, `aborted`
+ */
+export async function readFile(folder: ModelFolder, name: string, options: OpenOptions): Promise<Uint8Array | undefined> {
+  const source = await folder.open(name, options);
+  try {
+    return source && (await readRange(source, 0, source.size, options.signal));
+  } finally {
+    await source?.close();
+  }
 }
 
 /**

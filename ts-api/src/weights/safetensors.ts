@@ -21,6 +21,8 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
   /** The tensor's bytes as stored: little-endian, row-major. Nothing is kept. */
   readTensor(info: TensorInfo, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Bytes `begin` to `end` (exclusive), counted from the start of the file. Nothing is kept. */
+  readBytes(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,7 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
       }
       return readRange(source, info.begin, length, readSignal);
     },
+    readBytes: (begin, end, readSignal) => readRange(source, begin, end - begin, readSignal),
     close: () => source.close(),
   };
 }

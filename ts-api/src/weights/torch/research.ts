@@ -75,6 +75,7 @@ export async function openResearch(
     tensors: new Map(infos.map((info) => [info.name, info])),
     metadata: {},
     readTensor: (info, readSignal) => readRange(source, info.begin, info.end - info.begin, readSignal),
+    readBytes: (begin, end, readSignal) => readRange(source, begin, end - begin, readSignal),
     close: () => source.close(),
   };
   return { config, file };

@@ -1,0 +1,53 @@
+import { compareModels, type CompareReport } from "../../../weights-tools/index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import type { Command, Settings } from "./args.js";
+import { UsageError } from "./exit.js";
+import { formatTable } from "./text.js";
+
+export const compare: Command = {
+  name: "compare",
+  usage: "A B --image IMAGE [options]",
+  summary: "Measure how close model B is to model A on images: layer by layer, token by token",
+  options: ["image", "dtype", "device", "threads", "json", "help"],
+  images: [0, 0],
+  models: 2,
+  notes: [
+    "A is the reference, in fp32 unless its files are in four bits or packed; --dtype is the format of B. Either may be any MODEL, also the same. " +
+      "--image may be given several times.",
+    "SQNR is the power of A's hidden states over that of the difference. The cosines are of the output's tokens, and of their means.",
+  ],
+  run: runCompare,
+};
+
+async function runCompare({ models: [a, b], imageOptions, dtype, device, threads, json }: Settings, host: CliHost): Promise<number> {
+  if (imageOptions.length === 0) throw new UsageError(`"ijepa compare" needs --image. See "ijepa compare --help".`);
+  const report = await compareModels(a, b, imageOptions, {
+    dtypeB: dtype,
+    signal: host.signal,
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+  });
+  await host.stdout.write(json ? toJson(report) : toText(report));
+  return 0;
+}
+
+/** JSON has no infinity: null where nothing differs. */
+function toJson(report: CompareReport): string {
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+function toText({ a, b, images, sqnr, tokens, pooled }: CompareReport): string {
+  const states = sqnr.map((value, i) => [i === 0 ? "embedding" : i === sqnr.length - 1 ? "output" : `layer ${i - 1}`, value === Infinity ? "same" : value.toFixed(2)]);
+  const cosines = [
+    ["tokens", tokens.mean, tokens.percentile1, tokens.minimum],
+    ["pooled", pooled.mean, undefined, pooled.minimum],
+  ].map((row) => row.map((cell) => (typeof cell === "number" ? cell.toFixed(6) : (cell ?? ""))));
+  const lines = [
+    `${b.dtype} beside ${a.dtype}, ${images === 1 ? "1 image" : `${images} images`}`,
+    "",
+    ...formatTable([["hidden state", "SQNR dB"], ...states], [1]),
+    "",
+    ...formatTable([["cosine", "mean", "1st percentile", "minimum"], ...cosines], [1, 2, 3]),
+  ];
+  return `${lines.join("\n")}\n`;
+}

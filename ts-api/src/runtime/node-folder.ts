@@ -1,0 +1,71 @@
+/** Folders that appear whole or not at all. */
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { IJepaError } from "../core/errors.js";
+import type { FolderWriter } from "./env.js";
+
+export async function createFolder(path: string): Promise<FolderWriter> {
+  const final = resolve(path), temporary = `${final}.${randomUUID()}.tmp`;
+  const handles = new Set<FileHandle>();
+  const guard = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const message = `Cannot write ${path}: ${reason}. Choose a new or empty folder in a place that may be written and has room.`;
+      throw new IJepaError("io/write", message, { path }, { cause });
+    }
+  };
+
+  await guard(async () => {
+    if ((await entriesOf(final)).length > 0) throw new Error("the folder is there and not empty");
+    await mkdir(temporary);
+  });
+  return {
+    name: path,
+    createFile: (name) => guard(async () => {
+      const handle = await open(join(temporary, name), "wx");
+      handles.add(handle);
+      return {
+        write: (bytes, offset) => guard(async () => {
+          for (let done = 0; done < bytes.length; ) done += (await handle.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
+        }),
+        close: () => guard(async () => {
+          await handle.sync();
+          handles.delete(handle);
+          await handle.close();
+        }),
+      };
+    }),
+    commit: () => guard(async () => {
+      // An empty folder may be in the way; one that was filled meanwhile is not removed.
+      await rmdir(final).catch(ignore("ENOENT"));
+      await rename(temporary, final);
+      await syncFolder(dirname(final));
+    }),
+    async discard() {
+      await Promise.all([...handles].map((handle) => handle.close().catch(() => undefined)));
+      handles.clear();
+      await guard(() => rm(temporary, { recursive: true, force: true }));
+    },
+  };
+}
+
+/** Empty where there is no folder. */
+async function entriesOf(path: string): Promise<string[]> {
+  return (await readdir(path).catch(ignore("ENOENT"))) ?? [];
+}
+
+function ignore(...codes: string[]): (error: NodeJS.ErrnoException) => undefined {
+  return (error) => {
+    if (!codes.includes(error.code ?? "")) throw error;
+  };
+}
+
+/** Puts the new name on disk, on systems that open folders. */
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r").catch(ignore("EISDIR", "EPERM", "EACCES"));
+  await handle?.sync().catch(ignore("EPERM", "EINVAL", "EBADF"));
+  await handle?.close();
+}

@@ -1,0 +1,193 @@
+import { runtime } from "#runtime";
+import type { Threads } from "../ts-api/src/backends/open.js";
+import { bytesView } from "../ts-api/src/backends/backend.js";
+import { IJepaError, throwIfAborted } from "../ts-api/src/core/errors.js";
+import type { Dtype, Group } from "../ts-api/src/core/numerics.js";
+import type { IJepaConfig } from "../ts-api/src/model/config.js";
+import { partsOf } from "../ts-api/src/model/parts.js";
+import { buffersOfEmbedding, buffersOfLayer, buffersOfNorm, type PackedParts } from "../ts-api/src/model/weights.js";
+import type { FolderWriter } from "../ts-api/src/runtime/env.js";
+import { openCheckpoint, type Checkpoint } from "../ts-api/src/weights/checkpoint.js";
+import type { ModelRef } from "../ts-api/src/weights/folder.js";
+import { expectedTensors, isOptionalTensor } from "../ts-api/src/weights/names.js";
+import type { PackedBuffer } from "../ts-api/src/weights/pack.js";
+import { isOwnMetadata, listDigest, packedMetadata, partOf, sha256, type TensorDigest } from "../ts-api/src/weights/packed.js";
+import type { SourceOptions } from "../ts-api/src/weights/source-options.js";
+import type { ResearchOptions } from "../ts-api/src/weights/torch/research.js";
+import { PackedWriter, writeWhole, type FileBounds, type WrittenFile } from "./packed-writer.js";
+
+export interface ConvertOptions extends SourceOptions, ResearchOptions {
+  /** Format of the matrices. Default: that of sources in four bits or packed, and packed ones keep it; else "int4". */
+  dtype?: Dtype | undefined;
+  /** int4: inputs that share a scale. Default 32; 64 is smaller and further from the original. */
+  groupSize?: Group | undefined;
+  /** int4 looks at the model while it runs, on this many threads. It changes no bit. Default 1. */
+  threads?: Threads | undefined;
+  /** The most bytes of a file. Default: one file. */
+  shardSize?: number | undefined;
+  /** Called after each tensor of the source that was read, and after each part of a packed source. */
+  onProgress?: ((progress: ConvertProgress) => void) | undefined;
+}
+
+export interface ConvertProgress {
+  /** Tensors of the source read so far, and in all. */
+  tensors: number;
+  totalTensors: number;
+  /** Their bytes. */
+  bytes: number;
+  totalBytes: number;
+}
+
+export interface ConvertReport {
+  dtype: Dtype;
+  /** Weights files, in order. */
+  files: WrittenFile[];
+  /** Bytes of the weights read, and of the files written. */
+  sourceBytes: number;
+  bytes: number;
+}
+
+/** Files that come along as they are. */
+const LICENSES = ["LICENSE", "LICENSE.txt", "LICENSE.md"];
+const BESIDE = ["config.json", "preprocessor_config.json", "README.md", ...LICENSES];
+const LICENSE = "ijepa.license";
+/** The longest licence that is kept. */
+const MAX_TEXT = 2 ** 20;
+
+/**
+ * Packs a checkpoint into a folder that loads without computing (docs/weights-format.md): read tensor by tensor, written part by part;
+ * one layer at most is in memory.
+ *
+ * @param source what IJepaModel.fromPretrained takes
+ * @param destination a folder that is not there yet, or is empty: it appears when everything is written, and not at all on failure. Or
+ *   a writer of one's own.
+ * @throws IJepaError what loading the source throws; `io/write` (disk full, read-only, a folder that is not empty, the source itself);
+ *   `input/value` when a tensor does not fit into `shardSize`; `aborted`. TypeError for options of a wrong type
+ */
+export async function convertModel(source: ModelRef, destination: string | FolderWriter, options: ConvertOptions = {}): Promise<ConvertReport> {
+  const { shardSize } = options;
+  if (shardSize !== undefined && !(Number.isSafeInteger(shardSize) && shardSize > 0)) throw new TypeError(`shardSize must be a number of bytes, not ${shardSize}.`);
+  const read = new Reading(options.onProgress);
+  const checkpoint = await openCheckpoint(source, { ...options, onBytes: (name, bytes) => read.tensor(name, bytes) });
+  try {
+    const parts = partsOf(checkpoint, { ...options, dtype: options.dtype ?? checkpoint.packed?.dtype ?? checkpoint.quantized ?? "int4" });
+    read.expect(checkpoint);
+    const folder = typeof destination === "string" ? await createFolder(destination) : destination;
+    try {
+      const files = await convert(checkpoint, parts, folder, read, options);
+      await folder.commit();
+      return { dtype: parts.dtype, files, sourceBytes: read.bytes, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) };
+    } catch (error) {
+      await folder.discard();
+      throw error;
+    }
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function createFolder(path: string): Promise<FolderWriter> {
+  if (runtime.createFolder !== undefined) return runtime.createFolder(path);
+  throw new IJepaError("io/write", `Cannot write ${path}: ${runtime.name} has no files. Pass a FolderWriter.`, { path });
+}
+
+async function convert(
+  checkpoint: Checkpoint, parts: PackedParts, folder: FolderWriter, read: Reading, { shardSize, signal }: ConvertOptions,
+): Promise<WrittenFile[]> {
+  const { config, packed } = checkpoint, { dtype, groupSize } = parts;
+  const kept = Object.fromEntries(Object.entries(checkpoint.metadata).filter(([key]) => !isOwnMetadata(key)));
+  for (const name of BESIDE) {
+    const bytes = (await checkpoint.file(name, signal)) ?? (name === "config.json" ? configFile(config) : undefined);
+    if (bytes === undefined) continue;
+    if (LICENSES.includes(name)) kept[LICENSE] = new TextDecoder().decode(bytes.subarray(0, MAX_TEXT));
+    await writeWhole(folder, name, bytes);
+  }
+  const metadata = (digest: string, digests: ReadonlyMap<string, string>) => ({ ...kept, ...packedMetadata({ dtype, groupSize, source: digest }, digests) });
+  const length = new TextEncoder().encode(JSON.stringify(metadata("0".repeat(64), new Map()))).length;
+  const writer = new PackedWriter(folder, boundsOf(config, shardSize, length), shardSize);
+  for await (const [part, buffers] of allParts(checkpoint, parts, signal)) {
+    throwIfAborted(signal, `converting ${part}`);
+    await writer.write(part, buffers);
+    if (packed !== undefined) read.part(buffers);
+  }
+  const digest = packed?.source ?? (await listDigest(read.digests));
+  return writer.finish((digests) => metadata(digest, digests));
+}
+
+/** For sources that have none. */
+function configFile(config: IJepaConfig): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`);
+}
+
+/** Every part with its buffers, in the order in which a model needs them, then what only some models have. */
+async function* allParts(checkpoint: Checkpoint, parts: PackedParts, signal: AbortSignal | undefined): AsyncGenerator<[part: string, buffers: PackedBuffer[]]> {
+  const asRead = async (name: string): Promise<PackedBuffer> => {
+    const bytes = bytesView(await checkpoint.tensor(name, signal));
+    return { name, type: "f32", dims: checkpoint.tensors.get(name)!.shape, bytes };
+  };
+  yield ["embeddings.patch_embeddings", buffersOfEmbedding(await parts.embedding(signal))];
+  yield ["embeddings.position_embeddings", [await asRead("embeddings.position_embeddings")]];
+  for (let i = 0; i < parts.layers; i++) yield [`encoder.layer.${i}`, buffersOfLayer(await parts.layer(i, signal))];
+  yield ["layernorm", buffersOfNorm(await parts.final(signal))];
+  const optional = [...allTensors(checkpoint.config).keys()].filter((name) => isOptionalTensor(name) && checkpoint.tensors.has(name));
+  for (const part of new Set(optional.map(partOf))) yield [part, await Promise.all(optional.filter((name) => partOf(name) === part).map(asRead))];
+}
+
+function allTensors(config: IJepaConfig): ReadonlyMap<string, readonly number[]> {
+  return expectedTensors(config, { maskToken: true, pooler: true, classifier: true });
+}
+
+/** Every format takes at least 4 bits a weight, which bounds the layers of a shard: those that fit, and pieces of two more. */
+function boundsOf({ hiddenSize: hidden, intermediateSize: mlp, numHiddenLayers }: IJepaConfig, shardSize = Infinity, metadata: number): FileBounds {
+  const layerBytes = (4 * hidden * hidden + 2 * hidden * mlp) / 2;
+  const layers = Math.min(numHiddenLayers, Math.floor(shardSize / layerBytes) + 2);
+  // A layer: four matrices with scales and bias, two norms. Beside them: embedding, positions, final norm, mask token, pooler, classifier.
+  return { tensors: layers * 16 + 12, parts: layers + 8, metadata };
+}
+
+/** What was read of the source. */
+class Reading {
+  /** By name. */
+  private readonly known = new Map<string, TensorDigest>();
+  bytes = 0;
+  /** Names of the tensors that count. What belongs to a quantized matrix counts with it. */
+  private expected = new Set<string>();
+  private tensors = 0;
+  private totalBytes = 0;
+
+  constructor(private readonly report: ConvertOptions["onProgress"]) {}
+
+  expect({ tensors, config, packed }: Checkpoint): void {
+    const needed = allTensors(config);
+    for (const [name, { begin, end }] of tensors) {
+      if (packed === undefined && !needed.has(name)) continue;
+      this.expected.add(name);
+      this.totalBytes += end - begin;
+    }
+  }
+
+  /** Of a checkpoint. */
+  async tensor(name: string, bytes: Uint8Array): Promise<void> {
+    if (this.known.has(name)) return;
+    const entry = { name, digest: "" };
+    this.known.set(name, entry);
+    entry.digest = await sha256(bytes);
+    if (this.expected.has(name)) this.add(1, bytes.length);
+  }
+
+  /** Of every tensor that was read. */
+  get digests(): TensorDigest[] {
+    return [...this.known.values()];
+  }
+
+  /** Of packed files. */
+  part(buffers: readonly PackedBuffer[]): void {
+    this.add(buffers.length, buffers.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  }
+
+  private add(tensors: number, bytes: number): void {
+    this.tensors += tensors;
+    this.bytes += bytes;
+    this.report?.({ tensors: this.tensors, totalTensors: this.expected.size, bytes: this.bytes, totalBytes: this.totalBytes });
+  }
+}

@@ -1,0 +1,111 @@
+import { BLOCK, type Dtype, type Group } from "../ts-api/src/core/numerics.js";
+import { sizeOf } from "../ts-api/src/core/tensor.js";
+import type { IJepaConfig } from "../ts-api/src/model/config.js";
+import { partsOf, type FormatOptions } from "../ts-api/src/model/parts.js";
+import type { PackedParts } from "../ts-api/src/model/weights.js";
+import { openCheckpoint } from "../ts-api/src/weights/checkpoint.js";
+import type { ModelRef } from "../ts-api/src/weights/folder.js";
+import { expectedTensors } from "../ts-api/src/weights/names.js";
+import { estimate, type Estimate } from "./estimate.js";
+import { checkSameSize, decibels, squares } from "./measures.js";
+import { unpackMatrix } from "./unpack.js";
+
+export interface InspectOptions extends FormatOptions {
+  /** Side of the image, or [height, width], that memory and operations are estimated for. Default: the configuration's. */
+  imageSize?: number | readonly [height: number, width: number] | undefined;
+  /** The original of a quantized model: every layer is compared with it. */
+  source?: ModelRef | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface InspectReport {
+  model: string;
+  /** Of the files; undefined for a checkpoint that is not packed. */
+  packed: { dtype: Dtype; groupSize: Group | undefined; source: string } | undefined;
+  metadata: Readonly<Record<string, string>>;
+  tensors: { name: string; dtype: string; shape: readonly number[]; bytes: number; file: string }[];
+  bytes: number;
+  /** Of the encoder. */
+  parameters: number;
+  /** Format that the estimates and errors are for. */
+  dtype: Dtype;
+  /** Bits that a weight of the layers' matrices takes in that format, scales and padding included. */
+  bitsPerWeight: number;
+  imageSize: readonly [height: number, width: number];
+  estimate: Estimate;
+  /** With `source`: of every layer. */
+  layers: LayerError[] | undefined;
+}
+
+/** The matrices of a layer beside the original's. */
+export interface LayerError {
+  layer: number;
+  /** Norm of the difference over the norm of the original, of each matrix. */
+  qkv: number;
+  projection: number;
+  up: number;
+  down: number;
+  /** Signal to quantization noise of all four, in dB. */
+  sqnr: number;
+}
+
+const MATRICES = ["qkv", "projection", "up", "down"] as const;
+
+/**
+ * What a model's files hold, and what it needs to run. Of the weights one layer is read, and with `source` all.
+ * @throws IJepaError as opening a model; `weights/shape` when `source` is of another size
+ */
+export async function inspectModel(ref: ModelRef, options: InspectOptions = {}): Promise<InspectReport> {
+  const { source, signal } = options, givenSize = checkImageSize(options.imageSize);
+  const checkpoint = await openCheckpoint(ref, { signal });
+  try {
+    const { config, packed, metadata } = checkpoint, parts = partsOf(checkpoint, options), { dtype, groupSize = BLOCK } = parts;
+    const imageSize = givenSize ?? ([config.imageHeight, config.imageWidth] as const);
+    const tensors = [...checkpoint.tensors].map(([name, { dtype: stored, shape, begin, end, file }]) => ({ name, dtype: stored, shape, bytes: end - begin, file }));
+    const layers = source === undefined ? undefined : await compareWith(source, config, parts, signal);
+    const firstLayer = await parts.layer(0, signal);
+    const bits = 8 * MATRICES.reduce((sum, name) => sum + firstLayer[name].w.bytes.length + (firstLayer[name].scales?.bytes.length ?? 0), 0);
+    const { hiddenSize: hidden, intermediateSize: mlp } = config;
+    return {
+      model: checkpoint.ref,
+      packed: packed && { dtype: packed.dtype, groupSize: packed.groupSize, source: packed.source },
+      metadata,
+      tensors,
+      bytes: tensors.reduce((sum, { bytes }) => sum + bytes, 0),
+      parameters: [...expectedTensors(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
+      dtype,
+      bitsPerWeight: bits / (4 * hidden * hidden + 2 * hidden * mlp),
+      imageSize,
+      estimate: estimate(config, dtype, groupSize, imageSize),
+      layers,
+    };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+function checkImageSize(size: InspectOptions["imageSize"]): readonly [number, number] | undefined {
+  if (size === undefined) return undefined;
+  const [height, width] = typeof size === "number" ? [size, size] : size;
+  if ([height, width].every((side) => Number.isSafeInteger(side) && side > 0)) return [height, width];
+  throw new TypeError(`imageSize must be a number of pixels or [height, width], not ${JSON.stringify(size)}.`);
+}
+
+async function compareWith(source: ModelRef, config: IJepaConfig, parts: PackedParts, signal: AbortSignal | undefined): Promise<LayerError[]> {
+  const checkpoint = await openCheckpoint(source, { signal });
+  try {
+    checkSameSize(config, checkpoint.config, checkpoint.ref);
+    const original = partsOf(checkpoint, { dtype: checkpoint.packed?.dtype ?? "fp32" });
+    const errors: LayerError[] = [];
+    for (let layer = 0; layer < parts.layers; layer++) {
+      const [actual, expected] = [await parts.layer(layer, signal), await original.layer(layer, signal)];
+      const sums = MATRICES.map((name) => squares(unpackMatrix(actual[name]), unpackMatrix(expected[name])));
+      const [qkv, projection, up, down] = sums.map(({ noise, signal: power }) => Math.sqrt(noise / power));
+      const [noise, power] = [sums.reduce((sum, each) => sum + each.noise, 0), sums.reduce((sum, each) => sum + each.signal, 0)];
+      errors.push({ layer, qkv, projection, up, down, sqnr: decibels(power, noise) });
+    }
+    return errors;
+  } finally {
+    await checkpoint.close();
+  }
+}
