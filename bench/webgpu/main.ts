@@ -35,8 +35,8 @@ export async function benchWebgpu({ rounds, model, dtypes, batches, out }: Webgp
   const { gpu, reason } = await gpuHere();
   if (gpu === undefined) throw new Error(`no WebGPU: ${reason}`);
   const report: Record<string, unknown>[] = [], rows: string[][] = [];
-  const ceilings = await measureCeilings(gpu, model === "tiny" ? 4 : 1024);
-  for (const [name, rate] of ceilings) console.log(`ceiling ${name}: ${digits(rate / 1e12)} Top/s`);
+  const ceilings = await measureCeilings(gpu, model === "tiny" ? 1 : 4096);
+  for (const [name, rate] of ceilings) console.log(`ceiling ${name}: ${digits(rate / 1e9)} Gop/s`);
 
   const config = configOf(model), pixels = recipePixels(config);
   for (const dtype of dtypes) {
@@ -62,24 +62,24 @@ export async function benchWebgpu({ rounds, model, dtypes, batches, out }: Webgp
       const rate = operations / (ms.median / 1e3), peak = ceilings.get(BOUND[dtype]), perSecond = (1e3 * batch) / ms.median;
       report.push({ model, dtype, batch, device: opened.device, digest, loadMs, ms, imagesPerSecond: perSecond, operations, rate, peak, layer });
       rows.push([
-        `${model} ${dtype}`, String(batch), digits(ms.min), digits(ms.median), digits(perSecond), digits(rate / 1e12),
+        `${model} ${dtype}`, String(batch), digits(ms.min), digits(ms.median), digits(perSecond), digits(rate / 1e9),
         peak === undefined ? "-" : percent(rate / peak), String(layer.kernels.length), digits(layer.bytes / 1e6),
       ]);
     }
     opened.dispose();
   }
-  console.log(`\n${table(["model", "batch", "min ms", "median ms", "images/s", "Top/s", "of ceiling", "dispatches a layer", "MB a layer"], rows)}`);
+  console.log(`\n${table(["model", "batch", "min ms", "median ms", "images/s", "Gop/s", "of ceiling", "dispatches a layer", "MB a layer"], rows)}`);
   for (const { dtype, layer } of report.filter(({ batch }) => batch === batches[0])) {
     console.log(`\na layer of ${String(dtype)}: ${(layer as { kernels: string[] }).kernels.join(", ")}`);
   }
   if (out !== undefined) writeFileSync(out, `${JSON.stringify({ ceilings: Object.fromEntries(ceilings), models: report }, null, 2)}\n`);
 }
 
-async function measureCeilings(gpu: GPU, turns: number): Promise<Map<CeilingName, number>> {
+async function measureCeilings(gpu: GPU, groups: number): Promise<Map<CeilingName, number>> {
   const device = await (await gpu.requestAdapter({ powerPreference: "high-performance" }))!.requestDevice();
   const rates = new Map<CeilingName, number>();
   for (const name of CEILINGS) {
-    const rate = await ceiling(device, gpu, name, turns);
+    const rate = await ceiling(device, gpu, name, groups);
     if (rate !== undefined) rates.set(name, rate);
   }
   device.destroy();
