@@ -77,7 +77,7 @@ class LayerStream implements Layers {
     const wanted = next?.index === index && next.signal === signal;
     // One layer at a time is asked for, also after a run that ended early.
     if (next !== undefined && !wanted) await next.layer.catch(() => undefined);
-    return wanted ? next!.layer : this.parts.layer(index, signal);
+    return wanted ? next.layer : this.parts.layer(index, signal);
   }
 
   private fetchAhead(index: number, signal: AbortSignal | undefined): void {
