@@ -97,7 +97,8 @@ class Run {
       const put = (buffer: PackedBuffer) => place(backend, buffer);
       const size = passSize(config, pixels.images, pixels.height, pixels.width);
       const descs = Object.entries(bufferDescs(config, "bf16", size)).filter((entry): entry is [keyof Buffers, TensorDesc] => entry[1] !== undefined);
-      const buffers = Object.fromEntries(descs.map(([key, desc]) => [key, backend.alloc(desc)])) as unknown as Buffers;
+      // Operands are read between programs, so that no buffer may be left out as scratch.
+      const buffers = Object.fromEntries(descs.map(([key, desc]) => [key, backend.alloc({ ...desc, scratch: false })])) as unknown as Buffers;
       backend.write(buffers.pixels, bytesView(pixels.data));
       const rows = put(packVector("positions", positions)), { patches } = await parts.embedding();
       const embedding = { patches: mapLinear(patches, put) };
