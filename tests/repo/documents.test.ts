@@ -61,7 +61,10 @@ function scriptsOf(path: string): Record<string, string> {
   return (JSON.parse(textOf(existsSync(own) ? own : "package.json")) as { scripts?: Record<string, string> }).scripts ?? {};
 }
 
-for (const { path, command } of commands.filter((entry) => entry.command.startsWith("ijepa ") && !entry.command.includes(BROUGHT))) {
+/** A server runs until it is stopped: tests/cli/serve.test.ts does that. */
+const RUNS_ON = /^ijepa serve\b/;
+
+for (const { path, command } of commands.filter(({ command }) => command.startsWith("ijepa ") && !command.includes(BROUGHT) && !RUNS_ON.test(command))) {
   test(`${path}: ${command}`, () => {
     // In a folder of its own, because --out writes beside the photos.
     const folder = join(tmpdir(), `ijepa-documents-${process.pid}`);
