@@ -13,7 +13,7 @@ const PACKAGES = "tests/package/node_modules";
 /** What `ijepa/wasm` may bring with it, compressed; image codecs are fetched when an image needs them. */
 const MAX_BYTES = 150_000;
 /** What the build reads, node_modules apart. */
-const INPUTS = ["assembly", "gpu", "scripts", "ts-api", "asconfig.json", "package.json", "rollup.config.js"];
+const INPUTS = ["assembly", "gpu", "scripts", "ts-api", "weights-tools", "asconfig.json", "package.json", "rollup.config.js"];
 
 const { folder, tarball } = packPackage();
 after(() => rmSync(folder, { recursive: true }));
@@ -49,7 +49,7 @@ test("the same input gives the same bytes, in another folder too", () => {
   for (const input of INPUTS) cpSync(input, join(copy, input), { recursive: true });
   // Tests and benches are no part of the package.
   const config = JSON.parse(readFileSync("tsconfig.json", "utf8")) as object;
-  writeFileSync(join(copy, "tsconfig.json"), JSON.stringify({ ...config, include: ["ts-api"] }));
+  writeFileSync(join(copy, "tsconfig.json"), JSON.stringify({ ...config, include: ["ts-api", "weights-tools"] }));
   symlinkSync(resolve("node_modules"), join(copy, "node_modules"));
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(copy, "scripts/build.mjs")], { encoding: "utf8" });
   assert.equal(status, 0, stdout + stderr);

@@ -10,6 +10,7 @@ import { IJepaConfig } from "../../../ts-api/src/model/config.js";
 import { Encoder } from "../../../ts-api/src/model/encoder.js";
 import { loadEncoder } from "../../../ts-api/src/model/load.js";
 import { packParts } from "../../../ts-api/src/model/parts.js";
+import { setWasmModules } from "../../../ts-api/src/runtime/modules.js";
 import { toFloat32 } from "../../../ts-api/src/weights/dtypes.js";
 import { openSafetensors } from "../../../ts-api/src/weights/safetensors.js";
 import { bytesSource } from "../../../ts-api/src/weights/sources/bytes.js";
@@ -72,9 +73,11 @@ async function demoDigests(backend: WebgpuBackend, readFile: SuiteHost["readFile
     };
   };
   const weights = await open("models/demo/model.safetensors"), photos = await open("tests/goldens/demo/photos.safetensors");
+  setWasmModules({ quantizer: await WebAssembly.compile((await readFile("dist/wasm/quantizer.wasm")).slice()) });
   const digests: Record<string, string> = {};
   for (const dtype of DTYPES) {
-    const encoder = new Encoder(backend, config, dtype, await loadEncoder(backend, packParts(config, dtype, weights)), async () => {});
+    const parts = packParts(config, dtype, weights, undefined, { backend });
+    const encoder = new Encoder(backend, config, dtype, await loadEncoder(backend, parts), async () => {});
     for (const photo of PHOTOS) {
       const data = await photos(`${photo.split(".")[0]}.in.pixel_values`);
       const { lastHiddenState } = await encoder.encode({ data, images: 1, height: config.imageHeight, width: config.imageWidth });

@@ -17,6 +17,10 @@ const SOFTWARE = `${PACKAGES}/.software`;
 const DENO = `${PACKAGES}/@deno/linux-x64-glibc/deno`;
 /** Debian's mesa-vulkan-drivers, or any description of Mesa's llvmpipe that the machine has. */
 const LLVMPIPE = [process.env.IJEPA_LLVMPIPE_ICD ?? "", "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json", "/usr/share/vulkan/icd.d/lvp_icd.json"];
+/** The import map of the compiled library in Deno: the files that `#runtime` and `#devices` name. */
+const library = (path: string) => new URL(`../../../ts-api/src/${path}.js`, import.meta.url).href;
+const IMPORTS = { "#runtime": library("runtime/node"), "#devices": library("backends/devices") };
+const HOST_FILES = `data:application/json,${encodeURIComponent(JSON.stringify({ imports: IMPORTS }))}`;
 const stored = JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>;
 
 const llvmpipe = LLVMPIPE.find((path) => path !== "" && existsSync(path));
@@ -32,7 +36,7 @@ for (const { driver, icd, tiers } of drivers) {
   test(`Deno on ${driver}`, { skip: missing === "" ? false : `NOT RUN: ${missing}` }, (t) => {
     const program = fileURLToPath(new URL("deno.js", import.meta.url));
     const env = { ...process.env, VK_ICD_FILENAMES: icd, LD_LIBRARY_PATH: SOFTWARE, NO_COLOR: "1" };
-    const result = spawnSync(DENO, ["run", "--no-config", "--no-lock", "--allow-read", "--unstable-webgpu", program, ...tiers], { encoding: "utf8", env, timeout: 400_000 });
+    const result = spawnSync(DENO, ["run", "--no-config", "--no-lock", "--allow-all", "--unstable-webgpu", `--import-map=${HOST_FILES}`, program, ...tiers], { encoding: "utf8", env, timeout: 400_000 });
     assert.equal(result.status, 0, result.stderr);
     const report = JSON.parse(result.stdout.trim().split("\n").at(-1)!) as SuiteReport | { absent: string };
     check(t, report, tiers);
