@@ -6,7 +6,7 @@ import { openBackend } from "../../ts-api/src/backends/open.js";
 import { openWebgpu, type WebgpuBackend } from "../../ts-api/src/backends/webgpu/webgpu.js";
 import { isCodebook } from "../../ts-api/src/core/codebooks.js";
 import { DTYPES, digestOf } from "../../ts-api/src/core/numerics.js";
-import { IJepaImageProcessor, loadImage } from "../../ts-api/src/index.js";
+import { IJepaForImageClassification, IJepaImageProcessor, loadImage, Tensor, type LoadOptions } from "../../ts-api/src/index.js";
 import { BITSANDBYTES, DEMO_MODEL, encodeOn, goldenOptions, MODELS, readTensors } from "../support/models.js";
 import { gpuHere } from "../support/webgpu.js";
 
@@ -66,6 +66,23 @@ for (const folder of ["like-vith14-nf4-dq", "like-vitg16-nf4-dq", "like-vith14-f
     const expected = await encodeOn(cpu, path, dtype, pixels);
     cpu.dispose();
     assert.deepEqual(await encodeOn(await open(), path, dtype, pixels), expected);
+  });
+}
+
+/** One weight format each: the head itself is fp32 in all of them. */
+for (const [folder, dtype] of [["classify-single", "fp32"], ["classify-multi", "bf16"], ["classify-regression", "int4"]] as const) {
+  test(`webgpu: ${folder} ${dtype} has the CPU's logits`, { skip }, async () => {
+    const path = `tests/goldens/classifiers/${folder}`, [file] = readdirSync(`${path}/cases`);
+    const { data, dims } = (await readTensors(`${path}/cases/${file}`)).get("in.pixel_values")!;
+    const logitsOn = async (options: LoadOptions) => {
+      const model = await IJepaForImageClassification.fromPretrained(path, { dtype, ...options });
+      const { logits } = await model.forward({ pixelValues: new Tensor("float32", data, dims) });
+      await model.dispose();
+      return logits;
+    };
+    const gpuDevice = await (await gpu!.requestAdapter())!.requestDevice();
+    assert.deepEqual(await logitsOn({ device: "webgpu", gpuDevice }), await logitsOn({ device: "wasm" }));
+    gpuDevice.destroy();
   });
 }
 
