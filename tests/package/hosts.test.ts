@@ -111,17 +111,18 @@ test("the packed package in workerd", workerd, () => {
   errors.forEach(({ code, message }, i) => assert.match(`${String(code)} ${String(message)}`, expected[i]));
 });
 
-for (const store of ["assets", "bucket"] as const) {
-  test(`examples/worker, with the model from ${store}`, workerd, async () => {
+const STORES = [["assets", "int4", "resident"], ["bucket", "int4", "resident"], ["bucket", "bf16", "streamed"]] as const;
+for (const [store, dtype, layers] of STORES) {
+  test(`examples/worker, with the model from ${store}, ${layers}`, workerd, async () => {
     const damaged = join(folder, "damaged.jpg"), large = join(folder, "large.bin");
     writeFileSync(damaged, readFileSync("examples/photos/rocket.jpg").subarray(0, 5000));
     writeFileSync(large, new Uint8Array(8 * 2 ** 20 + 1));
     const photo = join(folder, "rocket.jpg"), path = "/embed";
     const requests = [{ path, body: photo }, { path, body: photo }, { path, body: damaged }, { path, body: join(folder, "job.json") }, { path, body: large }, { path, method: "GET" }, { path: "/" }];
-    const answers = inWorkerd({ entry: join(folder, "worker/src/worker.js"), [store]: demo(), vars: { DTYPE: "int4" }, requests });
+    const answers = inWorkerd({ entry: join(folder, "worker/src/worker.js"), [store]: demo(), vars: { DTYPE: dtype, LAYERS: layers }, requests });
     assert.deepEqual(answers.map(({ status }) => status), [200, 200, 422, 415, 413, 405, 404]);
 
-    const extract = await pipeline("image-feature-extraction", undefined, { dtype: "int4", device: "wasm" });
+    const extract = await pipeline("image-feature-extraction", undefined, { dtype, device: "wasm" });
     const { data, dims, numerics } = await extract(photo, { pool: "mean", normalize: true });
     await extract.dispose();
     for (const { json } of answers.slice(0, 2)) assert.deepEqual(json, { embedding: [...data], dims: [...dims], numerics });

@@ -37,7 +37,7 @@ async function embed(photo, env) {
 }
 
 async function open(env) {
-  extractor ??= pipeline("image-feature-extraction", "https://model/", { dtype: env.DTYPE, fetch: modelFiles(env) });
+  extractor ??= pipeline("image-feature-extraction", "https://model/", { dtype: env.DTYPE, resident: env.LAYERS !== "streamed", fetch: modelFiles(env) });
   try {
     return await extractor;
   } catch (error) {
