@@ -7,7 +7,7 @@ import {
   GELU_TANH_CUBIC, GELU_TANH_SLOPE, GELU_TANH_LIMIT, QUICK_GELU_SLOPE, SELU_SCALE, SELU_ALPHA, MISH_LIMIT, LEAKY_RELU_SLOPE,
   ONE, TWO, SIX, splat,
 } from "./constants";
-import { bound, exp, normalTail, reciprocal, sigmoid } from "./math";
+import { bound, exp, exp2, reciprocal, sigmoid, tailExponent } from "./math";
 
 export const NONE: i32 = 0;
 export const GELU: i32 = 1;
@@ -23,9 +23,30 @@ export const SELU: i32 = 10;
 export const MISH: i32 = 11;
 export const LEAKY_RELU: i32 = 12;
 
-export function activate(kind: i32, x: v128): v128 {
+/**
+ * The activation of every float from `at` to `end`, in place; 32 bytes beyond `end` may change. GELU, the encoder's own, four
+ * vectors at a time: its chain of steps is long, and in halves an engine can run several of them side by side.
+ */
+export function activate(kind: i32, at: usize, end: usize): void {
+  if (kind == GELU) {
+    for (; at < end; at += 64) {
+      const x0 = bound(v128.load(at)), x1 = bound(v128.load(at, 16)), x2 = bound(v128.load(at, 32)), x3 = bound(v128.load(at, 48));
+      const p0 = tailExponent(f32x4.abs(x0)), p1 = tailExponent(f32x4.abs(x1));
+      const p2 = tailExponent(f32x4.abs(x2)), p3 = tailExponent(f32x4.abs(x3));
+      const y0 = gelu(x0, exp2(p0)), y1 = gelu(x1, exp2(p1)), y2 = gelu(x2, exp2(p2)), y3 = gelu(x3, exp2(p3));
+      v128.store(at, y3, 48);
+      v128.store(at, y2, 32);
+      v128.store(at, y1, 16);
+      v128.store(at, y0);
+    }
+  } else {
+    for (; at < end; at += 16) v128.store(at, other(kind, v128.load(at)));
+  }
+}
+
+@inline
+function other(kind: i32, x: v128): v128 {
   switch (kind) {
-    case GELU: return gelu(bound(x));
     case GELU_TANH: return geluTanh(bound(x));
     case QUICK_GELU: return quickGelu(bound(x));
     case SILU: return silu(bound(x));
@@ -43,8 +64,7 @@ export function activate(kind: i32, x: v128): v128 {
 
 /** x * Phi(x), Phi the standard normal's distribution. */
 @inline
-function gelu(x: v128): v128 {
-  const tail = normalTail(f32x4.abs(x));
+function gelu(x: v128, tail: v128): v128 {
   const negative = f32x4.lt(x, f32x4.splat(0));
   return f32x4.mul(x, v128.bitselect(tail, f32x4.sub(splat(ONE), tail), negative));
 }

@@ -85,6 +85,12 @@ export function rsqrt(v: v128): v128 {
 /** The standard normal's upper tail, erfc(t / sqrt 2) / 2, for t >= 0. */
 @inline
 export function normalTail(t: v128): v128 {
+  return exp2(tailExponent(t));
+}
+
+/** Its logarithm to base 2. */
+@inline
+export function tailExponent(t: v128): v128 {
   const u = f32x4.pmin(t, splat(TAIL_LIMIT));
   let p = splat(TAIL_C9);
   p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C8));
@@ -95,8 +101,7 @@ export function normalTail(t: v128): v128 {
   p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C3));
   p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C2));
   p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C1));
-  p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C0));
-  return exp2(p);
+  return f32x4.add(f32x4.mul(p, u), splat(TAIL_C0));
 }
 
 /** 1 / (1 + e^-v). */

@@ -15,11 +15,6 @@ export const EXACT_ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
 export const PINNED_ROWS: i32 = 4;
 
 @inline
-function sums(acc: usize, first: bool): v128 {
-  return first ? f32x4.splat(0) : v128.load(acc);
-}
-
-@inline
 function fused(x: v128, w: v128, sum: v128): v128 {
   return f32x4.relaxed_madd(x, w, sum);
 }
@@ -37,12 +32,15 @@ export function tileExact(acc: usize, accStride: usize, x: usize, w: usize, coun
 
 function tileFused(acc: usize, accStride: usize, x: usize, w: usize, count: i32, first: bool): void {
   const a0 = acc, a1 = a0 + accStride, a2 = a1 + accStride, a3 = a2 + accStride, a4 = a3 + accStride, a5 = a4 + accStride;
-  let s00 = sums(a0, first), s01 = sums(a0 + 16, first);
-  let s10 = sums(a1, first), s11 = sums(a1 + 16, first);
-  let s20 = sums(a2, first), s21 = sums(a2 + 16, first);
-  let s30 = sums(a3, first), s31 = sums(a3 + 16, first);
-  let s40 = sums(a4, first), s41 = sums(a4 + 16, first);
-  let s50 = sums(a5, first), s51 = sums(a5 + 16, first);
+  let s00 = f32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00, s40 = s00, s41 = s00, s50 = s00, s51 = s00;
+  if (!first) {
+    s00 = v128.load(a0); s01 = v128.load(a0, 16);
+    s10 = v128.load(a1); s11 = v128.load(a1, 16);
+    s20 = v128.load(a2); s21 = v128.load(a2, 16);
+    s30 = v128.load(a3); s31 = v128.load(a3, 16);
+    s40 = v128.load(a4); s41 = v128.load(a4, 16);
+    s50 = v128.load(a5); s51 = v128.load(a5, 16);
+  }
   let w0: v128, w1: v128, v: v128;
   for (const fours = w + (<usize>(count & ~3) << 5); w < fours; w += 128) {
     w0 = v128.load(w); w1 = v128.load(w, 16);
@@ -88,26 +86,29 @@ function tileFused(acc: usize, accStride: usize, x: usize, w: usize, count: i32,
     v = v128.load_splat<f32>(x, 20); s50 = fused(v, w0, s50); s51 = fused(v, w1, s51);
     x += 24;
   }
-  v128.store(a0, s00);
   v128.store(a0, s01, 16);
-  v128.store(a1, s10);
+  v128.store(a0, s00);
   v128.store(a1, s11, 16);
-  v128.store(a2, s20);
+  v128.store(a1, s10);
   v128.store(a2, s21, 16);
-  v128.store(a3, s30);
+  v128.store(a2, s20);
   v128.store(a3, s31, 16);
-  v128.store(a4, s40);
+  v128.store(a3, s30);
   v128.store(a4, s41, 16);
-  v128.store(a5, s50);
+  v128.store(a4, s40);
   v128.store(a5, s51, 16);
+  v128.store(a5, s50);
 }
 
 export function tilePinned(acc: usize, accStride: usize, x: usize, w: usize, count: i32, first: bool): void {
   const a0 = acc, a1 = a0 + accStride, a2 = a1 + accStride, a3 = a2 + accStride;
-  let s00 = sums(a0, first), s01 = sums(a0 + 16, first);
-  let s10 = sums(a1, first), s11 = sums(a1 + 16, first);
-  let s20 = sums(a2, first), s21 = sums(a2 + 16, first);
-  let s30 = sums(a3, first), s31 = sums(a3 + 16, first);
+  let s00 = f32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
+  if (!first) {
+    s00 = v128.load(a0); s01 = v128.load(a0, 16);
+    s10 = v128.load(a1); s11 = v128.load(a1, 16);
+    s20 = v128.load(a2); s21 = v128.load(a2, 16);
+    s30 = v128.load(a3); s31 = v128.load(a3, 16);
+  }
   let w0: v128, w1: v128, v: v128;
   for (const fours = w + (<usize>(count & ~3) << 5); w < fours; w += 128) {
     w0 = v128.load(w); w1 = v128.load(w, 16);
@@ -143,12 +144,12 @@ export function tilePinned(acc: usize, accStride: usize, x: usize, w: usize, cou
     v = v128.load_splat<f32>(x, 12); s30 = pinned(v, w0, s30); s31 = pinned(v, w1, s31);
     x += 16;
   }
-  v128.store(a0, s00);
   v128.store(a0, s01, 16);
-  v128.store(a1, s10);
+  v128.store(a0, s00);
   v128.store(a1, s11, 16);
-  v128.store(a2, s20);
+  v128.store(a1, s10);
   v128.store(a2, s21, 16);
-  v128.store(a3, s30);
+  v128.store(a2, s20);
   v128.store(a3, s31, 16);
+  v128.store(a3, s30);
 }

@@ -15,6 +15,7 @@
  * A block is written out step by step: a loop would check for interrupts at each turn, and x moves on because engines fold
  * no offset into a splat's address.
  */
+import { PAIR_OF_ONES, splat } from "./constants";
 
 export const DOT32_ROWS: i32 = 6;
 export const DOT16_ROWS: i32 = 4;
@@ -28,9 +29,18 @@ function scaled(d: v128, s: v128, e: v128, sum: v128): v128 {
   return f32x4.add(sum, f32x4.mul(product, scale));
 }
 
+/** acc[0 ... 7] += d * (s * e). Both loads, then the stores from the last: an engine can make one vector of two. */
 @inline
-function pairs(d: v128): v128 {
-  return i32x4.extadd_pairwise_i16x8_s(d);
+function addScaled(acc: usize, d0: v128, d1: v128, s0: v128, s1: v128, e: v128): void {
+  const sum0 = scaled(d0, s0, e, v128.load(acc)), sum1 = scaled(d1, s1, e, v128.load(acc, 16));
+  v128.store(acc, sum1, 16);
+  v128.store(acc, sum0);
+}
+
+/** Sums of pairs; i32x4.extadd_pairwise_i16x8_s builds its ones at every use. */
+@inline
+function pairs(d: v128, ones: v128): v128 {
+  return i32x4.dot_i16x8_s(d, ones);
 }
 
 @inline
@@ -49,6 +59,7 @@ function dotPlain(q: v128, w: v128, sum: v128): v128 {
 }
 
 export function tileDot16(acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
+  const ones = splat(PAIR_OF_ONES);
   for (const end = w + (<usize>count << 8); w < end; w += 256) {
     let u0: v128, u1: v128, q: v128;
     let d00 = v128.load_splat<i32>(blocks, 16), d01 = d00;
@@ -104,32 +115,25 @@ export function tileDot16(acc: usize, x: usize, blocks: usize, w: usize, s: usiz
     q = v128.load_splat<i32>(x, 12); d30 = dot16(q, u0, d30); d31 = dot16(q, u1, d31);
     x += 16;
     const s0 = v128.load(s), s1 = v128.load(s, 16);
-    let e = v128.load_splat<f32>(blocks);
-    v128.store(acc, scaled(pairs(d00), s0, e, v128.load(acc)));
-    v128.store(acc, scaled(pairs(d01), s1, e, v128.load(acc, 16)), 16);
-    e = v128.load_splat<f32>(blocks, 4);
-    v128.store(acc, scaled(pairs(d10), s0, e, v128.load(acc, 32)), 32);
-    v128.store(acc, scaled(pairs(d11), s1, e, v128.load(acc, 48)), 48);
-    e = v128.load_splat<f32>(blocks, 8);
-    v128.store(acc, scaled(pairs(d20), s0, e, v128.load(acc, 64)), 64);
-    v128.store(acc, scaled(pairs(d21), s1, e, v128.load(acc, 80)), 80);
-    e = v128.load_splat<f32>(blocks, 12);
-    v128.store(acc, scaled(pairs(d30), s0, e, v128.load(acc, 96)), 96);
-    v128.store(acc, scaled(pairs(d31), s1, e, v128.load(acc, 112)), 112);
+    addScaled(acc, pairs(d00, ones), pairs(d01, ones), s0, s1, v128.load_splat<f32>(blocks));
+    addScaled(acc + 32, pairs(d10, ones), pairs(d11, ones), s0, s1, v128.load_splat<f32>(blocks, 4));
+    addScaled(acc + 64, pairs(d20, ones), pairs(d21, ones), s0, s1, v128.load_splat<f32>(blocks, 8));
+    addScaled(acc + 96, pairs(d30, ones), pairs(d31, ones), s0, s1, v128.load_splat<f32>(blocks, 12));
     s += 32;
     blocks += 32;
   }
 }
 
 export function tileDot32(acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
+  const ones = splat(PAIR_OF_ONES);
   for (const end = w + (<usize>count << 8); w < end; w += 256) {
     let u0: v128, u1: v128, q: v128;
-    let d00 = pairs(v128.load_splat<i32>(blocks, 24)), d01 = d00;
-    let d10 = pairs(v128.load_splat<i32>(blocks, 28)), d11 = d10;
-    let d20 = pairs(v128.load_splat<i32>(blocks, 32)), d21 = d20;
-    let d30 = pairs(v128.load_splat<i32>(blocks, 36)), d31 = d30;
-    let d40 = pairs(v128.load_splat<i32>(blocks, 40)), d41 = d40;
-    let d50 = pairs(v128.load_splat<i32>(blocks, 44)), d51 = d50;
+    let d00 = pairs(v128.load_splat<i32>(blocks, 24), ones), d01 = d00;
+    let d10 = pairs(v128.load_splat<i32>(blocks, 28), ones), d11 = d10;
+    let d20 = pairs(v128.load_splat<i32>(blocks, 32), ones), d21 = d20;
+    let d30 = pairs(v128.load_splat<i32>(blocks, 36), ones), d31 = d30;
+    let d40 = pairs(v128.load_splat<i32>(blocks, 40), ones), d41 = d40;
+    let d50 = pairs(v128.load_splat<i32>(blocks, 44), ones), d51 = d50;
     u0 = v128.load(w); u1 = v128.load(w, 16);
     q = v128.load_splat<i32>(x); d00 = dot32(q, u0, d00); d01 = dot32(q, u1, d01);
     q = v128.load_splat<i32>(x, 4); d10 = dot32(q, u0, d10); d11 = dot32(q, u1, d11);
@@ -195,24 +199,12 @@ export function tileDot32(acc: usize, x: usize, blocks: usize, w: usize, s: usiz
     q = v128.load_splat<i32>(x, 20); d50 = dot32(q, u0, d50); d51 = dot32(q, u1, d51);
     x += 24;
     const s0 = v128.load(s), s1 = v128.load(s, 16);
-    let e = v128.load_splat<f32>(blocks);
-    v128.store(acc, scaled(d00, s0, e, v128.load(acc)));
-    v128.store(acc, scaled(d01, s1, e, v128.load(acc, 16)), 16);
-    e = v128.load_splat<f32>(blocks, 4);
-    v128.store(acc, scaled(d10, s0, e, v128.load(acc, 32)), 32);
-    v128.store(acc, scaled(d11, s1, e, v128.load(acc, 48)), 48);
-    e = v128.load_splat<f32>(blocks, 8);
-    v128.store(acc, scaled(d20, s0, e, v128.load(acc, 64)), 64);
-    v128.store(acc, scaled(d21, s1, e, v128.load(acc, 80)), 80);
-    e = v128.load_splat<f32>(blocks, 12);
-    v128.store(acc, scaled(d30, s0, e, v128.load(acc, 96)), 96);
-    v128.store(acc, scaled(d31, s1, e, v128.load(acc, 112)), 112);
-    e = v128.load_splat<f32>(blocks, 16);
-    v128.store(acc, scaled(d40, s0, e, v128.load(acc, 128)), 128);
-    v128.store(acc, scaled(d41, s1, e, v128.load(acc, 144)), 144);
-    e = v128.load_splat<f32>(blocks, 20);
-    v128.store(acc, scaled(d50, s0, e, v128.load(acc, 160)), 160);
-    v128.store(acc, scaled(d51, s1, e, v128.load(acc, 176)), 176);
+    addScaled(acc, d00, d01, s0, s1, v128.load_splat<f32>(blocks));
+    addScaled(acc + 32, d10, d11, s0, s1, v128.load_splat<f32>(blocks, 4));
+    addScaled(acc + 64, d20, d21, s0, s1, v128.load_splat<f32>(blocks, 8));
+    addScaled(acc + 96, d30, d31, s0, s1, v128.load_splat<f32>(blocks, 12));
+    addScaled(acc + 128, d40, d41, s0, s1, v128.load_splat<f32>(blocks, 16));
+    addScaled(acc + 160, d50, d51, s0, s1, v128.load_splat<f32>(blocks, 20));
     s += 32;
     blocks += 48;
   }
@@ -273,18 +265,10 @@ export function tilePlain(acc: usize, x: usize, blocks: usize, w: usize, s: usiz
       x += 28;
     }
     const s0 = v128.load(s), s1 = v128.load(s, 16);
-    let e = v128.load_splat<f32>(blocks);
-    v128.store(acc, scaled(d00, s0, e, v128.load(acc)));
-    v128.store(acc, scaled(d01, s1, e, v128.load(acc, 16)), 16);
-    e = v128.load_splat<f32>(blocks, 4);
-    v128.store(acc, scaled(d10, s0, e, v128.load(acc, 32)), 32);
-    v128.store(acc, scaled(d11, s1, e, v128.load(acc, 48)), 48);
-    e = v128.load_splat<f32>(blocks, 8);
-    v128.store(acc, scaled(d20, s0, e, v128.load(acc, 64)), 64);
-    v128.store(acc, scaled(d21, s1, e, v128.load(acc, 80)), 80);
-    e = v128.load_splat<f32>(blocks, 12);
-    v128.store(acc, scaled(d30, s0, e, v128.load(acc, 96)), 96);
-    v128.store(acc, scaled(d31, s1, e, v128.load(acc, 112)), 112);
+    addScaled(acc, d00, d01, s0, s1, v128.load_splat<f32>(blocks));
+    addScaled(acc + 32, d10, d11, s0, s1, v128.load_splat<f32>(blocks, 4));
+    addScaled(acc + 64, d20, d21, s0, s1, v128.load_splat<f32>(blocks, 8));
+    addScaled(acc + 96, d30, d31, s0, s1, v128.load_splat<f32>(blocks, 12));
     s += 32;
     blocks += 32;
   }

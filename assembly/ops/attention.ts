@@ -141,22 +141,34 @@ function maskRow(p: usize, mask: usize, tokens: i32): void {
 /** p = softmax(p * scale) * mask over `tokens`, entered for its product; places from tokens to stride become +0. */
 @inline
 function softmaxRow(format: i32, p: usize, tokens: i32, stride: i32, scale: f32, mask: v128): void {
-  const whole = (tokens + 3) & ~3, end = p + (<usize>whole << 2);
+  const whole = (tokens + 7) & ~7, end = p + (<usize>whole << 2);
   // 1. scale, and the largest score; places beyond the last token repeat the first
-  const first = f32.load(p);
+  const first = f32.load(p), factor = f32x4.splat(scale);
   for (let j = tokens; j < whole; j++) f32.store(p + (<usize>j << 2), first);
-  let top = f32x4.splat(first * scale);
-  for (let at = p; at < end; at += 16) {
-    const s = f32x4.mul(v128.load(at), f32x4.splat(scale));
-    v128.store(at, s);
-    top = f32x4.pmax(top, s);
+  let top = f32x4.splat(first * scale), top1 = top;
+  for (let at = p; at < end; at += 32) {
+    const s0 = f32x4.mul(v128.load(at), factor), s1 = f32x4.mul(v128.load(at, 16), factor);
+    v128.store(at, s1, 16);
+    v128.store(at, s0);
+    top = f32x4.pmax(top, s0);
+    top1 = f32x4.pmax(top1, s1);
   }
+  top = f32x4.pmax(top, top1);
   top = f32x4.pmax(top, v128.shuffle<i32>(top, top, 2, 3, 0, 1));
   top = f32x4.pmax(top, v128.shuffle<i32>(top, top, 1, 0, 3, 2));
   // 2. exponentials and their sum
-  for (let at = p; at < end; at += 16) v128.store(at, exp(f32x4.sub(v128.load(at), top)));
+  for (let at = p; at < end; at += 32) {
+    const e0 = exp(f32x4.sub(v128.load(at), top)), e1 = exp(f32x4.sub(v128.load(at, 16), top));
+    v128.store(at, e1, 16);
+    v128.store(at, e0);
+  }
   clear(p, tokens, stride);
   const inverse = reciprocal(f32x4.splat(laneSum(p, stride)));
   // 3. probabilities
-  for (let at = p; at < end; at += 16) v128.store(at, enter(format, f32x4.mul(f32x4.mul(v128.load(at), inverse), mask)));
+  for (let at = p; at < end; at += 32) {
+    const p0 = enter(format, f32x4.mul(f32x4.mul(v128.load(at), inverse), mask));
+    const p1 = enter(format, f32x4.mul(f32x4.mul(v128.load(at, 16), inverse), mask));
+    v128.store(at, p1, 16);
+    v128.store(at, p0);
+  }
 }

@@ -17,27 +17,27 @@ export function finishPanel(
   y += stride * <usize>firstRow + (<usize>first << 2);
   residual += residual ? <usize>first << 2 : 0;
   let from = residual + stride * <usize>(firstRow % residualRows), repeat = residualRows - firstRow % residualRows;
-  for (let r = 0; r < rows; r++) {
-    let v0 = f32x4.add(v128.load(acc), b0), v1 = f32x4.add(v128.load(acc, 16), b1);
-    if (activation != NONE) {
-      v0 = activate(activation, v0);
-      v1 = activate(activation, v1);
-    }
+  const end = acc + (<usize>rows << 5);
+  for (let at = acc; at < end; at += 32) {
+    const v0 = f32x4.add(v128.load(at), b0), v1 = f32x4.add(v128.load(at, 16), b1);
+    v128.store(at, v1, 16);
+    v128.store(at, v0);
+  }
+  if (activation != NONE) activate(activation, acc, end);
+  for (; acc < end; acc += 32) {
     if (width == 8) {
+      let v0 = v128.load(acc), v1 = v128.load(acc, 16);
       if (residual) {
         v0 = f32x4.add(v128.load(from), v0);
         v1 = f32x4.add(v128.load(from, 16), v1);
       }
-      v128.store(y, v0);
       v128.store(y, v1, 16);
+      v128.store(y, v0);
     } else {
-      v128.store(acc, v0);
-      v128.store(acc, v1, 16);
       for (let c: usize = 0; c < <usize>width << 2; c += 4) {
         f32.store(y + c, residual ? f32.load(from + c) + f32.load(acc + c) : f32.load(acc + c));
       }
     }
-    acc += 32;
     y += stride;
     from += stride;
     if (--repeat == 0) {
