@@ -11,7 +11,7 @@ import { ijepa, succeed } from "./helpers.js";
 /** A value that each option takes; switches have none. */
 const VALUES: Record<OptionName, string | undefined> = {
   image: "b.png",
-  model: "folder", revision: "main", "cache-dir": "folder", "local-files-only": undefined, dtype: "int4", device: "wasm", threads: "auto", pool: "mean", out: "x.npy", "max-pixels": "9",
+  model: "folder", revision: "main", "cache-dir": "folder", "local-files-only": undefined, dtype: "int4", device: "wasm", threads: "auto", revectorize: undefined, pool: "mean", out: "x.npy", "max-pixels": "9",
   kind: "attention", patch: "3,5", layer: "2", head: "1",
   host: "localhost", port: "0", "max-body": "20MiB", concurrency: "9", timeout: "9", "allow-urls": undefined,
   source: "folder", "image-size": "224", "group-size": "64", "shard-size": "24MiB", json: undefined, help: undefined,
@@ -55,7 +55,7 @@ test("--threads ends where the library does", async () => {
   const command = COMMANDS[0];
   parseCommandLine(command, ["a.png", "--threads", "64"]);
   assert.throws(() => parseCommandLine(command, ["a.png", "--threads", "65"]), UsageError);
-  await assert.rejects(() => openCpu(65), /from 1 to 64/);
+  await assert.rejects(() => openCpu({ threads: 65 }), /from 1 to 64/);
 });
 
 test("without arguments: the same help on stderr, exit code 2", async () => {

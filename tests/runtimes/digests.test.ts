@@ -35,7 +35,7 @@ test("digests of the demo model on the oracle", async () => {
   assert.deepEqual(digests, stored);
 });
 
-test("every kernel of both modules gives the oracle's words on Node 24", { skip: without(NODE24) }, () => {
+test("every kernel of both modules gives the oracle's words on Node 24, with vectors of 256 bits too", { skip: without(NODE24) }, () => {
   const folder = "build/tests/conformance";
   const files = readdirSync(folder).filter((name) => /^(oracle|wasm)\.test\.js$/.test(name)).map((name) => `${folder}/${name}`);
   assert.equal(files.length, 2);
@@ -44,4 +44,17 @@ test("every kernel of both modules gives the oracle's words on Node 24", { skip:
   const { status, stdout } = spawnSync(NODE24, ["--test", "--test-reporter=tap", ...files], { encoding: "utf8", env, maxBuffer: 2 ** 26 });
   assert.equal(status, 0, stdout.split("\n").filter((line) => /^not ok|error:/.test(line)).join("\n"));
   assert.match(stdout, /^ok \d+ - relaxed linear_int4_dot32/m);
+  if (process.arch === "x64") assert.match(stdout, /^ok \d+ - revectorized linear_int4_dot32/m);
+});
+
+test("--revectorize gives the same digests on Node 24, 1 and 2 threads", { skip: process.arch === "x64" ? without(NODE24) : "not run: V8 revectorizes on x86-64" }, () => {
+  for (const dtype of DTYPES) {
+    for (const threads of ["1", "2"]) {
+      const args = ["dist/cli.js", "embed", ...PHOTOS.map((photo) => `examples/photos/${photo}`), "--dtype", dtype, "--threads", threads, "--device", "wasm", "--revectorize", "--json"];
+      const { status, stdout, stderr } = spawnSync(NODE24, args, { encoding: "utf8" });
+      assert.equal(status, 0, stderr);
+      const { images } = JSON.parse(stdout) as { images: { numerics: { digest: string; device: string } }[] };
+      assert.deepEqual(images.map(({ numerics }) => numerics.digest), PHOTOS.map((photo) => stored[`${dtype} ${photo}`]));
+    }
+  }
 });

@@ -6,7 +6,10 @@ export interface NamedModule {
   module: WebAssembly.Module;
 }
 
-/** The kernel modules that this engine compiles: simd128 everywhere, relaxed where relaxed SIMD is standard. */
+/**
+ * The kernel modules that this engine compiles: simd128 everywhere, relaxed where relaxed SIMD is standard, and that once more with
+ * vectors of 256 bits where the engine can make them.
+ */
 export async function modulesHere(): Promise<NamedModule[]> {
   return compileThose(["kernels-simd128", "kernels-relaxed"]);
 }
@@ -23,5 +26,7 @@ async function compileThose([plain, relaxed]: [KernelModuleName, KernelModuleNam
     throw error;
   });
   if (second !== undefined) modules.push({ name: relaxed.replace("kernels-", ""), module: second });
+  const { revectorizedModule } = runtime;
+  if (revectorizedModule !== undefined) modules.push({ name: relaxed.replace("kernels-relaxed", "revectorized"), module: await revectorizedModule(relaxed) });
   return modules;
 }

@@ -4,6 +4,7 @@ import type { KernelModuleName } from "../runtime/env.js";
 import type { Variant, Variants } from "./variants.js";
 import { INT4_LOOPS } from "./wasm/kernels.js";
 import { raceInt4Loops } from "./wasm/race.js";
+import { openCpu } from "./wasm/open.js";
 import { openWasm } from "./wasm/wasm.js";
 
 export { openCpu } from "./wasm/open.js";
@@ -14,12 +15,16 @@ export interface CpuReport {
   relaxedSimd: boolean;
   /** int4 inner loops of the best module, the fastest first. */
   loops: string[];
+  /** Vectors of 256 bits can be had, and give the contract's words. */
+  revectorized: boolean;
+  /** Why not. */
+  reason: string | undefined;
 }
 
 type LoopName = (typeof INT4_LOOPS)[number];
 
 export async function cpuVariants(): Promise<Variants> {
-  const parts = await Promise.all([wasmVariants("simd128"), wasmVariants("relaxed")]);
+  const parts = await Promise.all([wasmVariants("simd128"), wasmVariants("relaxed"), revectorizedVariants()]);
   return { present: parts.flatMap(({ present }) => present), absent: parts.flatMap(({ absent }) => absent) };
 }
 
@@ -28,31 +33,38 @@ export async function examineCpu(): Promise<CpuReport> {
   const compiles = (name: KernelModuleName) => runtime.wasmModule(name).catch(() => undefined);
   const [simd128, relaxed] = [await compiles("kernels-simd128"), await compiles("kernels-relaxed")];
   const best = relaxed ?? simd128;
-  const loops = best === undefined ? [] : await raceInt4Loops(best);
-  return { simd128: simd128 !== undefined, relaxedSimd: relaxed !== undefined, loops: loops.map((loop) => loop.replace("linear_int4_", "")) };
+  const loops = best === undefined ? [] : (await raceInt4Loops(best)).map(({ loop }) => loop.replace("linear_int4_", ""));
+  const reason = await openCpu({ revectorize: true }).then((backend) => backend.dispose(), messageOf) ?? undefined;
+  return { simd128: simd128 !== undefined, relaxedSimd: relaxed !== undefined, loops, revectorized: reason === undefined, reason };
 }
 
+type Compile = (name: KernelModuleName) => Promise<WebAssembly.Module>;
+
 /** Every inner loop of a module, and its module for threads. */
-async function wasmVariants(simd: "simd128" | "relaxed"): Promise<Variants> {
-  const onThreads = `wasm ${simd} 2 threads`;
+async function wasmVariants(simd: "simd128" | "relaxed", compile: Compile = runtime.wasmModule, words: string = simd): Promise<Variants> {
+  const onThreads = `wasm ${words} 2 threads`;
   try {
-    const module = await runtime.wasmModule(`kernels-${simd}`);
-    const exported = new Set(WebAssembly.Module.exports(module).map(({ name }) => name));
+    const exported = new Set(WebAssembly.Module.exports(await compile(`kernels-${simd}`)).map(({ name }) => name));
     const loops = INT4_LOOPS.filter((loop) => exported.has(loop));
-    const present = loops.map((loop) => wasmVariant(`wasm ${simd} ${loop.replace("linear_int4_", "")}`, `kernels-${simd}`, loop, 1));
+    const variant = (name: string, module: KernelModuleName, loop: LoopName, threads: number): Variant => {
+      const others: readonly string[] = INT4_LOOPS.filter((other) => other !== loop);
+      const allow = (kernel: string) => !others.includes(kernel);
+      return { name, open: async () => openWasm({ module: await compile(module), device: name, allow, threads, startThread: runtime.startThread }) };
+    };
+    const present = loops.map((loop) => variant(`wasm ${words} ${loop.replace("linear_int4_", "")}`, `kernels-${simd}`, loop, 1));
     if (runtime.noThreads !== undefined) return { present, absent: [{ name: onThreads, reason: runtime.noThreads }] };
-    return { present: [...present, wasmVariant(onThreads, `kernels-${simd}-shared`, loops[0], 2)], absent: [] };
+    return { present: [...present, variant(onThreads, `kernels-${simd}-shared`, loops[0], 2)], absent: [] };
   } catch (error) {
-    const reason = `this engine does not take the module: ${error instanceof Error ? error.message : String(error)}`;
-    return { present: [], absent: [{ name: `wasm ${simd}`, reason }] };
+    return { present: [], absent: [{ name: `wasm ${words}`, reason: `this engine does not take the module: ${messageOf(error)}` }] };
   }
 }
 
-function wasmVariant(name: string, module: KernelModuleName, loop: LoopName, threads: number): Variant {
-  const others: readonly string[] = INT4_LOOPS.filter((other) => other !== loop);
-  const allow = (kernel: string) => !others.includes(kernel);
-  return {
-    name,
-    open: async () => openWasm({ module: await runtime.wasmModule(module), device: name, allow, threads, startThread: runtime.startThread }),
-  };
+/** Not attested: they are here to be compared. */
+async function revectorizedVariants(): Promise<Variants> {
+  if (runtime.revectorizedModule !== undefined) return wasmVariants("relaxed", runtime.revectorizedModule, "revectorized");
+  return { present: [], absent: [{ name: "wasm revectorized", reason: `${runtime.name} cannot make vectors of 256 bits; Node 24 on x86-64 can` }] };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

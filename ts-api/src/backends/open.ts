@@ -1,9 +1,8 @@
 import { openCpu, openWebgpu } from "#devices";
 import { IJepaError, isIJepaError, type ErrorCode } from "../core/errors.js";
-import type { Dtype } from "../core/numerics.js";
 import { attest } from "./attest.js";
 import type { Backend } from "./backend.js";
-import type { Threads } from "./wasm/open.js";
+import type { CpuOptions } from "./wasm/open.js";
 import type { WebgpuBackend, WebgpuOptions } from "./webgpu/webgpu.js";
 
 export type { Threads } from "./wasm/open.js";
@@ -14,11 +13,7 @@ export type Device = (typeof DEVICES)[number];
 /** What to do with a device whose bits are not the contract's: refuse it, or use it and say so. */
 export type Determinism = "require" | "report";
 
-export interface OpenOptions extends Pick<WebgpuOptions, "gpu" | "gpuDevice" | "powerPreference" | "sources"> {
-  /** Threads of the CPU backend. Default 1. */
-  threads?: Threads | undefined;
-  /** Weight format of the model: a GPU is asked only for what that needs. Default: for everything. */
-  dtype?: Dtype | undefined;
+export interface OpenOptions extends CpuOptions, Pick<WebgpuOptions, "gpu" | "gpuDevice" | "powerPreference" | "sources"> {
   /** Default "require". */
   determinism?: Determinism | undefined;
 }
@@ -55,7 +50,7 @@ export async function openDevice(device: Device = "auto", options: OpenOptions =
       rejected.push({ device: "webgpu", code: error.code, reason: error.message });
     }
   }
-  return { backend: await openCpu(options.threads), rejected, inexact: undefined };
+  return { backend: await openCpu(options), rejected, inexact: undefined };
 }
 
 /** `openDevice`, without the reasons. */

@@ -44,6 +44,7 @@ export const OPTIONS = {
   "shard-size": { value: "SIZE", help: "most bytes of a file, such as 24MiB; without it there is one file" },
   device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
   threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },
+  revectorize: { help: "have vectors of 256 bits, an experimental step of V8, or fail; by default they are taken where they give the same bits and are faster" },
   pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean (default: none)" },
   out: { value: "FILE", help: "what to write: features as .npy, .json, .jsonl or .safetensors, a picture as .png" },
   kind: { value: KINDS.join("|"), help: "what is shown: principal components of the features, their likeness to a patch, or attention (default: pca)" },
@@ -82,6 +83,7 @@ export interface Settings {
   readonly dtype: Dtype | undefined;
   readonly device: Device | undefined;
   readonly threads: Threads | undefined;
+  readonly revectorize: true | "auto";
   readonly pool: Pool | undefined;
   readonly out: string | undefined;
   readonly kind: (typeof KINDS)[number] | undefined;
@@ -147,6 +149,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     dtype: choice("dtype", text("dtype"), DTYPES),
     device: choice("device", text("device"), DEVICES),
     threads: text("threads") === "auto" ? "auto" : whole("threads", text("threads"), MAX_THREADS),
+    revectorize: values["revectorize"] === true || "auto",
     pool: choice("pool", text("pool"), POOLS),
     out: text("out"),
     kind: choice("kind", text("kind"), KINDS),
@@ -169,6 +172,12 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
 /** What the library calls the options of a model's source. */
 export function sourceOptions({ revision, cacheDir, localFilesOnly }: Settings): Pick<LoadOptions, "revision" | "cache_dir" | "local_files_only"> {
   return { revision, cache_dir: cacheDir, local_files_only: localFilesOnly || undefined };
+}
+
+/** What the library calls the options of a model that is loaded. */
+export function modelOptions(settings: Settings): Pick<LoadOptions, "revision" | "cache_dir" | "local_files_only" | "dtype" | "device" | "threads" | "revectorize"> {
+  const { dtype, device, threads, revectorize } = settings;
+  return { ...sourceOptions(settings), dtype, device, threads, revectorize };
 }
 
 /** True when --json is among the options: also errors of the command line are printed as the user asked. */

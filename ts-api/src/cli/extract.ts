@@ -3,7 +3,7 @@ import { isIJepaError, loadImage, pipeline } from "../index.js";
 import type { Features, ImageFeatureExtractionPipeline, Numerics, ProgressInfo, RawImage } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { displayUrl } from "../weights/sources/url.js";
-import { sourceOptions, type Settings } from "./args.js";
+import { modelOptions, type Settings } from "./args.js";
 import { reportFailure } from "./exit.js";
 import { ProgressBar } from "./progress.js";
 
@@ -97,7 +97,7 @@ async function readImage(file: string, { maxPixels }: Settings, host: CliHost): 
 
 /** @param bar shows the parts of the model; a download has a bar of its own */
 async function openModel(settings: Settings, { signal, stderr }: CliHost, bar: ProgressBar | undefined): Promise<ImageFeatureExtractionPipeline> {
-  const { model, dtype, device, threads } = settings;
+  const { model } = settings;
   const download = new ProgressBar(stderr);
   const show = ({ status, file, loaded, total }: ProgressInfo): void => {
     if (file === undefined) bar?.show(loaded, total, `loading ${modelName(model)}`);
@@ -105,14 +105,7 @@ async function openModel(settings: Settings, { signal, stderr }: CliHost, bar: P
     else if (status === "done") download.clear();
   };
   try {
-    return await pipeline("image-feature-extraction", model, {
-      ...sourceOptions(settings),
-      signal,
-      ...(dtype === undefined ? {} : { dtype }),
-      ...(device === undefined ? {} : { device }),
-      ...(threads === undefined ? {} : { threads }),
-      progress_callback: show,
-    });
+    return await pipeline("image-feature-extraction", model, { ...modelOptions(settings), signal, progress_callback: show });
   } finally {
     download.clear();
   }

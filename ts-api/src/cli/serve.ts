@@ -1,7 +1,7 @@
 import { isIJepaError, pipeline, type LoadOptions } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import type { ServedPipeline } from "../server/index.js";
-import { SOURCE_OPTIONS, sourceOptions, type Command, type Settings } from "./args.js";
+import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
 import { modelName } from "./extract.js";
 import { reportFailure } from "./exit.js";
 import { printable } from "./text.js";
@@ -15,7 +15,7 @@ export const serve: Command = {
   usage: "[options]",
   summary: "Serve a model over HTTP: POST /embed, /v1/embeddings (OpenAI's shape) and /classify, GET /healthz and /metrics",
   options: [
-    "host", "port", ...SOURCE_OPTIONS, "dtype", "device", "threads", "max-body", "max-pixels", "concurrency", "timeout", "allow-urls", "json", "help",
+    "host", "port", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-body", "max-pixels", "concurrency", "timeout", "allow-urls", "json", "help",
   ],
   images: [0, 0],
   notes: [
@@ -67,14 +67,7 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
 
 /** With its head, where it has one. */
 async function openModel(settings: Settings, signal: AbortSignal): Promise<ServedPipeline & { dispose(): Promise<void> }> {
-  const { model, dtype, device, threads } = settings;
-  const options: LoadOptions = {
-    ...sourceOptions(settings),
-    signal,
-    ...(dtype === undefined ? {} : { dtype }),
-    ...(device === undefined ? {} : { device }),
-    ...(threads === undefined ? {} : { threads }),
-  };
+  const { model } = settings, options: LoadOptions = { ...modelOptions(settings), signal };
   try {
     return await pipeline("image-classification", model, options);
   } catch (error) {

@@ -2,7 +2,7 @@ import { runtime } from "#runtime";
 import { attentionMap, drawMap, encodePng, IJepaError, loadImage, pcaMap, pipeline, similarityMap } from "../index.js";
 import type { ImageFeatureExtractionPipeline, ModelOutput, Numerics, Patch, RawImage } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
-import { SOURCE_OPTIONS, sourceOptions, type Command, type KINDS, type Settings } from "./args.js";
+import { SOURCE_OPTIONS, modelOptions, type Command, type KINDS, type Settings } from "./args.js";
 import { UsageError } from "./exit.js";
 import { modelName } from "./extract.js";
 import { printable } from "./text.js";
@@ -13,7 +13,7 @@ export const visualize: Command = {
   name: "visualize",
   usage: "IMAGE --out FILE.png [options]",
   summary: "Draw what the model sees over an image: which patches have features alike, or where it attends",
-  options: ["out", "kind", "patch", "layer", "head", ...SOURCE_OPTIONS, "dtype", "device", "threads", "max-pixels", "json", "help"],
+  options: ["out", "kind", "patch", "layer", "head", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "json", "help"],
   images: [1, 1],
   notes: [
     "pca: the three strongest principal components of the patch features as red, green and blue; patches of one colour are alike. " +
@@ -83,14 +83,7 @@ function featuresOf({ lastHiddenState, hiddenStates }: ModelOutput, layer: numbe
 }
 
 async function openModel(settings: Settings, signal: AbortSignal): Promise<ImageFeatureExtractionPipeline> {
-  const { model, dtype, device, threads } = settings;
-  return pipeline("image-feature-extraction", model, {
-    ...sourceOptions(settings),
-    signal,
-    ...(dtype === undefined ? {} : { dtype }),
-    ...(device === undefined ? {} : { device }),
-    ...(threads === undefined ? {} : { threads }),
-  });
+  return pipeline("image-feature-extraction", settings.model, { ...modelOptions(settings), signal });
 }
 
 function beyond(name: string, value: number, count: number): IJepaError {

@@ -14,7 +14,7 @@ import { Encoder } from "./encoder.js";
 import { loadEncoder, type LoadProgress } from "./load.js";
 import { formatOf, gpuOf, partsOf, type TensorReader } from "./parts.js";
 
-type DeviceOption = "threads" | "gpuDevice" | "powerPreference" | "determinism";
+type DeviceOption = "threads" | "revectorize" | "gpuDevice" | "powerPreference" | "determinism";
 
 export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOptions, DeviceOption> {
   /**
@@ -30,7 +30,7 @@ export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOp
    */
   resident?: boolean | undefined;
   /** Where it runs. Default "auto". It never changes a bit of the result. */
-  device?: Device;
+  device?: Device | undefined;
 }
 
 /** The parts of a checkpoint beyond the encoder, as a model class asks for them. */

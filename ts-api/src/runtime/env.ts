@@ -106,6 +106,8 @@ export interface Runtime {
    * cannot take the module, with IJepaError `io/read` where it cannot be had.
    */
   wasmModule(name: WasmModuleName): Promise<WebAssembly.Module>;
+  /** A kernel module whose pairs of vectors are compiled to one of 256 bits; absent where the engine cannot do it. Rejects as `wasmModule`. */
+  revectorizedModule?: ((name: KernelModuleName) => Promise<WebAssembly.Module>) | undefined;
   /** Folder or URL of the model that the package carries. Throws IJepaError `input/missing` where it can carry none. */
   readonly defaultModel: string;
   /** Opens a local file for ranged reads. Rejects with IJepaError `io/read`, also where there are no files. */

@@ -6,10 +6,11 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { IJepaError } from "../core/errors.js";
-import type { ByteSource, Runtime } from "./env.js";
+import type { ByteSource, Runtime, WasmModuleName } from "./env.js";
 import { missingModule, wasmModules } from "./modules.js";
 import { files } from "./node-files.js";
 import { createFolder } from "./node-folder.js";
+import { revectorizer } from "./revectorize.js";
 
 const root = packageRoot();
 
@@ -17,13 +18,8 @@ export const runtime: Runtime = {
   name: hostName(),
   defaultModel: join(root, "models/demo"),
 
-  wasmModule: wasmModules(async (name) => {
-    const path = join(root, "dist/wasm", `${name}.wasm`);
-    const bytes = await readFile(path).catch((cause: unknown) => {
-      throw missingModule(path, reason(cause), cause);
-    });
-    return WebAssembly.compile(bytes);
-  }),
+  wasmModule: wasmModules(async (name) => WebAssembly.compile(await moduleBytes(name))),
+  revectorizedModule: revectorizer(moduleBytes),
 
   async openFile(path): Promise<ByteSource> {
     try {
@@ -106,6 +102,13 @@ export const runtime: Runtime = {
 
   yieldToHost: () => new Promise((resolve) => setImmediate(resolve)),
 };
+
+async function moduleBytes(name: WasmModuleName): Promise<Uint8Array<ArrayBuffer>> {
+  const path = join(root, "dist/wasm", `${name}.wasm`);
+  return readFile(path).catch((cause: unknown) => {
+    throw missingModule(path, reason(cause), cause);
+  });
+}
 
 function reason(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);

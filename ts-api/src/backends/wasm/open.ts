@@ -1,8 +1,10 @@
 import { runtime } from "#runtime";
-import { IJepaError } from "../../core/errors.js";
+import { IJepaError, isIJepaError } from "../../core/errors.js";
+import type { Dtype } from "../../core/numerics.js";
 import type { KernelModuleName } from "../../runtime/env.js";
+import { attest } from "../attest.js";
 import { INT4_LOOPS } from "./kernels.js";
-import { raceInt4Loops } from "./race.js";
+import { raceInt4Loops, type Racer } from "./race.js";
 import { openWasm, type WasmBackend } from "./wasm.js";
 
 /** More threads than this only wait for each other. */
@@ -11,58 +13,139 @@ const MAX_THREADS = 64;
 /** "auto": one thread per processor, and one where the runtime has no threads. */
 export type Threads = number | "auto";
 
-interface Choice {
-  module: KernelModuleName;
-  loop: string;
+export interface CpuOptions {
+  /** Default 1. */
+  threads?: Threads | undefined;
+  /**
+   * Vectors of 256 bits in place of two of 128 (Node 24 on x86-64): an experimental step of the engine's compiler. Its kernels are
+   * used only where they give the contract's words. "auto": where they do and are faster. Default false.
+   */
+  revectorize?: boolean | "auto" | undefined;
+  /** Weight format of the model: what is attested is asked only for what that needs. Default: for everything. */
+  dtype?: Dtype | undefined;
 }
 
-/** What this process uses; found once, and looked for again after a failure. */
-let choice: Promise<Choice> | undefined;
+/** A module compiled one way, and its fastest int4 loop. */
+interface Choice extends Racer {
+  /** Of the module for one thread. */
+  name: KernelModuleName;
+  revectorized: boolean;
+}
+
+type Compile = (name: KernelModuleName) => Promise<WebAssembly.Module>;
+
+/** What is opened: `count` threads, as `threads` asks, for models of `dtype`. */
+interface Crew {
+  count: number;
+  threads: Threads;
+  dtype: Dtype | undefined;
+}
+
+/** What this process can use; found once, and looked for again after a failure. */
+const plain = onceOnly(choosePlain);
+const wide = onceOnly(async () => raced("kernels-relaxed", await revectorizedModule("kernels-relaxed"), true));
+/** Thread counts and formats whose revectorized kernels are known to be right. */
+const attested = new Set<string>();
 
 /**
  * The CPU backend with the best module and int4 loop of this engine.
  *
  * @throws IJepaError `backend/unavailable` when the engine lacks what it needs, or threads are asked for by number where there are
- *   none; `io/read` without the kernels; TypeError for threads that are no such number
+ *   none; `backend/inexact` when revectorized kernels are asked for and give other words; `io/read` without the kernels; TypeError
+ *   for options that have no such value
  */
-export async function openCpu(threads: Threads = 1): Promise<WasmBackend> {
+export async function openCpu({ threads = 1, revectorize = false, dtype }: CpuOptions = {}): Promise<WasmBackend> {
   const count = threads === "auto" ? Math.min(runtime.cores, MAX_THREADS) : threads;
   if (!Number.isInteger(count) || count < 1 || count > MAX_THREADS) {
     throw new TypeError(`threads must be "auto" or a whole number from 1 to ${MAX_THREADS}, not ${String(threads)}.`);
   }
+  if (![true, false, "auto"].includes(revectorize)) throw new TypeError(`revectorize must be true, false or "auto", not ${String(revectorize)}.`);
   const { noThreads } = runtime;
   if (count > 1 && noThreads !== undefined) {
     const message = `Cannot compute on ${count} threads: ${noThreads}. Use 1 thread, or "auto", which is 1 here.`;
     throw new IJepaError("backend/unavailable", message, { backend: "wasm" });
   }
-  choice ??= choose().catch((error: unknown) => {
-    choice = undefined;
+  const options = { count, threads, dtype };
+  if (revectorize === true) return openRevectorized(options);
+  if (revectorize === "auto" && runtime.revectorizedModule !== undefined) {
+    try {
+      if ((await wide()).time < (await plain()).time) return await openRevectorized(options);
+    } catch (error) {
+      if (!isIJepaError(error)) throw error;
+    }
+  }
+  return open(await plain(), runtime.wasmModule, options);
+}
+
+/** With the fastest kernels that have vectors of 256 bits, once they have given the contract's words. */
+async function openRevectorized(options: Crew): Promise<WasmBackend> {
+  const choice = await wide(), backend = await open(choice, revectorizedModule, options);
+  const subject = `${options.count} ${options.dtype}`;
+  if (attested.has(subject)) return backend;
+  const failed = await attest(backend, options.dtype).catch((error: unknown) => {
+    backend.dispose();
     throw error;
   });
-  const { module, loop } = await choice;
-  const others: readonly string[] = INT4_LOOPS.filter((name) => name !== loop);
-  const alone = threads === "auto" && noThreads !== undefined ? `1 thread (${noThreads})` : "1 thread";
-  const simd = module === "kernels-relaxed" ? "relaxed SIMD" : "SIMD";
+  if (failed !== undefined) {
+    backend.dispose();
+    const message = `The revectorized kernels do not give the contract's words here (probe "${failed}"). Leave revectorize out.`;
+    throw new IJepaError("backend/inexact", message, { backend: "wasm", case: failed });
+  }
+  attested.add(subject);
+  return backend;
+}
+
+async function open({ name, loop, revectorized }: Choice, compile: Compile, { count, threads }: Crew): Promise<WasmBackend> {
+  const others: readonly string[] = INT4_LOOPS.filter((other) => other !== loop), { noThreads } = runtime;
+  const words = [
+    runtime.name,
+    `${name === "kernels-relaxed" ? "relaxed SIMD" : "SIMD"}${revectorized ? " revectorized" : ""}`,
+    `${loop.replace("linear_int4_", "int4 ")} loop`,
+    count > 1 ? `${count} threads` : threads === "auto" && noThreads !== undefined ? `1 thread (${noThreads})` : "1 thread",
+  ];
   return openWasm({
-    module: await runtime.wasmModule(count > 1 ? `${module as "kernels-relaxed"}-shared` : module),
-    device: `${runtime.name}, ${simd}, ${loop.replace("linear_int4_", "int4 ")} loop, ${count === 1 ? alone : `${count} threads`}`,
+    module: await compile(count > 1 ? `${name as "kernels-relaxed"}-shared` : name),
+    device: words.join(", "),
     allow: (kernel) => !others.includes(kernel),
     threads: count,
     startThread: runtime.startThread,
   });
 }
 
-async function choose(): Promise<Choice> {
+async function choosePlain(): Promise<Choice> {
   try {
-    return { module: "kernels-relaxed", loop: (await raceInt4Loops(await runtime.wasmModule("kernels-relaxed")))[0] };
+    return await raced("kernels-relaxed", await runtime.wasmModule("kernels-relaxed"));
   } catch (error) {
     // Engines without relaxed SIMD refuse the module; one whose relaxed SIMD is inexact may not use it.
-    if (!(error instanceof WebAssembly.CompileError || (error instanceof IJepaError && error.code === "backend/inexact"))) throw error;
+    if (!(error instanceof WebAssembly.CompileError || isIJepaError(error, "backend/inexact"))) throw error;
   }
   const module = await runtime.wasmModule("kernels-simd128").catch((cause: unknown) => {
     if (cause instanceof IJepaError) throw cause;
     const message = `This engine cannot compile the SIMD kernels: ${String(cause)}. It needs WebAssembly SIMD.`;
     throw new IJepaError("backend/unavailable", message, { backend: "wasm" }, { cause });
   });
-  return { module: "kernels-simd128", loop: (await raceInt4Loops(module))[0] };
+  return raced("kernels-simd128", module);
+}
+
+async function raced(name: KernelModuleName, module: WebAssembly.Module, revectorized = false): Promise<Choice> {
+  return { ...(await raceInt4Loops(module))[0], name, revectorized };
+}
+
+async function revectorizedModule(name: KernelModuleName): Promise<WebAssembly.Module> {
+  const module = await runtime.revectorizedModule?.(name);
+  if (module !== undefined) return module;
+  const message = `${runtime.name} cannot make vectors of 256 bits of WebAssembly's. Node 24 on x86-64 can; leave revectorize out elsewhere.`;
+  throw new IJepaError("backend/unavailable", message, { backend: "wasm" });
+}
+
+/** A function that is called once, and again only after it failed. */
+function onceOnly<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
 }

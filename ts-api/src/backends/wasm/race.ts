@@ -17,8 +17,15 @@ const ROUNDS = 3;
 const MAX_RUNS = 100;
 const UNTIMED = "linear_int4_dot16";
 
-/** Names of the loops that the module has, the fastest first. Throws `backend/inexact` when two give different words. */
-export async function raceInt4Loops(module: WebAssembly.Module): Promise<string[]> {
+export interface Racer {
+  /** Name of an int4 kernel. */
+  loop: string;
+  /** Milliseconds for the race's product; 0 where the clock stands still. */
+  time: number;
+}
+
+/** The loops that the module has, the fastest first. Throws `backend/inexact` when two give different words. */
+export async function raceInt4Loops(module: WebAssembly.Module): Promise<Racer[]> {
   const available = WebAssembly.Module.exports(module).map((entry) => entry.name);
   const loops = INT4_LOOPS.filter((loop) => available.includes(loop));
   const runners = await Promise.all(loops.map((loop) => prepare(module, loop)));
@@ -32,11 +39,11 @@ export async function raceInt4Loops(module: WebAssembly.Module): Promise<string[
   for (let round = 0; round < ROUNDS; round++) {
     for (const [i, runner] of runners.entries()) {
       const time = runner.time();
-      if (time === 0) return [UNTIMED, ...loops.filter((loop) => loop !== UNTIMED)];
+      if (time === 0) return [UNTIMED, ...loops.filter((loop) => loop !== UNTIMED)].map((loop) => ({ loop, time: 0 }));
       best[i] = Math.min(best[i], time);
     }
   }
-  return loops.map((loop, i) => ({ loop, time: best[i] })).sort((a, b) => a.time - b.time).map(({ loop }) => loop);
+  return loops.map((loop, i) => ({ loop, time: best[i] })).sort((a, b) => a.time - b.time);
 }
 
 async function prepare(module: WebAssembly.Module, loop: string): Promise<{ words(): Promise<Uint8Array>; time(): number }> {

@@ -1,0 +1,47 @@
+/**
+ * V8 can make one vector of 256 bits of two of 128 (flag --experimental-wasm-revectorize, x86-64 with AVX2). The flag is the
+ * process's, so it is set for one compilation, which the optimising compiler does at once, and taken back.
+ */
+import { setFlagsFromString } from "node:v8";
+import type { KernelModuleName, Runtime } from "./env.js";
+
+/** Oldest Node whose engine packs every instruction of the kernels. */
+const MIN_NODE = 24;
+const FLAGS = [
+  ["--experimental-wasm-revectorize", "--no-experimental-wasm-revectorize"],
+  ["--no-liftoff", "--liftoff"],
+  ["--no-wasm-lazy-compilation", "--wasm-lazy-compilation"],
+] as const;
+/** A custom section without content: engines compile the same bytes once, and would give the module that they have. */
+const MARK = customSection("revectorized");
+
+/** `revectorizedModule` of a runtime that has the bytes of its modules; undefined where the engine cannot do it. Compiles each once. */
+export function revectorizer(load: (name: KernelModuleName) => Promise<Uint8Array>): Runtime["revectorizedModule"] {
+  const { bun, deno, node } = process.versions;
+  if (bun !== undefined || deno !== undefined || process.arch !== "x64" || parseInt(node) < MIN_NODE) return undefined;
+  const compiled = new Map<KernelModuleName, WebAssembly.Module>();
+  return async (name) => {
+    const module = compiled.get(name) ?? compile(await load(name));
+    compiled.set(name, module);
+    return module;
+  };
+}
+
+function compile(bytes: Uint8Array): WebAssembly.Module {
+  const marked = new Uint8Array(bytes.length + MARK.length);
+  marked.set(bytes);
+  marked.set(MARK, bytes.length);
+  // What the user has set stays.
+  const flags = FLAGS.filter(([set]) => !process.execArgv.includes(set));
+  try {
+    for (const [set] of flags) setFlagsFromString(set);
+    return new WebAssembly.Module(marked);
+  } finally {
+    for (const [, unset] of flags) setFlagsFromString(unset);
+  }
+}
+
+function customSection(name: string): Uint8Array {
+  const text = new TextEncoder().encode(name);
+  return Uint8Array.of(0, text.length + 1, text.length, ...text);
+}
