@@ -11,7 +11,7 @@ import { benchWebgpu, WEBGPU_MODELS } from "./webgpu/main.js";
 import { benchWeights } from "./weights/main.js";
 
 const USAGE = `npm run bench -- ops     [--rounds N] [--only TEXT]
-npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N]
+npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
 npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--accuracy-level 0|4]
 
 npm run bench -- webgpu  [--rounds N] [--model vitb16|vith14|tiny] [--dtype fp32|bf16|int4]... [--batch N]... [--out FILE]
@@ -19,7 +19,8 @@ npm run bench -- weights [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16
 
 --node24          in Node 24 (relaxed SIMD), which is installed first; Linux on x86-64
 --accuracy-level  of the peers' MatMulNBits: 0, its default, computes in f32; 4 rounds activations to int8
-Flags before the name of the bench go to node: npm run bench -- --experimental-wasm-revectorize ops --node24`;
+--revectorize     vectors of 256 bits (Node 24 on x86-64); ops and peers time both
+Flags before the name of the bench go to node: npm run bench -- --cpu-prof encoder --node24`;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -29,6 +30,7 @@ const { positionals, values } = parseArgs({
     model: { type: "string", default: "vitb16" },
     dtype: { type: "string", multiple: true, default: ["int4"] },
     threads: { type: "string", default: "1" },
+    revectorize: { type: "boolean", default: false },
     batch: { type: "string", multiple: true, default: ["1"] },
     out: { type: "string" },
     "accuracy-level": { type: "string", default: "0" },
@@ -38,7 +40,7 @@ const { positionals, values } = parseArgs({
 
 const benches: Record<string, () => Promise<void>> = {
   ops: () => benchOps({ rounds: rounds(7), only: values.only }),
-  encoder: () => benchEncoder({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads() }),
+  encoder: () => benchEncoder({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), revectorize: values.revectorize }),
   peers: () =>
     benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevel: accuracyLevel() }),
   webgpu: () =>

@@ -10,9 +10,9 @@ import { digits, percent, table } from "../support/table.js";
 import { profiled, type Spent } from "./profile.js";
 
 /** Prints where the time of one image goes on one thread, kind of call by kind of call, beside the dot loops in the same rounds. */
-export async function printBreakdown(folder: string, dtype: Dtype, rounds: number): Promise<void> {
+export async function printBreakdown(folder: string, dtype: Dtype, rounds: number, revectorize: boolean): Promise<void> {
   const relaxed = (await modulesHere()).some(({ name }) => name === "relaxed");
-  const plain = await openCpu();
+  const plain = await openCpu({ revectorize });
   const backend = profiled(plain);
   const { config, encoder } = await loadOn(backend, folder, dtype);
   const pixels = recipePixels(config), passes: Spent[][] = [];

@@ -16,18 +16,20 @@ export interface EncoderOptions {
   model: ModelName;
   dtypes: readonly Dtype[];
   threads: number;
+  /** With vectors of 256 bits, where the engine can. */
+  revectorize: boolean;
 }
 
 /** Below this mean cosine of the tokens to PyTorch's f64 run, the model is wrong and no time is printed. */
 const LEAST_COSINE: Record<Dtype, number> = { fp32: 0.999999, bf16: 0.9998, int4: 0.95, nf4: 0.95, fp4: 0.95 };
 
-export async function benchEncoder({ rounds, model: name, dtypes, threads }: EncoderOptions): Promise<void> {
+export async function benchEncoder({ rounds, model: name, dtypes, threads, revectorize }: EncoderOptions): Promise<void> {
   const config = recipeConfig(name), folder = await recipeFolder(name);
   const pixelValues = imageOf(config), truth = await expectedTokens(name);
   const models: IJepaModel[] = [], checks: string[][] = [];
   for (const dtype of dtypes) {
     const start = performance.now();
-    const model = await IJepaModel.fromPretrained(folder, { dtype, device: "wasm", threads });
+    const model = await IJepaModel.fromPretrained(folder, { dtype, device: "wasm", threads, revectorize });
     const loaded = performance.now() - start;
     const { lastHiddenState } = await model.forward({ pixelValues });
     const first = performance.now() - start - loaded;
@@ -46,7 +48,7 @@ export async function benchEncoder({ rounds, model: name, dtypes, threads }: Enc
   console.log(table(["model", "cosine to f64", "load ms", "first image ms", "min ms", "median ms"], rows));
   console.log(`\npeak memory of the process: ${peakMemory().toFixed(0)} MB`);
   for (const model of models) await model.dispose();
-  for (const dtype of dtypes) await printBreakdown(folder, dtype, rounds);
+  for (const dtype of dtypes) await printBreakdown(folder, dtype, rounds, revectorize);
 }
 
 /** The image of the recipe. */

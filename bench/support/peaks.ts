@@ -1,7 +1,7 @@
 /** Which dot loop bounds which kernel. */
 import { openPeak, type DotLoopName, type Peak } from "./dot-loop.js";
 
-export type ModuleName = "simd128" | "relaxed";
+export type ModuleName = "simd128" | "relaxed" | "revectorized";
 
 /** Their products are exact, so the relaxed module fuses them; fp32 products round and never are fused. */
 const FUSED: readonly string[] = ["linear_bf16", "linear_nf4", "linear_fp4", "attention_bf16"];
@@ -14,7 +14,7 @@ const INT4: Record<string, DotLoopName> = {
 export function peakOf(kernel: string, module: ModuleName): DotLoopName {
   const int4 = INT4[kernel];
   if (int4 !== undefined) return int4;
-  return module === "relaxed" && FUSED.includes(kernel) ? "f32 fused" : "f32 mul, add";
+  return module !== "simd128" && FUSED.includes(kernel) ? "f32 fused" : "f32 mul, add";
 }
 
 /** The dot loops of simd128, and those of relaxed SIMD where the engine has it. */
