@@ -62,7 +62,7 @@ function attend(
   const p = v + (<usize>(valuePanels * tokens) << 5), pTile = p + pStride * <usize>tileRows, out = pTile + pStride * <usize>tileRows;
   const from = x + rowBytes * <usize>((unit / heads) * tokens) + headBytes * <usize>(unit % heads);
   const to = y + (<usize>((unit / heads) * tokens * hidden) << 2) + headBytes * <usize>(unit % heads);
-  const mask = headMask ? bound(v128.load_splat<f32>(headMask + (<usize>(unit % heads) << 2))) : f32x4.splat(1);
+  const mask = headMask ? f32.load(headMask + (<usize>(unit % heads) << 2)) : 1;
 
   // 1. q as tiles of rows side by side; k and v as panels of 8 columns
   clear(q, (tiles - 1) * headDim * tileRows, tiles * headDim * tileRows);
@@ -140,10 +140,10 @@ function maskRow(p: usize, mask: usize, tokens: i32): void {
 
 /** p = softmax(p * scale) * mask over `tokens`, entered for its product; places from tokens to stride become +0. */
 @inline
-function softmaxRow(format: i32, p: usize, tokens: i32, stride: i32, scale: f32, mask: v128): void {
+function softmaxRow(format: i32, p: usize, tokens: i32, stride: i32, scale: f32, headMask: f32): void {
   const whole = (tokens + 7) & ~7, end = p + (<usize>whole << 2);
   // 1. scale, and the largest score; places beyond the last token repeat the first
-  const first = f32.load(p), factor = f32x4.splat(scale);
+  const first = f32.load(p), factor = f32x4.splat(scale), mask = f32x4.splat(f32x4.extract_lane(bound(f32x4.splat(headMask)), 0));
   for (let j = tokens; j < whole; j++) f32.store(p + (<usize>j << 2), first);
   let top = f32x4.splat(first * scale), top1 = top;
   for (let at = p; at < end; at += 32) {
@@ -155,7 +155,7 @@ function softmaxRow(format: i32, p: usize, tokens: i32, stride: i32, scale: f32,
   }
   top = f32x4.pmax(top, top1);
   top = f32x4.pmax(top, v128.shuffle<i32>(top, top, 2, 3, 0, 1));
-  top = f32x4.pmax(top, v128.shuffle<i32>(top, top, 1, 0, 3, 2));
+  top = f32x4.splat(f32x4.extract_lane(f32x4.pmax(top, v128.shuffle<i32>(top, top, 1, 0, 3, 2)), 0));
   // 2. exponentials and their sum
   for (let at = p; at < end; at += 32) {
     const e0 = exp(f32x4.sub(v128.load(at), top)), e1 = exp(f32x4.sub(v128.load(at, 16), top));
@@ -163,7 +163,7 @@ function softmaxRow(format: i32, p: usize, tokens: i32, stride: i32, scale: f32,
     v128.store(at, e0);
   }
   clear(p, tokens, stride);
-  const inverse = reciprocal(f32x4.splat(laneSum(p, stride)));
+  const inverse = f32x4.splat(f32x4.extract_lane(reciprocal(f32x4.splat(laneSum(p, stride))), 0));
   // 3. probabilities
   for (let at = p; at < end; at += 32) {
     const p0 = enter(format, f32x4.mul(f32x4.mul(v128.load(at), inverse), mask));

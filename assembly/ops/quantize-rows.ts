@@ -45,10 +45,15 @@ export function quantize_rows_int8(x: usize, y: usize, blocks: usize, cols: i32,
   for (let r = begin; r < end; r++) {
     const from = x + (<usize>(r * cols) << 2);
     for (let k = 0; k < inner; k += 32) {
-      // 1. 32 values, bounded
-      boundRow(from + (<usize>k << 2), scratch, max(0, min(32, cols - k)), 32);
-      const v0 = v128.load(scratch), v1 = v128.load(scratch, 16), v2 = v128.load(scratch, 32), v3 = v128.load(scratch, 48);
-      const v4 = v128.load(scratch, 64), v5 = v128.load(scratch, 80), v6 = v128.load(scratch, 96), v7 = v128.load(scratch, 112);
+      // 1. 32 values, bounded; the last of a row are filled up
+      let source = from + (<usize>k << 2);
+      if (k + 32 > cols) {
+        boundRow(source, scratch, max(0, cols - k), 32);
+        source = scratch;
+      }
+      const v0 = bound(v128.load(source)), v1 = bound(v128.load(source, 16)), v2 = bound(v128.load(source, 32));
+      const v3 = bound(v128.load(source, 48)), v4 = bound(v128.load(source, 64)), v5 = bound(v128.load(source, 80));
+      const v6 = bound(v128.load(source, 96)), v7 = bound(v128.load(source, 112));
       // 2. the exponent, from the bits of the largest magnitude
       let m = i32x4.max_s(i32x4.max_s(magnitude(v0, v1), magnitude(v2, v3)), i32x4.max_s(magnitude(v4, v5), magnitude(v6, v7)));
       m = i32x4.max_s(m, v128.shuffle<i32>(m, m, 2, 3, 0, 1));
