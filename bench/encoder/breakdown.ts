@@ -1,7 +1,7 @@
 import { loadOn } from "../../tests/support/models.js";
 import { modulesHere } from "../../tests/support/modules.js";
 import { recipePixels } from "../../tests/support/recipe.js";
-import { openCpu } from "../../ts-api/src/backends/wasm/open.js";
+import { openCpu } from "../../ts-api/src/backends/open-cpu.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
 import { median, race } from "../support/measure.js";
 import { openPeaks, peakOf } from "../support/peaks.js";

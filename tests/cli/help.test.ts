@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { openCpu } from "../../ts-api/src/backends/wasm/open.js";
+import { openCpu } from "../../ts-api/src/backends/open-cpu.js";
 import { OPTIONS, parseCommandLine, type OptionName } from "../../ts-api/src/cli/args.js";
 import { EXIT_CODES, UsageError } from "../../ts-api/src/cli/exit.js";
 import { COMMANDS } from "../../ts-api/src/cli/run.js";

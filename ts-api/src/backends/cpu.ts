@@ -4,10 +4,10 @@ import type { KernelModuleName } from "../runtime/env.js";
 import type { Variant, Variants } from "./variants.js";
 import { INT4_LOOPS } from "./wasm/kernels.js";
 import { raceInt4Loops } from "./wasm/race.js";
-import { openCpu } from "./wasm/open.js";
+import { openCpu } from "./open-cpu.js";
 import { openWasm } from "./wasm/wasm.js";
 
-export { openCpu } from "./wasm/open.js";
+export { openCpu } from "./open-cpu.js";
 
 /** What the engine has for the CPU backend. */
 export interface CpuReport {

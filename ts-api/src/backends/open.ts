@@ -2,10 +2,10 @@ import { openCpu, openWebgpu } from "#devices";
 import { IJepaError, isIJepaError, type ErrorCode } from "../core/errors.js";
 import { attest } from "./attest.js";
 import type { Backend } from "./backend.js";
-import type { CpuOptions } from "./wasm/open.js";
+import type { CpuOptions } from "./open-cpu.js";
 import type { WebgpuBackend, WebgpuOptions } from "./webgpu/webgpu.js";
 
-export type { Threads } from "./wasm/open.js";
+export type { Threads } from "./open-cpu.js";
 
 export const DEVICES = ["auto", "wasm", "webgpu"] as const;
 export type Device = (typeof DEVICES)[number];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { afterEach, test } from "node:test";
 import { runtime } from "#runtime";
-import { openCpu } from "../../../ts-api/src/backends/wasm/open.js";
+import { openCpu } from "../../../ts-api/src/backends/open-cpu.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 
 const { revectorizedModule } = runtime;

@@ -1,11 +1,11 @@
 import { runtime } from "#runtime";
-import { IJepaError, isIJepaError } from "../../core/errors.js";
-import type { Dtype } from "../../core/numerics.js";
-import type { KernelModuleName } from "../../runtime/env.js";
-import { attest } from "../attest.js";
-import { INT4_LOOPS } from "./kernels.js";
-import { raceInt4Loops, type Racer } from "./race.js";
-import { openWasm, type WasmBackend } from "./wasm.js";
+import { IJepaError, isIJepaError } from "../core/errors.js";
+import type { Dtype } from "../core/numerics.js";
+import type { KernelModuleName } from "../runtime/env.js";
+import { attest } from "./attest.js";
+import { INT4_LOOPS } from "./wasm/kernels.js";
+import { raceInt4Loops, type Racer } from "./wasm/race.js";
+import { openWasm, type WasmBackend } from "./wasm/wasm.js";
 
 /** More threads than this only wait for each other. */
 const MAX_THREADS = 64;
