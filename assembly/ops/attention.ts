@@ -90,9 +90,15 @@ function attend(
     packRows(p, pTile, last + 1, stride, tileRows);
     for (let panel = 0; panel < valuePanels; panel++) {
       tile(format, out, 32, pTile, v + (<usize>(panel * tokens) << 5), tokens);
-      const width = <usize>min(8, headDim - (panel << 3)) << 2;
+      const width = min(8, headDim - (panel << 3));
       for (let i = 0; i <= last; i++) {
-        memory.copy(to + (<usize>((r + i) * hidden) << 2) + (<usize>panel << 5), out + (<usize>i << 5), width);
+        const place = to + (<usize>((r + i) * hidden) << 2) + (<usize>panel << 5), row = out + (<usize>i << 5);
+        if (width < 8) {
+          copyRow(row, place, width);
+        } else {
+          v128.store(place, v128.load(row));
+          v128.store(place, v128.load(row, 16), 16);
+        }
       }
     }
   }
