@@ -34,6 +34,8 @@ class Watched implements ModelSource {
   onRead: (count: number) => void | Promise<void> = () => {};
   reads = 0;
   opened = 0;
+  /** Of each read of weights, the memory that was offered. */
+  readonly offered: (ArrayBufferLike | undefined)[] = [];
 
   constructor(private readonly folder: string) {}
 
@@ -44,9 +46,13 @@ class Watched implements ModelSource {
     return {
       name: `watched/${file}`,
       size: bytes.length,
-      read: async (offset, length) => {
-        if (file.endsWith(".safetensors")) await this.onRead(this.reads++);
-        return new Uint8Array(bytes.subarray(offset, offset + length));
+      read: async (offset, length, _signal, into = new Uint8Array(length)) => {
+        if (file.endsWith(".safetensors")) {
+          this.offered[this.reads] = into.buffer;
+          await this.onRead(this.reads++);
+        }
+        into.set(bytes.subarray(offset, offset + length));
+        return into;
       },
       close: async () => void this.opened--,
     };
@@ -113,6 +119,17 @@ test("a caller's source: every forward reads each layer once, one ahead of the c
     assert.equal(perRun, LAYERS % 2 === 1 ? LAYERS - 1 : LAYERS);
     await model.dispose();
     assert.equal(source.opened, 0);
+  }));
+
+test("memory: all layers come through the same bytes of the host", () =>
+  packed(async (source, folder) => {
+    const expected = await digestOf(folder, {});
+    const model = await IJepaModel.fromPretrained(source, { resident: false });
+    const first = source.reads;
+    for (let run = 0; run < 2; run++) assert.equal((await model.forward({ pixelValues: images(1) })).numerics.digest, expected);
+    assert.ok(source.reads - first > LAYERS);
+    assert.equal(new Set(source.offered.slice(first)).size, 1);
+    await model.dispose();
   }));
 
 test("memory: two layers on the backend, however many there are", () =>

@@ -3,6 +3,7 @@ import type { Backend } from "../backends/backend.js";
 import { IJepaError } from "../core/errors.js";
 import type { DeviceTensor } from "../ops/contract.js";
 import type { PackedBuffer } from "../weights/pack.js";
+import type { ReadBuffer } from "../weights/read-buffer.js";
 import { buffersOfLayer, type LayerWeights, type PackedParts } from "./weights.js";
 
 /** Layer i is computed from slot i mod the number of slots. */
@@ -28,9 +29,10 @@ export const STREAM_SLOTS = 2;
  * Layers that are fetched for every run. While layer i computes, layer i + 1 is on its way; nothing further is read ahead.
  * A run that fails leaves the slots as they are: the next run fetches what it lacks.
  * @param slots that hold the first layers
+ * @param into what layers are read into on their way to a slot, one at a time
  */
-export function streamedLayers(backend: Backend, parts: PackedParts, slots: readonly LayerWeights[]): Layers {
-  return new LayerStream(backend, parts, slots);
+export function streamedLayers(backend: Backend, parts: PackedParts, slots: readonly LayerWeights[], into: ReadBuffer): Layers {
+  return new LayerStream(backend, parts, slots, into);
 }
 
 /** A layer being fetched. */
@@ -52,6 +54,7 @@ class LayerStream implements Layers {
     private readonly backend: Backend,
     private readonly parts: PackedParts,
     readonly slots: readonly LayerWeights[],
+    private readonly into: ReadBuffer,
   ) {
     this.count = parts.layers;
     this.held = slots.map((_, i) => i);
@@ -77,12 +80,12 @@ class LayerStream implements Layers {
     const wanted = next?.index === index && next.signal === signal;
     // One layer at a time is asked for, also after a run that ended early.
     if (next !== undefined && !wanted) await next.layer.catch(() => undefined);
-    return wanted ? next.layer : this.parts.layer(index, signal);
+    return wanted ? next.layer : this.parts.layer(index, signal, this.into);
   }
 
   private fetchAhead(index: number, signal: AbortSignal | undefined): void {
     const known = index >= this.count || this.held[index % this.slots.length] === index;
-    this.next = known ? undefined : { index, signal, layer: quiet(this.parts.layer(index, signal)) };
+    this.next = known ? undefined : { index, signal, layer: quiet(this.parts.layer(index, signal, this.into)) };
   }
 }
 

@@ -1,6 +1,7 @@
 /** From packed parts to weights on a backend, one part at a time. */
 import type { Backend } from "../backends/backend.js";
 import type { PackedBuffer } from "../weights/pack.js";
+import { ReadBuffer } from "../weights/read-buffer.js";
 import { residentLayers, STREAM_SLOTS, streamedLayers, type Layers } from "./layers.js";
 import { place } from "./place.js";
 import { mapLayer, mapLinear, mapNorm, type EmbeddingWeights, type LayerWeights, type NormWeights, type PackedParts } from "./weights.js";
@@ -26,17 +27,17 @@ export interface LoadEncoderOptions {
 export async function loadEncoder(backend: Backend, parts: PackedParts, options: LoadEncoderOptions = {}): Promise<EncoderWeights> {
   const { resident = true, signal, onProgress = () => {} } = options;
   const count = resident ? parts.layers : Math.min(STREAM_SLOTS, parts.layers), total = count + 2;
-  const put = (buffer: PackedBuffer) => place(backend, buffer);
-  const { patches } = await parts.embedding(signal);
+  const put = (buffer: PackedBuffer) => place(backend, buffer), into = new ReadBuffer();
+  const { patches } = await parts.embedding(signal, into);
   const embedding = { patches: mapLinear(patches, put) };
   const positions = await parts.positions(signal);
   onProgress("embeddings", 1, total);
   const slots: LayerWeights[] = [];
   for (let i = 0; i < count; i++) {
-    slots.push(mapLayer(await parts.layer(i, signal), put));
+    slots.push(mapLayer(await parts.layer(i, signal, into), put));
     onProgress(`encoder.layer.${i}`, i + 2, total);
   }
-  const final = mapNorm(await parts.final(signal), put);
+  const final = mapNorm(await parts.final(signal, into), put);
   onProgress("layernorm", total, total);
-  return { embedding, positions, layers: resident ? residentLayers(slots) : streamedLayers(backend, parts, slots), final };
+  return { embedding, positions, layers: resident ? residentLayers(slots) : streamedLayers(backend, parts, slots, into), final };
 }

@@ -7,6 +7,7 @@ import type { Checkpoint } from "../weights/checkpoint.js";
 import { toFloat32, type SafetensorsDtype } from "../weights/dtypes.js";
 import type { Matrix, PackedBuffer } from "../weights/pack.js";
 import { partOf, type PackedFiles } from "../weights/packed.js";
+import type { ReadBuffer } from "../weights/read-buffer.js";
 import { embeddingInputs, restFormat } from "./plan.js";
 import type { LinearWeights, NormWeights, PackedParts } from "./weights.js";
 
@@ -22,18 +23,19 @@ type Buffers = (name: string) => PackedBuffer | undefined;
  */
 export function packedParts(checkpoint: Checkpoint, packed: PackedFiles): PackedParts {
   const { dtype, groupSize } = packed, { config } = checkpoint, { hiddenSize: hidden, intermediateSize: mlp, patchInputs } = config;
-  const open = async (part: string, signal?: AbortSignal) => new PartReader(await readBuffers(checkpoint, part, signal), checkpoint.ref, groupSize);
+  const open = async (part: string, signal?: AbortSignal, into?: ReadBuffer) =>
+    new PartReader(await readBuffers(checkpoint, part, signal, into), checkpoint.ref, groupSize);
   return {
     dtype,
     groupSize,
     layers: config.numHiddenLayers,
-    async embedding(signal) {
-      const name = "embeddings.patch_embeddings.projection", part = await open(partOf(name), signal), format = restFormat(dtype);
+    async embedding(signal, into) {
+      const name = "embeddings.patch_embeddings.projection", part = await open(partOf(name), signal, into), format = restFormat(dtype);
       return { patches: part.linear(name, format, hidden, embeddingInputs(format, patchInputs)) };
     },
     positions: (signal) => positions(checkpoint, signal),
-    async layer(index, signal) {
-      const layer = `encoder.layer.${index}`, part = await open(layer, signal);
+    async layer(index, signal, into) {
+      const layer = `encoder.layer.${index}`, part = await open(layer, signal, into);
       return {
         before: part.norm(`${layer}.layernorm_before`, hidden),
         qkv: part.linear(`${layer}.attention.qkv`, dtype, 3 * hidden, hidden),
@@ -43,7 +45,7 @@ export function packedParts(checkpoint: Checkpoint, packed: PackedFiles): Packed
         down: part.linear(`${layer}.output.dense`, dtype, hidden, mlp),
       };
     },
-    final: async (signal) => (await open("layernorm", signal)).norm("layernorm", hidden),
+    final: async (signal, into) => (await open("layernorm", signal, into)).norm("layernorm", hidden),
   };
 }
 
@@ -53,8 +55,8 @@ async function positions(checkpoint: Checkpoint, signal?: AbortSignal): Promise<
   return toFloat32(part.buffer(name, "f32", [1, numPatches, hiddenSize]).bytes, "F32", name);
 }
 
-async function readBuffers(checkpoint: Checkpoint, part: string, signal?: AbortSignal): Promise<Buffers> {
-  const all = await checkpoint.packed!.part(part, signal);
+async function readBuffers(checkpoint: Checkpoint, part: string, signal?: AbortSignal, into?: ReadBuffer): Promise<Buffers> {
+  const all = await checkpoint.packed!.part(part, signal, into);
   return (name) => {
     const bytes = all.get(name), info = checkpoint.tensors.get(name);
     if (bytes === undefined || info === undefined) return undefined;

@@ -5,6 +5,7 @@
 import type { Dtype, Group } from "../core/numerics.js";
 import type { DeviceTensor } from "../ops/contract.js";
 import type { Matrix, PackedBuffer } from "../weights/pack.js";
+import type { ReadBuffer } from "../weights/read-buffer.js";
 
 export interface LinearWeights<B = DeviceTensor> extends Matrix<B> {
   bias: B;
@@ -30,18 +31,21 @@ export interface LayerWeights<B = DeviceTensor> {
   down: LinearWeights<B>;
 }
 
-/** Where packed weights come from, a part at a time; nothing is kept. The signal stops the reading: IJepaError `aborted`. */
+/**
+ * Where packed weights come from, a part at a time; nothing is kept. The signal stops the reading: IJepaError `aborted`.
+ * Bytes that are stored as they are packed are read into `into`, where it is given: the next part overwrites them.
+ */
 export interface PackedParts {
   /** Format of the layers' matrices. */
   readonly dtype: Dtype;
   /** int4: inputs of one scale. */
   readonly groupSize: Group | undefined;
   readonly layers: number;
-  embedding(signal?: AbortSignal): Promise<EmbeddingWeights<PackedBuffer>>;
+  embedding(signal?: AbortSignal, into?: ReadBuffer): Promise<EmbeddingWeights<PackedBuffer>>;
   /** [patches][hidden] f32: they stay on the host, which interpolates them for other image sizes. */
   positions(signal?: AbortSignal): Promise<Float32Array>;
-  layer(index: number, signal?: AbortSignal): Promise<LayerWeights<PackedBuffer>>;
-  final(signal?: AbortSignal): Promise<NormWeights<PackedBuffer>>;
+  layer(index: number, signal?: AbortSignal, into?: ReadBuffer): Promise<LayerWeights<PackedBuffer>>;
+  final(signal?: AbortSignal, into?: ReadBuffer): Promise<NormWeights<PackedBuffer>>;
 }
 
 export function mapNorm<A, B>({ gamma, beta }: NormWeights<A>, each: (buffer: A) => B): NormWeights<B> {

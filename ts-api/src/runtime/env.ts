@@ -24,8 +24,11 @@ export interface ByteSource {
   readonly name: string;
   /** Size in bytes. */
   readonly size: number;
-  /** Reads `length` bytes at `offset`; both are inside the source. */
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * Reads `length` bytes at `offset`; both are inside the source.
+   * @param into `length` bytes that a source may fill and resolve with, in place of new memory; not to be touched afterwards
+   */
+  read(offset: number, length: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -30,8 +30,7 @@ export const runtime: Runtime = {
       return {
         name: path,
         size,
-        async read(offset, length) {
-          const bytes = new Uint8Array(length);
+        async read(offset, length, _signal, bytes = new Uint8Array(length)) {
           for (let done = 0; done < length; ) {
             const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
             if (bytesRead === 0) throw new IJepaError("io/read", `${path} ended at byte ${offset + done}; it was cut while being read.`, { path });

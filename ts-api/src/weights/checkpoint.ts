@@ -106,7 +106,7 @@ export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions =
       tensors,
       quantized: [...matrices.values()][0]?.codebook,
       metadata: Object.assign({}, ...files.map((file) => file.metadata).reverse()) as Record<string, string>,
-      packed: packed && { ...packed, part: (part, signal) => readPart(files, part, signal) },
+      packed: packed && { ...packed, part: (part, signal, into) => readPart(files, part, signal, into) },
       file: async (name, signal) => folder && readFile(folder, name, { fetch: options.fetch, signal }),
       codes,
       stored(name) {

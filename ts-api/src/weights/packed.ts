@@ -1,7 +1,9 @@
 /** Packed files: safetensors whose tensors are the buffers that backends take (docs/weights-format.md). */
+import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
-import { DTYPES, GROUPS, NUMERICS_VERSION, type Dtype, type Group } from "../core/numerics.js";
+import { DTYPES, GROUPS, NUMERICS_VERSION, sha256 as sha256OfWhole, type Dtype, type Group } from "../core/numerics.js";
 import { show } from "../core/show.js";
+import type { ReadBuffer } from "./read-buffer.js";
 import type { SafetensorsFile, TensorInfo } from "./safetensors.js";
 
 /** Version of the files' layout. */
@@ -22,7 +24,7 @@ export interface PackedInfo {
 /** Packed files, open. */
 export interface PackedFiles extends PackedInfo {
   /** The bytes of a part's tensors, checked: see `readPart`. */
-  part(part: string, signal?: AbortSignal): Promise<ReadonlyMap<string, Uint8Array>>;
+  part(part: string, signal?: AbortSignal, into?: ReadBuffer): Promise<ReadonlyMap<string, Uint8Array>>;
 }
 
 /** A tensor's name and the SHA-256, in hex, of its bytes. */
@@ -72,21 +74,27 @@ export function readPackedInfo(files: readonly SafetensorsFile[]): PackedInfo | 
 
 /**
  * Reads the tensors of a part and checks them against its digest: one request for each file that has some of them.
+ * @param into memory for all of them
  * @returns bytes by name; they share memory
  * @throws IJepaError `weights/digest`, `weights/format` without a digest, `weights/missing` without tensors, `io/read`, `aborted`
  */
-export async function readPart(files: readonly SafetensorsFile[], part: string, signal?: AbortSignal): Promise<Map<string, Uint8Array>> {
-  const bytes = new Map<string, Uint8Array>();
-  for (const file of files) {
-    for (const run of runsOf([...file.tensors.values()].filter(({ name }) => partOf(name) === part))) {
-      const [{ begin }] = run, all = await file.readBytes(begin, run.at(-1)!.end, signal);
-      for (const info of run) bytes.set(info.name, all.subarray(info.begin - begin, info.end - begin));
-    }
+export async function readPart(files: readonly SafetensorsFile[], part: string, signal?: AbortSignal, into?: ReadBuffer): Promise<Map<string, Uint8Array>> {
+  const runs = files.flatMap((file) => runsOf([...file.tensors.values()].filter(({ name }) => partOf(name) === part)).map((run) => ({ file, run })));
+  const lengthOf = (run: readonly TensorInfo[]) => run.at(-1)!.end - run[0].begin;
+  const memory = into?.take(runs.reduce((sum, { run }) => sum + lengthOf(run), 0)), bytes = new Map<string, Uint8Array>();
+  let taken = 0;
+  for (const { file, run } of runs) {
+    const [{ begin }] = run, length = lengthOf(run);
+    const all = await file.readBytes(begin, begin + length, signal, memory?.subarray(taken, taken + length));
+    taken += length;
+    for (const info of run) bytes.set(info.name, all.subarray(info.begin - begin, info.end - begin));
   }
   if (bytes.size === 0) throw new IJepaError("weights/missing", `${files[0].name} has no tensors of ${part}.`, { what: "part", names: [part] });
   const file = files.find(({ metadata }) => metadata[DIGEST + part] !== undefined);
   if (file === undefined) throw malformed(files[0].name, `it has no digest of ${part}`);
-  const digests = await Promise.all([...bytes].map(async ([name, data]) => ({ name, digest: await sha256(data) })));
+  const digests: TensorDigest[] = [];
+  // One after the other: WebCrypto copies what it digests.
+  for (const [name, data] of bytes) digests.push({ name, digest: await sha256(data) });
   if ((await listDigest(digests)) !== file.metadata[DIGEST + part]) {
     const message = `${part} in ${file.name} does not have the SHA-256 that is recorded with it: the file was damaged or changed. Fetch or convert it again.`;
     throw new IJepaError("weights/digest", message, { part, file: file.name });
@@ -100,9 +108,12 @@ export async function listDigest(tensors: readonly TensorDigest[]): Promise<stri
   return sha256(new TextEncoder().encode(sorted.map(({ name, digest }) => `${digest}  ${name}\n`).join("")));
 }
 
+/** SHA-256 in hex; by the host itself where it can, because WebCrypto copies the bytes. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hasher = runtime.createHash?.("sha256");
+  if (hasher === undefined) return sha256OfWhole(bytes);
+  hasher.update(bytes);
+  return hasher.hex();
 }
 
 /** Tensors that follow each other without a gap. */

@@ -20,9 +20,9 @@ export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly metadata: Readonly<Record<string, string>>;
   /** The tensor's bytes as stored: little-endian, row-major. Nothing is kept. */
-  readTensor(info: TensorInfo, signal?: AbortSignal): Promise<Uint8Array>;
+  readTensor(info: TensorInfo, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
   /** Bytes `begin` to `end` (exclusive), counted from the start of the file. Nothing is kept. */
-  readBytes(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
+  readBytes(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -52,14 +52,14 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
     name: source.name,
     tensors: new Map(infos.map((info) => [info.name, info])),
     metadata,
-    async readTensor(info, readSignal) {
+    async readTensor(info, readSignal, into) {
       const length = info.end - info.begin;
       if (length > MAX_TENSOR) {
         throw malformed(source.name, `tensor ${quote(info.name)} has ${length} bytes, more than can be read at once`, info.begin);
       }
-      return readRange(source, info.begin, length, readSignal);
+      return readRange(source, info.begin, length, readSignal, into);
     },
-    readBytes: (begin, end, readSignal) => readRange(source, begin, end - begin, readSignal),
+    readBytes: (begin, end, readSignal, into) => readRange(source, begin, end - begin, readSignal, into),
     close: () => source.close(),
   };
 }

@@ -125,8 +125,7 @@ export class WebStore implements Store {
     return {
       name: file.url,
       size: file.size,
-      async read(offset, length, signal) {
-        const bytes = new Uint8Array(length);
+      async read(offset, length, signal, bytes = new Uint8Array(length)) {
         for (let done = 0; done < length; ) {
           const at = offset + done, index = Math.floor(at / partBytes);
           const piece = (await partOf(index, signal)).subarray(at - index * partBytes).subarray(0, length - done);

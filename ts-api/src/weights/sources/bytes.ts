@@ -12,8 +12,7 @@ export function bytesSource(name: string, ...chunks: Uint8Array[]): ByteSource {
   return {
     name,
     size,
-    async read(offset, length) {
-      const bytes = new Uint8Array(length);
+    async read(offset, length, _signal, bytes = new Uint8Array(length)) {
       let index = lastAtOrBefore(starts, offset);
       for (let done = 0; done < length; index++) {
         const part = chunks[index].subarray(offset + done - starts[index]).subarray(0, length - done);
@@ -28,9 +27,10 @@ export function bytesSource(name: string, ...chunks: Uint8Array[]): ByteSource {
 
 /**
  * Reads a range of a source, whatever the source does wrong.
+ * @param into memory that the source may use for it: see ByteSource
  * @throws IJepaError `io/read` when the range is not inside the source or cannot be read, `aborted`
  */
-export async function readRange(source: ByteSource, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+export async function readRange(source: ByteSource, offset: number, length: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array> {
   const during = `reading ${source.name}`;
   throwIfAborted(signal, during);
   if (offset < 0 || length < 0 || offset + length > source.size) {
@@ -39,7 +39,7 @@ export async function readRange(source: ByteSource, offset: number, length: numb
   }
   let bytes: Uint8Array;
   try {
-    bytes = await source.read(offset, length, signal);
+    bytes = await source.read(offset, length, signal, into);
   } catch (cause) {
     throwIfAborted(signal, during);
     if (cause instanceof IJepaError) throw cause;

@@ -60,7 +60,7 @@ function rangedSource(resource: Resource, head: Uint8Array, size: number, etag: 
   return {
     name: resource.name,
     size,
-    async read(offset, length, signal) {
+    async read(offset, length, signal, into) {
       if (length === 0) return new Uint8Array(0);
       if (offset + length <= head.length) return head.slice(offset, offset + length);
       const response = await resource.get(signal, offset, length);
@@ -75,7 +75,7 @@ function rangedSource(resource: Resource, head: Uint8Array, size: number, etag: 
         discard(response);
         throw resource.failure("the server sent another range than asked for");
       }
-      return resource.bytes(response, length, signal);
+      return resource.bytes(response, length, signal, into);
     },
     close: async () => undefined,
   };
@@ -121,8 +121,25 @@ class Resource {
 
   /** The body in pieces, at most `limit` bytes of it. */
   async body(response: Response, limit: number, signal?: AbortSignal): Promise<Uint8Array[]> {
+    const chunks: Uint8Array[] = [];
+    await this.#read(response, limit, signal, (chunk) => chunks.push(chunk));
+    return chunks;
+  }
+
+  /** The body, which must have exactly `length` bytes. */
+  async bytes(response: Response, length: number, signal?: AbortSignal, into: Uint8Array = new Uint8Array(length)): Promise<Uint8Array> {
+    const size = await this.#read(response, length, signal, (chunk, at) => into.set(chunk, at));
+    if (size !== length) throw this.failure(`the server sent ${size} bytes instead of ${length}`);
+    return into;
+  }
+
+  failure(problem: string, cause?: unknown): IJepaError<"io/read"> {
+    return new IJepaError("io/read", `Cannot read ${this.name}: ${problem}.`, { path: this.name }, { cause });
+  }
+
+  /** Hands over the body as it comes, and where each piece begins; returns its size. */
+  #read(response: Response, limit: number, signal: AbortSignal | undefined, take: (chunk: Uint8Array, at: number) => void): Promise<number> {
     return this.#guard(signal, async () => {
-      const chunks: Uint8Array[] = [];
       const reader = response.body?.getReader();
       let size = 0;
       for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) {
@@ -131,21 +148,10 @@ class Resource {
           await reader?.cancel();
           throw this.failure(`the server sent more than the ${limit} bytes expected`);
         }
-        chunks.push(next.value);
+        take(next.value, size - next.value.length);
       }
-      return chunks;
+      return size;
     });
-  }
-
-  /** The body, which must have exactly `length` bytes. */
-  async bytes(response: Response, length: number, signal?: AbortSignal): Promise<Uint8Array> {
-    const whole = bytesSource(this.name, ...(await this.body(response, length, signal)));
-    if (whole.size !== length) throw this.failure(`the server sent ${whole.size} bytes instead of ${length}`);
-    return whole.read(0, length);
-  }
-
-  failure(problem: string, cause?: unknown): IJepaError<"io/read"> {
-    return new IJepaError("io/read", `Cannot read ${this.name}: ${problem}.`, { path: this.name }, { cause });
   }
 
   #request(init: RequestInit, signal?: AbortSignal): Promise<Response> {

@@ -74,8 +74,8 @@ export async function openResearch(
     name: source.name,
     tensors: new Map(infos.map((info) => [info.name, info])),
     metadata: {},
-    readTensor: (info, readSignal) => readRange(source, info.begin, info.end - info.begin, readSignal),
-    readBytes: (begin, end, readSignal) => readRange(source, begin, end - begin, readSignal),
+    readTensor: (info, readSignal, into) => readRange(source, info.begin, info.end - info.begin, readSignal, into),
+    readBytes: (begin, end, readSignal, into) => readRange(source, begin, end - begin, readSignal, into),
     close: () => source.close(),
   };
   return { config, file };
