@@ -4,7 +4,9 @@ import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import { digestOf } from "../../../ts-api/src/core/numerics.js";
 import { openOracle } from "../../../ts-api/src/backends/oracle/oracle.js";
 import { IJepaConfig } from "../../../ts-api/src/model/config.js";
-import { MomentSource, PRODUCTS, type LayerMoments, type MomentOptions } from "../../../ts-api/src/model/moments.js";
+import { lookedAt, MAX_IMAGES } from "../../../ts-api/src/model/moment-images.js";
+import { PRODUCTS } from "../../../ts-api/src/model/matrix-reader.js";
+import { MomentSource, type LayerMoments, type MomentOptions } from "../../../ts-api/src/model/moments.js";
 import { packParts, type TensorReader } from "../../../ts-api/src/model/parts.js";
 import { drawPatches, syntheticImages } from "../../../ts-api/src/model/synthetic.js";
 import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
@@ -29,7 +31,8 @@ function reader(): { read: TensorReader; reads: Map<string, number> } {
 }
 
 function source(options: MomentOptions = {}, read = reader().read): MomentSource {
-  return new MomentSource(config, packParts(config, "bf16", read), options);
+  const { layers, embedding, positions, layer } = packParts(config, "bf16", read);
+  return new MomentSource(config, { layers, embedding, positions, norms: layer, matrix: async (index, product) => (await layer(index))[product] }, options);
 }
 
 test("synthetic images are the same everywhere, with mean about 0 and variance about 1", async () => {
@@ -70,6 +73,33 @@ test("the moments of given images are those of the inputs of each matrix", async
     assert.ok(Math.abs(qkv.mean[k] - mean[k]) < 0.01 * size, `mean ${k}: ${qkv.mean[k]}, expected ${mean[k]}`);
     assert.ok(Math.abs(qkv.variance[k] - (square[k] - mean[k] ** 2)) < 0.03 * size * size, `variance ${k}`);
   }
+});
+
+test("many images, in several passes, one at a time: the moments are those of the few that they repeat", async () => {
+  const repeats = 25, size = images.data.length, data = new Float32Array(repeats * size);
+  for (let i = 0; i < repeats; i++) data.set(images.data, i * size);
+  const many = { ...images, data, images: repeats * images.images }, perImage = size / images.images;
+  assert.ok(many.images * config.numPatches > 512 && many.images <= MAX_IMAGES && (many.images * config.numPatches) % 512 !== 0);
+  const one = (index: number) => ({ ...images, data: data.subarray(index * perImage, (index + 1) * perImage), images: 1 });
+  const list = { count: many.images, read: async (index: number) => one(index) };
+  const [few, all] = [await source({ images }).layer(1), await source({ images: many }).layer(1)];
+  assert.deepEqual(await source({ images: list }).layer(1), all);
+  for (const product of PRODUCTS) {
+    for (const part of ["mean", "variance"] as const) {
+      const scale = few[product].variance.reduce((a, b) => Math.max(a, b)), tolerance = 0.01 * (part === "mean" ? Math.sqrt(scale) : scale);
+      few[product][part].forEach((value, k) => assert.ok(Math.abs(all[product][part][k] - value) < tolerance, `${product} ${part} ${k}`));
+    }
+  }
+});
+
+test("of very many images some are looked at, at equal distances", async () => {
+  assert.deepEqual(lookedAt(3), [0, 1, 2]);
+  const numbers = lookedAt(1000);
+  assert.equal(numbers.length, MAX_IMAGES);
+  assert.deepEqual([numbers[0], numbers[1], numbers.at(-1)], [0, 15, 984]);
+  const read: number[] = [], first = { ...images, data: images.data.subarray(0, images.data.length / images.images), images: 1 };
+  await source({ images: { count: 1000, read: async (index) => (read.push(index), first) } }).layer(0);
+  assert.deepEqual(read, numbers);
 });
 
 test("the same moments on the oracle and the CPU, with any threads, asked in any order", async () => {

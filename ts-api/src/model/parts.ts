@@ -1,7 +1,8 @@
 /**
- * Packs a checkpoint as it is read, part by part: one matrix in f32 at a time (query, key and value count as one), for int4 one layer.
+ * Packs a checkpoint as it is read, part by part: one matrix in f32 at a time (query, key and value count as one).
+ * A model's parts are asked for one after the other.
  *
- * int4 looks at the inputs of every matrix before it quantizes (moments.ts): each layer is packed in bf16 first, and run.
+ * int4 looks at the inputs of every matrix before it quantizes (moments.ts): each matrix is also packed in bf16, and run.
  */
 import type { Backend } from "../backends/backend.js";
 import { isCodebook, type CodebookName } from "../core/codebooks.js";
@@ -12,13 +13,13 @@ import { packCodes, packInt4, packMatrix, packVector, type Matrix, type PackedBu
 import { encode, type CodedMatrix } from "../weights/quantize/bnb.js";
 import { openQuantizer, type Quantizer } from "../weights/quantize/quantizer.js";
 import type { IJepaConfig } from "./config.js";
-import { inputWeights, MomentSource, type LayerMoments, type MomentOptions, type Moments } from "./moments.js";
+import { MatrixReader, type DenseMatrix, type MatrixPlace, type Product, type TensorReader } from "./matrix-reader.js";
+import { inputWeights, MomentSource, type MomentOptions, type Moments } from "./moments.js";
 import { packedParts } from "./packed.js";
 import { embeddingInputs, restFormat } from "./plan.js";
-import type { EmbeddingWeights, LayerWeights, LinearWeights, NormWeights, PackedParts } from "./weights.js";
+import type { EmbeddingWeights, LinearWeights, PackedParts } from "./weights.js";
 
-/** Reads one tensor of the state dict, by its canonical name, as f32. */
-export type TensorReader = (name: string, signal?: AbortSignal) => Promise<Float32Array>;
+export type { TensorReader } from "./matrix-reader.js";
 
 /** Reads a matrix that the checkpoint has in four bits; undefined for others. */
 export type CodeReader = (name: string, signal?: AbortSignal) => Promise<CodedMatrix | undefined>;
@@ -78,20 +79,55 @@ export function packParts(
 }
 
 function plainParts(config: IJepaConfig, dtype: Dtype, read: TensorReader, readCodes: CodeReader): PackedParts {
-  const packer = (signal?: AbortSignal) => new Packer(config, dtype, (name) => read(name, signal), (name) => readCodes(name, signal));
+  const reader = new MatrixReader(config, read);
+  const linear = (layer: number, product: Product, signal?: AbortSignal) =>
+    isCodebook(dtype) ? coded(reader, reader.placeOf(layer, product), dtype, readCodes, signal) : dense(reader, layer, product, dtype, signal);
   return {
     dtype,
     groupSize: undefined,
     layers: config.numHiddenLayers,
-    embedding: (signal) => packer(signal).embedding(),
+    embedding: (signal) => embedding(config, dtype, (name) => read(name, signal)),
     positions: (signal) => read("embeddings.position_embeddings", signal),
-    layer: (index, signal) => packer(signal).layer(`encoder.layer.${index}`),
-    final: (signal) => packer(signal).norm("layernorm"),
+    async layer(index, signal) {
+      const norms = await reader.norms(index, signal);
+      const qkv = await linear(index, "qkv", signal), projection = await linear(index, "projection", signal);
+      return { ...norms, qkv, projection, up: await linear(index, "up", signal), down: await linear(index, "down", signal) };
+    },
+    final: (signal) => reader.norm("layernorm", signal),
   };
 }
 
-/** int4. Tensors are kept until their layer is packed, so that they are read once. */
+async function dense(reader: MatrixReader, layer: number, product: Product, format: Dtype, signal?: AbortSignal): Promise<LinearWeights<PackedBuffer>> {
+  return packDense(format, await reader.matrix(layer, product, signal));
+}
+
+function packDense(format: Dtype, { name, data, bias, cols, inputs }: DenseMatrix): LinearWeights<PackedBuffer> {
+  return withBias(name, packMatrix(name, format, data, cols, inputs), bias);
+}
+
+/** nf4 and fp4: every tensor by itself. */
+async function coded(
+  reader: MatrixReader, place: MatrixPlace, codebook: CodebookName, readCodes: CodeReader, signal?: AbortSignal,
+): Promise<LinearWeights<PackedBuffer>> {
+  const parts: CodedMatrix[] = [];
+  for (const tensor of place.tensors) {
+    const stored = await readCodes(`${tensor}.weight`, signal);
+    parts.push(stored?.codebook === codebook ? stored : encode(codebook, await reader.tensor(tensor, place, signal)));
+  }
+  return withBias(place.name, packCodes(place.name, parts, place.cols, place.inputs), await reader.bias(place, signal));
+}
+
+async function embedding(config: IJepaConfig, dtype: Dtype, read: (name: string) => Promise<Float32Array>): Promise<EmbeddingWeights<PackedBuffer>> {
+  const { hiddenSize: hidden, patchInputs } = config;
+  const name = "embeddings.patch_embeddings.projection", format = restFormat(dtype);
+  const weight = await read(`${name}.weight`), bias = await read(`${name}.bias`);
+  const matrix = format === "fp32" ? weight : twice(weight, hidden, patchInputs);
+  return { patches: withBias(name, packMatrix(name, format, matrix, hidden, embeddingInputs(format, patchInputs)), bias) };
+}
+
+/** int4: each matrix is quantized, then the bf16 model goes on through it, so that it is read once. */
 function quantizedParts(config: IJepaConfig, read: TensorReader, options: QuantizeOptions): PackedParts {
+  // What comes before the layers is asked for twice: for the model, and to look at it.
   const kept = new Map<string, Promise<Float32Array>>();
   const readOnce: TensorReader = (name) => {
     const tensor = kept.get(name) ?? read(name);
@@ -99,8 +135,15 @@ function quantizedParts(config: IJepaConfig, read: TensorReader, options: Quanti
     return tensor;
   };
   const wide = plainParts(config, "bf16", readOnce, async () => undefined), { group = BLOCK } = options;
-  const moments = new MomentSource(config, wide, options);
-  const packer = new Packer(config, "int4", readOnce, async () => undefined, group);
+  const layers = new LayerMemory(new MatrixReader(config, read));
+  const moments = new MomentSource(config, {
+    layers: wide.layers,
+    embedding: () => wide.embedding(),
+    positions: () => wide.positions(),
+    norms: (layer) => layers.norms(layer),
+    matrix: async (layer, product) => packDense("bf16", await layers.matrix(layer, product)),
+  }, options);
+  let quantizer: Promise<Quantizer> | undefined;
   return {
     ...wide,
     dtype: "int4",
@@ -108,93 +151,50 @@ function quantizedParts(config: IJepaConfig, read: TensorReader, options: Quanti
     async layer(index, signal) {
       throwIfAborted(signal, `packing layer ${index}`);
       try {
-        return await packer.layer(`encoder.layer.${index}`, await moments.layer(index));
+        const quantize = await (quantizer ??= openQuantizer()), made: Partial<Record<Product, LinearWeights<PackedBuffer>>> = {};
+        const norms = await layers.norms(index);
+        await moments.layer(index, async (product, inputs) => {
+          made[product] = quantized(quantize, await layers.matrix(index, product), group, inputs);
+        });
+        return { ...norms, ...(made as Record<Product, LinearWeights<PackedBuffer>>) };
       } finally {
         kept.clear();
+        layers.forget();
       }
     },
   };
 }
 
-class Packer {
-  private quantizer: Promise<Quantizer> | undefined;
+/** In int4, and the bias makes up for what rounding takes on average. */
+function quantized(quantize: Quantizer, { name, data, bias, cols, inputs }: DenseMatrix, group: Group, moments: Moments): LinearWeights<PackedBuffer> {
+  const matrix = quantize(data, cols, inputs, group, inputWeights(moments));
+  return withBias(name, packInt4(name, matrix, cols, inputs), bias.map((value, c) => value + matrix.shift[c]));
+}
 
-  /** @param group int4: inputs of one scale */
-  constructor(
-    private readonly config: IJepaConfig,
-    private readonly dtype: Dtype,
-    private readonly read: TensorReader,
-    private readonly readCodes: CodeReader,
-    private readonly group: Group = BLOCK,
-  ) {}
+/** The norms and the matrix that were read last: they are needed twice. */
+class LayerMemory {
+  private lastNorms: { layer: number; norms: Awaited<ReturnType<MatrixReader["norms"]>> } | undefined;
+  private lastMatrix: { layer: number; product: Product; matrix: DenseMatrix } | undefined;
 
-  async embedding(): Promise<EmbeddingWeights<PackedBuffer>> {
-    const { hiddenSize: hidden, patchInputs } = this.config;
-    const name = "embeddings.patch_embeddings.projection", format = restFormat(this.dtype);
-    const weight = await this.read(`${name}.weight`), bias = await this.read(`${name}.bias`);
-    const matrix = format === "fp32" ? weight : twice(weight, hidden, patchInputs);
-    return { patches: withBias(name, packMatrix(name, format, matrix, hidden, embeddingInputs(format, patchInputs)), bias) };
+  constructor(private readonly reader: MatrixReader) {}
+
+  async norms(layer: number): ReturnType<MatrixReader["norms"]> {
+    if (this.lastNorms?.layer !== layer) this.lastNorms = { layer, norms: await this.reader.norms(layer) };
+    return this.lastNorms.norms;
   }
 
-  /** @param moments int4: of the inputs of its matrices */
-  async layer(layer: string, moments?: LayerMoments): Promise<LayerWeights<PackedBuffer>> {
-    const { hiddenSize: hidden, intermediateSize: mlp } = this.config;
-    return {
-      before: await this.norm(`${layer}.layernorm_before`),
-      qkv: await this.qkv(`${layer}.attention`, moments?.qkv),
-      projection: await this.dense(`${layer}.attention.output.dense`, hidden, moments?.projection),
-      after: await this.norm(`${layer}.layernorm_after`),
-      up: await this.dense(`${layer}.intermediate.dense`, hidden, moments?.up),
-      down: await this.dense(`${layer}.output.dense`, mlp, moments?.down),
-    };
+  async matrix(layer: number, product: Product): Promise<DenseMatrix> {
+    const { lastMatrix: last } = this;
+    if (last?.layer === layer && last.product === product) return last.matrix;
+    // Reading overwrites it, also where it fails.
+    this.forget();
+    const matrix = await this.reader.matrix(layer, product);
+    this.lastMatrix = { layer, product, matrix };
+    return matrix;
   }
 
-  async norm(name: string): Promise<NormWeights<PackedBuffer>> {
-    const vector = async (part: string) => packVector(`${name}.${part}`, await this.read(`${name}.${part}`));
-    return { gamma: await vector("weight"), beta: await vector("bias") };
-  }
-
-  private async dense(name: string, inputs: number, moments?: Moments): Promise<LinearWeights<PackedBuffer>> {
-    return this.linear(name, [`${name}.weight`], await this.read(`${name}.bias`), inputs, moments);
-  }
-
-  private async qkv(name: string, moments?: Moments): Promise<LinearWeights<PackedBuffer>> {
-    const { hiddenSize: hidden, qkvBias } = this.config;
-    const parts = ["query", "key", "value"].map((part) => `${name}.attention.${part}`);
-    const bias = qkvBias ? await this.stack(parts.map((part) => `${part}.bias`), hidden) : new Float32Array(3 * hidden);
-    return this.linear(`${name}.qkv`, parts.map((part) => `${part}.weight`), bias, hidden, moments);
-  }
-
-  /** With moments in int4, and the bias makes up for what rounding takes on average. */
-  private async linear(
-    name: string, tensors: string[], bias: Float32Array, inputs: number, moments: Moments | undefined,
-  ): Promise<LinearWeights<PackedBuffer>> {
-    const cols = bias.length;
-    if (moments === undefined) return withBias(name, await this.matrix(name, tensors, cols, inputs), bias);
-    const data = await this.stack(tensors, (cols / tensors.length) * inputs);
-    const quantize = await (this.quantizer ??= openQuantizer()), quantized = quantize(data, cols, inputs, this.group, inputWeights(moments));
-    return withBias(name, packInt4(name, quantized, cols, inputs), bias.map((value, c) => value + quantized.shift[c]));
-  }
-
-  /** Tensors of [outputs][inputs], one below the other. */
-  private async matrix(name: string, tensors: string[], cols: number, inputs: number): Promise<Matrix<PackedBuffer>> {
-    const { dtype } = this;
-    if (!isCodebook(dtype)) return packMatrix(name, dtype, await this.stack(tensors, (cols / tensors.length) * inputs), cols, inputs);
-    const parts: CodedMatrix[] = [];
-    for (const tensor of tensors) parts.push(await this.codes(tensor, dtype));
-    return packCodes(name, parts, cols, inputs);
-  }
-
-  private async codes(tensor: string, codebook: CodebookName): Promise<CodedMatrix> {
-    const stored = await this.readCodes(tensor);
-    return stored?.codebook === codebook ? stored : encode(codebook, await this.read(tensor));
-  }
-
-  /** Tensors of one size, one after the other. */
-  private async stack(names: string[], size: number): Promise<Float32Array> {
-    const stacked = new Float32Array(names.length * size);
-    for (const [i, name] of names.entries()) stacked.set(await this.read(name), i * size);
-    return stacked;
+  forget(): void {
+    this.lastMatrix = undefined;
   }
 }
 

@@ -84,6 +84,6 @@ export function buffersOfLayer<B>({ before, qkv, projection, after, up, down }: 
   ];
 }
 
-function buffersOfLinear<B>({ w, scales, bias }: LinearWeights<B>): B[] {
+export function buffersOfLinear<B>({ w, scales, bias }: LinearWeights<B>): B[] {
   return scales === undefined ? [w, bias] : [w, scales, bias];
 }

@@ -36,9 +36,10 @@ export interface Checkpoint {
   /**
    * Reads one tensor as f32, a quantized one decoded; nothing is kept, so ask once.
    * @param name canonical name; pooler, classifier and mask token may be asked for where the files have them
+   * @param into memory of the tensor's size that may be used for it
    * @throws IJepaError `weights/missing`, `weights/shape`, `weights/dtype`, `weights/value` (NaN or infinite), `io/read`, `aborted`
    */
-  tensor(name: string, signal?: AbortSignal): Promise<Float32Array>;
+  tensor(name: string, signal?: AbortSignal, into?: Float32Array): Promise<Float32Array>;
   /**
    * Reads a quantized matrix as it is; undefined where `name` is stored in floating point.
    * @throws IJepaError as `tensor`, and `weights/format` when the parts of the matrix contradict each other
@@ -89,8 +90,8 @@ export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions =
     const shapes = expectedTensors(config, { maskToken: true, pooler: true, classifier: true });
     const packed = readPackedInfo(files);
     if (packed === undefined) checkTensors(tensors, matrices, config, shapes, where);
-    const readTensor = async (info: CheckpointTensor, signal?: AbortSignal): Promise<Uint8Array> => {
-      const bytes = await fileOf(info).readTensor(info, signal);
+    const readTensor = async (info: CheckpointTensor, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array> => {
+      const bytes = await fileOf(info).readTensor(info, signal, into);
       await options.onBytes?.(canonicalName(info.name), bytes);
       return bytes;
     };
@@ -116,13 +117,14 @@ export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions =
       },
       bytes: (tensor, signal) => fileOf(tensor).readTensor(tensor, signal),
       close,
-      async tensor(name, signal) {
+      async tensor(name, signal, into) {
         const info = tensors.get(name);
         if (info === undefined) throw missingTensors(where, [name]);
         const matrix = await codes(name, signal);
         if (matrix !== undefined) return decode(matrix);
         checkTensor(name, info, shapes.get(name));
-        const bytes = packed === undefined ? await readTensor(info, signal) : (await readPart(files, partOf(name), signal)).get(name)!;
+        const memory = into?.byteLength === info.end - info.begin ? new Uint8Array(into.buffer, into.byteOffset, into.byteLength) : undefined;
+        const bytes = packed === undefined ? await readTensor(info, signal, memory) : (await readPart(files, partOf(name), signal)).get(name)!;
         const data = toFloat32(bytes, info.dtype, name);
         checkFinite(name, data);
         return data;

@@ -48,21 +48,16 @@ export function packMatrix(
     }
     return { format, cols, inner, w: { name: weight, type: "f32", dims, bytes: new Uint8Array(packed.buffer) } };
   }
-  const rounded = roundAll(data), packed = new Uint16Array(count);
+  const packed = new Uint16Array(count), rounded = new Float32Array(PANEL * inputs), words = new Uint32Array(rounded.buffer);
   // Panel by panel, so that memory is written in order: int4 packs every layer in bf16 too.
   for (let first = 0; first < cols; first += PANEL) {
+    const rows = Math.min(PANEL, cols - first), from = first * inputs;
+    for (let i = 0; i < rows * inputs; i++) rounded[i] = roundBf16(data[from + i]);
     for (let k = 0, to = place(first); k < inputs; k++, to += PANEL) {
-      for (let c = first, end = Math.min(cols, first + PANEL); c < end; c++) packed[to + c - first] = rounded[c * inputs + k] >>> 16;
+      for (let c = 0; c < rows; c++) packed[to + c] = words[c * inputs + k] >>> 16;
     }
   }
   return { format, cols, inner, w: { name: weight, type: "bf16", dims, bytes: new Uint8Array(packed.buffer) } };
-}
-
-/** The bits of every value, rounded to bf16. */
-function roundAll(data: Float32Array): Uint32Array {
-  const rounded = new Float32Array(data.length);
-  for (let i = 0; i < data.length; i++) rounded[i] = roundBf16(data[i]);
-  return new Uint32Array(rounded.buffer);
 }
 
 /**
