@@ -6,9 +6,11 @@ import { cosineSimilarity, meanPool } from "../ts-api/src/model/pooling.js";
 import { processorOf } from "../ts-api/src/pipelines/processor.js";
 import { openCheckpoint } from "../ts-api/src/weights/checkpoint.js";
 import type { ModelRef } from "../ts-api/src/weights/folder.js";
+import type { SourceOptions } from "../ts-api/src/weights/source-options.js";
 import { checkSameSize, decibels, rowCosines, squares } from "./measures.js";
 
-export interface CompareOptions extends Pick<LoadOptions, "device" | "threads" | "signal"> {
+/** Where models come from holds for both. */
+export interface CompareOptions extends SourceOptions, Pick<LoadOptions, "device" | "threads"> {
   /** Format of the first model, the reference. Default: that of its files where they are in four bits or packed, else "fp32". */
   dtypeA?: Dtype | undefined;
   /** Format of the second. Default likewise, else "bf16". */
@@ -77,7 +79,7 @@ export async function compareModels(a: ModelRef, b: ModelRef, images: readonly I
 }
 
 async function open(ref: ModelRef, dtype: Dtype | undefined, fallback: Dtype, options: Omit<CompareOptions, "dtypeA" | "dtypeB">): Promise<IJepaModel> {
-  const { packed, quantized, close } = await openCheckpoint(ref, { signal: options.signal });
+  const { packed, quantized, close } = await openCheckpoint(ref, options);
   await close();
   return IJepaModel.fromPretrained(ref, { ...options, dtype: dtype ?? packed?.dtype ?? quantized ?? fallback });
 }

@@ -11,9 +11,10 @@ import { openCheckpoint, type Checkpoint } from "../ts-api/src/weights/checkpoin
 import type { ModelRef } from "../ts-api/src/weights/folder.js";
 import { expectedTensors, isOptionalTensor } from "../ts-api/src/weights/names.js";
 import type { PackedBuffer } from "../ts-api/src/weights/pack.js";
-import { isOwnMetadata, listDigest, packedMetadata, partOf, sha256, type TensorDigest } from "../ts-api/src/weights/packed.js";
+import { isOwnMetadata, listDigest, packedMetadata, partOf, sha256, type CalibrationInfo, type TensorDigest } from "../ts-api/src/weights/packed.js";
 import type { SourceOptions } from "../ts-api/src/weights/source-options.js";
 import type { ResearchOptions } from "../ts-api/src/weights/torch/research.js";
+import { openCalibration, refused, type Calibration } from "./calibration.js";
 import { PackedWriter, writeWhole, type FileBounds, type WrittenFile } from "./packed-writer.js";
 
 export interface ConvertOptions extends SourceOptions, ResearchOptions {
@@ -23,6 +24,11 @@ export interface ConvertOptions extends SourceOptions, ResearchOptions {
   groupSize?: Group | undefined;
   /** int4 looks at the model while it runs, on this many threads. It changes no bit. Default 1. */
   threads?: Threads | undefined;
+  /**
+   * int4: a folder of images to look at in place of synthetic ones, PNG, JPEG or WebP; of more than 32 some. Take such as the model will
+   * see. It needs a host with files.
+   */
+  calibrate?: string | undefined;
   /** The most bytes of a file. Default: one file. */
   shardSize?: number | undefined;
   /** Called after each tensor of the source that was read, and after each part of a packed source. */
@@ -45,6 +51,8 @@ export interface ConvertReport {
   /** Bytes of the weights read, and of the files written. */
   sourceBytes: number;
   bytes: number;
+  /** With `calibrate`. */
+  calibration: Calibration | undefined;
 }
 
 /** Files that come along as they are. */
@@ -62,7 +70,7 @@ const MAX_TEXT = 2 ** 20;
  * @param destination a folder that is not there yet, or is empty: it appears when everything is written, and not at all on failure. Or
  *   a writer of one's own.
  * @throws IJepaError what loading the source throws; `io/write` (disk full, read-only, a folder that is not empty, the source itself);
- *   `input/value` when a tensor does not fit into `shardSize`; `aborted`. TypeError for options of a wrong type
+ *   `input/value` when a tensor does not fit into `shardSize`, or for `calibrate` without images or where nothing is quantized to int4; `aborted`. TypeError for options of a wrong type
  */
 export async function convertModel(source: ModelRef, destination: string | FolderWriter, options: ConvertOptions = {}): Promise<ConvertReport> {
   const { shardSize } = options;
@@ -70,13 +78,15 @@ export async function convertModel(source: ModelRef, destination: string | Folde
   const read = new Reading(options.onProgress);
   const checkpoint = await openCheckpoint(source, { ...options, onBytes: (name, bytes) => read.tensor(name, bytes) });
   try {
-    const parts = partsOf(checkpoint, { ...options, dtype: options.dtype ?? checkpoint.packed?.dtype ?? checkpoint.quantized ?? "int4" });
+    const dtype = options.dtype ?? checkpoint.packed?.dtype ?? checkpoint.quantized ?? "int4";
+    const calibrated = options.calibrate === undefined ? undefined : await calibrate(options.calibrate, checkpoint, dtype, options.signal);
+    const parts = partsOf(checkpoint, { ...options, dtype, images: calibrated?.images });
     read.expect(checkpoint);
     const folder = typeof destination === "string" ? await createFolder(destination) : destination;
     try {
-      const files = await convert(checkpoint, parts, folder, read, options);
+      const files = await convert(checkpoint, parts, folder, read, calibrated?.calibration, options);
       await folder.commit();
-      return { dtype: parts.dtype, files, sourceBytes: read.bytes, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) };
+      return { dtype: parts.dtype, files, sourceBytes: read.bytes, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), calibration: calibrated?.calibration };
     } catch (error) {
       await folder.discard();
       throw error;
@@ -86,13 +96,20 @@ export async function convertModel(source: ModelRef, destination: string | Folde
   }
 }
 
+async function calibrate(folder: string, checkpoint: Checkpoint, dtype: Dtype, signal: AbortSignal | undefined): ReturnType<typeof openCalibration> {
+  if (dtype !== "int4") throw refused(folder, `Calibrating is for int4, not for ${dtype}.`);
+  if (checkpoint.packed !== undefined) throw refused(folder, `${checkpoint.ref} is in int4 already and cannot be calibrated. Convert the original checkpoint.`);
+  return openCalibration(folder, checkpoint, signal);
+}
+
 async function createFolder(path: string): Promise<FolderWriter> {
   if (runtime.createFolder !== undefined) return runtime.createFolder(path);
   throw new IJepaError("io/write", `Cannot write ${path}: ${runtime.name} has no files. Pass a FolderWriter.`, { path });
 }
 
 async function convert(
-  checkpoint: Checkpoint, parts: PackedParts, folder: FolderWriter, read: Reading, { shardSize, signal }: ConvertOptions,
+  checkpoint: Checkpoint, parts: PackedParts, folder: FolderWriter, read: Reading, calibration: CalibrationInfo | undefined,
+  { shardSize, signal }: ConvertOptions,
 ): Promise<WrittenFile[]> {
   const { config, packed } = checkpoint, { dtype, groupSize } = parts;
   const kept = Object.fromEntries(Object.entries(checkpoint.metadata).filter(([key]) => !isOwnMetadata(key)));
@@ -102,7 +119,7 @@ async function convert(
     if (LICENSES.includes(name)) kept[LICENSE] = new TextDecoder().decode(bytes.subarray(0, MAX_TEXT));
     await writeWhole(folder, name, bytes);
   }
-  const metadata = (digest: string, digests: ReadonlyMap<string, string>) => ({ ...kept, ...packedMetadata({ dtype, groupSize, source: digest }, digests) });
+  const metadata = (digest: string, digests: ReadonlyMap<string, string>) => ({ ...kept, ...packedMetadata({ dtype, groupSize, source: digest, calibration: calibration ?? packed?.calibration }, digests) });
   const length = new TextEncoder().encode(JSON.stringify(metadata("0".repeat(64), new Map()))).length;
   const writer = new PackedWriter(folder, boundsOf(config, shardSize, length), shardSize);
   for await (const [part, buffers] of allParts(checkpoint, parts, signal)) {

@@ -1,4 +1,5 @@
 /** The package's "ijepa/weights-tools": from checkpoints to files that load at once, and what is in them. */
+export type { Calibration } from "./calibration.js";
 export { convertModel, type ConvertOptions, type ConvertProgress, type ConvertReport } from "./convert.js";
 export { compareModels, type CompareOptions, type CompareReport } from "./compare.js";
 export type { Estimate } from "./estimate.js";

@@ -1,4 +1,4 @@
-import { BLOCK, type Dtype, type Group } from "../ts-api/src/core/numerics.js";
+import { BLOCK, type Dtype } from "../ts-api/src/core/numerics.js";
 import { sizeOf } from "../ts-api/src/core/tensor.js";
 import type { IJepaConfig } from "../ts-api/src/model/config.js";
 import { partsOf, type FormatOptions } from "../ts-api/src/model/parts.js";
@@ -6,22 +6,24 @@ import type { PackedParts } from "../ts-api/src/model/weights.js";
 import { openCheckpoint } from "../ts-api/src/weights/checkpoint.js";
 import type { ModelRef } from "../ts-api/src/weights/folder.js";
 import { expectedTensors } from "../ts-api/src/weights/names.js";
+import type { PackedInfo } from "../ts-api/src/weights/packed.js";
+import type { SourceOptions } from "../ts-api/src/weights/source-options.js";
 import { estimate, type Estimate } from "./estimate.js";
 import { checkSameSize, decibels, squares } from "./measures.js";
 import { unpackMatrix } from "./unpack.js";
 
-export interface InspectOptions extends FormatOptions {
+/** Where models come from holds for `source` too. */
+export interface InspectOptions extends FormatOptions, SourceOptions {
   /** Side of the image, or [height, width], that memory and operations are estimated for. Default: the configuration's. */
   imageSize?: number | readonly [height: number, width: number] | undefined;
   /** The original of a quantized model: every layer is compared with it. */
   source?: ModelRef | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 export interface InspectReport {
   model: string;
   /** Of the files; undefined for a checkpoint that is not packed. */
-  packed: { dtype: Dtype; groupSize: Group | undefined; source: string } | undefined;
+  packed: PackedInfo | undefined;
   metadata: Readonly<Record<string, string>>;
   tensors: { name: string; dtype: string; shape: readonly number[]; bytes: number; file: string }[];
   bytes: number;
@@ -57,18 +59,18 @@ const MATRICES = ["qkv", "projection", "up", "down"] as const;
  */
 export async function inspectModel(ref: ModelRef, options: InspectOptions = {}): Promise<InspectReport> {
   const { source, signal } = options, givenSize = checkImageSize(options.imageSize);
-  const checkpoint = await openCheckpoint(ref, { signal });
+  const checkpoint = await openCheckpoint(ref, options);
   try {
     const { config, packed, metadata } = checkpoint, parts = partsOf(checkpoint, options), { dtype, groupSize = BLOCK } = parts;
     const imageSize = givenSize ?? ([config.imageHeight, config.imageWidth] as const);
     const tensors = [...checkpoint.tensors].map(([name, { dtype: stored, shape, begin, end, file }]) => ({ name, dtype: stored, shape, bytes: end - begin, file }));
-    const layers = source === undefined ? undefined : await compareWith(source, config, parts, signal);
+    const layers = source === undefined ? undefined : await compareWith(source, config, parts, options);
     const firstLayer = await parts.layer(0, signal);
     const bits = 8 * MATRICES.reduce((sum, name) => sum + firstLayer[name].w.bytes.length + (firstLayer[name].scales?.bytes.length ?? 0), 0);
     const { hiddenSize: hidden, intermediateSize: mlp } = config;
     return {
       model: checkpoint.ref,
-      packed: packed && { dtype: packed.dtype, groupSize: packed.groupSize, source: packed.source },
+      packed: packed && { dtype: packed.dtype, groupSize: packed.groupSize, source: packed.source, calibration: packed.calibration },
       metadata,
       tensors,
       bytes: tensors.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -91,8 +93,8 @@ function checkImageSize(size: InspectOptions["imageSize"]): readonly [number, nu
   throw new TypeError(`imageSize must be a number of pixels or [height, width], not ${JSON.stringify(size)}.`);
 }
 
-async function compareWith(source: ModelRef, config: IJepaConfig, parts: PackedParts, signal: AbortSignal | undefined): Promise<LayerError[]> {
-  const checkpoint = await openCheckpoint(source, { signal });
+async function compareWith(source: ModelRef, config: IJepaConfig, parts: PackedParts, options: SourceOptions): Promise<LayerError[]> {
+  const checkpoint = await openCheckpoint(source, options), { signal } = options;
   try {
     checkSameSize(config, checkpoint.config, checkpoint.ref);
     const original = partsOf(checkpoint, { dtype: checkpoint.packed?.dtype ?? "fp32" });

@@ -35,6 +35,24 @@ test("--shard-size takes units; --json lists the files", async (t) => {
   }
 });
 
+test("--calibrate: images of a folder, what is left out on stderr; wrong uses are those of the command line", async (t) => {
+  const folder = await temporaryFolder(t), target = join(folder, "packed");
+  const { code, stdout, stderr } = await ijepa(["convert", DEMO, target, "--calibrate", "examples/photos"]);
+  assert.deepEqual([code, stderr], [0, "ijepa: left out: examples/photos/README.md is no PNG, JPEG or WebP image.\n"]);
+  assert.match(stdout, /packed: int4, calibrated with 2 images, 1 file, /);
+  assert.match(await succeed(["inspect", target]), /^files +packed as int4, groups of 32, calibrated with 2 images$/m);
+  for (const [options, message] of [
+    [["--calibrate", "docs"], /There is no image in docs/],
+    [["--calibrate", "examples/photos", "--dtype", "bf16"], /is for int4, not for bf16/],
+    [["--calibrate", "none"], /There is no folder none/],
+  ] as const) {
+    const refused = await ijepa(["convert", DEMO, join(folder, "other"), ...options]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, message);
+  }
+  assert.deepEqual(await readdir(folder), ["packed"]);
+});
+
 test("models are counted; a target that is the source is refused", async (t) => {
   const folder = await temporaryFolder(t);
   const { code, stderr } = await ijepa(["convert", TINY]);

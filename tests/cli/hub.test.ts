@@ -37,6 +37,29 @@ test("a model of the Hub by name: downloaded once, pinned, offline", async (t) =
   await fails(6, /^ijepa: There is no revision v9 .*\[hub\/missing\]\n$/, "verify", "--model", REPO, "--revision", "v9");
 });
 
+test("convert, inspect and compare know the Hub as the others do; with two models for both", async (t) => {
+  const files = ["config.json", "model.safetensors"].map(async (name) => [name, new Uint8Array(await readFile(join(TINY, name)))] as const);
+  const hub = await openHubStandIn(REPO, Object.fromEntries(await Promise.all(files)));
+  t.after(() => hub.stop());
+  const cache = await temporaryFolder(t);
+  setHubEnvironment(t, { HF_ENDPOINT: hub.endpoint, HF_HOME: join(cache, "home") });
+  const from = ["--cache-dir", join(cache, "mine")], offline = [...from, "--local-files-only"], target = join(cache, "packed");
+  const ends = async (code: number, pattern: RegExp, ...args: string[]) => {
+    const ended = await finish(start(args));
+    assert.equal(ended.code, code, ended.stderr);
+    assert.match(code === 0 ? ended.stdout : ended.stderr, pattern);
+  };
+  const commands = (model: string) => [["convert", model, target], ["inspect", model, "--source", REPO], ["compare", model, model, "--image", ROCKET]];
+  for (const command of commands(REPO)) await ends(6, /\[hub\/offline\]/, ...command, ...offline);
+  assert.deepEqual(hub.requests, []);
+  await ends(6, /There is no revision v9 .*\[hub\/missing\]/, "convert", REPO, target, ...from, "--revision", "v9");
+  await ends(0, /packed: int4/, "convert", REPO, target, ...from, "--revision", COMMIT);
+  hub.requests.length = 0;
+  await ends(0, /SQNR dB/, "inspect", REPO, "--source", REPO, "--dtype", "int4", ...offline, "--revision", COMMIT);
+  await ends(0, /int4 beside fp32/, "compare", REPO, target, "--image", ROCKET, ...offline, "--revision", COMMIT);
+  assert.deepEqual(hub.requests, []);
+});
+
 test("a download has a bar on a terminal, also for one image", async (t) => {
   const files = ["config.json", "model.safetensors"].map(async (name) => [name, new Uint8Array(await readFile(join(TINY, name)))] as const);
   const hub = await openHubStandIn(REPO, Object.fromEntries(await Promise.all(files)));

@@ -25,7 +25,8 @@ export async function loadParts(ref: string, format: FormatOptions = {}): Promis
   }
 }
 
-async function everyPart(parts: PackedParts): Promise<unknown[]> {
+/** Likewise, of a model that is open. */
+export async function everyPart(parts: PackedParts): Promise<unknown[]> {
   const all: unknown[] = [parts.dtype, parts.groupSize, await parts.embedding(), await parts.positions()];
   for (let i = 0; i < parts.layers; i++) all.push(await parts.layer(i));
   return [...all, await parts.final()];

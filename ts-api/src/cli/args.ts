@@ -41,6 +41,7 @@ export const OPTIONS = {
   source: { value: "MODEL", help: "the original of a quantized model: every layer is compared with it" },
   "image-size": { value: "N", help: "side in pixels of the image that is estimated for (default: that of the model)" },
   "group-size": { value: GROUPS.join("|"), help: "int4: inputs that share a scale; 64 is smaller and further from the original (default: 32)" },
+  calibrate: { value: "DIR", help: "int4: look at the images of this folder, such as the model will see, in place of synthetic ones" },
   "shard-size": { value: "SIZE", help: "most bytes of a file, such as 24MiB; without it there is one file" },
   device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
   threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },
@@ -62,8 +63,11 @@ export const OPTIONS = {
   help: { short: "h", help: "print this help" },
 } as const satisfies Record<string, Option>;
 
+/** How a model of the Hub is found. */
+export const HUB_OPTIONS = ["revision", "cache-dir", "local-files-only"] as const satisfies readonly (keyof typeof OPTIONS)[];
+
 /** The options that say where a model comes from. */
-export const SOURCE_OPTIONS = ["model", "revision", "cache-dir", "local-files-only"] as const satisfies readonly (keyof typeof OPTIONS)[];
+export const SOURCE_OPTIONS = ["model", ...HUB_OPTIONS] as const;
 
 export type OptionName = keyof typeof OPTIONS;
 
@@ -94,6 +98,7 @@ export interface Settings {
   readonly head: number | undefined;
   readonly maxPixels: number | undefined;
   readonly groupSize: Group | undefined;
+  readonly calibrate: string | undefined;
   /** Bytes. */
   readonly shardSize: number | undefined;
   readonly host: string | undefined;
@@ -157,6 +162,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     layer: whole("layer", text("layer"), MAX_INDEX),
     head: whole("head", text("head"), MAX_INDEX),
     groupSize: GROUPS.find((size) => String(size) === choice("group-size", text("group-size"), GROUPS.map(String))),
+    calibrate: text("calibrate"),
     shardSize: byteSize("shard-size", text("shard-size"), Number.MAX_SAFE_INTEGER),
     maxPixels: whole("max-pixels", text("max-pixels"), Number.MAX_SAFE_INTEGER),
     host: text("host"),

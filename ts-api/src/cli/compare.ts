@@ -1,32 +1,36 @@
 import { compareModels, type CompareReport } from "../../../weights-tools/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
-import type { Command, Settings } from "./args.js";
+import { HUB_OPTIONS, sourceOptions, type Command, type Settings } from "./args.js";
 import { UsageError } from "./exit.js";
+import { ProgressBar, showDownloads } from "./progress.js";
 import { formatTable } from "./text.js";
 
 export const compare: Command = {
   name: "compare",
   usage: "A B --image IMAGE [options]",
   summary: "Measure how close model B is to model A on images: layer by layer, token by token",
-  options: ["image", "dtype", "device", "threads", "json", "help"],
+  options: ["image", "dtype", ...HUB_OPTIONS, "device", "threads", "json", "help"],
   images: [0, 0],
   models: 2,
   notes: [
     "A is the reference, in fp32 unless its files are in four bits or packed; --dtype is the format of B. Either may be any MODEL, also the same. " +
-      "--image may be given several times.",
+      "--image may be given several times. --revision, --cache-dir and --local-files-only hold for both models.",
     "SQNR is the power of A's hidden states over that of the difference. The cosines are of the output's tokens, and of their means.",
   ],
   run: runCompare,
 };
 
-async function runCompare({ models: [a, b], imageOptions, dtype, device, threads, json }: Settings, host: CliHost): Promise<number> {
+async function runCompare(settings: Settings, host: CliHost): Promise<number> {
+  const { models: [a, b], imageOptions, dtype, device, threads, json } = settings, bar = new ProgressBar(host.stderr);
   if (imageOptions.length === 0) throw new UsageError(`"ijepa compare" needs --image. See "ijepa compare --help".`);
   const report = await compareModels(a, b, imageOptions, {
+    ...sourceOptions(settings),
+    progress_callback: showDownloads(bar),
     dtypeB: dtype,
     signal: host.signal,
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
-  });
+  }).finally(() => bar.clear());
   await host.stdout.write(json ? toJson(report) : toText(report));
   return 0;
 }

@@ -5,11 +5,10 @@ import type { CliHost } from "../runtime/cli-host.js";
 import { displayUrl } from "../weights/sources/url.js";
 import { modelOptions, type Settings } from "./args.js";
 import { reportFailure } from "./exit.js";
-import { ProgressBar } from "./progress.js";
+import { ProgressBar, showDownloads } from "./progress.js";
 
 /** How messages and results name the model of the package. */
 const DEFAULT_MODEL = "demo";
-const MEGABYTE = 1e6;
 
 export interface ImageResult {
   /** The image as the user named it. */
@@ -98,11 +97,10 @@ async function readImage(file: string, { maxPixels }: Settings, host: CliHost): 
 /** @param bar shows the parts of the model; a download has a bar of its own */
 async function openModel(settings: Settings, { signal, stderr }: CliHost, bar: ProgressBar | undefined): Promise<ImageFeatureExtractionPipeline> {
   const { model } = settings;
-  const download = new ProgressBar(stderr);
-  const show = ({ status, file, loaded, total }: ProgressInfo): void => {
-    if (file === undefined) bar?.show(loaded, total, `loading ${modelName(model)}`);
-    else if (status === "progress") download.show(Math.floor(loaded / MEGABYTE), Math.ceil(total / MEGABYTE), `MB of ${file}`);
-    else if (status === "done") download.clear();
+  const download = new ProgressBar(stderr), showDownload = showDownloads(download);
+  const show = (info: ProgressInfo): void => {
+    if (info.file === undefined) bar?.show(info.loaded, info.total, `loading ${modelName(model)}`);
+    else showDownload(info);
   };
   try {
     return await pipeline("image-feature-extraction", model, { ...modelOptions(settings), signal, progress_callback: show });

@@ -1,7 +1,9 @@
+import type { ProgressInfo } from "../index.js";
 import type { TextOutput } from "../runtime/cli-host.js";
 import { printable } from "./text.js";
 
 const CELLS = 24;
+const MEGABYTE = 1e6;
 /** Back to the start of the line, which is erased. */
 const ERASE = "\r\x1b[K";
 
@@ -34,4 +36,13 @@ export class ProgressBar {
   #write(text: string): void {
     void this.#output.write(text);
   }
+}
+
+/** A `progress_callback` that shows the files of the Hub on their way. */
+export function showDownloads(bar: ProgressBar): (info: ProgressInfo) => void {
+  return ({ status, file, loaded, total }) => {
+    if (file === undefined) return;
+    if (status === "progress") bar.show(Math.floor(loaded / MEGABYTE), Math.ceil(total / MEGABYTE), `MB of ${file}`);
+    else if (status === "done") bar.clear();
+  };
 }

@@ -39,3 +39,8 @@ export function wrap(text: string, width: number): string[] {
   }
   return [...lines, line];
 }
+
+/** "1 file", "3 files". */
+export function countOf(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}

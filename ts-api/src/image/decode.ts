@@ -98,6 +98,11 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   }
 }
 
+/** Whether a file that begins with these bytes is of a kind that `decodeImage` reads. */
+export function isImage(head: Uint8Array): boolean {
+  return KINDS.some(({ matches }) => matches(head));
+}
+
 function refuse(bytes: Uint8Array, source: string): IJepaError {
   const known = REFUSED.find(([, offset, signature]) => hasBytes(bytes, offset, signature));
   return known ? unsupported(source, known[0], `${known[0]} is not supported`) : notAnImage(source);

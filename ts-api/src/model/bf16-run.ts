@@ -38,7 +38,7 @@ export interface RunOptions {
 }
 
 /** Rows that are computed at a time. */
-const ROWS_AT_ONCE = 512;
+const ROWS_AT_ONCE = 256;
 
 /** What a product is computed from, beside its weights. */
 const READ: Record<Product, readonly ("hidden" | "middle" | "operand" | "mlpOperand")[]> = {

@@ -8,7 +8,7 @@ import { drawPatches, syntheticImages } from "./synthetic.js";
 /** Patches of each synthetic image, and at least of each given one. */
 const KEPT = 32;
 /** Patches of given images, in all: it bounds memory and time. Where they have more, every image gives some, drawn by lot. */
-const MAX_ROWS = 2048;
+const MAX_ROWS = 1024;
 /** Given images that are looked at. */
 export const MAX_IMAGES = MAX_ROWS / KEPT;
 

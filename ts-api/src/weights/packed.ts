@@ -10,6 +10,14 @@ import type { SafetensorsFile, TensorInfo } from "./safetensors.js";
 export const PACKED_FORMAT = "1";
 
 const FORMAT = "ijepa.format", NUMERICS = "ijepa.numerics", DTYPE = "ijepa.dtype", GROUP = "ijepa.group_size", SOURCE = "ijepa.source_sha256", DIGEST = "ijepa.sha256.";
+const IMAGES = "ijepa.calibration_images", IMAGES_DIGEST = "ijepa.calibration_sha256";
+
+/** The images that int4 was made with, in place of synthetic ones. */
+export interface CalibrationInfo {
+  readonly images: number;
+  /** `listDigest` of their files. */
+  readonly digest: string;
+}
 
 /** What packed files say of themselves. */
 export interface PackedInfo {
@@ -19,6 +27,7 @@ export interface PackedInfo {
   readonly groupSize: Group | undefined;
   /** `listDigest` of the tensors that they were packed from. */
   readonly source: string;
+  readonly calibration: CalibrationInfo | undefined;
 }
 
 /** Packed files, open. */
@@ -39,15 +48,16 @@ export function partOf(name: string): string {
 }
 
 /** `__metadata__` of a packed file, with the digests of the parts that end in it. */
-export function packedMetadata({ dtype, groupSize, source }: PackedInfo, parts: ReadonlyMap<string, string>): Record<string, string> {
+export function packedMetadata({ dtype, groupSize, source, calibration }: PackedInfo, parts: ReadonlyMap<string, string>): Record<string, string> {
   const group = groupSize === undefined ? {} : { [GROUP]: String(groupSize) };
+  const images = calibration === undefined ? {} : { [IMAGES]: String(calibration.images), [IMAGES_DIGEST]: calibration.digest };
   const digests = [...parts].map(([part, digest]) => [DIGEST + part, digest] as const);
-  return { [FORMAT]: PACKED_FORMAT, [NUMERICS]: NUMERICS_VERSION, [DTYPE]: dtype, ...group, [SOURCE]: source, ...Object.fromEntries(digests) };
+  return { [FORMAT]: PACKED_FORMAT, [NUMERICS]: NUMERICS_VERSION, [DTYPE]: dtype, ...group, [SOURCE]: source, ...images, ...Object.fromEntries(digests) };
 }
 
 /** True for metadata that this library writes: a converter keeps all other. */
 export function isOwnMetadata(key: string): boolean {
-  return [FORMAT, NUMERICS, DTYPE, GROUP, SOURCE].includes(key) || key.startsWith(DIGEST);
+  return [FORMAT, NUMERICS, DTYPE, GROUP, SOURCE, IMAGES, IMAGES_DIGEST].includes(key) || key.startsWith(DIGEST);
 }
 
 /**
@@ -61,7 +71,7 @@ export function readPackedInfo(files: readonly SafetensorsFile[]): PackedInfo | 
   for (const { name, metadata } of files) {
     checkVersion(name, "format", metadata[FORMAT], PACKED_FORMAT);
     checkVersion(name, "numeric contract", metadata[NUMERICS], NUMERICS_VERSION);
-    const same = [DTYPE, GROUP, SOURCE].every((key) => metadata[key] === first.metadata[key]);
+    const same = [DTYPE, GROUP, SOURCE, IMAGES, IMAGES_DIGEST].every((key) => metadata[key] === first.metadata[key]);
     if (!same) throw malformed(name, `it is of another conversion than ${first.name}`);
   }
   const dtype = DTYPES.find((known) => known === first.metadata[DTYPE]), source = first.metadata[SOURCE];
@@ -69,7 +79,15 @@ export function readPackedInfo(files: readonly SafetensorsFile[]): PackedInfo | 
   const groupSize = GROUPS.find((known) => String(known) === first.metadata[GROUP]);
   if (dtype === "int4" && groupSize === undefined) throw malformed(first.name, `its ${GROUP} is ${show(first.metadata[GROUP])}`);
   if (!/^[0-9a-f]{64}$/.test(source ?? "")) throw malformed(first.name, `its ${SOURCE} is no SHA-256`);
-  return { dtype, groupSize, source };
+  return { dtype, groupSize, source, calibration: readCalibration(first) };
+}
+
+function readCalibration({ name, metadata }: SafetensorsFile): CalibrationInfo | undefined {
+  const images = metadata[IMAGES], digest = metadata[IMAGES_DIGEST];
+  if (images === undefined && digest === undefined) return undefined;
+  if (!/^[1-9]\d{0,8}$/.test(images ?? "")) throw malformed(name, `its ${IMAGES} is ${show(images)}`);
+  if (!/^[0-9a-f]{64}$/.test(digest ?? "")) throw malformed(name, `its ${IMAGES_DIGEST} is no SHA-256`);
+  return { images: Number(images), digest };
 }
 
 /**
@@ -102,7 +120,7 @@ export async function readPart(files: readonly SafetensorsFile[], part: string, 
   return bytes;
 }
 
-/** SHA-256, in hex, of a text: for each tensor, sorted by name, a line "SHA-256 of its bytes, two spaces, name", as sha256sum prints it. */
+/** SHA-256, in hex, of a text: for each tensor (or file), sorted by name, a line "SHA-256 of its bytes, two spaces, name", as sha256sum prints it. */
 export async function listDigest(tensors: readonly TensorDigest[]): Promise<string> {
   const sorted = [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1));
   return sha256(new TextEncoder().encode(sorted.map(({ name, digest }) => `${digest}  ${name}\n`).join("")));
