@@ -1,4 +1,4 @@
-/** `npm run bench -- ops|encoder|peers|webgpu|weights`: see docs/performance.md. */
+/** `npm run bench -- ops|encoder|peers|webgpu|weights|worker`: see docs/performance.md. */
 import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchEncoder } from "./encoder/main.js";
@@ -9,6 +9,7 @@ import { describeMachine } from "./support/machine.js";
 import { MODELS, type ModelName } from "./support/models.js";
 import { benchWebgpu, WEBGPU_MODELS } from "./webgpu/main.js";
 import { benchWeights } from "./weights/main.js";
+import { benchWorker } from "./worker/main.js";
 
 const USAGE = `npm run bench -- ops     [--rounds N] [--only TEXT]
 npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
@@ -16,6 +17,7 @@ npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16
 
 npm run bench -- webgpu  [--rounds N] [--model vitb16|vith14|tiny] [--dtype fp32|bf16|int4]... [--batch N]... [--out FILE]
 npm run bench -- weights [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
+npm run bench -- worker  [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
 
 --node24          in Node 24 (relaxed SIMD), which is installed first; Linux on x86-64
 --accuracy-level  of the peers' MatMulNBits: 0, its default, computes in f32; 4 rounds activations to int8
@@ -49,6 +51,7 @@ const benches: Record<string, () => Promise<void>> = {
       batches: values.batch.map((batch) => wholeNumber("--batch", batch)), out: values.out,
     }),
   weights: () => benchWeights({ rounds: rounds(5), model: model(), dtypes: dtypes() }),
+  worker: () => benchWorker({ rounds: rounds(2), model: model(), dtypes: dtypes() }),
 };
 
 const bench = benches[positionals[0] ?? ""];

@@ -15,6 +15,7 @@ const flags = args.slice(0, Math.max(named, 0)), bench = args.slice(Math.max(nam
 
 run(process.execPath, ["scripts/build.mjs"]);
 if (bench[0] === "peers") installLocked(join(root, "bench/peers"));
+if (bench[0] === "worker") installLocked(join(root, "tests/package"));
 let node = process.execPath;
 if (process.argv.includes("--node24")) {
   installLocked(NODE24);

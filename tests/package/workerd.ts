@@ -3,8 +3,8 @@
  * requests. Arguments: a JSON file with a WorkerJob. Prints the answers as JSON.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { basename, join, resolve } from "node:path";
+import { join } from "node:path";
+import { bundleWorker, require } from "./bundle.js";
 
 export interface WorkerJob {
   /** The Worker's file. */
@@ -26,34 +26,6 @@ interface Miniflare {
   dispatchFetch(url: string, init: object): Promise<Response>;
   getR2Bucket(binding: string): Promise<{ put(key: string, value: Uint8Array): Promise<unknown> }>;
   dispose(): Promise<void>;
-}
-
-interface Plugin {
-  name: string;
-  setup(build: { onResolve(filter: { filter: RegExp }, found: (args: { path: string; resolveDir: string }) => object): void }): void;
-}
-
-const require = createRequire(resolve("tests/package/package.json"));
-
-/** One file and its WebAssembly modules, each a module of the Worker. */
-export async function bundleWorker(entry: string): Promise<{ type: string; path: string; contents: string | Uint8Array }[]> {
-  const { build } = require("esbuild") as { build(options: object): Promise<{ outputFiles: { text: string }[] }> };
-  const modules = new Map<string, Uint8Array>();
-  const plugin: Plugin = {
-    name: "wasm",
-    setup({ onResolve }) {
-      onResolve({ filter: /\.wasm$/ }, ({ path, resolveDir }) => {
-        modules.set(basename(path), readFileSync(join(resolveDir, path)));
-        return { path: `./${basename(path)}`, external: true };
-      });
-    },
-  };
-  const options = { bundle: true, write: false, format: "esm", target: "es2022", conditions: ["workerd", "worker", "browser"], logLevel: "error" };
-  const { outputFiles } = await build({ ...options, entryPoints: [entry], plugins: [plugin] });
-  return [
-    { type: "ESModule", path: "worker.mjs", contents: outputFiles[0].text },
-    ...Array.from(modules, ([path, contents]) => ({ type: "CompiledWasm", path, contents })),
-  ];
 }
 
 const [jobFile] = process.argv.slice(2);
