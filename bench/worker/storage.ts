@@ -16,7 +16,7 @@ export interface Storage {
 }
 
 interface BucketRequest {
-  method: string;
+  method: "head" | "get";
   object: string;
   /** 64-bit numbers come as strings. */
   range?: { offset?: string | number; length?: string | number };
@@ -51,18 +51,19 @@ function asset(folder: string, request: IncomingMessage, response: ServerRespons
 }
 
 function object(folder: string, { method, object: name, range = {} }: BucketRequest, response: ServerResponse): void {
-  if (method !== "get") throw new Error(`The bucket knows get alone, not ${method}.`);
   const file = join(folder, basename(name));
   if (!existsSync(file)) {
     const error = { version: 1, v4code: 10007, message: "The specified key does not exist." };
     return void response.writeHead(404, { "CF-R2-Error": JSON.stringify(error) }).end();
   }
-  const { size, mtimeMs } = statSync(file), offset = Number(range.offset ?? 0), length = Math.min(Number(range.length ?? size), size - offset);
+  const { size, mtimeMs } = statSync(file), offset = Number(range.offset ?? 0);
+  const length = method === "head" ? 0 : Math.min(Number(range.length ?? size), size - offset);
   const metadata = JSON.stringify({
     name, version: "1", size: String(size), etag: "1", uploaded: String(Math.floor(mtimeMs)), httpFields: {}, customFields: [],
     range: { offset: String(offset), length: String(length) }, checksums: {},
   });
   response.writeHead(200, { "CF-R2-Metadata-Size": Buffer.byteLength(metadata), "Content-Length": Buffer.byteLength(metadata) + length });
   response.write(metadata);
-  createReadStream(file, { start: offset, end: offset + length - 1 }).pipe(response);
+  if (length === 0) response.end();
+  else createReadStream(file, { start: offset, end: offset + length - 1 }).pipe(response);
 }

@@ -1,38 +1,66 @@
+/** Bytes that are taken from a stream at a time. */
+const PIECE = 65536;
+
 /**
- * A `fetch` for fromPretrained that answers from the Worker's bindings: the R2 bucket BUCKET, else the static assets ASSETS.
- * The library asks for ranges. R2 has them; static assets come whole, so the last one stays here, and while a model's files are
- * read one after the other no more than one is in memory.
+ * The model's files for the library, from the Worker's bindings: the R2 bucket BUCKET, else the static assets ASSETS. R2 has
+ * ranges; static assets come whole, and what is not wanted is passed over as it comes. No file is ever whole in memory.
  */
 export function modelFiles({ ASSETS, BUCKET }) {
-  const read = BUCKET === undefined ? assetReader(ASSETS) : bucketReader(BUCKET);
-  return async (url, { headers } = {}) => {
-    const name = decodeURIComponent(new URL(url).pathname.slice(1));
-    const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(new Headers(headers).get("range") ?? "") ?? [];
-    const range = first === undefined ? undefined : { offset: Number(first), length: Number(last) - Number(first) + 1 };
-    const part = await read(name, range);
-    if (part === undefined) return new Response("", { status: 404 });
-    if (range === undefined) return new Response(part.body);
-    const end = Math.min(range.offset + range.length, part.size) - 1;
-    return new Response(part.body, { status: 206, headers: { "content-range": `bytes ${range.offset}-${end}/${part.size}` } });
+  return BUCKET === undefined ? { name: "the assets", open: (file) => openAsset(ASSETS, file) } : { name: "the bucket", open: (file) => openObject(BUCKET, file) };
+}
+
+async function openObject(bucket, file) {
+  const object = await bucket.head(file);
+  if (object === null) return undefined;
+  return source(file, object.size, async (into, offset) => {
+    const part = await bucket.get(file, { range: { offset, length: into.length } });
+    return part === null ? 0 : fill(into, part.body);
+  });
+}
+
+async function openAsset(assets, file) {
+  const get = () => assets.fetch(`https://assets/${encodeURIComponent(file)}`);
+  const { ok, headers, body } = await get(), length = headers.get("content-length");
+  if (!ok || length !== null) await body?.cancel();
+  if (!ok) return undefined;
+  const size = length === null ? await sizeOf(body) : Number(length);
+  return source(file, size, async (into, offset) => fill(into, (await get()).body, offset));
+}
+
+/** A ByteSource of the library, which may hand over memory to read into. `read` gives the number of bytes that it had. */
+function source(name, size, read) {
+  return {
+    name,
+    size,
+    async read(offset, length, signal, into = new Uint8Array(length)) {
+      return into.subarray(0, await read(into, offset));
+    },
+    close: async () => {},
   };
 }
 
-function bucketReader(bucket) {
-  return async (name, range) => {
-    const object = await bucket.get(name, { range });
-    return object === null ? undefined : { body: object.body, size: object.size };
-  };
+/**
+ * Fills `into` with what follows the first `skip` bytes of a stream, piece by piece through the same memory: engines free
+ * arrays late, and a Worker has little. Returns how many bytes there were.
+ */
+async function fill(into, stream, skip = 0) {
+  const reader = stream.getReader({ mode: "byob" });
+  let memory = new ArrayBuffer(PIECE), passed = 0, filled = 0;
+  while (filled < into.length) {
+    const { value, done } = await reader.read(new Uint8Array(memory));
+    if (done) break;
+    const wanted = value.subarray(Math.max(0, skip - passed)).subarray(0, into.length - filled);
+    into.set(wanted, filled);
+    filled += wanted.length;
+    passed += value.length;
+    memory = value.buffer;
+  }
+  await reader.cancel();
+  return filled;
 }
 
-function assetReader(assets) {
-  let last = { name: "", bytes: new Uint8Array(0) };
-  return async (name, range) => {
-    if (last.name !== name) {
-      const response = await assets.fetch(`https://assets/${encodeURIComponent(name)}`);
-      if (!response.ok) return undefined;
-      last = { name, bytes: new Uint8Array(await response.arrayBuffer()) };
-    }
-    const { offset, length } = range ?? { offset: 0, length: last.bytes.length };
-    return { body: last.bytes.slice(offset, offset + length), size: last.bytes.length };
-  };
+async function sizeOf(stream) {
+  let size = 0;
+  for await (const piece of stream) size += piece.length;
+  return size;
 }

@@ -3,8 +3,8 @@ import { isIJepaError, pipeline } from "ijepa/worker";
 import { modelFiles } from "./model-files.js";
 
 const MAX_BODY = 8 * 2 ** 20;
-/** An isolate has 128 MB, and a decoded photo takes eleven bytes for each pixel. */
-const MAX_PIXELS = 4e6;
+/** An isolate has 128 MB, and a decoded photo takes eleven bytes for each pixel: beside a large model there is less room. */
+const MAX_PIXELS = { resident: 4e6, streamed: 1e6 };
 
 /** Loaded by the first request, used by all. */
 let extractor;
@@ -27,7 +27,7 @@ export default {
 async function embed(photo, env) {
   try {
     const extract = await open(env);
-    const embedding = await extract(photo, { pool: "mean", normalize: true, maxPixels: MAX_PIXELS });
+    const embedding = await extract(photo, { pool: "mean", normalize: true, maxPixels: MAX_PIXELS[layers(env)] });
     return Response.json({ embedding: [...embedding.data], dims: embedding.dims, numerics: embedding.numerics });
   } catch (error) {
     if (!isIJepaError(error)) throw error;
@@ -37,13 +37,17 @@ async function embed(photo, env) {
 }
 
 async function open(env) {
-  extractor ??= pipeline("image-feature-extraction", "https://model/", { dtype: env.DTYPE, resident: env.LAYERS !== "streamed", fetch: modelFiles(env) });
+  extractor ??= pipeline("image-feature-extraction", modelFiles(env), { dtype: env.DTYPE, resident: layers(env) === "resident" });
   try {
     return await extractor;
   } catch (error) {
     extractor = undefined;
     throw error;
   }
+}
+
+function layers({ LAYERS }) {
+  return LAYERS === "streamed" ? "streamed" : "resident";
 }
 
 function refuse(status, message, headers = {}, code = "request") {

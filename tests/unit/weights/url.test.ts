@@ -185,6 +185,34 @@ test("a file that changes while it is read is noticed", async () => {
   assert.match((await failure("io/read", () => readRange(sized, 100_000, 8))).message, /changed/);
 });
 
+test("what is read lies in the memory that was handed over, for bodies of bytes and for other streams", async () => {
+  const streams = {
+    bytes: (part: Uint8Array<ArrayBuffer>) => new Response(part).body,
+    other: (part: Uint8Array<ArrayBuffer>) =>
+      new ReadableStream<Uint8Array>({
+        start(controller) {
+          for (let at = 0; at < part.length; at += 999) controller.enqueue(part.subarray(at, at + 999));
+          controller.close();
+        },
+      }),
+  };
+  for (const [kind, streamOf] of Object.entries(streams)) {
+    const source = await openUrl("http://caller/file", {
+      fetch: async (_url, init) => {
+        const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(new Headers(init!.headers).get("range")!)!;
+        const part = data.slice(Number(first), Number(last) + 1);
+        return new Response(streamOf(part), { status: 206, headers: { "content-range": `bytes ${first}-${Number(first) + part.length - 1}/${data.length}` } });
+      },
+    });
+    for (const [offset, length] of [[10, 500], [60_000, 140_000]]) {
+      const into = new Uint8Array(length), read = await source.read(offset, length, undefined, into);
+      assert.equal(read.buffer, into.buffer, `${kind}, ${length} bytes`);
+      assert.deepEqual(read, data.subarray(offset, offset + length), `${kind}, ${length} bytes`);
+    }
+    await failure("io/read", () => readRange(source, 199_999, 2));
+  }
+});
+
 test("servers that lie about parts are refused", async () => {
   const lies: Behaviour[] = [
     { ranges: true, body: (part) => part.subarray(1) },

@@ -12,6 +12,8 @@ export interface UrlOptions {
 
 /** Bytes asked for first: enough for a configuration, or for the header of a large weights file. */
 const FIRST_BYTES = 65536;
+/** Bytes that are taken from a body at a time. */
+const PIECE = 65536;
 
 /**
  * Opens a resource over HTTP. Where the server knows ranges, only what is read is transferred (and the first 64 KiB); where
@@ -60,9 +62,12 @@ function rangedSource(resource: Resource, head: Uint8Array, size: number, etag: 
   return {
     name: resource.name,
     size,
-    async read(offset, length, signal, into) {
-      if (length === 0) return new Uint8Array(0);
-      if (offset + length <= head.length) return head.slice(offset, offset + length);
+    async read(offset, length, signal, into = new Uint8Array(length)) {
+      if (length === 0) return into;
+      if (offset + length <= head.length) {
+        into.set(head.subarray(offset, offset + length));
+        return into;
+      }
       const response = await resource.get(signal, offset, length);
       resource.checkStatus(response, 206);
       const range = contentRange(response);
@@ -122,13 +127,13 @@ class Resource {
   /** The body in pieces, at most `limit` bytes of it. */
   async body(response: Response, limit: number, signal?: AbortSignal): Promise<Uint8Array[]> {
     const chunks: Uint8Array[] = [];
-    await this.#read(response, limit, signal, (chunk) => chunks.push(chunk));
+    await this.#read(response, limit, signal, (piece) => chunks.push(piece.slice()));
     return chunks;
   }
 
   /** The body, which must have exactly `length` bytes. */
   async bytes(response: Response, length: number, signal?: AbortSignal, into: Uint8Array = new Uint8Array(length)): Promise<Uint8Array> {
-    const size = await this.#read(response, length, signal, (chunk, at) => into.set(chunk, at));
+    const size = await this.#read(response, length, signal, (piece, at) => into.set(piece, at));
     if (size !== length) throw this.failure(`the server sent ${size} bytes instead of ${length}`);
     return into;
   }
@@ -137,18 +142,18 @@ class Resource {
     return new IJepaError("io/read", `Cannot read ${this.name}: ${problem}.`, { path: this.name }, { cause });
   }
 
-  /** Hands over the body as it comes, and where each piece begins; returns its size. */
-  #read(response: Response, limit: number, signal: AbortSignal | undefined, take: (chunk: Uint8Array, at: number) => void): Promise<number> {
+  /** Hands over the body as it comes, and where each piece begins; returns its size. The piece's memory is used again. */
+  #read(response: Response, limit: number, signal: AbortSignal | undefined, take: (piece: Uint8Array, at: number) => void): Promise<number> {
     return this.#guard(signal, async () => {
-      const reader = response.body?.getReader();
+      const reader = response.body === null ? undefined : pieceReader(response.body);
       let size = 0;
-      for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) {
-        size += next.value.length;
-        if (size > limit) {
+      for (let piece = await reader?.next(); piece !== undefined; piece = await reader?.next()) {
+        if (size + piece.length > limit) {
           await reader?.cancel();
           throw this.failure(`the server sent more than the ${limit} bytes expected`);
         }
-        take(next.value, size - next.value.length);
+        take(piece, size);
+        size += piece.length;
       }
       return size;
     });
@@ -170,6 +175,36 @@ class Resource {
       throw this.failure(inner instanceof Error ? inner.message || inner.name : String(inner), error);
     }
   }
+}
+
+/** Reads a stream; `next` is undefined at its end. */
+interface PieceReader {
+  next(): Promise<Uint8Array | undefined>;
+  cancel(): Promise<void>;
+}
+
+/**
+ * Bodies of fetch fill memory that is given to them, always the same here: an engine that frees small arrays late would else hold
+ * many times what is in use. Other streams, as a caller's own fetch may have, bring their own.
+ */
+function pieceReader(body: ReadableStream<Uint8Array>): PieceReader {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: "byob" });
+  } catch {
+    const plain = body.getReader();
+    return { next: async () => (await plain.read()).value, cancel: () => plain.cancel() };
+  }
+  let memory = new ArrayBuffer(PIECE);
+  return {
+    async next() {
+      const { value, done } = await reader.read(new Uint8Array(memory));
+      if (done || value === undefined) return undefined;
+      memory = value.buffer;
+      return value;
+    },
+    cancel: () => reader.cancel(),
+  };
 }
 
 /** Lets the connection go; what becomes of the unread body is of no interest. */
