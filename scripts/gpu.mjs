@@ -1,15 +1,17 @@
 /**
- * Everything about a GPU in one call: builds, checks every kernel, digest and model on its adapter, times ViT-H/14 beside two
- * ceilings, prints a table and writes gpu-report.json. It takes minutes, less than ten.
+ * Everything about a GPU in one call of less than ten minutes: builds, names the adapter, times ViT-H/14 beside two ceilings, then
+ * checks every kernel, digest and model. gpu-report.json is written anew after each step, so that a run that is cut leaves what
+ * it had; a step that the ten minutes have no room for is reported as not run, and fails the call.
  *
  * npm run gpu [-- --software] [--size vith14|vitb16|tiny] [--out FILE] [--built]
  * --software: SwiftShader in place of the machine's driver. --built: build/ and dist/ are there already.
+ * The environment: OUT, a folder for the reports. IJEPA_WEBGPU_PACKAGE, a folder of the package webgpu, where npm has no network.
  */
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { root, run } from "./run.mjs";
+import { root, tryRun } from "./run.mjs";
 import { webgpuEnv } from "./webgpu.mjs";
 
 const { values } = parseArgs({
@@ -17,29 +19,93 @@ const { values } = parseArgs({
     software: { type: "boolean", default: false },
     built: { type: "boolean", default: false },
     size: { type: "string", default: "vith14" },
-    out: { type: "string", default: "gpu-report.json" },
+    out: { type: "string", default: join(process.env.OUT ?? ".", "gpu-report.json") },
   },
 });
-/** Conformance, devices, splitting, verify, models: with all goldens and the digests of the demo model. */
-const SUITES = ["webgpu", "webgpu-device", "webgpu-split", "webgpu-verify", "webgpu-model"];
+/** What all steps may take, in seconds; and what a step is not begun without. */
+const LIMIT = 570, LEAST = 10;
+/** With all goldens and the digests of the demo model: models first, then conformance, verify, splitting, devices. */
+const SUITES = ["webgpu-model", "webgpu-packed", "webgpu", "webgpu-verify", "webgpu-split", "webgpu-device"];
 
-if (!values.built) run(process.execPath, ["scripts/build.mjs"]);
+const started = Date.now(), seconds = () => (Date.now() - started) / 1e3;
+const out = resolve(values.out), report = { size: values.size, software: values.software, adapter: undefined, ceilings: {}, models: [], steps: [] };
+mkdirSync(dirname(out), { recursive: true });
+
+function save() {
+  writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** Runs node, at most as long as there is time, and notes the outcome. */
+function step(name, args, options = {}) {
+  const from = seconds(), room = LIMIT - from;
+  if (room < LEAST) return note({ name, outcome: "not run", seconds: 0 });
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, args, {
+    cwd: root, encoding: "utf8", maxBuffer: 2 ** 28, timeout: room * 1e3, killSignal: "SIGKILL", ...options,
+  });
+  const outcome = error?.code === "ETIMEDOUT" ? "cut" : status === 0 ? "passed" : "failed";
+  return note({ name, outcome, seconds: Math.round(seconds() - from), stdout: stdout ?? "", stderr: stderr ?? "" });
+}
+
+function note({ stdout = "", stderr = "", ...result }) {
+  report.steps.push(result);
+  save();
+  return { ...result, stdout, stderr, entry: result };
+}
+
+/** Ends without the other steps, which would mean nothing. */
+function stop(problem) {
+  console.error(problem);
+  report.problem = problem;
+  save();
+  process.exit(1);
+}
+
+if (!values.built && tryRun(process.execPath, ["scripts/build.mjs"]) !== 0) stop("the build failed");
 if (!values.software) process.env.IJEPA_WEBGPU = "hardware";
 const env = { ...process.env, ...(await webgpuEnv()) };
+if (env.IJEPA_WEBGPU_PACKAGE === undefined) stop("the package webgpu is not there: npm could not install it. Set IJEPA_WEBGPU_PACKAGE to a folder that has it.");
 
-const started = Date.now();
-const suites = SUITES.map((name) => {
-  const args = ["--test", "--test-reporter=tap", join(root, `build/tests/conformance/${name}.test.js`)];
-  const { stdout, status } = spawnSync(process.execPath, args, { cwd: root, env, encoding: "utf8", maxBuffer: 2 ** 28 });
-  const count = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, "m").exec(stdout)?.[1] ?? 0);
-  const result = { name, passed: count("pass"), failed: count("fail"), skipped: count("skipped"), failures: stdout.match(/^not ok .*$/gm) ?? [] };
-  console.log(`${name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped} not run (${((Date.now() - started) / 1e3).toFixed(0)} s)`);
-  for (const failure of result.failures.slice(0, 10)) console.log(`  ${failure}`);
-  return { ...result, status };
-});
-const bench = ["webgpu", "--model", values.size, "--dtype", "int4", "--dtype", "bf16", "--batch", "1", "--batch", "8", "--out", values.out];
-writeFileSync(values.out, "{}");
-const { status } = spawnSync(process.execPath, [join(root, "build/bench/main.js"), ...bench], { cwd: root, env, stdio: "inherit" });
-writeFileSync(values.out, `${JSON.stringify({ suites, ...JSON.parse(readFileSync(values.out, "utf8")) }, null, 2)}\n`);
-console.log(`\n${values.out} after ${((Date.now() - started) / 1e3).toFixed(0)} s`);
-process.exit(suites.every((suite) => suite.status === 0 && suite.skipped === 0) ? (status ?? 1) : 1);
+const found = step("adapter", [join(root, "build/bench/webgpu/adapter.js")], { env });
+if (found.outcome !== "passed") {
+  stop(`no adapter: ${found.stderr.trim()}\nVulkan needs a driver's file (VK_DRIVER_FILES names one in an unusual place), and libvulkan.so.1.`);
+}
+report.adapter = JSON.parse(found.stdout);
+console.log(`adapter: ${report.adapter.name}`);
+if (report.adapter.software !== values.software) {
+  found.entry.outcome = "failed";
+  stop(values.software ? "--software, but this is no software adapter." : "This adapter computes on the CPU: the GPU's driver was not found. VK_DRIVER_FILES names it; --software accepts the CPU.");
+}
+
+for (const dtype of ["int4", "bf16"]) {
+  const part = join(dirname(out), `gpu-${dtype}.json`);
+  const args = [join(root, "build/bench/main.js"), "webgpu", "--model", values.size, "--dtype", dtype, "--batch", "1", "--batch", "8", "--out", part];
+  writeFileSync(part, JSON.stringify({ ceilings: {}, models: [] }));
+  const { outcome } = step(`${values.size} ${dtype}`, args, { env, stdio: "inherit" });
+  const { ceilings, models } = JSON.parse(readFileSync(part, "utf8"));
+  report.ceilings = { ...report.ceilings, ...ceilings };
+  report.models.push(...models);
+  save();
+  console.log(`\n${values.size} ${dtype}: ${outcome} (${seconds().toFixed(0)} s)\n`);
+}
+
+for (const name of SUITES) {
+  // Without --test there is one process, which a limit can end.
+  const { outcome, stdout, stderr, entry } = step(name, ["--test-reporter=tap", join(root, `build/tests/conformance/${name}.test.js`)], { env });
+  const results = stdout.match(/^(not )?ok .*$/gm) ?? [], failures = results.filter((line) => line.startsWith("not ok"));
+  const skipped = results.filter((line) => line.includes("# SKIP")).length, passed = results.length - failures.length - skipped;
+  // A suite that finds no device skips its tests: that is no pass.
+  if (outcome === "passed" && (skipped > 0 || passed === 0)) entry.outcome = "failed";
+  Object.assign(entry, { passed, failed: failures.length, skipped, failures });
+  save();
+  console.log(`${name}: ${entry.outcome}, ${passed} passed, ${failures.length} failed, ${skipped} not run (${seconds().toFixed(0)} s)`);
+  if (entry.outcome === "failed") {
+    const log = join(dirname(out), `gpu-${name}.tap`);
+    writeFileSync(log, `${stdout}\n${stderr}`);
+    for (const failure of failures.slice(0, 10)) console.log(`  ${failure}`);
+    console.log(`  all of it: ${log}`);
+  }
+}
+
+const wrong = report.steps.filter(({ outcome }) => outcome !== "passed");
+console.log(`\n${out} after ${seconds().toFixed(0)} s; ${wrong.length === 0 ? "everything passed" : `${wrong.map(({ name, outcome }) => `${name}: ${outcome}`).join(", ")}`}`);
+process.exit(wrong.length === 0 ? 0 : 1);

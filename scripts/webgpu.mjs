@@ -1,7 +1,8 @@
 /**
  * WebGPU for the tests: Dawn for Node, and on Linux the SwiftShader that @sparticuz/chromium carries, so that no GPU is needed.
- * IJEPA_WEBGPU=hardware leaves the choice of the driver to the machine.
+ * IJEPA_WEBGPU=hardware leaves the choice of the driver to the machine; with IJEPA_WEBGPU_PACKAGE too, nothing is installed.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -15,11 +16,13 @@ const unpacked = join(bench, "node_modules/.software");
 
 /** Environment variables for processes that run WebGPU tests; {} where there is none, and the tests say why. */
 export async function webgpuEnv() {
+  if (process.env.IJEPA_WEBGPU === "hardware" && process.env.IJEPA_WEBGPU_PACKAGE !== undefined) return hardwareEnv();
   installBench(bench);
   const folder = join(bench, "node_modules/webgpu");
   if (!existsSync(folder)) return {};
   const env = { IJEPA_WEBGPU_PACKAGE: folder };
-  if (process.platform !== "linux" || process.env.IJEPA_WEBGPU === "hardware") return env;
+  if (process.env.IJEPA_WEBGPU === "hardware") return { ...env, ...(await hardwareEnv()) };
+  if (process.platform !== "linux") return env;
   if (process.arch !== "x64" || !(await unpack())) return {};
   return {
     ...env,
@@ -27,6 +30,24 @@ export async function webgpuEnv() {
     LD_LIBRARY_PATH: [unpacked, process.env.LD_LIBRARY_PATH].filter(Boolean).join(":"),
     XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(),
   };
+}
+
+/** Where containers have NVIDIA's driver file, which the Vulkan loader does not look for there. */
+const NVIDIA_DRIVER = "/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json";
+const DRIVER_FOLDERS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
+
+/** What the machine's own driver needs to be found: its file, and a Vulkan loader, which Chromium's package has too. */
+async function hardwareEnv() {
+  if (process.platform !== "linux") return {};
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, LD_LIBRARY_PATH } = process.env, env = { XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir() };
+  const known = DRIVER_FOLDERS.some((folder) => existsSync(join(folder, "nvidia_icd.json")));
+  if (!VK_DRIVER_FILES && !VK_ICD_FILENAMES && !known && existsSync(NVIDIA_DRIVER)) env.VK_DRIVER_FILES = NVIDIA_DRIVER;
+  const { stdout } = spawnSync("ldconfig", ["-p"], { encoding: "utf8" });
+  const hasLoader = stdout?.includes("libvulkan.so.1") ?? true;
+  if (!hasLoader && process.arch === "x64" && existsSync(join(bench, "node_modules/@sparticuz/chromium")) && (await unpack())) {
+    env.LD_LIBRARY_PATH = [LD_LIBRARY_PATH, unpacked].filter(Boolean).join(":");
+  }
+  return env;
 }
 
 /**

@@ -7,6 +7,9 @@ export type CeilingName = (typeof CEILINGS)[number];
 /** Independent chains of an invocation, steps of a chain in one turn of the loop, turns. */
 const CHAINS = 16, UNROLL = 8, TURNS = 256;
 const GROUP = 256;
+/** What the shorter of two runs takes at least, where the number of workgroups allows it. */
+const LEAST_MS = 20;
+const MOST_GROUPS = 32768;
 
 /** A multiply and an add are two operations: dot4 has four products, f32 one. */
 const STEPS: Record<CeilingName, { operations: number; type: string; step: (chain: string) => string; start: string }> = {
@@ -16,7 +19,7 @@ const STEPS: Record<CeilingName, { operations: number; type: string; step: (chai
 
 /**
  * Operations a second of the whole device; undefined where WGSL lacks the instruction.
- * @param groups workgroups of 256 invocations: thousands keep a GPU busy
+ * @param groups workgroups of 256 invocations to begin with: thousands keep a GPU busy
  */
 export async function ceiling(device: GPUDevice, gpu: GPU, name: CeilingName, groups: number): Promise<number | undefined> {
   if (name === "dot4" && !gpu.wgslLanguageFeatures.has(DOT4_FEATURE)) return undefined;
@@ -46,6 +49,8 @@ export async function ceiling(device: GPUDevice, gpu: GPU, name: CeilingName, gr
     await device.queue.onSubmittedWorkDone();
     return performance.now() - from;
   };
+  // On a fast device a few milliseconds would be more of the clock than of the loop.
+  while (2 * groups < MOST_GROUPS && (await run(groups)) < LEAST_MS) groups *= 2;
   // Twice the work less once the work: what a submission costs drops out.
   const best = { one: Infinity, two: Infinity };
   for (let round = 0; round < 5; round++) {

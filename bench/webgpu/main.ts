@@ -65,6 +65,8 @@ export async function benchWebgpu({ rounds, model, dtypes, batches, out }: Webgp
         `${model} ${dtype}`, String(batch), digits(ms.min), digits(ms.median), digits(perSecond), digits(rate / 1e9),
         peak === undefined ? "-" : percent(rate / peak), String(layer.kernels.length), digits(layer.bytes / 1e6),
       ]);
+      // After each, so that a run that is stopped leaves what it had.
+      if (out !== undefined) writeFileSync(out, `${JSON.stringify({ ceilings: Object.fromEntries(ceilings), models: report }, null, 2)}\n`);
     }
     opened.dispose();
   }
@@ -72,7 +74,6 @@ export async function benchWebgpu({ rounds, model, dtypes, batches, out }: Webgp
   for (const { dtype, layer } of report.filter(({ batch }) => batch === batches[0])) {
     console.log(`\na layer of ${String(dtype)}: ${(layer as { kernels: string[] }).kernels.join(", ")}`);
   }
-  if (out !== undefined) writeFileSync(out, `${JSON.stringify({ ceilings: Object.fromEntries(ceilings), models: report }, null, 2)}\n`);
 }
 
 async function measureCeilings(gpu: GPU, groups: number): Promise<Map<CeilingName, number>> {
