@@ -10,7 +10,7 @@ import type { SourceOptions } from "../ts-api/src/weights/source-options.js";
 import { checkSameSize, decibels, rowCosines, squares } from "./measures.js";
 
 /** Where models come from holds for both. */
-export interface CompareOptions extends SourceOptions, Pick<LoadOptions, "device" | "threads"> {
+export interface CompareOptions extends SourceOptions, Pick<LoadOptions, "device" | "threads" | "revectorize"> {
   /** Format of the first model, the reference. Default: that of its files where they are in four bits or packed, else "fp32". */
   dtypeA?: Dtype | undefined;
   /** Format of the second. Default likewise, else "bf16". */

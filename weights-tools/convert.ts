@@ -1,5 +1,5 @@
 import { runtime } from "#runtime";
-import type { Threads } from "../ts-api/src/backends/open.js";
+import type { CpuOptions } from "../ts-api/src/backends/open.js";
 import { bytesView } from "../ts-api/src/backends/backend.js";
 import { IJepaError, throwIfAborted } from "../ts-api/src/core/errors.js";
 import type { Dtype, Group } from "../ts-api/src/core/numerics.js";
@@ -17,13 +17,12 @@ import type { ResearchOptions } from "../ts-api/src/weights/torch/research.js";
 import { openCalibration, refused, type Calibration } from "./calibration.js";
 import { PackedWriter, writeWhole, type FileBounds, type WrittenFile } from "./packed-writer.js";
 
-export interface ConvertOptions extends SourceOptions, ResearchOptions {
+/** int4 looks at the model while it runs: `threads` and `revectorize` are for that, and change no bit. */
+export interface ConvertOptions extends SourceOptions, ResearchOptions, Pick<CpuOptions, "threads" | "revectorize"> {
   /** Format of the matrices. Default: that of sources in four bits or packed, and packed ones keep it; else "int4". */
   dtype?: Dtype | undefined;
   /** int4: inputs that share a scale. Default 32; 64 is smaller and further from the original. */
   groupSize?: Group | undefined;
-  /** int4 looks at the model while it runs, on this many threads. It changes no bit. Default 1. */
-  threads?: Threads | undefined;
   /**
    * int4: a folder of images to look at in place of synthetic ones, PNG, JPEG or WebP; of more than 32 some. Take such as the model will
    * see. It needs a host with files.

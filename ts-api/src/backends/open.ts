@@ -5,7 +5,7 @@ import type { Backend } from "./backend.js";
 import type { CpuOptions } from "./open-cpu.js";
 import type { WebgpuBackend, WebgpuOptions } from "./webgpu/webgpu.js";
 
-export type { Threads } from "./open-cpu.js";
+export type { CpuOptions, Threads } from "./open-cpu.js";
 
 export const DEVICES = ["auto", "wasm", "webgpu"] as const;
 export type Device = (typeof DEVICES)[number];

@@ -9,7 +9,7 @@ export const compare: Command = {
   name: "compare",
   usage: "A B --image IMAGE [options]",
   summary: "Measure how close model B is to model A on images: layer by layer, token by token",
-  options: ["image", "dtype", ...HUB_OPTIONS, "device", "threads", "json", "help"],
+  options: ["image", "dtype", ...HUB_OPTIONS, "device", "threads", "revectorize", "json", "help"],
   images: [0, 0],
   models: 2,
   notes: [
@@ -21,15 +21,16 @@ export const compare: Command = {
 };
 
 async function runCompare(settings: Settings, host: CliHost): Promise<number> {
-  const { models: [a, b], imageOptions, dtype, device, threads, json } = settings, bar = new ProgressBar(host.stderr);
+  const { models: [a, b], imageOptions, dtype, device, threads, revectorize, json } = settings, bar = new ProgressBar(host.stderr);
   if (imageOptions.length === 0) throw new UsageError(`"ijepa compare" needs --image. See "ijepa compare --help".`);
   const report = await compareModels(a, b, imageOptions, {
     ...sourceOptions(settings),
     progress_callback: showDownloads(bar),
     dtypeB: dtype,
     signal: host.signal,
-    ...(device === undefined ? {} : { device }),
-    ...(threads === undefined ? {} : { threads }),
+    device,
+    threads,
+    revectorize,
   }).finally(() => bar.clear());
   await host.stdout.write(json ? toJson(report) : toText(report));
   return 0;

@@ -10,7 +10,7 @@ export const convert: Command = {
   name: "convert",
   usage: "SOURCE TARGET [options]",
   summary: "Pack a model into a folder of safetensors that loads without computing, and in parts if asked",
-  options: ["dtype", "group-size", "calibrate", "shard-size", ...HUB_OPTIONS, "threads", "json", "help"],
+  options: ["dtype", "group-size", "calibrate", "shard-size", ...HUB_OPTIONS, "threads", "revectorize", "json", "help"],
   images: [0, 0],
   models: 2,
   notes: [
@@ -25,7 +25,7 @@ export const convert: Command = {
 };
 
 async function runConvert(settings: Settings, host: CliHost): Promise<number> {
-  const { models: [source, target], dtype, groupSize, calibrate, shardSize, threads, json } = settings, bar = new ProgressBar(host.stderr);
+  const { models: [source, target], dtype, groupSize, calibrate, shardSize, threads, revectorize, json } = settings, bar = new ProgressBar(host.stderr);
   try {
     const report = await convertModel(source, target, {
       ...sourceOptions(settings),
@@ -33,6 +33,7 @@ async function runConvert(settings: Settings, host: CliHost): Promise<number> {
       dtype,
       groupSize,
       threads,
+      revectorize,
       calibrate,
       shardSize,
       signal: host.signal,

@@ -3,7 +3,7 @@
  * on the backend, one on its way there, and what goes from one matrix to the next for every image.
  */
 import { bytesView, readFloats, type Backend, type Program } from "../backends/backend.js";
-import { openDevice, type Threads } from "../backends/open.js";
+import { openDevice, type CpuOptions } from "../backends/open.js";
 import { BLOCK, PANEL, roundUp } from "../core/numerics.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import type { CallOf, OpCall } from "../ops/table.js";
@@ -31,10 +31,9 @@ export interface WideParts {
 /** @param operands [rows][inner] of all images together, in order */
 export type Look = (product: Product, operands: readonly Float32Array[], inner: number) => Promise<void>;
 
-export interface RunOptions {
+export interface RunOptions extends Pick<CpuOptions, "threads" | "revectorize"> {
   images?: Pixels | ImageList | undefined;
   backend?: Backend | undefined;
-  threads?: Threads | undefined;
 }
 
 /** Rows that are computed at a time. */
@@ -69,7 +68,7 @@ export class Bf16Run {
   /** Opens a backend where none is given, and embeds the images. */
   static async open(config: IJepaConfig, parts: WideParts, options: RunOptions): Promise<Bf16Run> {
     const { pixels, positions } = await patchImages(config, await parts.positions(), options.images);
-    const backend = options.backend ?? (await openDevice("wasm", { threads: options.threads })).backend;
+    const backend = options.backend ?? (await openDevice("wasm", { threads: options.threads, revectorize: options.revectorize, dtype: "bf16" })).backend;
     try {
       const { tokens } = passSize(config, 1, pixels.height, pixels.width);
       const size = passSize(config, Math.min(pixels.images, Math.max(1, Math.floor(ROWS_AT_ONCE / tokens))), pixels.height, pixels.width);

@@ -4,7 +4,7 @@
  * rows, so that the moments of a checkpoint are the same everywhere.
  */
 import type { Backend } from "../backends/backend.js";
-import type { Threads } from "../backends/open.js";
+import type { CpuOptions } from "../backends/open.js";
 import { bound } from "../core/float.js";
 import type { InputWeights } from "../weights/quantize/int4.js";
 import { Bf16Run, type WideParts } from "./bf16-run.js";
@@ -21,13 +21,11 @@ export interface Moments {
 
 export type LayerMoments = Record<Product, Moments>;
 
-export interface MomentOptions {
+export interface MomentOptions extends Pick<CpuOptions, "threads" | "revectorize"> {
   /** Images to look at, of the model's size and preprocessed; at least one. Default: synthetic ones. */
   images?: Pixels | ImageList | undefined;
-  /** Where they run; it changes no bit. Default: a CPU backend that is opened for it and gone afterwards. */
+  /** Where they run; it changes no bit. Default: a CPU backend with `threads` and `revectorize` that is opened for it and gone afterwards. */
   backend?: Backend | undefined;
-  /** Of that CPU backend. Default 1. */
-  threads?: Threads | undefined;
 }
 
 /** The moments of one layer after the other. */

@@ -183,7 +183,7 @@ async function load<X>(checkpoint: Checkpoint, options: LoadOptions & { dtype: D
     const extra = await loadExtra({ config, has: (tensor) => checkpoint.tensors.has(tensor), read, backend });
     const onProgress: LoadProgress = (part, loaded, total) =>
       report({ status: "progress", name, part, loaded, total, progress: (100 * loaded) / total });
-    const parts = partsOf(checkpoint, { dtype, groupSize: options.groupSize, threads: options.threads, ...gpuOf(backend) });
+    const parts = partsOf(checkpoint, { dtype, groupSize: options.groupSize, threads: options.threads, revectorize: options.revectorize, ...gpuOf(backend) });
     const weights = await loadEncoder(backend, parts, { resident, signal, onProgress });
     const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);
     report({ status: "ready", name, loaded: 1, total: 1, progress: 100 });
