@@ -7,8 +7,10 @@
  * --software: SwiftShader in place of the machine's driver. --built: build/ and dist/ are there already.
  * The environment: OUT, a folder for the reports. IJEPA_WEBGPU_PACKAGE, a folder of the package webgpu, where npm has no network.
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { root, tryRun } from "./run.mjs";
@@ -24,6 +26,8 @@ const { values } = parseArgs({
 });
 /** What all steps may take, in seconds; and what a step is not begun without. */
 const LIMIT = 570, LEAST = 10;
+/** Suites that share the device: they mostly wait for the compiler of shaders and for the oracle. */
+const MOST_AT_ONCE = 3;
 /** With all goldens and the digests of the demo model: models first, then conformance, verify, splitting, devices. */
 const SUITES = ["webgpu-model", "webgpu-packed", "webgpu", "webgpu-verify", "webgpu-split", "webgpu-device"];
 
@@ -35,21 +39,24 @@ function save() {
   writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
 }
 
-/** Runs node, at most as long as there is time, and notes the outcome. */
-function step(name, args, options = {}) {
-  const from = seconds(), room = LIMIT - from;
-  if (room < LEAST) return note({ name, outcome: "not run", seconds: 0 });
-  const { status, stdout, stderr, error } = spawnSync(process.execPath, args, {
-    cwd: root, encoding: "utf8", maxBuffer: 2 ** 28, timeout: room * 1e3, killSignal: "SIGKILL", ...options,
-  });
-  const outcome = error?.code === "ETIMEDOUT" ? "cut" : status === 0 ? "passed" : "failed";
-  return note({ name, outcome, seconds: Math.round(seconds() - from), stdout: stdout ?? "", stderr: stderr ?? "" });
-}
-
-function note({ stdout = "", stderr = "", ...result }) {
-  report.steps.push(result);
+/** Runs node, at most as long as there is time; the step in the report, and what was printed unless that goes to the terminal. */
+async function step(name, args, stdio = "pipe") {
+  const entry = { name, outcome: "not run", seconds: 0 }, from = seconds(), room = LIMIT - from;
+  let stdout = "", stderr = "";
+  report.steps.push(entry);
+  if (room > LEAST) {
+    // Until it ends: who stops this call finds it so in the report.
+    entry.outcome = "cut";
+    save();
+    const child = spawn(process.execPath, args, { cwd: root, env, stdio, timeout: Math.round(room * 1e3), killSignal: "SIGKILL" });
+    child.stdout?.on("data", (text) => (stdout += text));
+    child.stderr?.on("data", (text) => (stderr += text));
+    const [status, signal] = await once(child, "close");
+    if (signal !== "SIGKILL" || seconds() < LIMIT) entry.outcome = status === 0 ? "passed" : "failed";
+    entry.seconds = Math.round(seconds() - from);
+  }
   save();
-  return { ...result, stdout, stderr, entry: result };
+  return { entry, stdout, stderr };
 }
 
 /** Ends without the other steps, which would mean nothing. */
@@ -65,8 +72,8 @@ if (!values.software) process.env.IJEPA_WEBGPU = "hardware";
 const env = { ...process.env, ...(await webgpuEnv()) };
 if (env.IJEPA_WEBGPU_PACKAGE === undefined) stop("the package webgpu is not there: npm could not install it. Set IJEPA_WEBGPU_PACKAGE to a folder that has it.");
 
-const found = step("adapter", [join(root, "build/bench/webgpu/adapter.js")], { env });
-if (found.outcome !== "passed") {
+const found = await step("adapter", [join(root, "build/bench/webgpu/adapter.js")]);
+if (found.entry.outcome !== "passed") {
   stop(`no adapter: ${found.stderr.trim()}\nVulkan needs a driver's file (VK_DRIVER_FILES names one in an unusual place), and libvulkan.so.1.`);
 }
 report.adapter = JSON.parse(found.stdout);
@@ -80,31 +87,36 @@ for (const dtype of ["int4", "bf16"]) {
   const part = join(dirname(out), `gpu-${dtype}.json`);
   const args = [join(root, "build/bench/main.js"), "webgpu", "--model", values.size, "--dtype", dtype, "--batch", "1", "--batch", "8", "--out", part];
   writeFileSync(part, JSON.stringify({ ceilings: {}, models: [] }));
-  const { outcome } = step(`${values.size} ${dtype}`, args, { env, stdio: "inherit" });
+  const { entry } = await step(`${values.size} ${dtype}`, args, "inherit");
   const { ceilings, models } = JSON.parse(readFileSync(part, "utf8"));
   report.ceilings = { ...report.ceilings, ...ceilings };
   report.models.push(...models);
   save();
-  console.log(`\n${values.size} ${dtype}: ${outcome} (${seconds().toFixed(0)} s)\n`);
+  console.log(`\n${values.size} ${dtype}: ${entry.outcome} (${seconds().toFixed(0)} s)\n`);
 }
 
-for (const name of SUITES) {
+async function runSuite(name) {
   // Without --test there is one process, which a limit can end.
-  const { outcome, stdout, stderr, entry } = step(name, ["--test-reporter=tap", join(root, `build/tests/conformance/${name}.test.js`)], { env });
+  const { entry, stdout, stderr } = await step(name, ["--test-reporter=tap", join(root, `build/tests/conformance/${name}.test.js`)]);
   const results = stdout.match(/^(not )?ok .*$/gm) ?? [], failures = results.filter((line) => line.startsWith("not ok"));
   const skipped = results.filter((line) => line.includes("# SKIP")).length, passed = results.length - failures.length - skipped;
   // A suite that finds no device skips its tests: that is no pass.
-  if (outcome === "passed" && (skipped > 0 || passed === 0)) entry.outcome = "failed";
+  if (entry.outcome === "passed" && (skipped > 0 || passed === 0)) entry.outcome = "failed";
   Object.assign(entry, { passed, failed: failures.length, skipped, failures });
   save();
   console.log(`${name}: ${entry.outcome}, ${passed} passed, ${failures.length} failed, ${skipped} not run (${seconds().toFixed(0)} s)`);
-  if (entry.outcome === "failed") {
-    const log = join(dirname(out), `gpu-${name}.tap`);
-    writeFileSync(log, `${stdout}\n${stderr}`);
-    for (const failure of failures.slice(0, 10)) console.log(`  ${failure}`);
-    console.log(`  all of it: ${log}`);
-  }
+  if (entry.outcome !== "failed") return;
+  const log = join(dirname(out), `gpu-${name}.tap`);
+  writeFileSync(log, `${stdout}\n${stderr}`);
+  for (const failure of failures.slice(0, 10)) console.log(`  ${failure}`);
+  console.log(`  all of it: ${log}`);
 }
+
+const waiting = [...SUITES];
+async function runWaiting() {
+  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await runSuite(name);
+}
+await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, availableParallelism()) }, runWaiting));
 
 const wrong = report.steps.filter(({ outcome }) => outcome !== "passed");
 console.log(`\n${out} after ${seconds().toFixed(0)} s; ${wrong.length === 0 ? "everything passed" : `${wrong.map(({ name, outcome }) => `${name}: ${outcome}`).join(", ")}`}`);
