@@ -13,6 +13,8 @@ const PHASE = 0;
 const ARRIVED = 1;
 const PROGRAM = 2;
 const FAILED = 3;
+/** Units of the step under way that the threads have taken beyond their own shares. */
+const TAKEN = 4;
 const WORDS = 8;
 /** Most steps of one program, and room for each: five numbers and its arguments, in doubles. */
 export const MAX_STEPS = 128;
@@ -22,6 +24,12 @@ const SPINS = 4000;
 /** Thread 0 waits this often for the others, each time for a second, before it takes them for dead. Shares of a step are equal. */
 const PATIENCE = 60;
 const SLICE_MS = 1000;
+/**
+ * Of the units of a step each thread has a share of its own; the last fourth goes, in pieces, to whoever is done first: a thread that
+ * was interrupted does not hold up the others by all it missed. More pieces cost more than they save: products pack their rows anew.
+ */
+const OWN_PART = 0.75;
+const PIECES_PER_THREAD = 2;
 
 /** What a thread is given at its start; structured clone carries it. */
 export interface ThreadData {
@@ -101,9 +109,8 @@ export class Member {
       const kernel = this.kernels[next()], units = next(), scratch = next(), scratchStride = next();
       const args = Array.from({ length: next() }, next);
       if (scratch > 0) args.push(scratch + scratchStride * this.index);
-      const begin = Math.floor((units * this.index) / this.threads), end = Math.floor((units * (this.index + 1)) / this.threads);
       try {
-        if (end > begin) kernel(...args, begin, end);
+        for (const [begin, end] of this.shares(units)) kernel(...args, begin, end);
       } catch (error) {
         failure ??= error;
         Atomics.store(this.words, FAILED, 1);
@@ -113,11 +120,24 @@ export class Member {
     return failure;
   }
 
+  /** Ranges of the units of a step that are this thread's; together the threads have every unit once. */
+  private *shares(units: number): Generator<[begin: number, end: number]> {
+    const own = Math.floor((units * OWN_PART) / this.threads), first = own * this.threads;
+    if (own > 0) yield [own * this.index, own * (this.index + 1)];
+    const piece = Math.ceil((units - first) / (this.threads * PIECES_PER_THREAD));
+    for (;;) {
+      const begin = first + Atomics.add(this.words, TAKEN, piece);
+      if (begin >= units) return;
+      yield [begin, Math.min(begin + piece, units)];
+    }
+  }
+
   /** Returns once every thread is here. */
   private meet(): void {
     const phase = Atomics.load(this.words, PHASE);
     if (Atomics.add(this.words, ARRIVED, 1) === this.threads - 1) {
       Atomics.store(this.words, ARRIVED, 0);
+      Atomics.store(this.words, TAKEN, 0);
       Atomics.add(this.words, PHASE, 1);
       Atomics.notify(this.words, PHASE);
     } else {
