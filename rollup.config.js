@@ -5,6 +5,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import ts from "typescript";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const built = join(root, "build/ts-api/src");
@@ -40,6 +41,12 @@ const besides = {
   },
 };
 
+/** Without comments: what travels to browsers and Workers is small. dist has the readable code. */
+const bare = {
+  name: "bare",
+  renderChunk: (code) => ts.transpileModule(code, { compilerOptions: { target: "ESNext", module: "ESNext", removeComments: true } }).outputText,
+};
+
 /** A browser could not resolve what is left. */
 function onwarn(warning) {
   throw new Error(warning.message);
@@ -49,7 +56,7 @@ function onwarn(warning) {
 function build(runtime, devices, dir, input, { plugins = [besides], chunks = `${Object.keys(input)[0]}-[name].js`, ...rest } = {}) {
   const programs = Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(built, file)]));
   const output = { dir, format: "es", chunkFileNames: chunks, sourcemap: dir === "dist" };
-  return { input: programs, plugins: [host(runtime, devices), ...plugins], output, onwarn, ...rest };
+  return { input: programs, plugins: [host(runtime, devices), ...plugins, ...(dir === "dist" ? [] : [bare])], output, onwarn, ...rest };
 }
 
 const both = { index: "index.js", server: "server/index.js" };
