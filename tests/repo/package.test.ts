@@ -50,8 +50,7 @@ test("the builds for browsers and Workers import nothing by a bare name", () => 
 test("the package has nothing else: no tests, no sources, no tools, and it stays small", () => {
   const rooms = new Set([...shipped].map((path) => path.split("/")[0]));
   assert.deepEqual([...rooms].sort(), ["CHANGELOG.md", "LICENSE", "README.md", "dist", "models", "package.json"]);
-  // The demo model is 15 MB of it; then come the builds for four kinds of hosts.
-  assert.ok(packed.unpackedSize < 22 * 2 ** 20, `${packed.unpackedSize} bytes`);
+  assert.ok(packed.unpackedSize < 20 * 2 ** 20, `${packed.unpackedSize} bytes`);
 });
 
 test("everything that the built files import is in the package or is a dependency", () => {
