@@ -21,8 +21,8 @@ const VENDOR = {
   "@jsquash/webp/codec/dec/webp_dec.js": require.resolve("@jsquash/webp/codec/dec/webp_dec.js"),
   "@noble/hashes/legacy": join(NOBLE, "legacy.js"),
   "@noble/hashes/sha2": join(NOBLE, "sha2.js"),
-  fflate: join(dirname(require.resolve("fflate/package.json")), "esm/browser.js"),
   hono: join(root, "node_modules/hono/dist/index.js"),
+  pako: join(dirname(require.resolve("pako/package.json")), "dist/browser/pako.esm.min.mjs"),
 };
 const vendorName = (id) => id.split("/").at(-1).replace(/\.js$/, "");
 

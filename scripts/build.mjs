@@ -17,7 +17,7 @@ const CODECS = {
   "webp-decoder": "@jsquash/webp/codec/dec/webp_dec.wasm",
 };
 /** Packages whose code is in the builds for browsers and Workers. */
-const BUNDLED = ["@jsquash/jpeg", "@jsquash/webp", "@noble/hashes", "fflate", "hono"];
+const BUNDLED = ["@jsquash/jpeg", "@jsquash/webp", "@noble/hashes", "hono", "pako"];
 
 for (const folder of ["build", "dist"]) rmSync(join(root, folder), { recursive: true, force: true });
 mkdirSync(join(root, "dist/wasm"), { recursive: true });

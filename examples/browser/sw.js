@@ -2,13 +2,13 @@
  * Keeps what the page loads from its own origin: from the network while there is one, from the cache when there is none.
  * Models are read in ranges, which caches do not hold: the whole file is kept, and ranges are cut from it.
  */
-const CACHE = "ijepa-1";
+const CACHE = "ijepa-2";
 /** What may be needed offline though it was not used yet. The rest is kept as it is loaded. */
 const WANTED = [
   "./", "style.css", "main.js", "client.js", "engine.js", "library.js", "offline.js", "view.js",
   "../photos/chelsea.png", "../photos/rocket.jpg",
   "../../dist/wasm/jpeg-decoder.wasm", "../../dist/wasm/webp-decoder.wasm",
-  "../../dist/vendor/mozjpeg_dec.js", "../../dist/vendor/webp_dec.js", "../../dist/vendor/fflate.js",
+  "../../dist/vendor/mozjpeg_dec.js", "../../dist/vendor/webp_dec.js", "../../dist/vendor/pako.js",
 ];
 
 self.addEventListener("install", (event) => {

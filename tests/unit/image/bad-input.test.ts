@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deflateSync } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import type { ErrorCode } from "../../../ts-api/src/core/errors.js";
 import { decodeImage } from "../../../ts-api/src/image/decode.js";
@@ -104,6 +104,8 @@ const CASES: [name: string, code: ErrorCode, file: Uint8Array, message?: RegExp]
   ["PNG with damaged data", "image/corrupt", png(1, 1, 8, 0, latin1("\x78\x9c\xff\xff\xff\xff\xff")), /damaged/],
   ["PNG with data that is not compressed", "image/corrupt", png(1, 1, 8, 0, latin1("hello world")), /damaged/],
   ["PNG with data that ends early", "image/corrupt", png(1, 1, 8, 0, onePixel.subarray(0, 4)), /damaged/],
+  ["PNG with pixels that are not those of their checksum", "image/corrupt", png(1, 1, 8, 0, flipped(onePixel, onePixel.length - 1)), /damaged/],
+  ["PNG with data in a gzip frame", "image/corrupt", png(1, 1, 8, 0, gzipSync(Uint8Array.of(0, 7))), /damaged/],
 
   ["WebP cut after its signature", "image/corrupt", lossy.subarray(0, 12)],
   ["WebP cut in its frame header", "image/corrupt", lossy.subarray(0, 24)],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { constants, deflateRawSync } from "node:zlib";
+import { constants, deflateRawSync, deflateSync } from "node:zlib";
 import { decodeImage } from "../../../ts-api/src/image/decode.js";
 import { concat, fails, png, readBytes, readJson, sha256 } from "./helpers.js";
 import type { DecodedGolden } from "./helpers.js";
@@ -70,6 +70,11 @@ test("a PNG that would inflate to gigabytes gives its one pixel", async () => {
   const zlib = concat(Uint8Array.of(0x78, 0x9c), ...new Array<Uint8Array>(6000).fill(mebibyteOfZeros));
   const image = await decodeImage(png(1, 1, 8, 0, zlib));
   assert.deepEqual([...image.data], [0, 0, 0]);
+});
+
+test("a PNG whose pixels are complete needs no checksum after them", async () => {
+  const zlib = deflateSync(Uint8Array.of(0, 7));
+  assert.deepEqual([...(await decodeImage(png(1, 1, 8, 0, zlib.subarray(0, -4)))).data], [7, 7, 7]);
 });
 
 test("the pixel limit is the caller's to set", async () => {

@@ -15,13 +15,13 @@ const PAETH = 4;
  */
 export async function encodePng(image: RawImage): Promise<Uint8Array> {
   checkRawImage(image, "image");
-  const { zlibSync } = await import("fflate");
+  const { deflate } = await import("pako");
   const { width, height, channels } = image;
   const header = new Uint8Array(13), view = new DataView(header.buffer);
   view.setUint32(0, width);
   view.setUint32(4, height);
   header.set([8, COLOUR_TYPES[channels], 0, 0, 0], 8);
-  const parts = [Uint8Array.from(SIGNATURE), chunk("IHDR", header), chunk("IDAT", zlibSync(filter(image))), chunk("IEND", new Uint8Array(0))];
+  const parts = [Uint8Array.from(SIGNATURE), chunk("IHDR", header), chunk("IDAT", deflate(filter(image))), chunk("IEND", new Uint8Array(0))];
   const file = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let at = 0;
   for (const part of parts) {

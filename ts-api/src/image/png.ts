@@ -2,7 +2,7 @@
  * PNG: chunks and checksums. The pixels are in png-pixels.ts.
  *
  * Written here and not taken from a package: fast-png does not decode interlaced images below 8 bits and inflates
- * without a bound, so that a file of a few megabytes can take gigabytes. Only the inflation is a package's (fflate).
+ * without a bound, so that a file of a few megabytes can take gigabytes. Only the inflation is a package's (pako).
  */
 import { crc32 } from "./crc32.js";
 import { corrupt } from "./image-error.js";
