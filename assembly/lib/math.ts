@@ -82,13 +82,7 @@ export function rsqrt(v: v128): v128 {
   return f32x4.mul(r, f32x4.sub(splat(THREE_HALVES), f32x4.mul(f32x4.mul(half, r), r)));
 }
 
-/** The standard normal's upper tail, erfc(t / sqrt 2) / 2, for t >= 0. */
-@inline
-export function normalTail(t: v128): v128 {
-  return exp2(tailExponent(t));
-}
-
-/** Its logarithm to base 2. */
+/** exp2 of it is the twins' normalTail: the standard normal's upper tail, erfc(t / sqrt 2) / 2, for t >= 0. */
 @inline
 export function tailExponent(t: v128): v128 {
   const u = f32x4.pmin(t, splat(TAIL_LIMIT));

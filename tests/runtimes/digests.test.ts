@@ -47,7 +47,9 @@ test("every kernel of both modules gives the oracle's words on Node 24, with vec
   if (process.arch === "x64") assert.match(stdout, /^ok \d+ - revectorized linear_int4_dot32/m);
 });
 
-test("--revectorize gives the same digests on Node 24, 1 and 2 threads", { skip: process.arch === "x64" ? without(NODE24) : "not run: V8 revectorizes on x86-64" }, () => {
+const withoutRevectorizing = process.arch === "x64" ? without(NODE24) : "not run: V8 revectorizes on x86-64";
+
+test("--revectorize gives the same digests on Node 24, 1 and 2 threads", { skip: withoutRevectorizing }, () => {
   for (const dtype of DTYPES) {
     for (const threads of ["1", "2"]) {
       const args = ["dist/cli.js", "embed", ...PHOTOS.map((photo) => `examples/photos/${photo}`), "--dtype", dtype, "--threads", threads, "--device", "wasm", "--revectorize", "--json"];
@@ -57,4 +59,20 @@ test("--revectorize gives the same digests on Node 24, 1 and 2 threads", { skip:
       assert.deepEqual(images.map(({ numerics }) => numerics.digest), PHOTOS.map((photo) => stored[`${dtype} ${photo}`]));
     }
   }
+});
+
+test("V8 makes vectors of 256 bits with `revectorize`, and none without", { skip: withoutRevectorizing }, () => {
+  const vectorized = (revectorize: boolean) => {
+    const program = `
+      const { pipeline } = await import("./dist/index.js");
+      const extract = await pipeline("image-feature-extraction", "models/demo", { dtype: "int4", device: "wasm", revectorize: ${revectorize} });
+      await extract("examples/photos/rocket.jpg");
+      await extract.dispose();`;
+    const args = ["--trace-wasm-revectorize", "--input-type=module", "--eval", program];
+    const { status, stdout, stderr } = spawnSync(NODE24, args, { encoding: "utf8", maxBuffer: 2 ** 26 });
+    assert.equal(status, 0, stderr);
+    return [...stdout.matchAll(/Decide to vectorize, \d{2,} revectorizable nodes/g)].length;
+  };
+  assert.ok(vectorized(true) >= 5);
+  assert.equal(vectorized(false), 0);
 });

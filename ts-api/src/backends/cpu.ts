@@ -34,7 +34,10 @@ export async function examineCpu(): Promise<CpuReport> {
   const [simd128, relaxed] = [await compiles("kernels-simd128"), await compiles("kernels-relaxed")];
   const best = relaxed ?? simd128;
   const loops = best === undefined ? [] : (await raceInt4Loops(best)).map(({ loop }) => loop.replace("linear_int4_", ""));
-  const reason = await openCpu({ revectorize: true }).then((backend) => backend.dispose(), messageOf) ?? undefined;
+  const reason = await openCpu({ revectorize: true }).then((backend) => {
+    backend.dispose();
+    return undefined;
+  }, messageOf);
   return { simd128: simd128 !== undefined, relaxedSimd: relaxed !== undefined, loops, revectorized: reason === undefined, reason };
 }
 

@@ -21,7 +21,7 @@ export const MAX_STEPS = 128;
 const STEP_NUMBERS = 32;
 /** Looks at a word this often before it sleeps: some microseconds, about the time of a small step. */
 const SPINS = 4000;
-/** Thread 0 waits this often for the others, each time for a second, before it takes them for dead. Shares of a step are equal. */
+/** Thread 0 waits this often for the others, each time for a second, before it takes them for dead: no share of a step takes that long. */
 const PATIENCE = 60;
 const SLICE_MS = 1000;
 /**
