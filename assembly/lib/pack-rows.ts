@@ -6,9 +6,6 @@
  * from [rows][words] of 32 bits; to [ceil(rows / size)][words][size].
  */
 
-/** Rows that a linear packs and multiplies at a time: whole tiles of 4 and of 6, and all rows of one image of 256 tokens. */
-export const ROW_BLOCK: i32 = 264;
-
 export function packRows(from: usize, to: usize, rows: i32, words: i32, size: i32): void {
   const step = <usize>size << 2;
   for (let first = 0; first < rows; first += size) {
@@ -31,10 +28,4 @@ export function packRows(from: usize, to: usize, rows: i32, words: i32, size: i3
     }
     to += step * <usize>words;
   }
-}
-
-/** Bytes that `rows` rows of `words` take, as tiles. */
-@inline
-export function packedBytes(rows: i32, words: i32, size: i32): usize {
-  return <usize>((rows + size - 1) / size * size * words) << 2;
 }

@@ -7,7 +7,7 @@ export type CeilingName = (typeof CEILINGS)[number];
 /** Independent chains of an invocation, steps of a chain in one turn of the loop, turns. */
 const CHAINS = 16, UNROLL = 8, TURNS = 256;
 const GROUP = 256;
-/** What the shorter of two runs takes at least, where the number of workgroups allows it. */
+/** What the shorter of two runs takes at least: by then a GPU is busy, and a software adapter has had one workgroup. */
 const LEAST_MS = 20;
 const MOST_GROUPS = 32768;
 
@@ -17,11 +17,8 @@ const STEPS: Record<CeilingName, { operations: number; type: string; step: (chai
   f32: { operations: 2, type: "f32", step: (c) => `${c} = ${c} * a + b;`, start: "f32(local)" },
 };
 
-/**
- * Operations a second of the whole device; undefined where WGSL lacks the instruction.
- * @param groups workgroups of 256 invocations to begin with: thousands keep a GPU busy
- */
-export async function ceiling(device: GPUDevice, gpu: GPU, name: CeilingName, groups: number): Promise<number | undefined> {
+/** Operations a second of the whole device; undefined where WGSL lacks the instruction. */
+export async function ceiling(device: GPUDevice, gpu: GPU, name: CeilingName): Promise<number | undefined> {
   if (name === "dot4" && !gpu.wgslLanguageFeatures.has(DOT4_FEATURE)) return undefined;
   const { operations, type, step, start } = STEPS[name];
   const chains = Array.from({ length: CHAINS }, (_, i) => `c${i}`);
@@ -49,7 +46,8 @@ export async function ceiling(device: GPUDevice, gpu: GPU, name: CeilingName, gr
     await device.queue.onSubmittedWorkDone();
     return performance.now() - from;
   };
-  // On a fast device a few milliseconds would be more of the clock than of the loop.
+  let groups = 1;
+  await run(groups);
   while (2 * groups < MOST_GROUPS && (await run(groups)) < LEAST_MS) groups *= 2;
   // Twice the work less once the work: what a submission costs drops out.
   const best = { one: Infinity, two: Infinity };

@@ -35,7 +35,7 @@ export async function benchWebgpu({ rounds, model, dtypes, batches, out }: Webgp
   const { gpu, reason } = await gpuHere();
   if (gpu === undefined) throw new Error(`no WebGPU: ${reason}`);
   const report: Record<string, unknown>[] = [], rows: string[][] = [];
-  const ceilings = await measureCeilings(gpu, model === "tiny" ? 1 : 4096);
+  const ceilings = await measureCeilings(gpu);
   for (const [name, rate] of ceilings) console.log(`ceiling ${name}: ${digits(rate / 1e9)} Gop/s`);
 
   const config = configOf(model), pixels = recipePixels(config);
@@ -76,11 +76,11 @@ export async function benchWebgpu({ rounds, model, dtypes, batches, out }: Webgp
   }
 }
 
-async function measureCeilings(gpu: GPU, groups: number): Promise<Map<CeilingName, number>> {
+async function measureCeilings(gpu: GPU): Promise<Map<CeilingName, number>> {
   const device = await (await gpu.requestAdapter({ powerPreference: "high-performance" }))!.requestDevice();
   const rates = new Map<CeilingName, number>();
   for (const name of CEILINGS) {
-    const rate = await ceiling(device, gpu, name, groups);
+    const rate = await ceiling(device, gpu, name);
     if (rate !== undefined) rates.set(name, rate);
   }
   device.destroy();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { pictureDigests } from "./pictures.js";
+import { pictureDigests, type PictureDigests } from "./pictures.js";
 
 const FILE = "tests/runtimes/picture-digests.json";
 const PLACE = "tests/runtimes";
@@ -14,7 +14,7 @@ const RUNTIMES: readonly (readonly [name: string, binary: string, ...args: strin
 ];
 
 if (process.env.IJEPA_UPDATE_DIGESTS === "1") writeFileSync(FILE, `${JSON.stringify(await pictureDigests(), null, 2)}\n`);
-const stored = JSON.parse(readFileSync(FILE, "utf8")) as Record<string, string>;
+const stored = JSON.parse(readFileSync(FILE, "utf8")) as Record<string, PictureDigests>;
 
 test("pictures of the demo model on this Node", async () => {
   assert.deepEqual(await pictureDigests(), stored);

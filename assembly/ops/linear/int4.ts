@@ -1,82 +1,94 @@
 /**
  * linear, int4 weights: y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / group].
  *
- * x [rows][inner] int8 and blocks [rows][inner / 32] { f32 2^e, i16 pair }, as quantize-rows leaves them.
+ * linear_pack_int4_*: x [rows][inner] int8 and blocks [rows][inner / 32] { f32 2^e, i16 pair }, as quantize-rows leaves them, to
+ * packed: the blocks, then x (plain: as i16), side by side as the tiles read them. Units of PACK_ROWS rows.
  * w panels [panel][inner / 4][16] bytes: byte 4 c + i holds u of column c (low nibble) and column c + 4 (high nibble), input
- * 4 j + i. scales [panel][inner / group, rounded up][8] bf16, group 32 or 64; bias [panels * 8]; y [rows][cols]. Panels
- * begin ... end - 1 are computed.
+ * 4 j + i. scales [panel][inner / group, rounded up][8] bf16, group 32 or 64; bias [panels * 8]; y [rows][cols]. Units: panels.
  * Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.
- * scratch: 32 bytes of sums a row of a block (whole tiles), the unpacked panel block, the packed rows of a block, and (plain
- * only) those as i16.
+ * packed: whole units of rows. scratch: 32 bytes of sums a row of a block (whole tiles), the unpacked panel block with its scales.
  *
  * Twins: ts-api/src/backends/oracle/ops/linear.ts, gpu/ops/linear-int4.wgsl.
  */
-import { packedBytes, packRows, ROW_BLOCK } from "../../lib/pack-rows";
+import { packRows } from "../../lib/pack-rows";
 import { DOT16_ROWS, DOT32_ROWS, PLAIN_ROWS, tileDot16, tileDot32, tilePlain } from "../../lib/tile-int4";
 import { finishPanel } from "./finish";
+import { PACK_ROWS, ROW_BLOCK, TILE_SLACK } from "./rows";
 
 /** Inputs whose weights are unpacked at once: 8 KiB of u8 panel, or 16 KiB of i16, in L1. */
 const K_BLOCK: i32 = 1024;
-/** Room for the sums of one tile more than there are rows. */
-const TILE_SLACK: i32 = 8;
-
 const DOT16: i32 = 0;
 const DOT32: i32 = 1;
 const PLAIN: i32 = 2;
 
+export function linear_pack_int4_plain(packed: usize, x: usize, blocks: usize, rows: i32, inner: i32, begin: i32, end: i32): void {
+  pack(PLAIN, packed, x, blocks, rows, inner, begin, end);
+}
+
+export function linear_pack_int4_dot16(packed: usize, x: usize, blocks: usize, rows: i32, inner: i32, begin: i32, end: i32): void {
+  pack(DOT16, packed, x, blocks, rows, inner, begin, end);
+}
+
+export function linear_pack_int4_dot32(packed: usize, x: usize, blocks: usize, rows: i32, inner: i32, begin: i32, end: i32): void {
+  pack(DOT32, packed, x, blocks, rows, inner, begin, end);
+}
+
+@inline
+function pack(loop: i32, packed: usize, x: usize, blocks: usize, rows: i32, inner: i32, begin: i32, end: i32): void {
+  const words = inner >> 2, blockWords = (inner >> 5) << 1, first = begin * PACK_ROWS, count = min(end * PACK_ROWS, rows) - first;
+  packRows(blocks + (<usize>(first * blockWords) << 2), packed + (<usize>(first * blockWords) << 2), count, blockWords, rowsOf(loop));
+  const tiles = packed + packedBlockBytes(rows, inner), from = x + <usize>(first * inner);
+  if (loop == PLAIN) packWide(from, tiles + (<usize>(first * inner) << 1), count, words, rowsOf(loop));
+  else packRows(from, tiles + <usize>(first * inner), count, words, rowsOf(loop));
+}
+
 export function linear_int4_plain(
-  x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
+  packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(PLAIN, x, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(PLAIN, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_int4_dot16(
-  x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
+  packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(DOT16, x, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(DOT16, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_int4_dot32(
-  x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
+  packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(DOT32, x, blocks, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(DOT32, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 @inline
 function run(
-  loop: i32, x: usize, blocks: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32,
+  loop: i32, packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32,
   y: usize, rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  const tileRows = loop == DOT32 ? DOT32_ROWS : loop == DOT16 ? DOT16_ROWS : PLAIN_ROWS, xSize: usize = loop == PLAIN ? 2 : 1;
-  const words = inner >> 2, blockWords = (inner >> 5) << 1, scaleStride = <usize>((inner + group - 1) / group) << 4;
-  const held = min(rows, ROW_BLOCK), unpacked = scratch + (<usize>(held + TILE_SLACK) << 5);
-  const unpackedScales = unpacked + K_BLOCK * 16, packedBlocks = unpackedScales + (K_BLOCK >> 5) * 32;
-  const packed = packedBlocks + packedBytes(held, blockWords, tileRows);
-  const tiles = loop == PLAIN ? packed + packedBytes(held, words, tileRows) : packed;
+  const tileRows = rowsOf(loop), xSize: usize = loop == PLAIN ? 2 : 1, tiles = packed + packedBlockBytes(rows, inner);
+  const blockWords = (inner >> 5) << 1, scaleStride = <usize>((inner + group - 1) / group) << 4;
+  const unpacked = scratch + (<usize>(min(rows, ROW_BLOCK) + TILE_SLACK) << 5), unpackedScales = unpacked + K_BLOCK * 16;
   for (let first = 0; first < rows; first += ROW_BLOCK) {
-    // 1. a block of rows, side by side as the tiles read them
     const block = min(ROW_BLOCK, rows - first);
-    packRows(blocks + (<usize>(first * blockWords) << 2), packedBlocks, block, blockWords, tileRows);
-    packRows(x + <usize>(first * inner), packed, block, words, tileRows);
-    if (loop == PLAIN) widen(packed, tiles, packedBytes(block, words, tileRows));
     for (let panel = begin; panel < end; panel++) {
       memory.fill(scratch, 0, <usize>(block + TILE_SLACK) << 5);
       for (let k = 0; k < inner; k += K_BLOCK) {
-        // 2. a block of the panel to bytes (or i16), its scales to f32
+        // 1. a block of the panel to bytes (or i16), its scales to f32
         const count = min(K_BLOCK, inner - k), groups = count >> 5, at = <usize>panel * <usize>inner + <usize>k;
         if (loop == PLAIN) unpackWide(w + (at << 2), unpacked, count);
         else unpackNibbles(w + (at << 2), unpacked, count);
         unpackScales(scales + scaleStride * <usize>panel + (<usize>(k / group) << 4), unpackedScales, groups, group >> 5);
-        // 3. sums over the blocks of 32
+        // 2. sums over the blocks of 32
         for (let r = 0; r < block; r += tileRows) {
-          const acc = scratch + (<usize>r << 5), xr = tiles + <usize>(r * inner + k * tileRows) * xSize;
-          tile(loop, acc, xr, packedBlocks + (<usize>(r * blockWords + (k >> 4) * tileRows) << 2), unpacked, unpackedScales, groups);
+          const acc = scratch + (<usize>r << 5), row = first + r;
+          const xr = tiles + <usize>(row * inner + k * tileRows) * xSize;
+          tile(loop, acc, xr, packed + (<usize>(row * blockWords + (k >> 4) * tileRows) << 2), unpacked, unpackedScales, groups);
         }
       }
-      // 4. bias, activation, residual
+      // 3. bias, activation, residual
       finishPanel(scratch, bias, residual, residualRows, y, first, block, cols, activation, panel);
     }
   }
@@ -128,12 +140,28 @@ function unpackScales(scales: usize, to: usize, blocks: i32, repeat: i32): void 
   }
 }
 
-/** `count` int8 to i16; count is a multiple of 16. */
-function widen(x: usize, to: usize, count: usize): void {
-  for (const end = x + count; x < end; x += 16) {
-    const v = v128.load(x);
-    v128.store(to, i16x8.extend_low_i8x16_s(v));
-    v128.store(to, i16x8.extend_high_i8x16_s(v), 16);
-    to += 32;
+/** packRows, its int8 as i16. */
+function packWide(from: usize, to: usize, rows: i32, words: i32, size: i32): void {
+  for (let first = 0; first < rows; first += size) {
+    for (let i = 0; i < size; i++) {
+      let at = from + (<usize>(min(first + i, rows - 1) * words) << 2), place = to + (<usize>i << 3);
+      for (let left = words; left > 0; left--) {
+        v128.store64_lane(place, i16x8.extend_low_i8x16_s(v128.load32_zero(at)), 0);
+        at += 4;
+        place += <usize>size << 3;
+      }
+    }
+    to += <usize>(words * size) << 3;
   }
+}
+
+@inline
+function rowsOf(loop: i32): i32 {
+  return loop == DOT32 ? DOT32_ROWS : loop == DOT16 ? DOT16_ROWS : PLAIN_ROWS;
+}
+
+/** What the blocks of all rows take in `packed`, whole units of rows. */
+@inline
+function packedBlockBytes(rows: i32, inner: i32): usize {
+  return <usize>((rows + PACK_ROWS - 1) / PACK_ROWS * PACK_ROWS * (inner >> 5)) << 3;
 }

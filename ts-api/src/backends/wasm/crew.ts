@@ -19,17 +19,20 @@ const WORDS = 8;
 /** Most steps of one program, and room for each: five numbers and its arguments, in doubles. */
 export const MAX_STEPS = 128;
 const STEP_NUMBERS = 32;
-/** Looks at a word this often before it sleeps: some microseconds, about the time of a small step. */
-const SPINS = 4000;
+/**
+ * Looks at a word this often before it sleeps: about the time of a small step. Being woken takes longer, above all on a virtual machine;
+ * but where there are more threads than processors, looking takes time from the one that is waited for.
+ */
+const SPINS = 10000;
 /** Thread 0 waits this often for the others, each time for a second, before it takes them for dead: no share of a step takes that long. */
 const PATIENCE = 60;
 const SLICE_MS = 1000;
 /**
  * Of the units of a step each thread has a share of its own; the last fourth goes, in pieces, to whoever is done first: a thread that
- * was interrupted does not hold up the others by all it missed. More pieces cost more than they save: products pack their rows anew.
+ * was interrupted does not hold up the others by all it missed.
  */
 const OWN_PART = 0.75;
-const PIECES_PER_THREAD = 2;
+const PIECES_PER_THREAD = 4;
 
 /** What a thread is given at its start; structured clone carries it. */
 export interface ThreadData {

@@ -6,11 +6,13 @@ import type { DeviceTensor } from "../../ops/contract.js";
 import { patchCount } from "../../ops/patchify.js";
 import type { CallOf, OpCall, OpName } from "../../ops/table.js";
 
-/** A kernel call, ready to run: `kernel(...args, [scratch,] begin, end)` over `units` of independent work. */
+/** A kernel call, ready to run: `kernel([shared,] ...args, [scratch,] begin, end)` over `units` of independent work. */
 export interface Step {
   kernel: string;
   args: number[];
-  /** Bytes of scratch memory; 0 for kernels that take none. */
+  /** Bytes that all threads share, and that the next step finds as this one left them; none for most kernels. */
+  shared?: number;
+  /** Bytes of scratch memory for each thread; 0 for kernels that take none. */
   scratch: number;
   units: number;
 }
@@ -23,27 +25,52 @@ export interface WasmKernel<K extends OpName> {
   name: `${Snake<K>}${"" | `_${string}`}`;
   accepts(call: CallOf<K>): boolean;
   step(call: CallOf<K>, at: Address): Omit<Step, "kernel">;
+  /** What lays the operands out as the kernel reads them, in the memory that threads share: a step of its own, so that they share the work. */
+  pack?: Pick<WasmKernel<K>, "name" | "step">;
 }
 
-/** As in assembly/ops/linear: rows at a time, rows beyond the last tile, and inputs of a panel that are unpacked at once. */
+/** As in assembly/ops/linear: rows of a unit of packing, rows at a time, rows beyond the last tile, inputs that are unpacked at once. */
+const PACK_ROWS = 12;
 const ROW_BLOCK = 264;
 const TILE_SLACK = 8;
 const FLOAT_BLOCK_BYTES = 256 * 32;
 const INT4_BLOCK_BYTES = 1024 * 17;
+/** Of a value in the packed rows of all formats but int4. */
+const FLOAT_BYTES = 4;
 
-/** Sums of a block of rows, and those rows packed at `packed` bytes a value. */
-function rowBytes(call: CallOf<"linear">, packed: number): number {
-  return (Math.min(call.rows, ROW_BLOCK) + TILE_SLACK) * (32 + call.inner * packed);
+/** Sums of a block of rows. */
+function sumBytes({ rows }: CallOf<"linear">): number {
+  return (Math.min(rows, ROW_BLOCK) + TILE_SLACK) * 32;
 }
 
-/** `packed`: bytes that a value of x takes in the packed rows. */
-function linearInt4(name: `linear_int4_${string}`, packed: number): WasmKernel<"linear"> {
+/** The rows as the tiles read them; `width`: bytes that a value takes there. */
+function packedBytes({ rows, inner }: CallOf<"linear">, width: number): number {
+  return roundUp(rows, PACK_ROWS) * inner * width;
+}
+
+function packer(name: `linear_pack_${string}`, width: number): Pick<WasmKernel<"linear">, "name" | "step"> {
   return {
     name,
-    accepts: (call) => call.format === "int4",
     step: (call, at) => ({
-      args: [at(call.x), at(call.blocks), at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
-      scratch: INT4_BLOCK_BYTES + rowBytes(call, packed + 8 / BLOCK),
+      args: [at(call.x), ...(call.blocks === undefined ? [] : [at(call.blocks)]), call.rows, call.inner],
+      shared: packedBytes(call, width),
+      scratch: 0,
+      units: Math.ceil(call.rows / PACK_ROWS),
+    }),
+  };
+}
+
+/** `valueBytes`: of x in the packed rows; each block of 32 has 8 bytes beside. */
+function linearInt4(loop: "plain" | "dot16" | "dot32", valueBytes: number): WasmKernel<"linear"> {
+  const width = valueBytes + 8 / BLOCK;
+  return {
+    name: `linear_int4_${loop}`,
+    accepts: (call) => call.format === "int4",
+    pack: packer(`linear_pack_int4_${loop}`, width),
+    step: (call, at) => ({
+      args: [at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
+      shared: packedBytes(call, width),
+      scratch: INT4_BLOCK_BYTES + sumBytes(call),
       units: panelsOf(call),
     }),
   };
@@ -53,9 +80,11 @@ function linearFloat(format: "fp32" | "bf16"): WasmKernel<"linear"> {
   return {
     name: `linear_${format}`,
     accepts: (call) => call.format === format,
+    pack: packer(format === "fp32" ? "linear_pack_pinned" : "linear_pack_exact", FLOAT_BYTES),
     step: (call, at) => ({
-      args: [at(call.x), at(call.w), ...linearTail(call, at)],
-      scratch: FLOAT_BLOCK_BYTES + rowBytes(call, 4),
+      args: [at(call.w), ...linearTail(call, at)],
+      shared: packedBytes(call, FLOAT_BYTES),
+      scratch: FLOAT_BLOCK_BYTES + sumBytes(call),
       units: panelsOf(call),
     }),
   };
@@ -63,11 +92,13 @@ function linearFloat(format: "fp32" | "bf16"): WasmKernel<"linear"> {
 
 function linearCodes(format: CodebookName): WasmKernel<"linear"> {
   return {
+    ...linearFloat("bf16"),
     name: `linear_${format}`,
     accepts: (call) => call.format === format,
     step: (call, at) => ({
-      args: [at(call.x), at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
-      scratch: FLOAT_BLOCK_BYTES + rowBytes(call, 4),
+      args: [at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
+      shared: packedBytes(call, FLOAT_BYTES),
+      scratch: FLOAT_BLOCK_BYTES + sumBytes(call),
       units: panelsOf(call),
     }),
   };
@@ -137,9 +168,9 @@ export const KERNELS: { [K in OpName]: readonly [WasmKernel<K>, ...WasmKernel<K>
     linearFloat("bf16"),
     linearCodes("nf4"),
     linearCodes("fp4"),
-    linearInt4("linear_int4_dot32", 1),
-    linearInt4("linear_int4_dot16", 1),
-    linearInt4("linear_int4_plain", 3),
+    linearInt4("dot32", 1),
+    linearInt4("dot16", 1),
+    linearInt4("plain", 2),
   ],
   "layer-norm": [
     {

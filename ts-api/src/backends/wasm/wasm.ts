@@ -1,4 +1,5 @@
 import { IJepaError } from "../../core/errors.js";
+import { roundUp } from "../../core/numerics.js";
 import { bytesOf, type DeviceTensor, type TensorDesc } from "../../ops/contract.js";
 import { checkCall, type OpCall } from "../../ops/table.js";
 import type { Thread } from "../../runtime/env.js";
@@ -13,7 +14,10 @@ interface WasmTensor extends DeviceTensor {
 
 interface WasmProgram extends Program {
   readonly steps: readonly Step[];
-  /** Bytes that each thread needs. */
+  /** The kernel of each call. */
+  readonly kernels: readonly string[];
+  /** Bytes that the threads share, and that each of them needs. */
+  readonly shared: number;
   readonly scratch: number;
 }
 
@@ -58,11 +62,11 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
   };
   const addressOf = (tensor: DeviceTensor | undefined) => (tensor === undefined ? 0 : own(tensor).address);
 
-  const compileCall = (call: OpCall): Step => {
+  const compileCall = (call: OpCall): Step[] => {
     checkCall(call);
     const kernel = kernelsFor(call).find(({ name }) => kernels.has(name));
     if (kernel === undefined) throw new IJepaError("backend/unavailable", `No kernel of ${device} computes ${call.op}.`, { backend: "wasm" });
-    return { kernel: kernel.name, ...kernel.step(call, addressOf) };
+    return [kernel.pack, kernel].flatMap((part) => (part === undefined ? [] : [{ kernel: part.name, ...part.step(call, addressOf) }]));
   };
 
   const reserveScratch = (bytes: number) => {
@@ -102,22 +106,27 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
     },
 
     async compile(calls): Promise<WasmProgram> {
-      const steps = calls.map(compileCall);
-      const widest = Math.max(0, ...steps.map((step) => step.scratch));
-      return { calls, steps, scratch: Math.ceil(widest / 64) * 64 };
+      const compiled = calls.map(compileCall), steps = compiled.flat();
+      const most = (bytes: number[]) => roundUp(Math.max(0, ...bytes), 64);
+      return {
+        calls, steps, kernels: compiled.map((parts) => parts.at(-1)!.kernel),
+        shared: most(steps.map((step) => step.shared ?? 0)), scratch: most(steps.map((step) => step.scratch)),
+      };
     },
 
     run(program) {
-      const { steps, scratch: each } = program as WasmProgram;
-      reserveScratch(each * threads);
-      if (crew !== undefined) return crew.run(steps, scratch.address, each);
-      for (const step of steps) {
-        const args = step.scratch > 0 ? [...step.args, scratch.address] : step.args;
+      const { steps, shared, scratch: each } = program as WasmProgram;
+      reserveScratch(shared + each * threads);
+      const own = scratch.address + shared;
+      const placed = steps.map((step) => (step.shared === undefined ? step : { ...step, args: [scratch.address, ...step.args] }));
+      if (crew !== undefined) return crew.run(placed, own, each);
+      for (const step of placed) {
+        const args = step.scratch > 0 ? [...step.args, own] : step.args;
         exports[step.kernel](...args, 0, step.units);
       }
     },
 
-    kernelsOf: (program) => (program as WasmProgram).steps.map((step) => step.kernel),
+    kernelsOf: (program) => [...(program as WasmProgram).kernels],
 
     dispose() {
       tensors.clear();
