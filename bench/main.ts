@@ -1,4 +1,4 @@
-/** `npm run bench -- ops|encoder|peers|webgpu|weights|worker`: see docs/performance.md. */
+/** `npm run bench -- ops|encoder|peers|threads|webgpu|weights|worker`: see docs/performance.md. */
 import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchEncoder } from "./encoder/main.js";
@@ -7,6 +7,7 @@ import type { AccuracyLevel } from "./peers/graph.js";
 import { benchPeers } from "./peers/main.js";
 import { describeMachine } from "./support/machine.js";
 import { MODELS, type ModelName } from "./support/models.js";
+import { benchThreads } from "./threads/main.js";
 import { benchWebgpu, WEBGPU_MODELS } from "./webgpu/main.js";
 import { benchWeights } from "./weights/main.js";
 import { benchWorker } from "./worker/main.js";
@@ -14,13 +15,14 @@ import { benchWorker } from "./worker/main.js";
 const USAGE = `npm run bench -- ops     [--rounds N] [--only TEXT]
 npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
 npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--accuracy-level 0|4]
-
+npm run bench -- threads [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
 npm run bench -- webgpu  [--rounds N] [--model vitb16|vith14|tiny] [--dtype fp32|bf16|int4]... [--batch N]... [--out FILE]
 npm run bench -- weights [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
 npm run bench -- worker  [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
 
 --node24          in Node 24 (relaxed SIMD), which is installed first; Linux on x86-64
 --accuracy-level  of the peers' MatMulNBits: 0, its default, computes in f32; 4 rounds activations to int8
+--threads         of threads: beside one; default 2
 --revectorize     vectors of 256 bits (Node 24 on x86-64); ops and peers time both
 Flags before the name of the bench go to node: npm run bench -- --cpu-prof encoder --node24`;
 
@@ -45,6 +47,8 @@ const benches: Record<string, () => Promise<void>> = {
   encoder: () => benchEncoder({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), revectorize: values.revectorize }),
   peers: () =>
     benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevel: accuracyLevel() }),
+  threads: () =>
+    benchThreads({ rounds: rounds(21), model: model(), dtypes: dtypes(), threads: Math.max(2, threads()), revectorize: values.revectorize }),
   webgpu: () =>
     benchWebgpu({
       rounds: rounds(5), model: oneOf(WEBGPU_MODELS, "--model", values.model), dtypes: dtypes(),

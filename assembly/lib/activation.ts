@@ -7,7 +7,8 @@ import {
   GELU_TANH_CUBIC, GELU_TANH_SLOPE, GELU_TANH_LIMIT, QUICK_GELU_SLOPE, SELU_SCALE, SELU_ALPHA, MISH_LIMIT, LEAKY_RELU_SLOPE,
   ONE, TWO, SIX, splat,
 } from "./constants";
-import { bound, exp, exp2, reciprocal, sigmoid, tailExponent } from "./math";
+import { bound, exp, reciprocal, sigmoid } from "./math";
+import { BYTES, normalTails } from "./normal-tail";
 
 export const NONE: i32 = 0;
 export const GELU: i32 = 1;
@@ -23,24 +24,29 @@ export const SELU: i32 = 10;
 export const MISH: i32 = 11;
 export const LEAKY_RELU: i32 = 12;
 
-/**
- * The activation of every float from `at` to `end`, in place; 32 bytes beyond `end` may change. GELU, the encoder's own, four
- * vectors at a time: its chain of steps is long, and in halves an engine can run several of them side by side.
- */
+/** The activation of every float from `at` to `end`, in place; 384 bytes beyond `end` may change. */
 export function activate(kind: i32, at: usize, end: usize): void {
   if (kind == GELU) {
-    for (; at < end; at += 64) {
-      const x0 = bound(v128.load(at)), x1 = bound(v128.load(at, 16)), x2 = bound(v128.load(at, 32)), x3 = bound(v128.load(at, 48));
-      const p0 = tailExponent(f32x4.abs(x0)), p1 = tailExponent(f32x4.abs(x1));
-      const p2 = tailExponent(f32x4.abs(x2)), p3 = tailExponent(f32x4.abs(x3));
-      const y0 = gelu(x0, exp2(p0)), y1 = gelu(x1, exp2(p1)), y2 = gelu(x2, exp2(p2)), y3 = gelu(x3, exp2(p3));
-      v128.store(at, y3, 48);
-      v128.store(at, y2, 32);
-      v128.store(at, y1, 16);
-      v128.store(at, y0);
-    }
+    for (const room = end + BYTES; at < end; at += BYTES) gelus(at, room, room + BYTES);
   } else {
     for (; at < end; at += 16) v128.store(at, other(kind, v128.load(at)));
+  }
+}
+
+/** GELU, the encoder's own, of 32 floats in place: x * Phi(x), Phi the standard normal's distribution. */
+function gelus(at: usize, tails: usize, room: usize): void {
+  for (let i: usize = 0; i < BYTES; i += 32) {
+    const x0 = bound(v128.load(at + i)), x1 = bound(v128.load(at + i, 16)), t0 = f32x4.abs(x0), t1 = f32x4.abs(x1);
+    v128.store(at + i, x1, 16);
+    v128.store(at + i, x0);
+    v128.store(tails + i, t1, 16);
+    v128.store(tails + i, t0);
+  }
+  normalTails(tails, room);
+  for (let i: usize = 0; i < BYTES; i += 32) {
+    const y0 = gelu(v128.load(at + i), v128.load(tails + i)), y1 = gelu(v128.load(at + i, 16), v128.load(tails + i, 16));
+    v128.store(at + i, y1, 16);
+    v128.store(at + i, y0);
   }
 }
 
@@ -62,7 +68,6 @@ function other(kind: i32, x: v128): v128 {
   }
 }
 
-/** x * Phi(x), Phi the standard normal's distribution. */
 @inline
 function gelu(x: v128, tail: v128): v128 {
   const negative = f32x4.lt(x, f32x4.splat(0));

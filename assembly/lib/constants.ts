@@ -23,6 +23,8 @@ export const LN2: usize = memory.data<f32>([0.6931471805599453]);
 export const EXP_LIMIT: usize = memory.data<f32>([69]);
 export const EXP_FLOOR: usize = memory.data<f32>([-69]);
 
+/** A polynomial's coefficients stand side by side, the lowest first: lib/normal-tail.ts walks them. 1 + r * (1 + r * (C0 + ...)). */
+export const EXP_ONES: usize = memory.data<f32>([1, 1]);
 export const EXP_C0: usize = memory.data<f32>([0.4999999403953552]);
 export const EXP_C1: usize = memory.data<f32>([0.1666652113199234]);
 export const EXP_C2: usize = memory.data<f32>([0.04166838899254799]);

@@ -1,13 +1,12 @@
 /**
  * The functions of the numeric contract, four lanes at a time. Only add, sub, mul, compare and integer operations:
- * each rounds once, in the written order.
+ * each rounds once, in the written order. exp2 and normalTail are in normal-tail.ts.
  *
  * Twins: ts-api/src/backends/oracle/math.ts, gpu/lib/math.wgsl. Same names, same constants, same steps.
  */
 import {
-  MIN_BITS, MAX_BITS, ROUND_MAGIC, ROUND_MAGIC_BITS, LOG2_E, LN2_HIGH, LN2_LOW, LN2, EXP_LIMIT, EXP_FLOOR, EXP_C0, EXP_C1,
-  EXP_C2, EXP_C3, EXP_C4, TAIL_LIMIT, TAIL_C0, TAIL_C1, TAIL_C2, TAIL_C3, TAIL_C4, TAIL_C5, TAIL_C6, TAIL_C7, TAIL_C8, TAIL_C9,
-  RECIPROCAL_SEED, RSQRT_SEED, HALF, ONE, THREE_HALVES, TWO, MAGNITUDE, SIGN, BF16_BITS, BF16_HALF, BF16_LAST, splat,
+  MIN_BITS, MAX_BITS, ROUND_MAGIC, ROUND_MAGIC_BITS, LOG2_E, LN2_HIGH, LN2_LOW, EXP_LIMIT, EXP_FLOOR, EXP_C0, EXP_C1,
+  EXP_C2, EXP_C3, EXP_C4, RECIPROCAL_SEED, RSQRT_SEED, HALF, ONE, THREE_HALVES, TWO, MAGNITUDE, SIGN, BF16_BITS, BF16_HALF, BF16_LAST, splat,
 } from "./constants";
 
 /** |v| < 2^-50 and -0 become +0; |v| > 2^50, infinities and NaN become +-2^50. */
@@ -56,13 +55,6 @@ export function exp(x: v128): v128 {
   return scaledExp(n, f32x4.sub(high, f32x4.mul(real, splat(LN2_LOW))));
 }
 
-/** 2^x for |x| <= 100. */
-@inline
-export function exp2(x: v128): v128 {
-  const n = roundToInt(x);
-  return scaledExp(n, f32x4.mul(f32x4.sub(x, f32x4.convert_i32x4_s(n)), splat(LN2)));
-}
-
 /** 1 / v for 2^-100 <= v <= 2^100. */
 @inline
 export function reciprocal(v: v128): v128 {
@@ -80,22 +72,6 @@ export function rsqrt(v: v128): v128 {
   r = f32x4.mul(r, f32x4.sub(splat(THREE_HALVES), f32x4.mul(f32x4.mul(half, r), r)));
   r = f32x4.mul(r, f32x4.sub(splat(THREE_HALVES), f32x4.mul(f32x4.mul(half, r), r)));
   return f32x4.mul(r, f32x4.sub(splat(THREE_HALVES), f32x4.mul(f32x4.mul(half, r), r)));
-}
-
-/** exp2 of it is the twins' normalTail: the standard normal's upper tail, erfc(t / sqrt 2) / 2, for t >= 0. */
-@inline
-export function tailExponent(t: v128): v128 {
-  const u = f32x4.pmin(t, splat(TAIL_LIMIT));
-  let p = splat(TAIL_C9);
-  p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C8));
-  p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C7));
-  p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C6));
-  p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C5));
-  p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C4));
-  p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C3));
-  p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C2));
-  p = f32x4.add(f32x4.mul(p, u), splat(TAIL_C1));
-  return f32x4.add(f32x4.mul(p, u), splat(TAIL_C0));
 }
 
 /** 1 / (1 + e^-v). */

@@ -26,6 +26,12 @@ export function peakMemory(): number {
   return (peak === undefined ? process.resourceUsage().maxRSS : Number(peak)) / 1024;
 }
 
+/** Time in which this machine had work and its host gave the processor to others, in the system's ticks since its start; 0 where the system does not say. */
+export function stolenTime(): number {
+  const line = existsSync("/proc/stat") ? readFileSync("/proc/stat", "utf8").split("\n", 1)[0] : "";
+  return Number(line.trim().split(/\s+/)[8] ?? 0);
+}
+
 function processorFeatures(): string {
   if (!existsSync("/proc/cpuinfo")) return "";
   const line = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? "";

@@ -3,7 +3,7 @@
  *
  *   y[r][c] = activation(acc[r][c] + bias[c])          then, with a residual, residual[r mod residualRows][c] + that
  *
- * acc [rows][8] f32, overwritten, and the 32 bytes after it too (`activate`); rows firstRow ... firstRow + rows - 1 of y; bias padded to whole panels; y and residual [.., cols] f32, dense. residual 0 means none.
+ * acc [rows][8] f32, overwritten, and the 384 bytes after it too (`activate`); rows firstRow ... firstRow + rows - 1 of y; bias padded to whole panels; y and residual [.., cols] f32, dense. residual 0 means none.
  */
 import { activate, NONE } from "../../lib/activation";
 
