@@ -1,3 +1,4 @@
 /** Every kernel of the relaxed module: the same ops, plus the inner loops that need relaxed SIMD. */
 export * from "./index";
-export { linear_int4_dot16, linear_int4_dot32, linear_pack_int4_dot16, linear_pack_int4_dot32 } from "./ops/linear/int4";
+export { linear_int4_dot16_lanes, linear_int4_dot16_pairs, linear_int4_dot32 } from "./ops/linear/int4";
+export { linear_pack_int4_dot16_lanes, linear_pack_int4_dot16_pairs, linear_pack_int4_dot32 } from "./ops/linear/int4";

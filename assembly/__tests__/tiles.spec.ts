@@ -82,7 +82,11 @@ describe("tilePlain", () => {
     for (let i = 0; i < 4 * inner; i++) store<i16>(X + 2 * i, <i16>((i * 73) % 255) - 127);
     for (let i = 0; i < 8 * inner; i++) store<i16>(W + 2 * i, <i16>((i * 31) % 16) - 8);
     for (let r = 0; r < 4; r++) {
-      for (let b = 0; b < count; b++) f32.store(BLOCKS + 8 * (r * count + b), <f32>(1 << b) / 256);
+      for (let b = 0; b < count; b++) {
+        const magic: f32 = <f32>(1 << b) / 256 * 12582912;
+        f32.store(BLOCKS + 8 * (r * count + b), magic);
+        f32.store(BLOCKS + 8 * (r * count + b) + 4, magic);
+      }
     }
     fill(SCALES, 8 * count, 77);
     memory.fill(ACC, 0, 128);
@@ -102,7 +106,7 @@ describe("tilePlain", () => {
           for (let k = b * 32; k < b * 32 + 32; k++) {
             d += <i32>load<i16>(X + 2 * (r * inner + k)) * <i32>load<i16>(W + 2 * ((k >> 1) * 16 + (c >> 2) * 8 + (c & 3) * 2 + (k & 1)));
           }
-          sum += <f32>d * (f32.load(SCALES + 4 * (b * 8 + c)) * f32.load(BLOCKS + 8 * (r * count + b)));
+          sum += <f32>d * (f32.load(SCALES + 4 * (b * 8 + c)) * (<f32>(1 << b) / 256));
         }
         expect(f32.load(ACC + 32 * r + 4 * c)).toBe(sum);
       }

@@ -7,7 +7,8 @@ export type ModuleName = "simd128" | "relaxed" | "revectorized";
 const FUSED: readonly string[] = ["linear_bf16", "linear_nf4", "linear_fp4", "attention_bf16"];
 const INT4: Record<string, DotLoopName> = {
   linear_int4_plain: "i16 dot",
-  linear_int4_dot16: "i8 dot to i16",
+  linear_int4_dot16_lanes: "i8 dot to i16",
+  linear_int4_dot16_pairs: "i8 dot to i16",
   linear_int4_dot32: "i8 dot to i32",
 };
 

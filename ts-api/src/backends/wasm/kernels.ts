@@ -34,7 +34,8 @@ const PACK_ROWS = 12;
 const ROW_BLOCK = 264;
 const TILE_SLACK = 8;
 const FLOAT_BLOCK_BYTES = 256 * 32;
-const INT4_BLOCK_BYTES = 1024 * 17;
+/** As in assembly/ops/linear/int4.ts, of each panel of a unit: sums, unpacked weights and scales. */
+const INT4_PANEL_BYTES = 276 * 32 + 1280 * 17;
 /** Of a value in the packed rows of all formats but int4. */
 const FLOAT_BYTES = 4;
 
@@ -60,18 +61,25 @@ function packer(name: `linear_pack_${string}`, width: number): Pick<WasmKernel<"
   };
 }
 
-/** `valueBytes`: of x in the packed rows; each block of 32 has 8 bytes beside. */
-function linearInt4(loop: "plain" | "dot16" | "dot32", valueBytes: number): WasmKernel<"linear"> {
-  const width = valueBytes + 8 / BLOCK;
+interface Int4Loop {
+  name: "plain" | "dot32" | "dot16_pairs" | "dot16_lanes";
+  /** Bytes of a block of 32 values in the packed rows. */
+  blockBytes: number;
+  /** Panels of a unit. */
+  panels: number;
+}
+
+function linearInt4({ name, blockBytes, panels }: Int4Loop): WasmKernel<"linear"> {
+  const width = blockBytes / BLOCK;
   return {
-    name: `linear_int4_${loop}`,
+    name: `linear_int4_${name}`,
     accepts: (call) => call.format === "int4",
-    pack: packer(`linear_pack_int4_${loop}`, width),
+    pack: packer(`linear_pack_int4_${name}`, width),
     step: (call, at) => ({
       args: [at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
       shared: packedBytes(call, width),
-      scratch: INT4_BLOCK_BYTES + sumBytes(call),
-      units: panelsOf(call),
+      scratch: INT4_PANEL_BYTES * panels,
+      units: Math.ceil(panelsOf(call) / panels),
     }),
   };
 }
@@ -138,7 +146,7 @@ function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention"> {
 }
 
 /** The loops that the race of race.ts chooses from; the first one runs in both modules. */
-export const INT4_LOOPS = ["linear_int4_plain", "linear_int4_dot16", "linear_int4_dot32"] as const;
+export const INT4_LOOPS = ["linear_int4_plain", "linear_int4_dot16_pairs", "linear_int4_dot16_lanes", "linear_int4_dot32"] as const;
 
 /** Every kernel of the CPU backend. The first that the module has, the race left in and the call fits is used. */
 export const KERNELS: { [K in OpName]: readonly [WasmKernel<K>, ...WasmKernel<K>[]] } = {
@@ -168,9 +176,10 @@ export const KERNELS: { [K in OpName]: readonly [WasmKernel<K>, ...WasmKernel<K>
     linearFloat("bf16"),
     linearCodes("nf4"),
     linearCodes("fp4"),
-    linearInt4("dot32", 1),
-    linearInt4("dot16", 1),
-    linearInt4("plain", 2),
+    linearInt4({ name: "dot32", blockBytes: 40, panels: 1 }),
+    linearInt4({ name: "dot16_lanes", blockBytes: 48, panels: 2 }),
+    linearInt4({ name: "dot16_pairs", blockBytes: 40, panels: 2 }),
+    linearInt4({ name: "plain", blockBytes: 72, panels: 1 }),
   ],
   "layer-norm": [
     {

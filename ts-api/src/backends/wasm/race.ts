@@ -15,7 +15,7 @@ const ROUND_MS = 2;
 const ROUNDS = 3;
 /** Where the clock stands still while a program computes (Workers) nothing can be timed: no more runs than this, and this loop. */
 const MAX_RUNS = 100;
-const UNTIMED = "linear_int4_dot16";
+const UNTIMED = "linear_int4_dot16_lanes";
 
 export interface Racer {
   /** Name of an int4 kernel. */

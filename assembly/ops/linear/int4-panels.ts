@@ -1,0 +1,74 @@
+/** Parts of int4 panels, as they are stored, to what the tiles read, in scratch memory; and sums back in order. */
+
+/** [count / 4][16] nibble pairs to u8, every `step` bytes 32: 4 inputs of columns 0-3, then of columns 4-7. */
+export function unpackNibbles(w: usize, to: usize, count: i32, step: usize): void {
+  for (const end = w + (<usize>count << 2); w < end; w += 16) {
+    const v = v128.load(w);
+    v128.store(to, v128.and(v, i8x16.splat(15)));
+    v128.store(to, i8x16.shr_u(v, 4), 16);
+    to += step;
+  }
+}
+
+/** [count / 4][16] nibble pairs to [count / 2][16] i16 of u - 8: 2 inputs of 8 columns. */
+export function unpackWide(w: usize, to: usize, count: i32): void {
+  for (const end = w + (<usize>count << 2); w < end; w += 16) {
+    const v = v128.load(w);
+    // Bytes 4 c + i of columns c, as inputs i = 0 1 of all columns, then 2 3.
+    const low = i8x16.sub(v128.and(v, i8x16.splat(15)), i8x16.splat(8));
+    const high = i8x16.sub(i8x16.shr_u(v, 4), i8x16.splat(8));
+    const lowPairs = v128.shuffle<u8>(low, low, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+    const highPairs = v128.shuffle<u8>(high, high, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+    v128.store(to, i16x8.extend_low_i8x16_s(lowPairs));
+    v128.store(to, i16x8.extend_low_i8x16_s(highPairs), 16);
+    v128.store(to, i16x8.extend_high_i8x16_s(lowPairs), 32);
+    v128.store(to, i16x8.extend_high_i8x16_s(highPairs), 48);
+    to += 64;
+  }
+}
+
+/** [count / 4][16] nibble pairs to the steps of tileDot16Lanes, 16 bytes every 32. */
+export function unpackLanes(w: usize, to: usize, count: i32): void {
+  for (let left = count; left > 0; left -= 32) {
+    const v = v128.load(w), first = i8x16.shr_u(v, 4);
+    let low = v128.and(v, i8x16.splat(15)), high = first;
+    for (const end = w + 112; w < end; w += 16) {
+      const next = v128.load(w, 16), nextHigh = i8x16.shr_u(next, 4);
+      storeLanes(to, low, high, nextHigh);
+      low = v128.and(next, i8x16.splat(15));
+      high = nextHigh;
+      to += 64;
+    }
+    storeLanes(to, low, high, first);
+    to += 64;
+    w += 16;
+  }
+}
+
+/** Two steps of four inputs: columns 0-3 in even lanes of i16, columns 4-7 two inputs ahead in odd ones. */
+@inline
+function storeLanes(to: usize, low: v128, high: v128, nextHigh: v128): void {
+  v128.store(to, v128.shuffle<u16>(low, high, 0, 9, 2, 11, 4, 13, 6, 15));
+  v128.store(to, v128.or(i32x4.shr_u(low, 16), i32x4.shl(nextHigh, 16)), 32);
+}
+
+/** bf16 scales of 8 columns, one for `repeat` blocks, to f32, every `step` bytes 8; with `lanes` in the order 0 4 1 5 2 6 3 7. */
+@inline
+export function unpackScales(lanes: bool, scales: usize, to: usize, blocks: i32, repeat: i32, step: usize): void {
+  for (let block = 0; block < blocks; block++) {
+    const v = v128.load(scales + (<usize>(block / repeat) << 4));
+    const low = i32x4.shl(i32x4.extend_low_i16x8_u(v), 16), high = i32x4.shl(i32x4.extend_high_i16x8_u(v), 16);
+    v128.store(to, lanes ? v128.shuffle<u32>(low, high, 0, 4, 1, 5) : low);
+    v128.store(to, lanes ? v128.shuffle<u32>(low, high, 2, 6, 3, 7) : high, 16);
+    to += step;
+  }
+}
+
+/** Sums of columns 0 4 1 5 2 6 3 7 to those of 0 ... 7, in place. */
+export function interleaveSums(sums: usize, rows: i32): void {
+  for (const end = sums + (<usize>rows << 5); sums < end; sums += 32) {
+    const v0 = v128.load(sums), v1 = v128.load(sums, 16);
+    v128.store(sums, v128.shuffle<u32>(v0, v1, 0, 2, 4, 6));
+    v128.store(sums, v128.shuffle<u32>(v0, v1, 1, 3, 5, 7), 16);
+  }
+}
