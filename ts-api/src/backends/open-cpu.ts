@@ -128,7 +128,7 @@ async function choosePlain(): Promise<Choice> {
 }
 
 async function raced(name: KernelModuleName, module: WebAssembly.Module, revectorized = false): Promise<Choice> {
-  return { ...(await raceInt4Loops(module))[0], name, revectorized };
+  return { ...(await raceInt4Loops(module, revectorized))[0], name, revectorized };
 }
 
 async function revectorizedModule(name: KernelModuleName): Promise<WebAssembly.Module> {

@@ -145,8 +145,12 @@ function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention"> {
   };
 }
 
-/** The loops that the race of race.ts chooses from; the first one runs in both modules. */
+/** The int4 loops; the first one runs in both modules. */
 export const INT4_LOOPS = ["linear_int4_plain", "linear_int4_dot16_pairs", "linear_int4_dot16_lanes", "linear_int4_dot32"] as const;
+
+/** The one of two that wants vectors of 256 bits, and the one that an engine makes none of: race.ts times the one that fits. */
+export const WIDE_LOOP = "linear_int4_dot16_pairs";
+export const NARROW_LOOP = "linear_int4_dot16_lanes";
 
 /** Every kernel of the CPU backend. The first that the module has, the race left in and the call fits is used. */
 export const KERNELS: { [K in OpName]: readonly [WasmKernel<K>, ...WasmKernel<K>[]] } = {

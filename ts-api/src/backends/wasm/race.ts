@@ -4,18 +4,23 @@
  */
 import { IJepaError } from "../../core/errors.js";
 import { bytesView } from "../backend.js";
-import { INT4_LOOPS } from "./kernels.js";
+import { INT4_LOOPS, NARROW_LOOP, WIDE_LOOP } from "./kernels.js";
 import { openWasm } from "./wasm.js";
 
-const ROWS = 24;
-const COLS = 64;
+/** As many that unpacking the weights is a small part, as it is in a model. */
+const ROWS = 96;
+const COLS = 32;
 const INNER = 512;
-/** Each loop runs at least this long in each round, so that engines that compile in two steps have compiled. */
+/** Each loop runs at least this long in each round. */
 const ROUND_MS = 2;
-const ROUNDS = 3;
+/** Engines compile in two steps, the second beside the race: it goes on until this many rounds have made no loop faster. */
+const STEADY_ROUNDS = 2;
+const MAX_ROUNDS = 20;
+/** A time below this share of the best one is faster. */
+const FASTER = 0.97;
 /** Where the clock stands still while a program computes (Workers) nothing can be timed: no more runs than this, and this loop. */
 const MAX_RUNS = 100;
-const UNTIMED = "linear_int4_dot16_lanes";
+const UNTIMED = NARROW_LOOP;
 
 export interface Racer {
   /** Name of an int4 kernel. */
@@ -24,8 +29,11 @@ export interface Racer {
   time: number;
 }
 
-/** The loops that the module has, the fastest first. Throws `backend/inexact` when two give different words. */
-export async function raceInt4Loops(module: WebAssembly.Module): Promise<Racer[]> {
+/**
+ * The loops of the module that may be the fastest, the fastest first; with `revectorized` those for vectors of 256 bits.
+ * Throws `backend/inexact` when two loops of the module give different words.
+ */
+export async function raceInt4Loops(module: WebAssembly.Module, revectorized = false): Promise<Racer[]> {
   const available = WebAssembly.Module.exports(module).map((entry) => entry.name);
   const loops = INT4_LOOPS.filter((loop) => available.includes(loop));
   const runners = await Promise.all(loops.map((loop) => prepare(module, loop)));
@@ -35,18 +43,27 @@ export async function raceInt4Loops(module: WebAssembly.Module): Promise<Racer[]
     const message = `The kernels ${loops[0]} and ${loops[odd]} give different words on this engine; its relaxed SIMD is not usable.`;
     throw new IJepaError("backend/inexact", message, { backend: "wasm", case: loops[odd] });
   }
-  const best = loops.map(() => Infinity);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, runner] of runners.entries()) {
-      const time = runner.time();
-      if (time === 0) return [UNTIMED, ...loops.filter((loop) => loop !== UNTIMED)].map((loop) => ({ loop, time: 0 }));
+  const racers = runners.filter(({ loop }) => loop !== (revectorized ? NARROW_LOOP : WIDE_LOOP));
+  const best = racers.map(() => Infinity);
+  for (let round = 0, steady = 0; round < MAX_ROUNDS && steady < STEADY_ROUNDS; round++) {
+    steady++;
+    for (const [i, racer] of racers.entries()) {
+      const time = racer.time();
+      if (time === 0) return racers.map(({ loop }) => ({ loop, time: 0 })).sort((a, b) => Number(b.loop === UNTIMED) - Number(a.loop === UNTIMED));
+      if (time < best[i] * FASTER) steady = 0;
       best[i] = Math.min(best[i], time);
     }
   }
-  return loops.map((loop, i) => ({ loop, time: best[i] })).sort((a, b) => a.time - b.time);
+  return racers.map(({ loop }, i) => ({ loop, time: best[i] })).sort((a, b) => a.time - b.time);
 }
 
-async function prepare(module: WebAssembly.Module, loop: string): Promise<{ words(): Promise<Uint8Array>; time(): number }> {
+interface Runner {
+  loop: string;
+  words(): Promise<Uint8Array>;
+  time(): number;
+}
+
+async function prepare(module: WebAssembly.Module, loop: string): Promise<Runner> {
   const backend = await openWasm({ module, device: loop, allow: (kernel) => kernel === loop });
   const fill = (name: string, type: "i8" | "u8" | "bf16" | "f32" | "u32", dims: number[], bytes: Uint8Array) => {
     const tensor = backend.alloc({ name, type, dims });
@@ -75,6 +92,7 @@ async function prepare(module: WebAssembly.Module, loop: string): Promise<{ word
     },
   ]);
   return {
+    loop,
     async words() {
       backend.run(program);
       return backend.read(y);
