@@ -3,7 +3,7 @@
 //
 // A workgroup has 64 rows and 64 columns; an invocation 8 rows and 4 columns of them. The op's file declares params,
 // blocks, scales, and calls fetchBlock and placeBlock before a barrier, then accumulateBlock.
-// Before it: lib/math.wgsl, lib/accumulate.wgsl, lib/sums.wgsl. Twin: accumulate in assembly/lib/tile-int4.ts.
+// Before it: lib/math.wgsl, lib/accumulate.wgsl, lib/sums.wgsl. Twin: addScaled in assembly/lib/tile-int4.ts.
 
 var<workgroup> powers: array<f32, 64>;
 var<workgroup> corrections: array<i32, 64>;
