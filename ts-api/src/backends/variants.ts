@@ -4,7 +4,7 @@ import type { Backend } from "./backend.js";
 import type { WebgpuOptions } from "./webgpu/webgpu.js";
 
 export interface Variant {
-  /** Such as "wasm relaxed dot16". */
+  /** Such as "wasm relaxed dot16_lanes". */
   name: string;
   open(): Promise<Backend>;
 }
