@@ -1,8 +1,9 @@
-import { laneSum, laneSumOfSquares } from "../lib/lanes";
-import { packRows } from "../lib/pack-rows";
+import { laneSum, laneSumOfSquares, laneSums } from "../lib/lanes";
+import { packRows, unpackColumns } from "../lib/pack-rows";
+import { exponentials } from "../lib/softmax";
 import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../lib/tile-f32";
 import { PLAIN_ROWS, tilePlain } from "../lib/tile-int4";
-import { roundBf16 } from "../lib/math";
+import { exp, roundBf16 } from "../lib/math";
 import { fill, value } from "./scalar";
 
 const X: usize = 1 << 18;
@@ -34,6 +35,81 @@ describe("laneSum", () => {
     }
     expect(laneSum(X, 96)).toBe(lanes[0]);
     expect(laneSumOfSquares(X, 96)).toBe(squares[0]);
+  });
+});
+
+/** Eight columns, each by itself. */
+describe("columns", () => {
+  test("laneSums adds each as laneSum", () => {
+    grow();
+    fill(X, 96 * 8, 5);
+    laneSums(X, 96, ACC);
+    for (let c = 0; c < 8; c++) {
+      for (let j = 0; j < 96; j++) f32.store(W + 4 * j, f32.load(X + 32 * j + 4 * c));
+      expect(f32.load(ACC + 4 * c)).toBe(laneSum(W, 96));
+    }
+  });
+
+  test("exponentials are those of exp, and +0 beyond the last row", () => {
+    grow();
+    const scale: f32 = 0.125;
+    for (let tokens = 1; tokens <= 35; tokens += 17) {
+      fill(X, 64 * 8, 7);
+      for (let at: usize = 0; at < 64 * 32; at += 4) f32.store(W + at, f32.load(X + at));
+      const stride = (tokens + 31) & ~31;
+      exponentials(X, ACC, tokens, stride, f32x4.splat(scale));
+      for (let c = 0; c < 8; c++) {
+        let top = f32.load(W + 4 * c) * scale;
+        for (let j = 0; j < tokens; j++) top = max(top, f32.load(W + 32 * j + 4 * c) * scale);
+        for (let j = 0; j < stride; j++) {
+          const wanted = f32x4.extract_lane(exp(f32x4.splat(f32.load(W + 32 * j + 4 * c) * scale - top)), 0);
+          expect(f32.load(X + 32 * j + 4 * c)).toBe(j < tokens ? wanted : 0);
+        }
+        for (let j = 0; j < stride; j++) f32.store(PACKED + 4 * j, f32.load(X + 32 * j + 4 * c));
+        expect(f32.load(ACC + 4 * c)).toBe(laneSum(PACKED, stride));
+      }
+    }
+  });
+
+  test("unpackColumns makes rows of them and writes nothing else", () => {
+    grow();
+    const rowBytes = 4 * 13;
+    for (let words = 1; words <= 13; words++) {
+      for (let columns = 1; columns <= 8; columns++) {
+        fill(X, words * 8, words);
+        memory.fill(ACC, 0x55, rowBytes * 9);
+        unpackColumns(X, ACC, rowBytes, columns, words);
+        for (let c = 0; c < 9; c++) {
+          for (let i = 0; i < 13; i++) {
+            const written = c < columns && i < words;
+            expect(i32.load(ACC + rowBytes * c + 4 * i)).toBe(written ? i32.load(X + 32 * i + 4 * c) : 0x55555555);
+          }
+        }
+      }
+    }
+  });
+});
+
+describe("packRows", () => {
+  test("puts 4, 6 or 8 rows side by side; rows beyond the last repeat it", () => {
+    grow();
+    for (let size = 4; size <= 8; size += 2) {
+      for (let rows = 1; rows <= 2 * size; rows++) {
+        for (let words = 5; words <= 8; words++) {
+          const tiles = (rows + size - 1) / size;
+          fill(X, rows * words, rows);
+          i32.store(PACKED + 4 * (tiles * size * words), 0x55555555);
+          packRows(X, PACKED, rows, words, size);
+          for (let r = 0; r < tiles * size; r++) {
+            for (let i = 0; i < words; i++) {
+              const got = i32.load(PACKED + 4 * ((r / size * words + i) * size + r % size));
+              expect(got).toBe(i32.load(X + 4 * (min(r, rows - 1) * words + i)));
+            }
+          }
+          expect(i32.load(PACKED + 4 * (tiles * size * words))).toBe(0x55555555);
+        }
+      }
+    }
   });
 });
 

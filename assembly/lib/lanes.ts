@@ -37,6 +37,36 @@ export function laneSumOfSquares(x: usize, count: i32): f32 {
   return foldLanes(a, b, c, d, e, f, g, h);
 }
 
+/** The sums of the columns of x [count][8], as laneSum adds; `lanes` [32][8] is room, and they are its first row. */
+export function laneSums(x: usize, count: i32, lanes: usize): void {
+  const end = x + (<usize>count << 5);
+  for (let to = lanes; to < lanes + 1024; to += 128) {
+    let a = f32x4.splat(0), b = a, c = a, d = a, e = a, f = a, g = a, h = a;
+    for (let at = x; at < end; at += 1024) {
+      a = f32x4.add(a, v128.load(at));
+      b = f32x4.add(b, v128.load(at, 16));
+      c = f32x4.add(c, v128.load(at, 32));
+      d = f32x4.add(d, v128.load(at, 48));
+      e = f32x4.add(e, v128.load(at, 64));
+      f = f32x4.add(f, v128.load(at, 80));
+      g = f32x4.add(g, v128.load(at, 96));
+      h = f32x4.add(h, v128.load(at, 112));
+    }
+    v128.store(to, b, 16); v128.store(to, a);
+    v128.store(to, d, 48); v128.store(to, c, 32);
+    v128.store(to, f, 80); v128.store(to, e, 64);
+    v128.store(to, h, 112); v128.store(to, g, 96);
+    x += 128;
+  }
+  for (let half: usize = 512; half >= 32; half >>= 1) {
+    for (let at = lanes; at < lanes + half; at += 32) {
+      const a = f32x4.add(v128.load(at), v128.load(at + half)), b = f32x4.add(v128.load(at, 16), v128.load(at + half, 16));
+      v128.store(at, b, 16);
+      v128.store(at, a);
+    }
+  }
+}
+
 @inline
 function foldLanes(a: v128, b: v128, c: v128, d: v128, e: v128, f: v128, g: v128, h: v128): f32 {
   a = f32x4.add(a, e);

@@ -21,7 +21,12 @@ export function bound(v: v128): v128 {
 /** bound(v), rounded half to even to 8 significant bits. */
 @inline
 export function roundBf16(v: v128): v128 {
-  const bits = bound(v);
+  return roundBounded(bound(v));
+}
+
+/** roundBf16(v) for v = bound(v). */
+@inline
+export function roundBounded(bits: v128): v128 {
   const odd = v128.and(i32x4.shr_u(bits, 16), splat(BF16_LAST));
   return v128.and(i32x4.add(bits, i32x4.add(odd, splat(BF16_HALF))), splat(BF16_BITS));
 }

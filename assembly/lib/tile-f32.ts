@@ -109,39 +109,39 @@ export function tilePinned(acc: usize, accStride: usize, x: usize, w: usize, cou
     s20 = v128.load(a2); s21 = v128.load(a2, 16);
     s30 = v128.load(a3); s31 = v128.load(a3, 16);
   }
-  let w0: v128, w1: v128, v: v128;
+  let w0: v128, w1: v128, p: v128, v: v128;
   for (const fours = w + (<usize>(count & ~3) << 5); w < fours; w += 128) {
     w0 = v128.load(w); w1 = v128.load(w, 16);
-    v = v128.load_splat<f32>(x); s00 = pinned(v, w0, s00); s01 = pinned(v, w1, s01);
-    v = v128.load_splat<f32>(x, 4); s10 = pinned(v, w0, s10); s11 = pinned(v, w1, s11);
-    v = v128.load_splat<f32>(x, 8); s20 = pinned(v, w0, s20); s21 = pinned(v, w1, s21);
-    v = v128.load_splat<f32>(x, 12); s30 = pinned(v, w0, s30); s31 = pinned(v, w1, s31);
+    v = v128.load_splat<f32>(x); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s00 = f32x4.add(s00, p); s01 = f32x4.add(s01, v);
+    v = v128.load_splat<f32>(x, 4); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
+    v = v128.load_splat<f32>(x, 8); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s20 = f32x4.add(s20, p); s21 = f32x4.add(s21, v);
+    v = v128.load_splat<f32>(x, 12); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
     x += 16;
     w0 = v128.load(w, 32); w1 = v128.load(w, 48);
-    v = v128.load_splat<f32>(x); s00 = pinned(v, w0, s00); s01 = pinned(v, w1, s01);
-    v = v128.load_splat<f32>(x, 4); s10 = pinned(v, w0, s10); s11 = pinned(v, w1, s11);
-    v = v128.load_splat<f32>(x, 8); s20 = pinned(v, w0, s20); s21 = pinned(v, w1, s21);
-    v = v128.load_splat<f32>(x, 12); s30 = pinned(v, w0, s30); s31 = pinned(v, w1, s31);
+    v = v128.load_splat<f32>(x); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s00 = f32x4.add(s00, p); s01 = f32x4.add(s01, v);
+    v = v128.load_splat<f32>(x, 4); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
+    v = v128.load_splat<f32>(x, 8); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s20 = f32x4.add(s20, p); s21 = f32x4.add(s21, v);
+    v = v128.load_splat<f32>(x, 12); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
     x += 16;
     w0 = v128.load(w, 64); w1 = v128.load(w, 80);
-    v = v128.load_splat<f32>(x); s00 = pinned(v, w0, s00); s01 = pinned(v, w1, s01);
-    v = v128.load_splat<f32>(x, 4); s10 = pinned(v, w0, s10); s11 = pinned(v, w1, s11);
-    v = v128.load_splat<f32>(x, 8); s20 = pinned(v, w0, s20); s21 = pinned(v, w1, s21);
-    v = v128.load_splat<f32>(x, 12); s30 = pinned(v, w0, s30); s31 = pinned(v, w1, s31);
+    v = v128.load_splat<f32>(x); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s00 = f32x4.add(s00, p); s01 = f32x4.add(s01, v);
+    v = v128.load_splat<f32>(x, 4); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
+    v = v128.load_splat<f32>(x, 8); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s20 = f32x4.add(s20, p); s21 = f32x4.add(s21, v);
+    v = v128.load_splat<f32>(x, 12); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
     x += 16;
     w0 = v128.load(w, 96); w1 = v128.load(w, 112);
-    v = v128.load_splat<f32>(x); s00 = pinned(v, w0, s00); s01 = pinned(v, w1, s01);
-    v = v128.load_splat<f32>(x, 4); s10 = pinned(v, w0, s10); s11 = pinned(v, w1, s11);
-    v = v128.load_splat<f32>(x, 8); s20 = pinned(v, w0, s20); s21 = pinned(v, w1, s21);
-    v = v128.load_splat<f32>(x, 12); s30 = pinned(v, w0, s30); s31 = pinned(v, w1, s31);
+    v = v128.load_splat<f32>(x); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s00 = f32x4.add(s00, p); s01 = f32x4.add(s01, v);
+    v = v128.load_splat<f32>(x, 4); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
+    v = v128.load_splat<f32>(x, 8); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s20 = f32x4.add(s20, p); s21 = f32x4.add(s21, v);
+    v = v128.load_splat<f32>(x, 12); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
     x += 16;
   }
   for (const end = w + (<usize>(count & 3) << 5); w < end; w += 32) {
     w0 = v128.load(w); w1 = v128.load(w, 16);
-    v = v128.load_splat<f32>(x); s00 = pinned(v, w0, s00); s01 = pinned(v, w1, s01);
-    v = v128.load_splat<f32>(x, 4); s10 = pinned(v, w0, s10); s11 = pinned(v, w1, s11);
-    v = v128.load_splat<f32>(x, 8); s20 = pinned(v, w0, s20); s21 = pinned(v, w1, s21);
-    v = v128.load_splat<f32>(x, 12); s30 = pinned(v, w0, s30); s31 = pinned(v, w1, s31);
+    v = v128.load_splat<f32>(x); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s00 = f32x4.add(s00, p); s01 = f32x4.add(s01, v);
+    v = v128.load_splat<f32>(x, 4); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
+    v = v128.load_splat<f32>(x, 8); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s20 = f32x4.add(s20, p); s21 = f32x4.add(s21, v);
+    v = v128.load_splat<f32>(x, 12); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
     x += 16;
   }
   v128.store(a0, s01, 16);

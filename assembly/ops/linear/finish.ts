@@ -3,30 +3,63 @@
  *
  *   y[r][c] = activation(acc[r][c] + bias[c])          then, with a residual, residual[r mod residualRows][c] + that
  *
- * acc [rows][8] f32, overwritten, and the 384 bytes after it too (`activate`); rows firstRow ... firstRow + rows - 1 of y; bias padded to whole panels; y and residual [.., cols] f32, dense. residual 0 means none.
+ * acc [rows][8] f32, overwritten, and the 384 bytes after it too (`activate`), columns in the order 0 4 1 5 2 6 3 7 with
+ * `lanes`; rows firstRow ... firstRow + rows - 1 of y; bias padded to whole panels; y and residual [.., cols] f32, dense.
+ * residual 0 means none.
  */
 import { activate, NONE } from "../../lib/activation";
 
 export function finishPanel(
-  acc: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  lanes: bool, acc: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
   firstRow: i32, rows: i32, cols: i32, activation: i32, panel: i32,
 ): void {
-  const first = panel << 3, width = min(8, cols - first);
-  const b0 = v128.load(bias + (<usize>first << 2)), b1 = v128.load(bias + (<usize>first << 2), 16);
-  const stride = <usize>cols << 2;
+  if (lanes) finish(true, acc, bias, residual, residualRows, y, firstRow, rows, cols, activation, panel);
+  else finish(false, acc, bias, residual, residualRows, y, firstRow, rows, cols, activation, panel);
+}
+
+@inline
+function finish(
+  lanes: bool, acc: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  firstRow: i32, rows: i32, cols: i32, activation: i32, panel: i32,
+): void {
+  const end = acc + (<usize>rows << 5), from = bias + (<usize>panel << 5);
+  if (activation == NONE) {
+    storeRows(lanes, true, acc, end, from, residual, residualRows, y, firstRow, cols, panel);
+  } else {
+    addBias(lanes, acc, end, from);
+    activate(activation, acc, end);
+    storeRows(false, false, acc, end, from, residual, residualRows, y, firstRow, cols, panel);
+  }
+}
+
+/** In place, and in the order of y. */
+@inline
+function addBias(lanes: bool, acc: usize, end: usize, bias: usize): void {
+  const b0 = v128.load(bias), b1 = v128.load(bias, 16);
+  for (; acc < end; acc += 32) {
+    const v0 = f32x4.add(firstFour(lanes, acc), b0), v1 = f32x4.add(lastFour(lanes, acc), b1);
+    v128.store(acc, v1, 16);
+    v128.store(acc, v0);
+  }
+}
+
+@inline
+function storeRows(
+  lanes: bool, biased: bool, acc: usize, end: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  firstRow: i32, cols: i32, panel: i32,
+): void {
+  const first = panel << 3, width = min(8, cols - first), stride = <usize>cols << 2;
+  const b0 = v128.load(bias), b1 = v128.load(bias, 16);
   y += stride * <usize>firstRow + (<usize>first << 2);
   residual += residual ? <usize>first << 2 : 0;
   let from = residual + stride * <usize>(firstRow % residualRows), repeat = residualRows - firstRow % residualRows;
-  const end = acc + (<usize>rows << 5);
-  for (let at = acc; at < end; at += 32) {
-    const v0 = f32x4.add(v128.load(at), b0), v1 = f32x4.add(v128.load(at, 16), b1);
-    v128.store(at, v1, 16);
-    v128.store(at, v0);
-  }
-  if (activation != NONE) activate(activation, acc, end);
   for (; acc < end; acc += 32) {
+    let v0 = firstFour(lanes, acc), v1 = lastFour(lanes, acc);
+    if (biased) {
+      v0 = f32x4.add(v0, b0);
+      v1 = f32x4.add(v1, b1);
+    }
     if (width == 8) {
-      let v0 = v128.load(acc), v1 = v128.load(acc, 16);
       if (residual) {
         v0 = f32x4.add(v128.load(from), v0);
         v1 = f32x4.add(v128.load(from, 16), v1);
@@ -34,6 +67,8 @@ export function finishPanel(
       v128.store(y, v1, 16);
       v128.store(y, v0);
     } else {
+      v128.store(acc, v1, 16);
+      v128.store(acc, v0);
       for (let c: usize = 0; c < <usize>width << 2; c += 4) {
         f32.store(y + c, residual ? f32.load(from + c) + f32.load(acc + c) : f32.load(acc + c));
       }
@@ -45,4 +80,16 @@ export function finishPanel(
       repeat = residualRows;
     }
   }
+}
+
+@inline
+function firstFour(lanes: bool, acc: usize): v128 {
+  if (lanes) return v128.shuffle<u32>(v128.load(acc), v128.load(acc, 16), 0, 2, 4, 6);
+  return v128.load(acc);
+}
+
+@inline
+function lastFour(lanes: bool, acc: usize): v128 {
+  if (lanes) return v128.shuffle<u32>(v128.load(acc), v128.load(acc, 16), 1, 3, 5, 7);
+  return v128.load(acc, 16);
 }

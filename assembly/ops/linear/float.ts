@@ -91,7 +91,7 @@ function run(
         }
       }
       // 3. bias, activation, residual
-      finishPanel(scratch, bias, residual, residualRows, y, first, block, cols, activation, panel);
+      finishPanel(false, scratch, bias, residual, residualRows, y, first, block, cols, activation, panel);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Parts of int4 panels, as they are stored, to what the tiles read, in scratch memory; and sums back in order. */
+/** Parts of int4 panels, as they are stored, to what the tiles read, in scratch memory. */
 
 /** [count / 4][16] nibble pairs to u8, every `step` bytes 32: 4 inputs of columns 0-3, then of columns 4-7. */
 export function unpackNibbles(w: usize, to: usize, count: i32, step: usize): void {
@@ -61,14 +61,5 @@ export function unpackScales(lanes: bool, scales: usize, to: usize, blocks: i32,
     v128.store(to, lanes ? v128.shuffle<u32>(low, high, 0, 4, 1, 5) : low);
     v128.store(to, lanes ? v128.shuffle<u32>(low, high, 2, 6, 3, 7) : high, 16);
     to += step;
-  }
-}
-
-/** Sums of columns 0 4 1 5 2 6 3 7 to those of 0 ... 7, in place. */
-export function interleaveSums(sums: usize, rows: i32): void {
-  for (const end = sums + (<usize>rows << 5); sums < end; sums += 32) {
-    const v0 = v128.load(sums), v1 = v128.load(sums, 16);
-    v128.store(sums, v128.shuffle<u32>(v0, v1, 0, 2, 4, 6));
-    v128.store(sums, v128.shuffle<u32>(v0, v1, 1, 3, 5, 7), 16);
   }
 }

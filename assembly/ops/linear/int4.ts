@@ -12,7 +12,7 @@
 import { tileDot32, tilePlain } from "../../lib/tile-int4";
 import { PANEL_SUMS, tileDot16Lanes, tileDot16Pairs } from "../../lib/tile-int4-wide";
 import { finishPanel } from "./finish";
-import { interleaveSums, unpackLanes, unpackNibbles, unpackScales, unpackWide } from "./int4-panels";
+import { unpackLanes, unpackNibbles, unpackScales, unpackWide } from "./int4-panels";
 import { blockBytes, DOT16_LANES, DOT16_PAIRS, DOT32, pack, PLAIN, rowsOf, valueBytes, valuesAt } from "./int4-rows";
 import { ROW_BLOCK, TILE_SLACK } from "./rows";
 
@@ -96,8 +96,7 @@ function run(
       // 3. bias, activation, residual
       for (let i = panel; i <= last; i++) {
         const sums = scratch + PANEL_SUMS * <usize>(i - panel);
-        if (loop == DOT16_LANES) interleaveSums(sums, block);
-        finishPanel(sums, bias, residual, residualRows, y, first, block, cols, activation, i);
+        finishPanel(loop == DOT16_LANES, sums, bias, residual, residualRows, y, first, block, cols, activation, i);
       }
     }
   }

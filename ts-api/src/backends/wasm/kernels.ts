@@ -135,10 +135,11 @@ function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention"> {
     accepts: (call) => call.format === format,
     step: (call, at) => {
       const { x, headMask, attentionMask, y, probabilities, tokens, heads, headDim } = call;
-      const keys = roundUp(tokens, 8) * headDim, values = roundUp(headDim, 8) * tokens;
+      const queries = roundUp(tokens, 8) * headDim, keys = (tokens + TILE_SLACK) * headDim, values = (headDim + TILE_SLACK) * tokens;
+      const columns = 32 + headDim + TILE_SLACK + headDim + roundUp(tokens, 32) + TILE_SLACK;
       return {
         args: [...[x, headMask, attentionMask, y, probabilities].map(at), tokens, heads, headDim, attentionScale(headDim)],
-        scratch: 4 * ((tokens + TILE_SLACK) * headDim + keys + values + 2 * 6 * roundUp(tokens, 32) + 6 * 8),
+        scratch: 4 * (queries + keys + values + 8 * columns),
         units: call.batch * heads,
       };
     },
