@@ -5,10 +5,10 @@
  */
 import {
   GELU_TANH_CUBIC, GELU_TANH_SLOPE, GELU_TANH_LIMIT, QUICK_GELU_SLOPE, SELU_SCALE, SELU_ALPHA, MISH_LIMIT, LEAKY_RELU_SLOPE,
-  ONE, TWO, SIX, splat,
+  ONE, TWO, SIX, TAIL_LIMIT, splat,
 } from "./constants";
 import { bound, exp, reciprocal, sigmoid } from "./math";
-import { BYTES, normalTails } from "./normal-tail";
+import { BYTES, normalTails, tail } from "./normal-tail";
 
 export const NONE: i32 = 0;
 export const GELU: i32 = 1;
@@ -24,7 +24,7 @@ export const SELU: i32 = 10;
 export const MISH: i32 = 11;
 export const LEAKY_RELU: i32 = 12;
 
-/** The activation of every float from `at` to `end`, in place; 384 bytes beyond `end` may change. */
+/** The activation of every float from `at` to `end`, in place; 576 bytes beyond `end` may change. */
 export function activate(kind: i32, at: usize, end: usize): void {
   if (kind == GELU) {
     for (const room = end + BYTES; at < end; at += BYTES) gelus(at, room, room + BYTES);
@@ -33,10 +33,12 @@ export function activate(kind: i32, at: usize, end: usize): void {
   }
 }
 
-/** GELU, the encoder's own, of 32 floats in place: x * Phi(x), Phi the standard normal's distribution. */
+/** GELU, the encoder's own, of 48 floats in place: x * Phi(x), Phi the standard normal's distribution. */
 function gelus(at: usize, tails: usize, room: usize): void {
+  const limit = splat(TAIL_LIMIT);
   for (let i: usize = 0; i < BYTES; i += 32) {
-    const x0 = bound(v128.load(at + i)), x1 = bound(v128.load(at + i, 16)), t0 = f32x4.abs(x0), t1 = f32x4.abs(x1);
+    const x0 = bound(v128.load(at + i)), x1 = bound(v128.load(at + i, 16));
+    const t0 = f32x4.pmin(f32x4.abs(x0), limit), t1 = f32x4.pmin(f32x4.abs(x1), limit);
     v128.store(at + i, x1, 16);
     v128.store(at + i, x0);
     v128.store(tails + i, t1, 16);
@@ -44,7 +46,8 @@ function gelus(at: usize, tails: usize, room: usize): void {
   }
   normalTails(tails, room);
   for (let i: usize = 0; i < BYTES; i += 32) {
-    const y0 = gelu(v128.load(at + i), v128.load(tails + i)), y1 = gelu(v128.load(at + i, 16), v128.load(tails + i, 16));
+    const y0 = gelu(v128.load(at + i), tail(v128.load(tails + i), v128.load(room + i)));
+    const y1 = gelu(v128.load(at + i, 16), tail(v128.load(tails + i, 16), v128.load(room + i, 16)));
     v128.store(at + i, y1, 16);
     v128.store(at + i, y0);
   }

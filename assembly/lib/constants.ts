@@ -68,6 +68,8 @@ export const SIX: usize = memory.data<f32>([6]);
 export const MAGNITUDE: usize = memory.data<i32>([0x7fffffff]);
 export const SIGN: usize = memory.data<i32>([<i32>0x80000000]);
 export const BF16_BITS: usize = memory.data<i32>([<i32>0xffff0000]);
+/** The lower half of each byte. */
+export const NIBBLES: usize = memory.data<i32>([0x0f0f0f0f]);
 /** Two i16. */
 export const PAIR_OF_ONES: usize = memory.data<i32>([0x00010001]);
 /** Just under half of the last bit that bf16 keeps. */

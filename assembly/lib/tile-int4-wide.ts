@@ -16,8 +16,8 @@ import { PAIR_OF_ONES, splat } from "./constants";
 import { addScaled } from "./tile-int4";
 
 export const DOT16_ROWS: i32 = 4;
-/** Bytes from the sums of one panel to those of the next: 264 rows, and 12 that an activation may write. */
-export const PANEL_SUMS: usize = 276 * 32;
+/** Bytes from the sums of one panel to those of the next: 264 rows, and 18 that an activation may write. */
+export const PANEL_SUMS: usize = 282 * 32;
 
 @inline
 function product(q: v128, u: v128): v128 {

@@ -3,7 +3,7 @@
  *
  *   y[r][c] = activation(acc[r][c] + bias[c])          then, with a residual, residual[r mod residualRows][c] + that
  *
- * acc [rows][8] f32, overwritten, and the 384 bytes after it too (`activate`), columns in the order 0 4 1 5 2 6 3 7 with
+ * acc [rows][8] f32, overwritten, and the 576 bytes after it too (`activate`), columns in the order 0 4 1 5 2 6 3 7 with
  * `lanes`; rows firstRow ... firstRow + rows - 1 of y; bias padded to whole panels; y and residual [.., cols] f32, dense.
  * residual 0 means none.
  */

@@ -28,11 +28,10 @@ const SPINS = 10000;
 const PATIENCE = 60;
 const SLICE_MS = 1000;
 /**
- * Of the units of a step each thread has a share of its own; the last fourth goes, in pieces, to whoever is done first: a thread that
- * was interrupted does not hold up the others by all it missed.
+ * Of the units of a step each thread has a share of its own; the last fourth goes, in ever smaller pieces, to whoever is done first: a
+ * thread that was interrupted does not hold up the others by all it missed, and at the end they wait for one unit at most.
  */
 const OWN_PART = 0.75;
-const PIECES_PER_THREAD = 4;
 
 /** What a thread is given at its start; structured clone carries it. */
 export interface ThreadData {
@@ -127,11 +126,11 @@ export class Member {
   private *shares(units: number): Generator<[begin: number, end: number]> {
     const own = Math.floor((units * OWN_PART) / this.threads), first = own * this.threads;
     if (own > 0) yield [own * this.index, own * (this.index + 1)];
-    const piece = Math.ceil((units - first) / (this.threads * PIECES_PER_THREAD));
     for (;;) {
-      const begin = first + Atomics.add(this.words, TAKEN, piece);
+      const taken = Atomics.load(this.words, TAKEN), begin = first + taken;
       if (begin >= units) return;
-      yield [begin, Math.min(begin + piece, units)];
+      const piece = Math.ceil((units - begin) / (2 * this.threads));
+      if (Atomics.compareExchange(this.words, TAKEN, taken, taken + piece) === taken) yield [begin, begin + piece];
     }
   }
 

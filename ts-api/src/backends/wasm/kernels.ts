@@ -35,7 +35,7 @@ const ROW_BLOCK = 264;
 const TILE_SLACK = 8;
 const FLOAT_BLOCK_BYTES = 256 * 32;
 /** As in assembly/ops/linear/int4.ts, of each panel of a unit: sums, unpacked weights and scales. */
-const INT4_PANEL_BYTES = 276 * 32 + 1280 * 17;
+const INT4_PANEL_BYTES = 282 * 32 + 1280 * 17;
 /** Of a value in the packed rows of all formats but int4. */
 const FLOAT_BYTES = 4;
 
