@@ -22,19 +22,22 @@ export async function printBreakdown(folder: string, dtype: Dtype, rounds: numbe
   };
   const peaks = await openPeaks(relaxed);
   const timings = await race([...peaks, { name: "pass", run: pass }], { rounds, sampleMs: 20 });
-  const rates = peakRates(peaks, timings), timed = passes.slice(-rounds);
+  const rates = peakRates(peaks, timings), bestRates = peakRates(peaks, timings, "min"), timed = passes.slice(-rounds);
 
-  const kinds = timed[0].map((spent, i) => ({ ...spent, ms: median(timed.map((kindsOfPass) => kindsOfPass[i].ms)) }));
+  const kinds = timed[0].map((spent, i) => {
+    const times = timed.map((kindsOfPass) => kindsOfPass[i].ms);
+    return { ...spent, ms: median(times), best: Math.min(...times) };
+  });
   const total = kinds.reduce((sum, { ms }) => sum + ms, 0);
   const rows: string[][] = [];
-  for (const { kind, call, calls, ms, operations } of kinds) {
-    const [kernel] = plain.kernelsOf(await plain.compile([call]));
-    const peak = rates.get(peakOf(kernel, relaxed ? "relaxed" : "simd128"))!;
-    rows.push([kind, kernel, String(calls), digits(ms), percent(ms / total), ...rateCells(operations, ms, peak)]);
+  for (const { kind, call, calls, ms, best, operations } of kinds) {
+    const [kernel] = plain.kernelsOf(await plain.compile([call])), loop = peakOf(kernel, relaxed ? "relaxed" : "simd128");
+    const [, ...bestCells] = rateCells(operations, best, bestRates.get(loop)!);
+    rows.push([kind, kernel, String(calls), digits(ms), percent(ms / total), ...rateCells(operations, ms, rates.get(loop)!), ...bestCells]);
   }
   const products = kinds.filter(({ call }) => call.op === "linear").reduce((sum, { ms }) => sum + ms, 0);
   console.log(`\n${dtype}: ${digits(total)} ms in calls on one thread, ${percent(products / total)} of it in products\n`);
   console.log(`${peakTable(peaks, timings)}\n`);
-  console.log(table(["call", "kernel", "calls", "median ms", "of time", ...RATE_HEADERS], rows));
+  console.log(table(["call", "kernel", "calls", "median ms", "of time", ...RATE_HEADERS, "best Gop/s", "of best peak"], rows));
   backend.dispose();
 }

@@ -3,7 +3,7 @@ import type { DotLoopName, Peak } from "./dot-loop.js";
 import type { Timing } from "./measure.js";
 import { digits, percent, table } from "./table.js";
 
-/** Operations per second of each dot loop, by its median. */
+/** Operations per second of each dot loop. */
 export type PeakRates = ReadonlyMap<DotLoopName, number>;
 
 /** Giga-operations per second. */
@@ -11,8 +11,8 @@ export function rate(operations: number, ms: number): number {
   return operations / ms / 1e6;
 }
 
-export function peakRates(peaks: readonly Peak[], timings: readonly Timing[]): PeakRates {
-  return new Map(peaks.map(({ name, operations }, i) => [name, rate(operations, timings[i].median)]));
+export function peakRates(peaks: readonly Peak[], timings: readonly Timing[], of: "median" | "min" = "median"): PeakRates {
+  return new Map(peaks.map(({ name, operations }, i) => [name, rate(operations, timings[i][of])]));
 }
 
 export function peakTable(peaks: readonly Peak[], timings: readonly Timing[]): string {
