@@ -125,8 +125,8 @@ describe("f32 tiles", () => {
       for (let kind = 0; kind < 2; kind++) {
         memory.fill(ACC, 0x55, 32 * 6);
         packRows(X, PACKED, last + 1, count, kind == 0 ? PINNED_ROWS : EXACT_ROWS);
-        if (kind == 0) tilePinned(ACC, 32, PACKED, W, count, true);
-        else tileExact(ACC, 32, PACKED, W, count, true);
+        if (kind == 0) tilePinned(ACC, PACKED, W, count, true);
+        else tileExact(ACC, PACKED, W, count, true);
         for (let r = 0; r < 4; r++) {
           for (let c = 0; c < 8; c++) {
             let sum: f32 = 0;
@@ -143,10 +143,10 @@ describe("f32 tiles", () => {
     fill(X, 64, 3);
     fill(W, 8 * 64, 4);
     packRows(X, PACKED, 1, 64, PINNED_ROWS);
-    tilePinned(ACC, 32, PACKED, W, 64, true);
+    tilePinned(ACC, PACKED, W, 64, true);
     const whole = f32.load(ACC);
-    tilePinned(ACC, 32, PACKED, W, 41, true);
-    tilePinned(ACC, 32, PACKED + 41 * 4 * PINNED_ROWS, W + 41 * 32, 23, false);
+    tilePinned(ACC, PACKED, W, 41, true);
+    tilePinned(ACC, PACKED + 41 * 4 * PINNED_ROWS, W + 41 * 32, 23, false);
     expect(f32.load(ACC)).toBe(whole);
   });
 });

@@ -33,13 +33,15 @@ export function unpackColumns(from: usize, to: usize, rowBytes: usize, columns: 
   }
 }
 
+/** a0 a1 b0 b1. */
 @inline
-function evens(a: v128, b: v128): v128 {
+function firstHalves(a: v128, b: v128): v128 {
   return v128.shuffle<u64>(a, b, 0, 2);
 }
 
+/** a2 a3 b2 b3. */
 @inline
-function odds(a: v128, b: v128): v128 {
+function lastHalves(a: v128, b: v128): v128 {
   return v128.shuffle<u64>(a, b, 1, 3);
 }
 
@@ -62,10 +64,10 @@ function packFour(a: usize, b: usize, c: usize, d: usize, to: usize, step: usize
   for (; left >= 4; left -= 4) {
     const v0 = v128.load(a), v1 = v128.load(a + bs), v2 = v128.load(a + cs), v3 = v128.load(a + ds);
     const low = lows(v0, v1), lowNext = lows(v2, v3), high = highs(v0, v1), highNext = highs(v2, v3);
-    v128.store(to, evens(low, lowNext));
-    v128.store(to + step, odds(low, lowNext));
-    v128.store(to + step * 2, evens(high, highNext));
-    v128.store(to + step * 3, odds(high, highNext));
+    v128.store(to, firstHalves(low, lowNext));
+    v128.store(to + step, lastHalves(low, lowNext));
+    v128.store(to + step * 2, firstHalves(high, highNext));
+    v128.store(to + step * 3, lastHalves(high, highNext));
     a += 16;
     to += step << 2;
   }
@@ -106,10 +108,10 @@ function unpackFour(from: usize, to: usize, rowBytes: usize, columns: i32, words
   for (; left >= 4; left -= 4) {
     const v0 = v128.load(from), v1 = v128.load(from, 32), v2 = v128.load(from, 64), v3 = v128.load(from, 96);
     const low = lows(v0, v1), lowNext = lows(v2, v3), high = highs(v0, v1), highNext = highs(v2, v3);
-    v128.store(to, evens(low, lowNext));
-    if (columns > 1) v128.store(to + rowBytes, odds(low, lowNext));
-    if (columns > 2) v128.store(to + rowBytes * 2, evens(high, highNext));
-    if (columns > 3) v128.store(to + rowBytes * 3, odds(high, highNext));
+    v128.store(to, firstHalves(low, lowNext));
+    if (columns > 1) v128.store(to + rowBytes, lastHalves(low, lowNext));
+    if (columns > 2) v128.store(to + rowBytes * 2, firstHalves(high, highNext));
+    if (columns > 3) v128.store(to + rowBytes * 3, lastHalves(high, highNext));
     from += 128;
     to += 16;
   }

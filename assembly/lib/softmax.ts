@@ -5,7 +5,7 @@
  *   p[j] = e^(p[j] * scale - top), top the largest p[j] * scale; rows from `tokens` to `stride` become +0
  *   sums = sum_j p[j] of each column, in the order of laneSum
  *
- * sums [32][8]: the first row is the result, the others are room. The tokens are even, or row `tokens` holds finite numbers.
+ * sums [32][8]: the first row is the result, the others are room. Beyond an odd last row one more is read and overwritten.
  *
  * Twins: softmax in ts-api/src/backends/oracle/ops/attention.ts, gpu/ops/attention.wgsl.
  */

@@ -3,11 +3,10 @@
  *
  *   acc[r][c] += x[k][r] * w[k][c]      r < R, c < 8, k = 0 ... count - 1
  *
- * The R rows stand side by side, x [count][R] (lib/pack-rows.ts); w [count][8]; acc R rows, `accStride` bytes apart. `first`
- * starts from +0 instead of acc.
+ * The R rows stand side by side, x [count][R] (lib/pack-rows.ts); w [count][8]; acc [R][8]. `first` starts from +0 instead of acc.
  *
  * tileExact: every product is exact in f32 (bf16 x bf16), so fused or not is the same. 6 rows: 12 sums, 2 weights, 1
- * value fill the 15 registers. tilePinned: product and sum round one by one; the product needs a register, so 4 rows.
+ * value fill the 15 registers. tilePinned: product and sum round one by one; products need registers, so 4 rows.
  * Four inputs a turn: a loop checks for interrupts at each. x moves on, because engines fold no offset into a splat's address.
  */
 
@@ -20,26 +19,20 @@ function fused(x: v128, w: v128, sum: v128): v128 {
 }
 
 @inline
-function pinned(x: v128, w: v128, sum: v128): v128 {
-  return f32x4.add(sum, f32x4.mul(x, w));
+export function tileExact(acc: usize, x: usize, w: usize, count: i32, first: bool): void {
+  if (ASC_FEATURE_RELAXED_SIMD) tileFused(acc, x, w, count, first);
+  else tilePinned(acc, x, w, count, first);
 }
 
-@inline
-export function tileExact(acc: usize, accStride: usize, x: usize, w: usize, count: i32, first: bool): void {
-  if (ASC_FEATURE_RELAXED_SIMD) tileFused(acc, accStride, x, w, count, first);
-  else tilePinned(acc, accStride, x, w, count, first);
-}
-
-function tileFused(acc: usize, accStride: usize, x: usize, w: usize, count: i32, first: bool): void {
-  const a0 = acc, a1 = a0 + accStride, a2 = a1 + accStride, a3 = a2 + accStride, a4 = a3 + accStride, a5 = a4 + accStride;
+function tileFused(acc: usize, x: usize, w: usize, count: i32, first: bool): void {
   let s00 = f32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00, s40 = s00, s41 = s00, s50 = s00, s51 = s00;
   if (!first) {
-    s00 = v128.load(a0); s01 = v128.load(a0, 16);
-    s10 = v128.load(a1); s11 = v128.load(a1, 16);
-    s20 = v128.load(a2); s21 = v128.load(a2, 16);
-    s30 = v128.load(a3); s31 = v128.load(a3, 16);
-    s40 = v128.load(a4); s41 = v128.load(a4, 16);
-    s50 = v128.load(a5); s51 = v128.load(a5, 16);
+    s00 = v128.load(acc); s01 = v128.load(acc, 16);
+    s10 = v128.load(acc, 32); s11 = v128.load(acc, 48);
+    s20 = v128.load(acc, 64); s21 = v128.load(acc, 80);
+    s30 = v128.load(acc, 96); s31 = v128.load(acc, 112);
+    s40 = v128.load(acc, 128); s41 = v128.load(acc, 144);
+    s50 = v128.load(acc, 160); s51 = v128.load(acc, 176);
   }
   let w0: v128, w1: v128, v: v128;
   for (const fours = w + (<usize>(count & ~3) << 5); w < fours; w += 128) {
@@ -86,28 +79,27 @@ function tileFused(acc: usize, accStride: usize, x: usize, w: usize, count: i32,
     v = v128.load_splat<f32>(x, 20); s50 = fused(v, w0, s50); s51 = fused(v, w1, s51);
     x += 24;
   }
-  v128.store(a0, s01, 16);
-  v128.store(a0, s00);
-  v128.store(a1, s11, 16);
-  v128.store(a1, s10);
-  v128.store(a2, s21, 16);
-  v128.store(a2, s20);
-  v128.store(a3, s31, 16);
-  v128.store(a3, s30);
-  v128.store(a4, s41, 16);
-  v128.store(a4, s40);
-  v128.store(a5, s51, 16);
-  v128.store(a5, s50);
+  v128.store(acc, s01, 16);
+  v128.store(acc, s00);
+  v128.store(acc, s11, 48);
+  v128.store(acc, s10, 32);
+  v128.store(acc, s21, 80);
+  v128.store(acc, s20, 64);
+  v128.store(acc, s31, 112);
+  v128.store(acc, s30, 96);
+  v128.store(acc, s41, 144);
+  v128.store(acc, s40, 128);
+  v128.store(acc, s51, 176);
+  v128.store(acc, s50, 160);
 }
 
-export function tilePinned(acc: usize, accStride: usize, x: usize, w: usize, count: i32, first: bool): void {
-  const a0 = acc, a1 = a0 + accStride, a2 = a1 + accStride, a3 = a2 + accStride;
+export function tilePinned(acc: usize, x: usize, w: usize, count: i32, first: bool): void {
   let s00 = f32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
   if (!first) {
-    s00 = v128.load(a0); s01 = v128.load(a0, 16);
-    s10 = v128.load(a1); s11 = v128.load(a1, 16);
-    s20 = v128.load(a2); s21 = v128.load(a2, 16);
-    s30 = v128.load(a3); s31 = v128.load(a3, 16);
+    s00 = v128.load(acc); s01 = v128.load(acc, 16);
+    s10 = v128.load(acc, 32); s11 = v128.load(acc, 48);
+    s20 = v128.load(acc, 64); s21 = v128.load(acc, 80);
+    s30 = v128.load(acc, 96); s31 = v128.load(acc, 112);
   }
   let w0: v128, w1: v128, p: v128, v: v128;
   for (const fours = w + (<usize>(count & ~3) << 5); w < fours; w += 128) {
@@ -144,12 +136,12 @@ export function tilePinned(acc: usize, accStride: usize, x: usize, w: usize, cou
     v = v128.load_splat<f32>(x, 12); p = f32x4.mul(v, w0); v = f32x4.mul(v, w1); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
     x += 16;
   }
-  v128.store(a0, s01, 16);
-  v128.store(a0, s00);
-  v128.store(a1, s11, 16);
-  v128.store(a1, s10);
-  v128.store(a2, s21, 16);
-  v128.store(a2, s20);
-  v128.store(a3, s31, 16);
-  v128.store(a3, s30);
+  v128.store(acc, s01, 16);
+  v128.store(acc, s00);
+  v128.store(acc, s11, 48);
+  v128.store(acc, s10, 32);
+  v128.store(acc, s21, 80);
+  v128.store(acc, s20, 64);
+  v128.store(acc, s31, 112);
+  v128.store(acc, s30, 96);
 }

@@ -54,9 +54,9 @@ function enterFraction(format: i32, v: v128): v128 {
 }
 
 @inline
-function tile(format: i32, acc: usize, accStride: usize, x: usize, w: usize, count: i32): void {
-  if (format == BF16) tileExact(acc, accStride, x, w, count, true);
-  else tilePinned(acc, accStride, x, w, count, true);
+function tile(format: i32, acc: usize, x: usize, w: usize, count: i32): void {
+  if (format == BF16) tileExact(acc, x, w, count, true);
+  else tilePinned(acc, x, w, count, true);
 }
 
 @inline
@@ -83,7 +83,7 @@ function attend(
     const first = panel << 3, count = min(8, tokens - first);
     // 2. scores of all keys against eight queries
     for (let i = 0; i < keyTiles; i++) {
-      tile(format, p + (<usize>(i * tileRows) << 5), 32, k + keyBytes * <usize>i, q + (headBytes << 3) * <usize>panel, headDim);
+      tile(format, p + (<usize>(i * tileRows) << 5), k + keyBytes * <usize>i, q + (headBytes << 3) * <usize>panel, headDim);
     }
     // 3. masked keys, and the softmax of each column
     if (attentionMask) maskKeys(p, attentionMask + (<usize>((unit / heads) * tokens) << 2), tokens);
@@ -91,7 +91,7 @@ function attend(
     if (probabilities) unpackColumns(p, probabilities + (<usize>((unit * tokens + first) * tokens) << 2), <usize>tokens << 2, count, tokens);
     // 4. mix the values
     for (let i = 0; i < valueTiles; i++) {
-      tile(format, mixed + (<usize>(i * tileRows) << 5), 32, v + valueBytes * <usize>i, p, tokens);
+      tile(format, mixed + (<usize>(i * tileRows) << 5), v + valueBytes * <usize>i, p, tokens);
     }
     unpackColumns(mixed, to + (<usize>(first * hidden) << 2), <usize>hidden << 2, count, headDim);
   }

@@ -86,8 +86,8 @@ function run(
         // 2. sums over k
         for (let r = 0; r < block; r += tileRows) {
           const acc = scratch + (<usize>r << 5), xr = packed + (<usize>((first + r) * inner + k * tileRows) << 2);
-          if (format == FP32) tilePinned(acc, 32, xr, weights, count, k == 0);
-          else tileExact(acc, 32, xr, weights, count, k == 0);
+          if (format == FP32) tilePinned(acc, xr, weights, count, k == 0);
+          else tileExact(acc, xr, weights, count, k == 0);
         }
       }
       // 3. bias, activation, residual
