@@ -1,5 +1,6 @@
 import { MAX_BITS as MAX, MIN_BITS as MIN } from "../lib/constants";
 import { bound, exp, reciprocal, roundBf16, roundToInt, rsqrt, sigmoid } from "../lib/math";
+import { activate, GELU } from "../lib/activation";
 import { BYTES, normalTails, tail } from "../lib/normal-tail";
 import { bits, lane, lastBits } from "./scalar";
 
@@ -89,6 +90,23 @@ describe("reciprocal and rsqrt", () => {
 describe("sigmoid", () => {
   test("is one half at 0", () => {
     expect(Math.abs(<f64>lane(sigmoid(f32x4.splat(0))) - 0.5) < 2e-7).toBe(true);
+  });
+});
+
+describe("GELU", () => {
+  test("its tail stays from 7 on; nothing beyond the 576 bytes after it changes", () => {
+    const at = heap.alloc(<usize>(64 + 576 + 16));
+    for (let i = 0; i < 16; i++) f32.store(at + (i << 2), -7);
+    f32.store(at + 4, -14);
+    f32.store(at + 8, -7168);
+    f32.store(at + 12, 1000);
+    f32.store(at + 64 + 576, 7);
+    activate(GELU, at, at + 64);
+    expect(f32.load(at) < 0).toBe(true);
+    expect(f32.load(at + 4)).toBe(f32.load(at) * 2);
+    expect(f32.load(at + 8)).toBe(f32.load(at) * 1024);
+    expect(f32.load(at + 12)).toBe(1000);
+    expect(f32.load(at + 64 + 576)).toBe(7);
   });
 });
 

@@ -31,6 +31,12 @@ export function roundBounded(bits: v128): v128 {
   return v128.and(i32x4.add(bits, i32x4.add(odd, splat(BF16_HALF))), splat(BF16_BITS));
 }
 
+/** One of Horner's scheme: p * x + c, each rounded. */
+@inline
+export function step(p: v128, x: v128, c: v128): v128 {
+  return f32x4.add(f32x4.mul(p, x), c);
+}
+
 /** Round half to even, as integers, for |v| < 2^22. */
 @inline
 export function roundToInt(v: v128): v128 {

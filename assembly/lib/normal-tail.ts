@@ -5,6 +5,7 @@
  * Twins: normalTail and exp2 in ts-api/src/backends/oracle/math.ts and gpu/lib/math.wgsl. The same steps on each value.
  */
 import { EXP_C4, EXP_ONES, LN2, ROUND_MAGIC, TAIL_C0, TAIL_C9, splat } from "./constants";
+import { step } from "./math";
 
 /** Of 48 floats. */
 export const BYTES: usize = 192;
@@ -48,11 +49,6 @@ function horner(at: usize, highest: usize, lowest: usize): void {
   keep(at + 96, p6, p7);
   keep(at + 128, p8, p9);
   keep(at + 160, p10, p11);
-}
-
-@inline
-function step(p: v128, x: v128, c: v128): v128 {
-  return f32x4.add(f32x4.mul(p, x), c);
 }
 
 /** The upper one first: an engine can make one vector of two. */

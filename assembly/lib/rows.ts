@@ -13,8 +13,3 @@ export function boundRow(x: usize, y: usize, cols: i32, padded: i32): void {
 export function clear(y: usize, from: i32, to: i32): void {
   if (to > from) memory.fill(y + (<usize>from << 2), 0, (<usize>(to - from)) << 2);
 }
-
-/** The first `cols` floats of x to y. */
-export function copyRow(x: usize, y: usize, cols: i32): void {
-  memory.copy(y, x, <usize>cols << 2);
-}

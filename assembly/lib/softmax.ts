@@ -13,6 +13,7 @@ import {
   EXP_C0, EXP_C1, EXP_C2, EXP_C3, EXP_C4, EXP_FLOOR, LN2_HIGH, LN2_LOW, LOG2_E, ONE, ROUND_MAGIC, splat,
 } from "./constants";
 import { laneSums } from "./lanes";
+import { step } from "./math";
 import { clear } from "./rows";
 
 export function exponentials(p: usize, sums: usize, tokens: i32, stride: i32, scale: v128): void {
@@ -59,12 +60,6 @@ function exps(at: usize, scale: v128, top0: v128, top1: v128): void {
   v128.store(at, i32x4.add(p0, i32x4.shl(whole0, 23)));
   v128.store(at, i32x4.add(p3, i32x4.shl(whole3, 23)), 48);
   v128.store(at, i32x4.add(p2, i32x4.shl(whole2, 23)), 32);
-}
-
-/** p * x + c, each rounded. */
-@inline
-function step(p: v128, x: v128, c: v128): v128 {
-  return f32x4.add(f32x4.mul(p, x), c);
 }
 
 /** x - n ln 2. */

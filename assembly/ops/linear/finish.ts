@@ -37,7 +37,8 @@ function finish(
 function addBias(lanes: bool, acc: usize, end: usize, bias: usize): void {
   const b0 = v128.load(bias), b1 = v128.load(bias, 16);
   for (; acc < end; acc += 32) {
-    const v0 = f32x4.add(firstFour(lanes, acc), b0), v1 = f32x4.add(lastFour(lanes, acc), b1);
+    const low = v128.load(acc), high = v128.load(acc, 16);
+    const v0 = f32x4.add(lowColumns(lanes, low, high), b0), v1 = f32x4.add(highColumns(lanes, low, high), b1);
     v128.store(acc, v1, 16);
     v128.store(acc, v0);
   }
@@ -54,7 +55,8 @@ function storeRows(
   residual += residual ? <usize>first << 2 : 0;
   let from = residual + stride * <usize>(firstRow % residualRows), repeat = residualRows - firstRow % residualRows;
   for (; acc < end; acc += 32) {
-    let v0 = firstFour(lanes, acc), v1 = lastFour(lanes, acc);
+    const low = v128.load(acc), high = v128.load(acc, 16);
+    let v0 = lowColumns(lanes, low, high), v1 = highColumns(lanes, low, high);
     if (biased) {
       v0 = f32x4.add(v0, b0);
       v1 = f32x4.add(v1, b1);
@@ -82,14 +84,14 @@ function storeRows(
   }
 }
 
+/** Columns 0 ... 3 of a row of sums, a and b. */
 @inline
-function firstFour(lanes: bool, acc: usize): v128 {
-  if (lanes) return v128.shuffle<u32>(v128.load(acc), v128.load(acc, 16), 0, 2, 4, 6);
-  return v128.load(acc);
+function lowColumns(lanes: bool, a: v128, b: v128): v128 {
+  return lanes ? v128.shuffle<u32>(a, b, 0, 2, 4, 6) : a;
 }
 
+/** Columns 4 ... 7. */
 @inline
-function lastFour(lanes: bool, acc: usize): v128 {
-  if (lanes) return v128.shuffle<u32>(v128.load(acc), v128.load(acc, 16), 1, 3, 5, 7);
-  return v128.load(acc, 16);
+function highColumns(lanes: bool, a: v128, b: v128): v128 {
+  return lanes ? v128.shuffle<u32>(a, b, 1, 3, 5, 7) : b;
 }

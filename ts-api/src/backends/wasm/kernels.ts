@@ -136,6 +136,7 @@ function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention"> {
     step: (call, at) => {
       const { x, headMask, attentionMask, y, probabilities, tokens, heads, headDim } = call;
       const queries = roundUp(tokens, 8) * headDim, keys = (tokens + TILE_SLACK) * headDim, values = (headDim + TILE_SLACK) * tokens;
+      // Rows of eight: sums, mixed values, rows on their way, p.
       const columns = 32 + headDim + TILE_SLACK + headDim + roundUp(tokens, 32) + TILE_SLACK;
       return {
         args: [...[x, headMask, attentionMask, y, probabilities].map(at), tokens, heads, headDim, attentionScale(headDim)],
