@@ -3,10 +3,10 @@ import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../ts-api/src/core/errors.js";
 import { isImage } from "../ts-api/src/image/decode.js";
 import { loadImage } from "../ts-api/src/image/source.js";
-import { lookedAt, type ImageList } from "../ts-api/src/model/moment-images.js";
+import { lookedAt, type ImageList } from "../ts-api/src/calibrate/calibration-images.js";
 import { processorOf } from "../ts-api/src/pipelines/processor.js";
 import type { Checkpoint } from "../ts-api/src/weights/checkpoint.js";
-import { listDigest, sha256, type CalibrationInfo, type TensorDigest } from "../ts-api/src/weights/packed.js";
+import { listDigest, sha256, type CalibrationInfo, type TensorDigest } from "../ts-api/src/weights/safetensors/packed-files.js";
 import { readRange } from "../ts-api/src/weights/sources/bytes.js";
 
 /** Enough to tell the kind of an image. */

@@ -5,7 +5,7 @@ import { IJepaModel, type LoadOptions } from "../ts-api/src/model/model.js";
 import { cosineSimilarity, meanPool } from "../ts-api/src/model/pooling.js";
 import { processorOf } from "../ts-api/src/pipelines/processor.js";
 import { openCheckpoint } from "../ts-api/src/weights/checkpoint.js";
-import type { ModelRef } from "../ts-api/src/weights/folder.js";
+import type { ModelRef } from "../ts-api/src/weights/model-folder.js";
 import type { SourceOptions } from "../ts-api/src/weights/source-options.js";
 import { checkSameSize, decibels, rowCosines, squares } from "./measures.js";
 

@@ -1,9 +1,9 @@
 /** What a model needs: bytes and operations, from its configuration alone. */
 import { isCodebook } from "../ts-api/src/core/codebooks.js";
 import { BLOCK, PANEL, roundUp, type Dtype, type Group } from "../ts-api/src/core/numerics.js";
-import type { IJepaConfig } from "../ts-api/src/model/config.js";
-import { bufferDescs, embeddingCalls, embeddingInputs, finalCalls, layerCalls, passSize, restFormat, type Buffers } from "../ts-api/src/model/plan.js";
-import type { LinearWeights } from "../ts-api/src/model/weights.js";
+import type { IJepaConfig } from "../ts-api/src/config/config.js";
+import { bufferDescs, embeddingCalls, embeddingInputs, finalCalls, layerCalls, passSize, restFormat, type Buffers } from "../ts-api/src/encoder/plan.js";
+import type { LinearWeights } from "../ts-api/src/packing/encoder-weights.js";
 import { bytesOf, type DeviceTensor } from "../ts-api/src/ops/contract.js";
 import { workOf } from "../ts-api/src/ops/table.js";
 

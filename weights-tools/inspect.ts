@@ -1,12 +1,12 @@
 import { BLOCK, type Dtype } from "../ts-api/src/core/numerics.js";
 import { sizeOf } from "../ts-api/src/core/tensor.js";
-import type { IJepaConfig } from "../ts-api/src/model/config.js";
-import { partsOf, type FormatOptions } from "../ts-api/src/model/parts.js";
-import type { PackedParts } from "../ts-api/src/model/weights.js";
+import type { IJepaConfig } from "../ts-api/src/config/config.js";
+import { partsOf, type FormatOptions } from "../ts-api/src/loading/pack-checkpoint.js";
+import type { PackedParts } from "../ts-api/src/packing/encoder-weights.js";
 import { openCheckpoint } from "../ts-api/src/weights/checkpoint.js";
-import type { ModelRef } from "../ts-api/src/weights/folder.js";
-import { expectedTensors } from "../ts-api/src/weights/names.js";
-import type { PackedInfo } from "../ts-api/src/weights/packed.js";
+import type { ModelRef } from "../ts-api/src/weights/model-folder.js";
+import { expectedTensors } from "../ts-api/src/weights/tensor-names.js";
+import type { PackedInfo } from "../ts-api/src/weights/safetensors/packed-files.js";
 import type { SourceOptions } from "../ts-api/src/weights/source-options.js";
 import { estimate, type Estimate } from "./estimate.js";
 import { checkSameSize, decibels, squares } from "./measures.js";

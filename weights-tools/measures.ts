@@ -1,6 +1,6 @@
 /** How far one array, or one model, is from another. */
 import { IJepaError } from "../ts-api/src/core/errors.js";
-import type { IJepaConfig } from "../ts-api/src/model/config.js";
+import type { IJepaConfig } from "../ts-api/src/config/config.js";
 
 /** Sums of squares: of the difference, and of what is expected. */
 export function squares(actual: Float32Array, expected: Float32Array): { noise: number; signal: number } {

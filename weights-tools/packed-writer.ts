@@ -1,10 +1,10 @@
 /** Writes packed files (docs/weights-format.md), part by part: tensors at once, the headers at the end, when all digests are known. */
 import { IJepaError } from "../ts-api/src/core/errors.js";
 import { roundUp } from "../ts-api/src/core/numerics.js";
-import { STORED_AS } from "../ts-api/src/model/packed.js";
+import { STORED_AS } from "../ts-api/src/loading/packed-checkpoint.js";
 import type { FolderFile, FolderWriter } from "../ts-api/src/runtime/env.js";
-import type { PackedBuffer } from "../ts-api/src/weights/pack.js";
-import { listDigest, sha256, type TensorDigest } from "../ts-api/src/weights/packed.js";
+import type { PackedBuffer } from "../ts-api/src/packing/pack.js";
+import { listDigest, sha256, type TensorDigest } from "../ts-api/src/weights/safetensors/packed-files.js";
 
 /** Where the data begins, so that every tensor's bytes are aligned in memory that holds the file. */
 const ALIGN = 64;

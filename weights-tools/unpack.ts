@@ -2,7 +2,7 @@
 import { CODEBOOKS, isCodebook } from "../ts-api/src/core/codebooks.js";
 import { fromBits, roundBf16 } from "../ts-api/src/core/float.js";
 import { BLOCK, PANEL } from "../ts-api/src/core/numerics.js";
-import type { Matrix, PackedBuffer } from "../ts-api/src/weights/pack.js";
+import type { Matrix, PackedBuffer } from "../ts-api/src/packing/pack.js";
 
 /** The weights that a backend computes with: f32 in the panels' order, [panels][inner][8] (docs/weights-format.md). */
 export function unpackMatrix({ format, inner, group = BLOCK, w, scales }: Matrix<PackedBuffer>): Float32Array {

@@ -8,7 +8,7 @@
  * w [rows][inner] f32, inner a multiple of 32, padded with zeros; importance v and mean [inner] f32; factors [16] f32.
  * codes [rows][inner] u8, u + 8; scales [rows][ceil(inner / group)] bf16; shift [rows] f32. scratch: 144 bytes.
  * Sums in f32, from +0 in order of k; those of the shift in four lanes, k mod 4, then (0 + 1) + (2 + 3).
- * Twin: ts-api/src/weights/quantize/int4.ts.
+ * Twin: ts-api/src/quantize/int4.ts.
  */
 import { ROUND_MAGIC, splat } from "../lib/constants";
 import { roundBf16, roundToInt } from "../lib/math";

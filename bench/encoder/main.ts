@@ -3,7 +3,7 @@ import { meanCosine } from "../../tests/support/models.js";
 import { recipePixels } from "../../tests/support/recipe.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
 import { Tensor } from "../../ts-api/src/core/tensor.js";
-import type { IJepaConfig } from "../../ts-api/src/model/config.js";
+import type { IJepaConfig } from "../../ts-api/src/config/config.js";
 import { IJepaModel } from "../../ts-api/src/model/model.js";
 import { peakMemory } from "../support/machine.js";
 import { race } from "../support/measure.js";

@@ -4,9 +4,9 @@ import { BLOCK, type Dtype } from "../../ts-api/src/core/numerics.js";
 import type { DeviceTensor, ElementType } from "../../ts-api/src/ops/contract.js";
 import type { OpCall } from "../../ts-api/src/ops/table.js";
 import type { OperandFormat } from "../../ts-api/src/ops/quantize-rows.js";
-import { operandOf } from "../../ts-api/src/model/plan.js";
-import { place } from "../../ts-api/src/model/place.js";
-import { packMatrix, packVector } from "../../ts-api/src/weights/pack.js";
+import { operandOf } from "../../ts-api/src/encoder/plan.js";
+import { place } from "../../ts-api/src/packing/upload.js";
+import { packMatrix, packVector } from "../../ts-api/src/packing/pack.js";
 import { gaussArray } from "../../tests/support/random.js";
 
 export interface Placed {

@@ -2,10 +2,10 @@
  * The encoder as an ONNX file, node by node as exporters write it, so that the peer's own fusions find what they look for.
  * fp32: MatMul. q4-level*: MatMulNBits on the very codes, scales and biases that our int4 has (blocks of 32, zero at 8).
  */
-import { packParts, type TensorReader } from "../../ts-api/src/model/parts.js";
-import type { LinearWeights, PackedParts } from "../../ts-api/src/model/weights.js";
-import type { PackedBuffer } from "../../ts-api/src/weights/pack.js";
-import type { IJepaConfig } from "../../ts-api/src/model/config.js";
+import { packParts, type TensorReader } from "../../ts-api/src/loading/pack-checkpoint.js";
+import type { LinearWeights, PackedParts } from "../../ts-api/src/packing/encoder-weights.js";
+import type { PackedBuffer } from "../../ts-api/src/packing/pack.js";
+import type { IJepaConfig } from "../../ts-api/src/config/config.js";
 import { BLOCK } from "../../ts-api/src/core/numerics.js";
 import { blockedColumns } from "./int4.js";
 import { OnnxGraph } from "./onnx.js";

@@ -2,8 +2,8 @@
 import { bytesView } from "../../ts-api/src/backends/backend.js";
 import { fromBits } from "../../ts-api/src/core/float.js";
 import { BLOCK, PANEL } from "../../ts-api/src/core/numerics.js";
-import type { LinearWeights } from "../../ts-api/src/model/weights.js";
-import type { PackedBuffer } from "../../ts-api/src/weights/pack.js";
+import type { LinearWeights } from "../../ts-api/src/packing/encoder-weights.js";
+import type { PackedBuffer } from "../../ts-api/src/packing/pack.js";
 
 export interface BlockedMatrix {
   /** [cols][inner / 32][16], the lower input in the low nibble. */

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { readTensors } from "../../tests/support/models.js";
 import { recipeWeights } from "../../tests/support/recipe.js";
 import { bytesView } from "../../ts-api/src/backends/backend.js";
-import { IJepaConfig } from "../../ts-api/src/model/config.js";
-import { expectedTensors } from "../../ts-api/src/weights/names.js";
-import { serializeSafetensors, type TensorBytes } from "../../ts-api/src/weights/safetensors-writer.js";
+import { IJepaConfig } from "../../ts-api/src/config/config.js";
+import { expectedTensors } from "../../ts-api/src/weights/tensor-names.js";
+import { serializeSafetensors, type TensorBytes } from "../../ts-api/src/weights/safetensors/writer.js";
 
 export const MODELS = ["vitb16", "vith14"] as const;
 export type ModelName = (typeof MODELS)[number];

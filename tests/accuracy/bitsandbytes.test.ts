@@ -7,7 +7,7 @@ import { bytesView } from "../../ts-api/src/backends/backend.js";
 import { openBackend } from "../../ts-api/src/backends/open.js";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
 import { IJepaModel, Tensor } from "../../ts-api/src/index.js";
-import type { EncodeResult } from "../../ts-api/src/model/encoder.js";
+import type { EncodeResult } from "../../ts-api/src/encoder/encoder.js";
 import { openCheckpoint } from "../../ts-api/src/weights/checkpoint.js";
 import { BITSANDBYTES, encodeOn, encoderOn, pixelsOf, readTensors, relativeError, type Golden } from "../support/models.js";
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { openBackend } from "../../ts-api/src/backends/open.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
-import { IJepaConfig } from "../../ts-api/src/model/config.js";
+import { IJepaConfig } from "../../ts-api/src/config/config.js";
 import { meanPool } from "../../ts-api/src/model/pooling.js";
 import { Tensor } from "../../ts-api/src/core/tensor.js";
 import { encoderOn, meanCosine, readTensors, relativeError } from "../support/models.js";

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { openBackend } from "../../ts-api/src/backends/open.js";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
 import { DTYPES, type Dtype } from "../../ts-api/src/core/numerics.js";
-import type { EncodeResult } from "../../ts-api/src/model/encoder.js";
+import type { EncodeResult } from "../../ts-api/src/encoder/encoder.js";
 import { encodeOn, goldenOptions, meanCosine, MODELS, readTensors, relativeError, type Golden } from "../support/models.js";
 
 /** Norm of the difference over norm, against the f64 outputs. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { run } from "../../ts-api/src/cli/run.js";
 import { pipeline } from "../../ts-api/src/index.js";
-import { openSafetensors } from "../../ts-api/src/weights/safetensors.js";
+import { openSafetensors } from "../../ts-api/src/weights/safetensors/reader.js";
 import { bytesSource } from "../../ts-api/src/weights/sources/bytes.js";
 import { CHELSEA, ROCKET, TINY, cells, ijepa, photo, recordingHost, succeed, temporaryFolder } from "./helpers.js";
 

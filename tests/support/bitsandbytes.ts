@@ -2,8 +2,8 @@
 import { bytesView } from "../../ts-api/src/backends/backend.js";
 import { CODEBOOKS, type CodebookName } from "../../ts-api/src/core/codebooks.js";
 import { DTYPE_BITS, toFloat32, type SafetensorsDtype } from "../../ts-api/src/weights/dtypes.js";
-import { encode, encodeScales } from "../../ts-api/src/weights/quantize/bnb.js";
-import type { TensorBytes } from "../../ts-api/src/weights/safetensors-writer.js";
+import { encode, encodeScales } from "../../ts-api/src/quantize/bnb.js";
+import type { TensorBytes } from "../../ts-api/src/weights/safetensors/writer.js";
 
 export interface QuantizeOptions {
   codebook?: CodebookName;

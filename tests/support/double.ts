@@ -1,6 +1,6 @@
 /** The encoder in double precision, as plain as it can be written: the truth for options that no golden covers. */
 import type { Checkpoint } from "../../ts-api/src/weights/checkpoint.js";
-import type { Pixels } from "../../ts-api/src/model/encoder.js";
+import type { Pixels } from "../../ts-api/src/encoder/pixels.js";
 
 /** Rows of numbers. */
 type Matrix = number[][];

@@ -1,14 +1,15 @@
 import type { Backend } from "../../ts-api/src/backends/backend.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
 import { Tensor } from "../../ts-api/src/core/tensor.js";
-import type { IJepaConfig } from "../../ts-api/src/model/config.js";
-import { Encoder, type EncodeOptions, type EncodeResult, type Pixels } from "../../ts-api/src/model/encoder.js";
+import type { IJepaConfig } from "../../ts-api/src/config/config.js";
+import { Encoder, type EncodeOptions, type EncodeResult } from "../../ts-api/src/encoder/encoder.js";
+import type { Pixels } from "../../ts-api/src/encoder/pixels.js";
 import { checkHeadMask } from "../../ts-api/src/model/inputs.js";
-import { loadEncoder } from "../../ts-api/src/model/load.js";
-import { packParts, type CodeReader, type TensorReader } from "../../ts-api/src/model/parts.js";
+import { loadEncoder } from "../../ts-api/src/encoder/place-weights.js";
+import { packParts, type CodeReader, type TensorReader } from "../../ts-api/src/loading/pack-checkpoint.js";
 import { openCheckpoint } from "../../ts-api/src/weights/checkpoint.js";
 import { toFloat32 } from "../../ts-api/src/weights/dtypes.js";
-import { openSafetensors } from "../../ts-api/src/weights/safetensors.js";
+import { openSafetensors } from "../../ts-api/src/weights/safetensors/reader.js";
 import { runtime } from "#runtime";
 
 export const MODELS = "tests/goldens/models";

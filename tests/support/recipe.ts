@@ -1,8 +1,8 @@
-import { expectedTensors } from "../../ts-api/src/weights/names.js";
+import { expectedTensors } from "../../ts-api/src/weights/tensor-names.js";
 import { sizeOf } from "../../ts-api/src/core/tensor.js";
-import type { IJepaConfig } from "../../ts-api/src/model/config.js";
-import type { Pixels } from "../../ts-api/src/model/encoder.js";
-import type { TensorReader } from "../../ts-api/src/model/parts.js";
+import type { IJepaConfig } from "../../ts-api/src/config/config.js";
+import type { Pixels } from "../../ts-api/src/encoder/pixels.js";
+import type { TensorReader } from "../../ts-api/src/loading/pack-checkpoint.js";
 import { gaussArray } from "./random.js";
 
 /** Weights of a published size without the file: every value a hash of its tensor's name and index (tests/goldens/README.md). */

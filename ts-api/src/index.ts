@@ -3,7 +3,7 @@ export { IJepaError, isIJepaError, type ErrorCode, type ErrorDetails } from "./c
 export { DTYPES, GROUPS, NUMERICS_VERSION, type Dtype, type Group, type Numerics } from "./core/numerics.js";
 export { Tensor, type TensorType } from "./core/tensor.js";
 export type { Determinism, Device, Rejection, Threads } from "./backends/open.js";
-export { IJepaConfig, type IJepaConfigFields } from "./model/config.js";
+export { IJepaConfig, type IJepaConfigFields } from "./config/config.js";
 export { IJepaForImageClassification, type ClassifierInputs, type ClassifierOutput } from "./model/classifier.js";
 export { IJepaModel, type ForwardOptions, type LoadOptions, type ModelInitOptions, type ModelInputs, type ModelLoadOptions, type ModelOutput, type ModelRef, type ModelSource, type ProgressInfo, type RandomOptions } from "./model/model.js";
 export { attentionRollout, tokenSimilarity } from "./model/maps.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { IJepaConfig } from "../../../ts-api/src/model/config.js";
+import { IJepaConfig } from "../../../ts-api/src/config/config.js";
 import { ACTIVATION_NAMES } from "../../../ts-api/src/ops/activation.js";
 import { failure, GOLDENS, MODELS } from "../weights/helpers.js";
 

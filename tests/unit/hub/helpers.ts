@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { ByteSource } from "../../../ts-api/src/runtime/env.js";
-import type { ModelFolder } from "../../../ts-api/src/weights/folder.js";
+import type { ModelFolder } from "../../../ts-api/src/weights/model-folder.js";
 import { openHubFolder, type HubParts } from "../../../ts-api/src/weights/hub/folder.js";
 import type { Pace } from "../../../ts-api/src/weights/hub/retry.js";
 import type { SourceOptions } from "../../../ts-api/src/weights/source-options.js";

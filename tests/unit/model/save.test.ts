@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { runtime } from "#runtime";
 import { IJepaConfig, IJepaForImageClassification, IJepaModel, isIJepaError, Tensor } from "../../../ts-api/src/index.js";
 import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
-import { openSafetensors } from "../../../ts-api/src/weights/safetensors.js";
+import { openSafetensors } from "../../../ts-api/src/weights/safetensors/reader.js";
 import { gaussArray } from "../../support/random.js";
 import { MODELS } from "../../support/models.js";
 import { inFolder } from "../weights/helpers.js";

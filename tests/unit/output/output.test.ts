@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { checkOutputPath, serializeResults } from "../../../ts-api/src/cli/output.js";
 import type { EmbeddingRecord } from "../../../ts-api/src/cli/output.js";
 import { serializeNpy } from "../../../ts-api/src/weights/npy.js";
-import { openSafetensors } from "../../../ts-api/src/weights/safetensors.js";
+import { openSafetensors } from "../../../ts-api/src/weights/safetensors/reader.js";
 import { bytesSource } from "../../../ts-api/src/weights/sources/bytes.js";
 import { failure } from "../weights/helpers.js";
 

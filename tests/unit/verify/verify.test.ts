@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Backend } from "../../../ts-api/src/backends/backend.js";
 import { openOracle } from "../../../ts-api/src/backends/oracle/oracle.js";
 import { doctor, DTYPES, IJepaModel, Tensor, verify, type Variant } from "../../../ts-api/src/index.js";
-import { IJepaConfig } from "../../../ts-api/src/model/config.js";
+import { IJepaConfig } from "../../../ts-api/src/config/config.js";
 import { resultsOf } from "../../../ts-api/src/ops/table.js";
 import { seededPixels } from "../../../ts-api/src/verify/verify.js";
 import { MODELS } from "../../support/models.js";

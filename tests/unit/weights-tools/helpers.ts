@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PackedParts } from "../../../ts-api/src/model/weights.js";
-import { partsOf, type FormatOptions } from "../../../ts-api/src/model/parts.js";
+import type { PackedParts } from "../../../ts-api/src/packing/encoder-weights.js";
+import { partsOf, type FormatOptions } from "../../../ts-api/src/loading/pack-checkpoint.js";
 import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
 
 /** Gives `work` a path where nothing is, and removes what it leaves there. */

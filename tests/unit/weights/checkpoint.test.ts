@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
-import { expectedTensors } from "../../../ts-api/src/weights/names.js";
-import { serializeSafetensors } from "../../../ts-api/src/weights/safetensors-writer.js";
-import type { TensorBytes } from "../../../ts-api/src/weights/safetensors-writer.js";
+import { expectedTensors } from "../../../ts-api/src/weights/tensor-names.js";
+import { serializeSafetensors } from "../../../ts-api/src/weights/safetensors/writer.js";
+import type { TensorBytes } from "../../../ts-api/src/weights/safetensors/writer.js";
 import { pathOfFileUrl } from "../../../ts-api/src/weights/sources/file.js";
 import { f32, failure, GOLDENS, inFolder, MODELS, SMALL, smallModel, smallTensors, smallValue } from "./helpers.js";
 

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import type { ErrorCode, IJepaError } from "../../../ts-api/src/core/errors.js";
-import { IJepaConfig } from "../../../ts-api/src/model/config.js";
-import { expectedTensors } from "../../../ts-api/src/weights/names.js";
-import { serializeSafetensors } from "../../../ts-api/src/weights/safetensors-writer.js";
-import type { TensorBytes } from "../../../ts-api/src/weights/safetensors-writer.js";
+import { IJepaConfig } from "../../../ts-api/src/config/config.js";
+import { expectedTensors } from "../../../ts-api/src/weights/tensor-names.js";
+import { serializeSafetensors } from "../../../ts-api/src/weights/safetensors/writer.js";
+import type { TensorBytes } from "../../../ts-api/src/weights/safetensors/writer.js";
 
 export const MODELS = "tests/goldens/models";
 export const GOLDENS = ["tiny", "odd", "like-vith14", "like-vitg16", "act-gelu_new", "act-gelu_pytorch_tanh", "act-quick_gelu", "act-relu", "act-silu"];

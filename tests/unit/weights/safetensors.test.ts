@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
-import { openSafetensors } from "../../../ts-api/src/weights/safetensors.js";
-import type { SafetensorsFile } from "../../../ts-api/src/weights/safetensors.js";
-import { serializeSafetensors } from "../../../ts-api/src/weights/safetensors-writer.js";
-import type { TensorBytes } from "../../../ts-api/src/weights/safetensors-writer.js";
+import { openSafetensors } from "../../../ts-api/src/weights/safetensors/reader.js";
+import type { SafetensorsFile } from "../../../ts-api/src/weights/safetensors/reader.js";
+import { serializeSafetensors } from "../../../ts-api/src/weights/safetensors/writer.js";
+import type { TensorBytes } from "../../../ts-api/src/weights/safetensors/writer.js";
 import { bytesSource, readRange } from "../../../ts-api/src/weights/sources/bytes.js";
 import { f32, failure, GOLDENS, MODELS, rawSafetensors } from "./helpers.js";
 

@@ -3,8 +3,8 @@ import type { Numerics } from "../core/numerics.js";
 import { sizeOf, Tensor } from "../core/tensor.js";
 import { firstNonFinite } from "../weights/dtypes.js";
 import { serializeNpy } from "../weights/npy.js";
-import { serializeSafetensors } from "../weights/safetensors-writer.js";
-import type { TensorBytes } from "../weights/safetensors-writer.js";
+import { serializeSafetensors } from "../weights/safetensors/writer.js";
+import type { TensorBytes } from "../weights/safetensors/writer.js";
 
 /** The features of one image. */
 export interface EmbeddingRecord {

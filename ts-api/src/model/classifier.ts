@@ -1,18 +1,18 @@
 import { IJepaError } from "../core/errors.js";
 import type { Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
-import { expectedTensors } from "../weights/names.js";
+import { expectedTensors } from "../weights/tensor-names.js";
 import type { SaveLayout } from "../weights/save.js";
-import { IJepaConfig } from "./config.js";
+import { IJepaConfig } from "../config/config.js";
 import { Head } from "./head.js";
-import { checkInputs } from "./inputs.js";
+import { checkInputs, type ModelInputs } from "./inputs.js";
 import { classificationLoss, inferProblemType, PROBLEM_TYPES, type ProblemType } from "./loss.js";
-import type { ForwardOptions, ModelInputs } from "./model.js";
+import type { ForwardOptions } from "./model.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import { meanPool } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
-import type { ModelRef } from "../weights/folder.js";
-import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "./session.js";
+import type { ModelRef } from "../weights/model-folder.js";
+import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "../loading/session.js";
 
 export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
   /** [images] class numbers, or [images, classes] values: with them comes `loss`. */

@@ -3,8 +3,8 @@ import { bytesView, readFloats, type Backend } from "../backends/backend.js";
 import { BLOCK, PANEL, roundUp } from "../core/numerics.js";
 import type { Activation } from "../ops/activation.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
-import { packMatrix, packVector } from "../weights/pack.js";
-import { place } from "./place.js";
+import { packMatrix, packVector } from "../packing/pack.js";
+import { place } from "../packing/upload.js";
 
 export class Head {
   private readonly w: DeviceTensor;

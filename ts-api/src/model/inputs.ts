@@ -2,10 +2,34 @@
 import { IJepaError } from "../core/errors.js";
 import { Tensor } from "../core/tensor.js";
 import { firstNonFinite } from "../weights/dtypes.js";
-import type { IJepaConfig } from "./config.js";
-import type { EncodeOptions, Pixels } from "./encoder.js";
-import type { ModelInputs } from "./model.js";
-import { passSize } from "./plan.js";
+import type { IJepaConfig } from "../config/config.js";
+import type { EncodeOptions } from "../encoder/encoder.js";
+import type { Pixels } from "../encoder/pixels.js";
+import { passSize } from "../encoder/plan.js";
+
+export interface ModelInputs {
+  /** [images, channels, height, width], as IJepaImageProcessor makes it. */
+  pixelValues: Tensor<"float32">;
+  /**
+   * [images, tokens], 1 where a patch is replaced by the mask token, before positions are added. Needs `useMaskToken`. As in all
+   * masks, the tokens are those that are encoded: with `keepPatches` the kept ones.
+   */
+  boolMaskedPos?: Tensor | undefined;
+  /**
+   * [images, tokens], 0 where nobody attends to the token, else 1: transformers 5's bidirectional mask, as its eager attention
+   * applies it. Where all of an image's places are 0, every token attends to all alike.
+   */
+  attentionMask?: Tensor | undefined;
+  /** [heads] or [layers, heads]: factors of the attention probabilities, as Hugging Face's eager attention applies them. */
+  headMask?: Tensor<"float32"> | undefined;
+  /**
+   * [images, kept] int32: encode only these patches of each image, counted row by row, in this order and at the positions they
+   * have in the whole image, as I-JEPA's context encoder does in training. The output has `kept` tokens.
+   */
+  keepPatches?: Tensor<"int32"> | undefined;
+  /** Accept images of another size than the config's, and interpolate the position embeddings (torch's bicubic). Default false. */
+  interpolatePosEncoding?: boolean | undefined;
+}
 
 /** Every argument of `forward`; the encoder's options are those that were given. */
 export interface CheckedInputs extends Pick<EncodeOptions, "keep" | "mask" | "headMask" | "attentionMask" | "interpolatePosEncoding"> {

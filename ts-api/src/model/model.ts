@@ -2,51 +2,28 @@ import type { Backend } from "../backends/backend.js";
 import type { Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
 import { activationOf } from "../ops/activation.js";
-import { expectedTensors } from "../weights/names.js";
+import { expectedTensors } from "../weights/tensor-names.js";
 import type { SaveLayout } from "../weights/save.js";
-import { IJepaConfig } from "./config.js";
+import { IJepaConfig } from "../config/config.js";
 import { Head } from "./head.js";
-import { checkInputs } from "./inputs.js";
+import { checkInputs, type ModelInputs } from "./inputs.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
-import type { TensorReader } from "./parts.js";
+import type { TensorReader } from "../loading/pack-checkpoint.js";
 import { firstToken } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
-import type { ModelRef } from "../weights/folder.js";
-import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "./session.js";
+import type { ModelRef } from "../weights/model-folder.js";
+import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "../loading/session.js";
 
-export type { ModelRef, ModelSource } from "../weights/folder.js";
+export type { ModelRef, ModelSource } from "../weights/model-folder.js";
 export type { ProgressInfo } from "../weights/source-options.js";
-export type { LoadOptions, RandomOptions } from "./session.js";
+export type { ModelInputs } from "./inputs.js";
+export type { LoadOptions, RandomOptions } from "../loading/session.js";
 
 export interface ModelLoadOptions extends LoadOptions {
   /** Load `embeddings.mask_token`, which `boolMaskedPos` needs. Default false, as in Hugging Face. */
   useMaskToken?: boolean;
   /** Load the pooler, whose output is then in `poolerOutput`. Default false, as in Hugging Face. */
   addPoolingLayer?: boolean;
-}
-
-export interface ModelInputs {
-  /** [images, channels, height, width], as IJepaImageProcessor makes it. */
-  pixelValues: Tensor<"float32">;
-  /**
-   * [images, tokens], 1 where a patch is replaced by the mask token, before positions are added. Needs `useMaskToken`. As in all
-   * masks, the tokens are those that are encoded: with `keepPatches` the kept ones.
-   */
-  boolMaskedPos?: Tensor | undefined;
-  /**
-   * [images, tokens], 0 where nobody attends to the token, else 1: transformers 5's bidirectional mask, as its eager attention
-   * applies it. Where all of an image's places are 0, every token attends to all alike.
-   */
-  attentionMask?: Tensor | undefined;
-  /** [heads] or [layers, heads]: factors of the attention probabilities, as Hugging Face's eager attention applies them. */
-  headMask?: Tensor<"float32"> | undefined;
-  /**
-   * [images, kept] int32: encode only these patches of each image, counted row by row, in this order and at the positions they
-   * have in the whole image, as I-JEPA's context encoder does in training. The output has `kept` tokens.
-   */
-  keepPatches?: Tensor<"int32"> | undefined;
-  /** Accept images of another size than the config's, and interpolate the position embeddings (torch's bicubic). Default false. */
-  interpolatePosEncoding?: boolean | undefined;
 }
 
 export interface ForwardOptions {

@@ -1,6 +1,6 @@
 import { Tensor } from "../core/tensor.js";
-import type { IJepaConfig } from "./config.js";
-import type { EncodeResult } from "./encoder.js";
+import type { IJepaConfig } from "../config/config.js";
+import type { EncodeResult } from "../encoder/encoder.js";
 
 /** What the layers left on the way, where it was asked for. */
 export interface LayerOutputs {

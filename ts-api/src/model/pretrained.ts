@@ -2,8 +2,8 @@ import type { BackendId } from "../backends/backend.js";
 import type { Rejection } from "../backends/open.js";
 import { digestOf, NUMERICS_VERSION, type Dtype, type Numerics } from "../core/numerics.js";
 import { saveCheckpoint, type SaveLayout, type SaveOptions } from "../weights/save.js";
-import type { IJepaConfig } from "./config.js";
-import type { Session } from "./session.js";
+import type { IJepaConfig } from "../config/config.js";
+import type { Session } from "../loading/session.js";
 
 export type { SaveOptions } from "../weights/save.js";
 

@@ -2,9 +2,9 @@ import { IJepaError } from "../core/errors.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import { loadImage, type ImageSource } from "../image/source.js";
 import { IJepaForImageClassification } from "../model/classifier.js";
-import type { IJepaConfig } from "../model/config.js";
-import type { LoadOptions } from "../model/session.js";
-import type { ModelRef } from "../weights/folder.js";
+import type { IJepaConfig } from "../config/config.js";
+import type { LoadOptions } from "../loading/session.js";
+import type { ModelRef } from "../weights/model-folder.js";
 import { processorOf } from "./processor.js";
 
 const FUNCTIONS = ["sigmoid", "softmax", "none"] as const;

@@ -6,7 +6,7 @@ import type { IJepaImageProcessor } from "../image/processor.js";
 import { loadImage, type ImageSource } from "../image/source.js";
 import { IJepaModel, type ModelLoadOptions, type ModelOutput } from "../model/model.js";
 import { firstToken, meanPool, normalizeRows } from "../model/pooling.js";
-import type { ModelRef } from "../weights/folder.js";
+import type { ModelRef } from "../weights/model-folder.js";
 import { processorOf } from "./processor.js";
 
 export interface ExtractOptions {

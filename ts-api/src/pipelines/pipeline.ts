@@ -1,6 +1,6 @@
 import { IJepaError } from "../core/errors.js";
 import type { ModelLoadOptions } from "../model/model.js";
-import type { ModelRef } from "../weights/folder.js";
+import type { ModelRef } from "../weights/model-folder.js";
 import { imageClassification, type ImageClassificationPipeline } from "./image-classification.js";
 import { imageFeatureExtraction, type ImageFeatureExtractionPipeline } from "./image-feature-extraction.js";
 

@@ -1,5 +1,5 @@
 import { IJepaImageProcessor } from "../image/processor.js";
-import type { IJepaConfig } from "../model/config.js";
+import type { IJepaConfig } from "../config/config.js";
 
 /** A loaded model, as far as its image processor is concerned. */
 interface Processed {

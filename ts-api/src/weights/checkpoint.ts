@@ -1,24 +1,20 @@
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import type { CodebookName } from "../core/codebooks.js";
-import { IJepaConfig } from "../model/config.js";
+import { IJepaConfig } from "../config/config.js";
 import { readCodes, takeQuantized } from "./bitsandbytes.js";
 import type { QuantizedTensor } from "./bitsandbytes.js";
+import type { CheckpointTensor } from "./checkpoint-tensor.js";
 import { checkFloatDtype, firstNonFinite, toFloat32 } from "./dtypes.js";
 import { openFolder, openFolderOf, readFile, readJson } from "./folder.js";
-import type { ModelFolder, ModelRef, OpenOptions } from "./folder.js";
-import { canonicalName, expectedTensors, isOptionalTensor } from "./names.js";
-import { partOf, readPackedInfo, readPart, type PackedFiles } from "./packed.js";
-import { decode } from "./quantize/bnb.js";
-import type { CodedMatrix } from "./quantize/bnb.js";
-import { openWeights } from "./shards.js";
-import type { SafetensorsFile, TensorInfo } from "./safetensors.js";
+import type { ModelFolder, ModelRef, OpenOptions } from "./model-folder.js";
+import { canonicalName, expectedTensors, isOptionalTensor } from "./tensor-names.js";
+import { partOf, readPackedInfo, readPart, type PackedFiles } from "./safetensors/packed-files.js";
+import { decode } from "../quantize/bnb.js";
+import type { CodedMatrix } from "../quantize/bnb.js";
+import { openWeights } from "./safetensors/shards.js";
+import type { SafetensorsFile } from "./safetensors/reader.js";
 import type { SourceOptions } from "./source-options.js";
 import { isTorchFile, openResearch, type ResearchOptions } from "./torch/research.js";
-
-/** A tensor of a checkpoint, with the path or URL of the file that holds it. */
-export interface CheckpointTensor extends TensorInfo {
-  readonly file: string;
-}
 
 export interface Checkpoint {
   readonly ref: string;
@@ -75,7 +71,7 @@ interface Opened {
 /**
  * Opens an I-JEPA checkpoint and checks everything but the values: the configuration, the files, and that the encoder's tensors
  * are all there, in a readable dtype and of the shapes that the configuration asks for. Of packed files only the metadata is
- * checked; model/packed.ts knows their tensors.
+ * checked; loading/packed-checkpoint.ts knows their tensors.
  * @param ref a folder in Hugging Face's layout, or a .pth.tar file of the research code: a path, or a file: or http(s) URL; or the name
  *   of a model on the Hugging Face Hub; or files that the caller opens
  * @throws IJepaError `config/missing`, `config/field`, `weights/*`, `hub/*`, `io/*`, `input/value`, `aborted`

@@ -1,39 +1,10 @@
 import { IJepaError } from "../core/errors.js";
-import type { ByteSource } from "../runtime/env.js";
 import { readRange } from "./sources/bytes.js";
+import type { ModelFolder, ModelRef, ModelSource, OpenOptions } from "./model-folder.js";
 import { looksLikeRepo } from "./hub/names.js";
 import { isFolder, openFileIfPresent, pathOfFileUrl } from "./sources/file.js";
 import { displayUrl, openUrlIfPresent } from "./sources/url.js";
-import type { UrlOptions } from "./sources/url.js";
 import type { SourceOptions } from "./source-options.js";
-
-export interface OpenOptions extends UrlOptions {
-  /** Without the file the model cannot be opened: offline it must be in the cache, or be known not to exist. Default false. */
-  required?: boolean | undefined;
-}
-
-/** A model's files as the caller has them: in a bucket, in assets, in memory. */
-export interface ModelSource {
-  /** For messages. */
-  readonly name: string;
-  /** Opens a file such as "config.json"; undefined where there is none. Failures of reading become IJepaError `io/read`. */
-  open(file: string, options?: { signal?: AbortSignal | undefined }): Promise<ByteSource | undefined>;
-}
-
-/** What names a model. */
-export type ModelRef = string | ModelSource;
-
-/** A folder in Hugging Face's layout, wherever it is. */
-export interface ModelFolder {
-  /** Path, or URL without secrets, for messages. */
-  readonly name: string;
-  /** True when it is read over the network. */
-  readonly remote: boolean;
-  /** Opens a file of the folder; undefined where there is none. `name` is a plain file name. */
-  open(name: string, options?: OpenOptions): Promise<ByteSource | undefined>;
-  /** Path or URL of a file of the folder, for messages. */
-  pathOf(name: string): string;
-}
 
 /** Largest JSON file that is read: far more than any config or index needs. */
 const MAX_JSON = 32 * 2 ** 20;

@@ -1,8 +1,9 @@
 /** Random weights, as Hugging Face initialises a model: of its distributions, from our own generator. */
 import { sizeOf } from "../core/tensor.js";
-import type { IJepaConfig } from "../model/config.js";
-import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
-import { expectedTensors } from "./names.js";
+import type { IJepaConfig } from "../config/config.js";
+import type { Checkpoint } from "./checkpoint.js";
+import type { CheckpointTensor } from "./checkpoint-tensor.js";
+import { expectedTensors } from "./tensor-names.js";
 import { truncatedNormal, xoshiro128 } from "./normal.js";
 
 /** Largest seed. */

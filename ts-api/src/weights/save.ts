@@ -2,10 +2,11 @@
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { show } from "../core/show.js";
-import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
+import type { Checkpoint } from "./checkpoint.js";
+import type { CheckpointTensor } from "./checkpoint-tensor.js";
 import { folderAt } from "./folder.js";
-import { canonicalName } from "./names.js";
-import { layoutSafetensors } from "./safetensors-writer.js";
+import { canonicalName } from "./tensor-names.js";
+import { layoutSafetensors } from "./safetensors/writer.js";
 
 export interface SaveOptions {
   /** Largest weights file: bytes, or as in Hugging Face "200MB", "5GB", "1GiB". Larger models are cut into shards. Default "5GB". */

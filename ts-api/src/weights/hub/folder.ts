@@ -2,7 +2,7 @@
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
-import type { ModelFolder, OpenOptions } from "../folder.js";
+import type { ModelFolder, OpenOptions } from "../model-folder.js";
 import type { SourceOptions } from "../source-options.js";
 import { displayUrl } from "../sources/url.js";
 import { HubClient } from "./client.js";

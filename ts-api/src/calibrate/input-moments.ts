@@ -1,0 +1,105 @@
+/**
+ * What enters the matrices of a model, measured: the bf16 model runs layer by layer over a few images (synthetic ones, or the user's).
+ * The quantizer weighs its errors by it. The contract fixes every bit of the run, and sums here are f64 in order of the
+ * rows, so that the moments of a checkpoint are the same everywhere.
+ */
+import type { Backend } from "../backends/backend.js";
+import type { CpuOptions } from "../backends/open.js";
+import { bound } from "../core/float.js";
+import type { InputWeights } from "../quantize/int4.js";
+import { Bf16Run, type WideParts } from "./bf16-run.js";
+import type { IJepaConfig } from "../config/config.js";
+import type { Pixels } from "../encoder/pixels.js";
+import { PRODUCTS, type Product } from "../packing/matrix-reader.js";
+import type { ImageList } from "./calibration-images.js";
+
+/** Of each input of a matrix, over all rows: [inputs padded to whole blocks]. */
+export interface Moments {
+  mean: Float32Array;
+  variance: Float32Array;
+}
+
+export type LayerMoments = Record<Product, Moments>;
+
+export interface MomentOptions extends Pick<CpuOptions, "threads" | "revectorize"> {
+  /** Images to look at, of the model's size and preprocessed; at least one. Default: synthetic ones. */
+  images?: Pixels | ImageList | undefined;
+  /** Where they run; it changes no bit. Default: a CPU backend with `threads` and `revectorize` that is opened for it and gone afterwards. */
+  backend?: Backend | undefined;
+}
+
+/** The moments of one layer after the other. */
+export class MomentSource {
+  private readonly known: LayerMoments[] = [];
+  private run: Bf16Run | undefined;
+
+  constructor(
+    private readonly config: IJepaConfig,
+    private readonly parts: WideParts,
+    private readonly options: MomentOptions = {},
+  ) {}
+
+  /**
+   * Runs the layers up to this one that have not run yet.
+   * @param each is told of every product of the layer in order, before the run reads its matrix
+   */
+  async layer(index: number, each: (product: Product, moments: Moments) => Promise<void> = async () => {}): Promise<LayerMoments> {
+    try {
+      while (this.known.length < index) await this.next();
+      if (this.known.length === index) return await this.next(each);
+    } catch (error) {
+      this.close();
+      this.known.length = 0;
+      throw error;
+    }
+    for (const product of PRODUCTS) await each(product, this.known[index][product]);
+    return this.known[index];
+  }
+
+  private async next(each?: (product: Product, moments: Moments) => Promise<void>): Promise<LayerMoments> {
+    const index = this.known.length, layer: Partial<LayerMoments> = {};
+    this.run ??= await Bf16Run.open(this.config, this.parts, this.options);
+    await this.run.layer(index, async (product, operands, inner) => {
+      const moments = (layer[product] = momentsOf(operands, inner));
+      await each?.(product, moments);
+    });
+    this.known.push(layer as LayerMoments);
+    if (this.known.length === this.parts.layers) this.close();
+    return layer as LayerMoments;
+  }
+
+  private close(): void {
+    this.run?.close();
+    this.run = undefined;
+  }
+}
+
+/** Of the columns of [rows][inner], whose rows come in pieces. */
+function momentsOf(pieces: readonly Float32Array[], inner: number): Moments {
+  const rows = pieces.reduce((sum, { length }) => sum + length, 0) / inner;
+  const mean = new Float64Array(inner), variance = new Float64Array(inner);
+  for (const x of pieces) for (let row = 0; row < x.length; row += inner) for (let k = 0; k < inner; k++) mean[k] += x[row + k];
+  for (let k = 0; k < inner; k++) mean[k] /= rows;
+  for (const x of pieces) {
+    for (let row = 0; row < x.length; row += inner) {
+      for (let k = 0; k < inner; k++) {
+        const d = x[row + k] - mean[k];
+        variance[k] += d * d;
+      }
+    }
+  }
+  return { mean: Float32Array.from(mean, bound), variance: Float32Array.from(variance, (sum) => bound(sum / rows)) };
+}
+
+/** What the mean counts beside the variance: real images have another mean than those looked at. */
+const MEAN_WEIGHT = 1 / 8;
+/** What every input counts at least, of their average: one that these images do not move may be moved by others. */
+const FLOOR = 1 / 64;
+
+/** What the quantizer makes of moments. */
+export function inputWeights({ mean, variance }: Moments): InputWeights {
+  let total = 0;
+  for (const value of variance) total += value;
+  const floor = (total / variance.length) * FLOOR;
+  return { mean, importance: Float32Array.from(variance, (value, k) => bound(value + mean[k] * mean[k] * MEAN_WEIGHT + floor)) };
+}

@@ -1,0 +1,195 @@
+/** What every model class shares: a checkpoint on a backend, and calls that run one after the other. */
+import { runtime } from "#runtime";
+import type { Backend } from "../backends/backend.js";
+import { openDevice, type Device, type Opened, type OpenOptions } from "../backends/open.js";
+import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
+import { DTYPES, type Dtype, type Group } from "../core/numerics.js";
+import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
+import { randomCheckpoint } from "../weights/random.js";
+import type { ModelRef } from "../weights/model-folder.js";
+import type { SourceOptions } from "../weights/source-options.js";
+import type { ResearchOptions } from "../weights/torch/research.js";
+import { IJepaConfig } from "../config/config.js";
+import { Encoder } from "../encoder/encoder.js";
+import { loadEncoder, type LoadProgress } from "../encoder/place-weights.js";
+import { formatOf, gpuOf, partsOf, type TensorReader } from "./pack-checkpoint.js";
+
+type DeviceOption = "threads" | "revectorize" | "gpuDevice" | "powerPreference" | "determinism";
+
+export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOptions, DeviceOption> {
+  /**
+   * Weight format of the matrices; other formats are converted while loading. Default: that of packed files, that of the checkpoint
+   * where it is nf4 or fp4 (bitsandbytes), else "bf16".
+   */
+  dtype?: Dtype | undefined;
+  /** int4: inputs that share a scale. Default 32; 64 is smaller and further from the original. */
+  groupSize?: Group | undefined;
+  /**
+   * False: the layers stay where they are read from, and only two at a time are in memory; every forward reads all of them, the next while
+   * one computes. The bits are the same. Best from packed files: of others, layers are packed anew each time. Default true.
+   */
+  resident?: boolean | undefined;
+  /** Where it runs. Default "auto". It never changes a bit of the result. */
+  device?: Device | undefined;
+}
+
+/** The parts of a checkpoint beyond the encoder, as a model class asks for them. */
+export type ExtraLoader<X> = (source: { config: IJepaConfig; has(name: string): boolean; read: TensorReader; backend: Backend }) => Promise<X>;
+
+/** What a model computes with. */
+export interface Resources<X> extends Opened {
+  encoder: Encoder;
+  extra: X;
+}
+
+/** Options of models with random weights. */
+export interface RandomOptions extends Pick<LoadOptions, "dtype" | "device" | "signal" | "progress_callback" | DeviceOption> {
+  /** Whole number from 0 to 2^53 - 1: the same seed and configuration give the same weights in every engine. Default 0. */
+  seed?: number;
+}
+
+export class Session<X> {
+  readonly config: IJepaConfig;
+  readonly preprocessorConfig: Record<string, unknown> | undefined;
+  readonly dtype: Dtype;
+  #queue: Promise<unknown> = Promise.resolve();
+  #resources: Resources<X> | undefined;
+  #opening: Promise<void> | undefined;
+  #opened: Opened | undefined;
+  #disposed = false;
+  readonly #load: () => Promise<Resources<X>>;
+
+  /**
+   * @param checkpoint what the first `ready` loads
+   * @param reopen the same checkpoint again, whenever its tensors are asked for later
+   */
+  private constructor(
+    private readonly checkpoint: Checkpoint,
+    private readonly options: LoadOptions,
+    loadExtra: ExtraLoader<X>,
+    private readonly reopen: (signal?: AbortSignal) => Promise<Checkpoint>,
+  ) {
+    this.config = checkpoint.config;
+    this.preprocessorConfig = checkpoint.preprocessorConfig;
+    const format = formatOf(checkpoint, options);
+    this.dtype = format.dtype;
+    this.#load = () => load(checkpoint, { ...options, ...format }, loadExtra);
+  }
+
+  /** Loads tensor by tensor into the weight format `dtype`; a failure leaves nothing open. */
+  static async open<X>(ref: ModelRef = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
+    checkDtype(options.dtype);
+    if (!["boolean", "undefined"].includes(typeof options.resident)) throw new TypeError(`resident must be true or false, not ${JSON.stringify(options.resident)}.`);
+    const name = typeof ref === "object" && ref !== null ? ref.name : ref;
+    throwIfAborted(options.signal, `loading ${name}`);
+    options.progress_callback?.({ status: "initiate", name, loaded: 0, total: 1, progress: 0 });
+    const open = (signal?: AbortSignal) => openCheckpoint(ref, { ...options, signal, progress_callback: undefined });
+    const checkpoint = await openCheckpoint(ref, options);
+    let streaming = false;
+    try {
+      const session = new Session(checkpoint, options, loadExtra, open);
+      await session.ready();
+      streaming = options.resident === false;
+      return session;
+    } finally {
+      if (!streaming) await checkpoint.close();
+    }
+  }
+
+  /** Random weights; nothing is made or opened before `ready`. */
+  static random<X>(config: IJepaConfig, { seed = 0, ...options }: RandomOptions, loadExtra: ExtraLoader<X>): Session<X> {
+    if (!(config instanceof IJepaConfig)) throw new TypeError("A model with random weights takes an IJepaConfig; fromPretrained loads one that is stored.");
+    if (!Number.isSafeInteger(seed) || seed < 0) throw new TypeError(`seed must be a whole number from 0 to 2^53 - 1, not ${String(seed)}.`);
+    checkDtype(options.dtype);
+    const checkpoint = randomCheckpoint(config, seed);
+    return new Session(checkpoint, options, loadExtra, async () => checkpoint);
+  }
+
+  /** Opens the backend and loads the weights, once; after a failure the next call tries again. */
+  async ready(): Promise<void> {
+    if (this.#disposed) throw new TypeError("The model was disposed.");
+    this.#opening ??= this.#load().then(
+      (resources) => {
+        this.#resources = resources;
+        this.#opened = resources;
+      },
+      (error: unknown) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    );
+    return this.#opening;
+  }
+
+  /** The backend, open or disposed of. Throws TypeError before `ready`. */
+  get opened(): Opened {
+    if (this.#opened === undefined) throw new TypeError("The model is not open yet: await model.ready first.");
+    return this.#opened;
+  }
+
+  /**
+   * The checkpoint that the weights came from, opened again.
+   * @throws IJepaError `weights/missing` where it is gone, or has another configuration by now
+   */
+  async source(signal?: AbortSignal): Promise<Checkpoint> {
+    const gone = (why: string, names: string[], cause?: unknown) => {
+      const message = `The tensors that this model was loaded from cannot be read again, and what it holds is rounded to ${this.dtype}: ${why}`;
+      return new IJepaError("weights/missing", message, { what: "checkpoint", names }, { cause });
+    };
+    const checkpoint = await this.reopen(signal).catch((cause: unknown) => {
+      throw isIJepaError(cause) && cause.code !== "aborted" ? gone(cause.message, [], cause) : cause;
+    });
+    if (JSON.stringify(checkpoint.config) === JSON.stringify(this.config) && checkpoint.packed === undefined) return checkpoint;
+    await checkpoint.close();
+    if (checkpoint.packed !== undefined) throw gone(`${checkpoint.ref} has packed files.`, [checkpoint.ref]);
+    throw gone(`${checkpoint.ref} has another configuration by now.`, [checkpoint.ref]);
+  }
+
+  /** Runs `work` after all earlier work of this session. */
+  async run<T>(signal: AbortSignal | undefined, work: (resources: Resources<X>) => Promise<T>): Promise<T> {
+    const result = this.#queue.then(async () => {
+      throwIfAborted(signal, "waiting for an earlier call");
+      await this.ready();
+      return work(this.#resources!);
+    });
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  /** Frees the weights and closes what they are streamed from, after the calls under way; nothing keeps the memory alive afterwards. */
+  async dispose(): Promise<void> {
+    await this.#queue;
+    await this.#opening?.catch(() => {});
+    this.#disposed = true;
+    if (this.#resources === undefined) return;
+    this.#resources.backend.dispose();
+    this.#resources = undefined;
+    if (this.options.resident === false) await this.checkpoint.close();
+  }
+}
+
+function checkDtype(dtype: Dtype | undefined): void {
+  if (dtype !== undefined && !DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
+}
+
+async function load<X>(checkpoint: Checkpoint, options: LoadOptions & { dtype: Dtype }, loadExtra: ExtraLoader<X>): Promise<Resources<X>> {
+  const { resident, signal, progress_callback: report = () => {} } = options, { ref: name, config } = checkpoint, { dtype } = options;
+  const opened = await openDevice(options.device, { ...options, dtype }), { backend } = opened;
+  try {
+    const read = async (tensor: string) => {
+      throwIfAborted(signal, `loading ${tensor}`);
+      return checkpoint.tensor(tensor, signal);
+    };
+    const extra = await loadExtra({ config, has: (tensor) => checkpoint.tensors.has(tensor), read, backend });
+    const onProgress: LoadProgress = (part, loaded, total) =>
+      report({ status: "progress", name, part, loaded, total, progress: (100 * loaded) / total });
+    const parts = partsOf(checkpoint, { dtype, groupSize: options.groupSize, threads: options.threads, revectorize: options.revectorize, ...gpuOf(backend) });
+    const weights = await loadEncoder(backend, parts, { resident, signal, onProgress });
+    const encoder = new Encoder(backend, config, dtype, weights, runtime.yieldToHost);
+    report({ status: "ready", name, loaded: 1, total: 1, progress: 100 });
+    return { ...opened, encoder, extra };
+  } catch (error) {
+    backend.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Weights to int4, in groups of 32 or 64 inputs of one output: w is about (u - 8) s, u in 0 ... 15, s in bf16 with a free sign.
+ *
+ * Of 16 candidate scales a group takes the one whose error matters least to the outputs: every input counts by how much it varies
+ * (`importance`), and an error in proportion to the weights themselves counts extra, because it adds up over the inputs of a trained
+ * matrix where others cancel. What the rounding takes from the outputs on average comes back through the bias (`shift`).
+ * docs/quantization.md has the formulas and the reasons.
+ *
+ * This is the readable twin; models are quantized by assembly/quantize/int4.ts, to the same words.
+ */
+import { bitsOf, fromBits, roundBf16 } from "../core/float.js";
+import { BLOCK, roundUp, type Group } from "../core/numerics.js";
+
+const fround = Math.fround;
+
+/** 1.5 * 2^23: adding it to a small f32 rounds to a whole number, half to even. */
+const ROUND_MAGIC = 12582912;
+
+/** Parts of full range that a candidate scale may cover; the first is tried first and wins where all cost the same. */
+const RANGES = [1, 0.85, 0.88, 0.91, 0.94, 0.97, 1.03, 1.06];
+/** Scale over the weight of largest magnitude: it becomes code -8 at range 1, or code 7 with the other sign. */
+export const FACTORS = Float32Array.from([...RANGES.map((range) => -range / 8), ...RANGES.map((range) => range / 7)]);
+/** What an error in proportion to the weights counts beside the others. */
+export const GAIN_WEIGHT = 8;
+
+/** What the rounding may know of the inputs of a matrix. */
+export interface InputWeights {
+  /** [inputs] f32, not negative: what a squared error counts at each input. */
+  importance: Float32Array;
+  /** [inputs] f32: expected values. */
+  mean: Float32Array;
+}
+
+/** A matrix in int4. */
+export interface Int4Matrix {
+  group: Group;
+  /** [cols][inner], 0 ... 15; inner is the inputs, rounded up to a multiple of 32. Padding has code 8, which is zero. */
+  codes: Uint8Array;
+  /** [cols][ceil(inner / group)], the bits of bf16. */
+  scales: Uint16Array;
+  /** [cols] f32: expected output of the original less that of the rounded weights; the bias takes it. */
+  shift: Float32Array;
+}
+
+/**
+ * @param data [cols][inputs] f32, finite
+ * @param weights of the inputs; without them all count the same and are expected to be zero
+ */
+export function quantizeInt4(data: Float32Array, cols: number, inputs: number, group: Group, weights?: InputWeights): Int4Matrix {
+  const inner = roundUp(inputs, BLOCK), groups = Math.ceil(inner / group);
+  const { importance, mean } = padInputs(weights, inputs, inner);
+  const codes = new Uint8Array(cols * inner), scales = new Uint16Array(cols * groups), shift = new Float32Array(cols);
+  const row = new Float32Array(inner);
+  for (let c = 0; c < cols; c++) {
+    row.set(data.subarray(c * inputs, (c + 1) * inputs));
+    const missing = new Float32Array(4);
+    for (let g = 0; g < groups; g++) {
+      const first = g * group, end = Math.min(inner, first + group);
+      const scale = chooseScale(row.subarray(first, end), importance.subarray(first, end)), inverse = reciprocal(scale);
+      for (let k = first; k < end; k++) {
+        const u = roundCode(row[k], inverse);
+        codes[c * inner + k] = u + 8;
+        missing[k % 4] += fround(fround(row[k] - u * scale) * mean[k]);
+      }
+      scales[c * groups + g] = bitsOf(scale) >>> 16;
+    }
+    shift[c] = fround(missing[0] + missing[1]) + fround(missing[2] + missing[3]);
+  }
+  return { group, codes, scales, shift };
+}
+
+/** The candidate of least cost for one group. */
+function chooseScale(w: Float32Array, importance: Float32Array): number {
+  // 1. the weight of largest magnitude, and the norm
+  let extreme = 0, norm = 0;
+  for (let k = 0; k < w.length; k++) {
+    if (Math.abs(w[k]) > Math.abs(extreme)) extreme = w[k];
+    norm = fround(norm + fround(fround(importance[k] * w[k]) * w[k]));
+  }
+  // 2. the candidates, 3. their costs
+  const gain = norm > 0 ? fround(GAIN_WEIGHT / norm) : 0;
+  let best = roundBf16(fround(extreme * FACTORS[0])), lowest = Infinity;
+  for (const factor of FACTORS) {
+    const scale = roundBf16(fround(extreme * factor)), inverse = reciprocal(scale);
+    let error = 0, lost = 0;
+    for (let k = 0; k < w.length; k++) {
+      const d = fround(w[k] - roundCode(w[k], inverse) * scale);
+      error = fround(error + fround(fround(importance[k] * d) * d));
+      lost = fround(lost + fround(fround(importance[k] * w[k]) * d));
+    }
+    const cost = fround(error + fround(fround(gain * lost) * lost));
+    if (cost < lowest) {
+      lowest = cost;
+      best = scale;
+    }
+  }
+  return best;
+}
+
+function reciprocal(scale: number): number {
+  return scale === 0 ? 0 : fround(1 / scale);
+}
+
+/** w / s as a whole number: half to even, -8 ... 7. */
+function roundCode(w: number, inverse: number): number {
+  return fround(Math.max(-8, Math.min(7, fround(w * inverse))) + ROUND_MAGIC) - ROUND_MAGIC;
+}
+
+/** Both, with zeros for the padding; ones and zeros where nothing is known. */
+export function padInputs(weights: InputWeights | undefined, inputs: number, inner: number): InputWeights {
+  const importance = new Float32Array(inner), mean = new Float32Array(inner);
+  if (weights === undefined) importance.fill(1, 0, inputs);
+  else {
+    importance.set(weights.importance.subarray(0, inputs));
+    mean.set(weights.mean.subarray(0, inputs));
+  }
+  return { importance, mean };
+}
+
+/** The value that a code and the bits of its scale stand for. */
+export function dequantize(code: number, scaleBits: number): number {
+  return (code - 8) * fromBits(scaleBits << 16);
+}

@@ -1,0 +1,6 @@
+import type { TensorInfo } from "./safetensors/reader.js";
+
+/** A tensor of a checkpoint, with the path or URL of the file that holds it. */
+export interface CheckpointTensor extends TensorInfo {
+  readonly file: string;
+}

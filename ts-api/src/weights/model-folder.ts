@@ -1,0 +1,31 @@
+/** What a model is read from: a folder of files, wherever it is. */
+import type { ByteSource } from "../runtime/env.js";
+import type { UrlOptions } from "./sources/url.js";
+
+export interface OpenOptions extends UrlOptions {
+  /** Without the file the model cannot be opened: offline it must be in the cache, or be known not to exist. Default false. */
+  required?: boolean | undefined;
+}
+
+/** A model's files as the caller has them: in a bucket, in assets, in memory. */
+export interface ModelSource {
+  /** For messages. */
+  readonly name: string;
+  /** Opens a file such as "config.json"; undefined where there is none. Failures of reading become IJepaError `io/read`. */
+  open(file: string, options?: { signal?: AbortSignal | undefined }): Promise<ByteSource | undefined>;
+}
+
+/** What names a model. */
+export type ModelRef = string | ModelSource;
+
+/** A folder in Hugging Face's layout, wherever it is. */
+export interface ModelFolder {
+  /** Path, or URL without secrets, for messages. */
+  readonly name: string;
+  /** True when it is read over the network. */
+  readonly remote: boolean;
+  /** Opens a file of the folder; undefined where there is none. `name` is a plain file name. */
+  open(name: string, options?: OpenOptions): Promise<ByteSource | undefined>;
+  /** Path or URL of a file of the folder, for messages. */
+  pathOf(name: string): string;
+}
