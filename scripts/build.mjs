@@ -10,6 +10,7 @@ const MODULES = {
   relaxed: "assembly/relaxed.ts",
   "relaxed-shared": "assembly/relaxed.ts",
   quantizer: "assembly/quantizer.ts",
+  resizer: "assembly/resizer.ts",
 };
 
 const CODECS = {

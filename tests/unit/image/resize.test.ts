@@ -4,6 +4,10 @@ import { decodeImage } from "../../../ts-api/src/image/decode.js";
 import type { RawImage } from "../../../ts-api/src/image/raw-image.js";
 import { resize } from "../../../ts-api/src/image/resize.js";
 import type { Resample } from "../../../ts-api/src/image/resize.js";
+import { axisTable } from "../../../ts-api/src/image/resample-table.js";
+import { openedResizer, openResizer, Resizer } from "../../../ts-api/src/image/resizer.js";
+import { runtime } from "../../../ts-api/src/runtime/node.js";
+import { xoshiro128 } from "../../../ts-api/src/weights/normal.js";
 import { fails, readBytes, readJson, sha256 } from "./helpers.js";
 
 /** The bytes that make_extra.py makes, too. */
@@ -27,7 +31,18 @@ type ResizeCase = [
   digest: string,
 ];
 
-test("noise of all sizes is resized to Pillow's bytes by all six filters", () => {
+test("the plain loops resize noise of all sizes to Pillow's bytes by all six filters", () => {
+  assert.equal(openedResizer(), undefined);
+  checkNoise();
+});
+
+test("the kernels do so too", async () => {
+  await openResizer();
+  assert.ok(openedResizer() !== undefined);
+  checkNoise();
+});
+
+function checkNoise(): void {
   const cases = readJson<ResizeCase[]>("resize.json");
   for (const [channels, width, height, toWidth, toHeight, resample, digest] of cases) {
     const out = resize(noise(width, height, channels), toWidth, toHeight, resample);
@@ -36,6 +51,21 @@ test("noise of all sizes is resized to Pillow's bytes by all six filters", () =>
     assert.equal(sha256(out.data).slice(0, 16), digest, name);
   }
   assert.equal(cases.length, 2 * 7 * 6 * 6);
+}
+
+/** Sizes around the kernels' vectors, groups of taps and bands, and the sums that are clamped or come near 2^31. */
+test("kernels and plain loops give the same bytes, whatever the sizes and values", async () => {
+  const words = xoshiro128(7), random = () => words() / 2 ** 32, pick = (most: number) => 1 + Math.floor(random() * most);
+  const module = await runtime.wasmModule("resizer"), resizer = new Resizer(module);
+  for (let i = 0; i < 300; i++) {
+    const [width, height, toWidth, toHeight] = i % 30 === 0 ? [pick(5000), pick(300), pick(40), pick(40)] : [pick(90), pick(90), pick(90), pick(90)];
+    const resample = ([1, 2, 3, 4, 5] as const)[i % 5], data = Uint8Array.from({ length: width * height * 3 }, () => (i % 3 === 0 ? random() * 256 : random() < 0.5 ? 0 : 255));
+    if (width === toWidth || height === toHeight) continue;
+    const across = axisTable(width, toWidth, resample), down = axisTable(height, toHeight, resample);
+    const planes = [0, 1, 2].map((c) => resize({ data: data.filter((_, at) => at % 3 === c), width, height, channels: 1 }, toWidth, toHeight, resample).data);
+    const expected = Uint8Array.from({ length: toWidth * toHeight * 3 }, (_, at) => planes[at % 3][Math.floor(at / 3)]);
+    assert.deepEqual(resizer.resample({ data, width, height }, across, down), expected, `${width} x ${height} to ${toWidth} x ${toHeight}, resample ${resample}`);
+  }
 });
 
 interface ProcessorCase {

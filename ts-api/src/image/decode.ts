@@ -8,6 +8,7 @@ import { applyOrientation, readOrientation } from "./orientation.js";
 import type { OrientationMetadata } from "./orientation.js";
 import { decodePng, readPngHeader } from "./png.js";
 import type { RgbImage } from "./raw-image.js";
+import { openResizer } from "./resizer.js";
 import { decodeWebp, readWebpHeader } from "./webp.js";
 
 export type { RawImage, RgbImage } from "./raw-image.js";
@@ -79,7 +80,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   const kind = KINDS.find(({ matches }) => matches(bytes));
   if (kind === undefined) throw refuse(bytes, source);
 
-  const image = await kind.open(bytes, source);
+  const [image] = await Promise.all([kind.open(bytes, source), openResizer()]);
   const { width, height } = image;
   if (width === 0 || height === 0) {
     throw new IJepaError("image/empty", `${source} is a ${kind.name} image of ${width} x ${height}: it has no pixels.`, { source });

@@ -8,6 +8,7 @@ import type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, SettingE
 import { checkRawImage, toRgb } from "./raw-image.js";
 import type { RawImage } from "./raw-image.js";
 import { resize } from "./resize.js";
+import { openResizer } from "./resizer.js";
 import type { Resample } from "./resample-table.js";
 
 export type { ImageProcessorOptions, ImageProcessorSettings, ImageSize } from "./processor-settings.js";
@@ -63,7 +64,8 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
    * @throws IJepaError `config/missing` without preprocessor_config.json, `config/field`, `hub/*`, `io/*`, `aborted`
    */
   static async fromPretrained(ref: string, options: SourceOptions = {}): Promise<IJepaImageProcessor> {
-    return IJepaImageProcessor.fromConfig(await readProcessorConfig(ref, options));
+    const [config] = await Promise.all([readProcessorConfig(ref, options), openResizer()]);
+    return IJepaImageProcessor.fromConfig(config);
   }
 
   /**

@@ -1,7 +1,8 @@
-/** Pillow's `Image.resize` for 8-bit images, bit for bit. */
+/** Pillow's `Image.resize` for 8-bit images, bit for bit: RGB by the kernels of `assembly/image/resample.ts`, and all of it by plain loops. */
 import { IJepaError } from "../core/errors.js";
 import { checkRawImage } from "./raw-image.js";
 import type { RawImage } from "./raw-image.js";
+import { openedResizer } from "./resizer.js";
 import { axisTable, COEFFICIENT_BITS, RESAMPLE } from "./resample-table.js";
 import type { AxisTable, Resample } from "./resample-table.js";
 
@@ -40,8 +41,17 @@ export function resize(image: RawImage, width: number, height: number, resample:
   const firstRow = vertical.first[0];
   const lastRow = vertical.first[height - 1] + vertical.count[height - 1];
   const rows = crop(image, firstRow, lastRow);
+  if (image.channels === 3 && image.width !== width && image.height !== height) {
+    const data = openedResizer()?.resample(rows, axisTable(image.width, width, resample), startingAt(vertical, firstRow));
+    if (data !== undefined) return { data, width, height, channels: 3 };
+  }
   const narrowed = image.width === width ? rows : resampleRows(rows, width, axisTable(image.width, width, resample));
   return image.height === height ? narrowed : resampleColumns(narrowed, height, vertical, firstRow);
+}
+
+/** The table for rows that are counted from `row`. */
+function startingAt(table: AxisTable, row: number): AxisTable {
+  return { ...table, first: table.first.map((first) => first - row) };
 }
 
 /** Rows `from` to `to` (not included), without a copy. */

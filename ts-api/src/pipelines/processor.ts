@@ -1,4 +1,5 @@
 import { IJepaImageProcessor } from "../image/processor.js";
+import { openResizer } from "../image/resizer.js";
 import type { IJepaConfig } from "../config/config.js";
 
 /** A loaded model, as far as its image processor is concerned. */
@@ -14,6 +15,7 @@ interface Processed {
  */
 export async function processorOf(model: Processed): Promise<IJepaImageProcessor> {
   const { preprocessorConfig, config } = model;
+  await openResizer();
   if (preprocessorConfig === undefined) return new IJepaImageProcessor({ size: { height: config.imageHeight, width: config.imageWidth } });
   try {
     return IJepaImageProcessor.fromConfig(preprocessorConfig);

@@ -10,6 +10,7 @@ const MODULE_URLS: Record<WasmModuleName, () => URL> = {
   "kernels-relaxed": () => new URL("../wasm/kernels-relaxed.wasm", import.meta.url),
   "kernels-relaxed-shared": () => new URL("../wasm/kernels-relaxed-shared.wasm", import.meta.url),
   quantizer: () => new URL("../wasm/quantizer.wasm", import.meta.url),
+  resizer: () => new URL("../wasm/resizer.wasm", import.meta.url),
   "jpeg-decoder": () => new URL("../wasm/jpeg-decoder.wasm", import.meta.url),
   "webp-decoder": () => new URL("../wasm/webp-decoder.wasm", import.meta.url),
 };

@@ -4,11 +4,11 @@
  */
 
 /**
- * The WebAssembly modules the library uses: its own kernels, the quantizer and the image codecs, each a file of dist/wasm. Shared ones import a
- * shared memory, for several threads; an instance's memory is of one kind or the other.
+ * The WebAssembly modules the library uses: its own kernels, the quantizer, the resizer and the image codecs, each a file of
+ * dist/wasm. Shared ones import a shared memory, for several threads; an instance's memory is of one kind or the other.
  */
 export const WASM_MODULES = [
-  "kernels-simd128", "kernels-simd128-shared", "kernels-relaxed", "kernels-relaxed-shared", "quantizer", "jpeg-decoder", "webp-decoder",
+  "kernels-simd128", "kernels-simd128-shared", "kernels-relaxed", "kernels-relaxed-shared", "quantizer", "resizer", "jpeg-decoder", "webp-decoder",
 ] as const;
 export type WasmModuleName = (typeof WASM_MODULES)[number];
 export type KernelModuleName = Extract<WasmModuleName, `kernels-${string}`>;

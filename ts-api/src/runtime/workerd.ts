@@ -13,6 +13,7 @@ const MODULES: Partial<Record<WasmModuleName, () => Promise<WebAssembly.Module>>
   "kernels-simd128": async () => simd128,
   "kernels-relaxed": async () => relaxed,
   quantizer: async () => (await import("../wasm/quantizer.wasm")).default,
+  resizer: async () => (await import("../wasm/resizer.wasm")).default,
   "jpeg-decoder": async () => (await import("../wasm/jpeg-decoder.wasm")).default,
   "webp-decoder": async () => (await import("../wasm/webp-decoder.wasm")).default,
 };
