@@ -22,6 +22,7 @@ const VENDOR = {
   "@noble/hashes/legacy": join(NOBLE, "legacy.js"),
   "@noble/hashes/sha2": join(NOBLE, "sha2.js"),
   hono: join(root, "node_modules/hono/dist/index.js"),
+  "hono/cors": join(root, "node_modules/hono/dist/middleware/cors/index.js"),
   pako: join(dirname(require.resolve("pako/package.json")), "dist/browser/pako.esm.min.mjs"),
 };
 const vendorName = (id) => id.split("/").at(-1).replace(/\.js$/, "");

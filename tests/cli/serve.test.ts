@@ -129,3 +129,15 @@ test("without --json it says in words where it listens and what it did", PATIENC
   assert.equal(first.replace(/\(.*\)/, "(...)"), `http://127.0.0.1:${port} serves tiny (...)`);
   assert.equal(second, "Stopped; 0 requests were answered.");
 });
+
+test("docs/server.md shows the answer of the demo model; --cors names origins, and refuses what is none", PATIENCE, async () => {
+  const documented = /^\{"model":"demo".*\}$/m.exec(await readFile("docs/server.md", "utf8"))![0];
+  const server = await startServer(["--cors", "https://a.org", "--cors", "https://b.org"]);
+  const { text, headers } = await send(server.url, "/embed?encoding_format=base64", rocket, "image/jpeg");
+  assert.equal(text.replace(/("embedding":"\w{12})[^"]*/, "$1..."), documented);
+  assert.equal(headers["access-control-expose-headers"], "retry-after");
+  server.child.kill("SIGTERM");
+  await stopped(server);
+  const { code, stderr } = await ijepa(["serve", "--cors", "a.org"]);
+  assert.deepEqual([code, stderr.startsWith('ijepa: --cors must be an origin such as "https://example.org", or "*", not "a.org".')], [2, true], stderr);
+});

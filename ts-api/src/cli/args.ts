@@ -59,9 +59,13 @@ export const OPTIONS = {
   concurrency: { value: "N", help: "most images of the requests under way (default: 256)" },
   timeout: { value: "SECONDS", help: "most seconds that a request may take to arrive, and then to be answered (default: 60)" },
   "allow-urls": { help: "let clients name images by http(s) URLs, which the server downloads" },
+  cors: { value: "ORIGIN", help: "let pages of this origin ask, such as https://example.org, or * for all; it may be given several times" },
   json: { help: "print one JSON document; errors are JSON objects on stderr, one a line" },
   help: { short: "h", help: "print this help" },
 } as const satisfies Record<string, Option>;
+
+/** Options that may be given several times. */
+const SEVERAL: readonly string[] = ["image", "cors"] satisfies (keyof typeof OPTIONS)[];
 
 /** How a model of the Hub is found. */
 export const HUB_OPTIONS = ["revision", "cache-dir", "local-files-only"] as const satisfies readonly (keyof typeof OPTIONS)[];
@@ -109,6 +113,7 @@ export interface Settings {
   /** Seconds. */
   readonly timeout: number | undefined;
   readonly allowUrls: boolean;
+  readonly cors: readonly string[];
   readonly json: boolean;
 }
 
@@ -171,6 +176,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     concurrency: whole("concurrency", text("concurrency"), MAX_CONCURRENCY),
     timeout: whole("timeout", text("timeout"), MAX_SECONDS),
     allowUrls: values["allow-urls"] === true,
+    cors: (values["cors"] as string[] | undefined) ?? [],
     json: values["json"] === true,
   };
 }
@@ -196,7 +202,7 @@ function parse(command: Command, args: readonly string[]): { values: Record<stri
   const config = command.options.map((name) => {
     const { value, short }: Option = OPTIONS[name];
     const type = value === undefined ? ("boolean" as const) : ("string" as const);
-    return [name, { type, multiple: name === "image", ...(short === undefined ? {} : { short }) }] as const;
+    return [name, { type, multiple: SEVERAL.includes(name), ...(short === undefined ? {} : { short }) }] as const;
   });
   try {
     return parseArgs({ args: [...args], options: Object.fromEntries(config), allowPositionals: true });

@@ -32,6 +32,15 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** What `check` gives. A value of the command line that it refuses is a usage error. */
+export function usage<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw isIJepaError(error, "input/value") ? new UsageError(error.message) : error;
+  }
+}
+
 /** Where a failure is reported. */
 export interface FailureReport {
   /** Print a JSON object, on one line. */

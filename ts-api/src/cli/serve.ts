@@ -1,9 +1,10 @@
 import { isIJepaError, pipeline, type LoadOptions } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import type { ServedPipeline } from "../server/index.js";
+import { originsOf } from "../server/server-options.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
 import { modelName } from "./extract.js";
-import { reportFailure } from "./exit.js";
+import { reportFailure, usage } from "./exit.js";
 import { printable } from "./text.js";
 
 const DEFAULT_HOST = "127.0.0.1";
@@ -15,7 +16,7 @@ export const serve: Command = {
   usage: "[options]",
   summary: "Serve a model over HTTP: POST /embed, /v1/embeddings (OpenAI's shape) and /classify, GET /healthz and /metrics",
   options: [
-    "host", "port", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-body", "max-pixels", "concurrency", "timeout", "allow-urls", "json", "help",
+    "host", "port", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-body", "max-pixels", "concurrency", "timeout", "allow-urls", "cors", "json", "help",
   ],
   images: [0, 0],
   notes: [
@@ -32,6 +33,7 @@ export const serve: Command = {
 
 async function runServe(settings: Settings, host: CliHost): Promise<number> {
   const { host: address = DEFAULT_HOST, port = DEFAULT_PORT, timeout: seconds = DEFAULT_SECONDS, json } = settings;
+  const cors = usage(() => originsOf(settings.cors, "--cors"));
   // Only this command needs them.
   const [{ createServer }, { listen }, { fetchPublic }] = await Promise.all([
     import("../server/index.js"),
@@ -47,6 +49,7 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
       maxBody: settings.maxBody,
       maxPixels: settings.maxPixels,
       concurrency: settings.concurrency,
+      cors,
       fetchImage: settings.allowUrls ? fetchPublic : undefined,
       onError: (error) => void reportFailure(host, error, { json }),
     });

@@ -1,8 +1,33 @@
-/** A value as it may stand in a message: short, and never failing, whatever a file held. */
+/** Characters of a text that a message shows. */
+const MAX_TEXT = 60;
+
+/** A value as it may stand in a message: short, and never failing, whatever a file or a caller held. */
 export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
+  if (typeof value === "string") return JSON.stringify(shorten(value));
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
-  if (!Array.isArray(value)) return "an object";
+  if (!Array.isArray(value)) return withArticle(kindOf(value));
   const short = value.length <= 4 && value.every((item) => typeof item !== "object");
   return short ? `[${value.map(show).join(", ")}]` : `an array of ${value.length}`;
+}
+
+/** The beginning of a text that may be very long. */
+export function shorten(text: string, most = MAX_TEXT): string {
+  return text.length <= most ? text : `${text.slice(0, most)}...`;
+}
+
+/** The name of an object's class; "object" where it has none that can be told. */
+function kindOf(value: object): string {
+  try {
+    const { constructor } = Object.getPrototypeOf(value) as { constructor?: unknown };
+    const name = typeof constructor === "function" && constructor !== Object ? constructor.name : "";
+    return /^\w{1,40}$/.test(name) ? name : "object";
+  } catch {
+    return "object";
+  }
+}
+
+function withArticle(noun: string): string {
+  return `${/^[aeiou]/i.test(noun) && !/^(uint|url)/i.test(noun) ? "an" : "a"} ${noun}`;
 }

@@ -1,4 +1,5 @@
 import { IJepaError } from "../core/errors.js";
+import { show } from "../core/show.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import { loadImage, type ImageSource } from "../image/source.js";
 import { IJepaForImageClassification } from "../model/classifier.js";
@@ -111,5 +112,5 @@ function labelsOf(config: IJepaConfig, count: number): string[] {
 }
 
 function wrong(name: string, value: unknown, expected: string): IJepaError {
-  return new IJepaError("input/value", `${name} must be ${expected}, not ${String(value)}.`, { name, value });
+  return new IJepaError("input/value", `${name} must be ${expected}, not ${show(value)}.`, { name, value });
 }

@@ -1,5 +1,10 @@
-/** Reading what clients send, which may be too much, too slow or of the wrong kind. */
+/** Reading what clients send, which may be too much, too slow, compressed or of the wrong kind. */
+import { shorten } from "../core/show.js";
 import { HttpError } from "./http-error.js";
+
+/** Content codings that are undone, and what the platform calls them. */
+const CODINGS: Readonly<Record<string, CompressionFormat>> = { gzip: "gzip", "x-gzip": "gzip", deflate: "deflate" };
+const ACCEPTED = "gzip, deflate";
 
 /** Media type of a request, without parameters, in lower case. */
 export function mediaType(request: Request): string {
@@ -17,6 +22,21 @@ export function announcedLength(request: Request, maxBytes: number): number {
   return length;
 }
 
+/**
+ * How the body of a request is compressed; undefined where it is not.
+ *
+ * @throws HttpError 415 for a coding that is not undone here
+ */
+export function codingOf(request: Request): CompressionFormat | undefined {
+  const named = (request.headers.get("content-encoding") ?? "").toLowerCase().split(",").map((name) => name.trim());
+  const codings = named.filter((name) => name !== "" && name !== "identity");
+  if (codings.length === 0) return undefined;
+  const format = Object.hasOwn(CODINGS, codings[0]) ? CODINGS[codings[0]] : undefined;
+  if (codings.length === 1 && format !== undefined && typeof DecompressionStream === "function") return format;
+  const message = `The content encoding must be one of ${ACCEPTED}, or absent, not ${JSON.stringify(shorten(codings.join(", ")))}.`;
+  throw new HttpError(415, "request/encoding", message, { acceptEncoding: ACCEPTED });
+}
+
 export interface BodyLimits {
   readonly maxBytes: number;
   /** Aborted when the body should be here. */
@@ -26,13 +46,28 @@ export interface BodyLimits {
 }
 
 /**
- * The whole body.
+ * The whole body, as it was before it was compressed.
  *
- * @throws HttpError 413 beyond `maxBytes`, 408 when it comes too slowly, 400 when the client hangs up in the middle, and what `grow` throws
+ * @throws HttpError 413 beyond `maxBytes`, 408 when it comes too slowly, 400 when the client hangs up in the middle or the body is not
+ *   compressed as its head says, 415 for another compression, and what `grow` throws
  */
-export async function readBody(request: Request, { maxBytes, late, grow }: BodyLimits): Promise<Uint8Array> {
-  const announced = announcedLength(request, maxBytes), reader = request.body?.getReader();
-  const stop = () => void reader?.cancel().catch(() => undefined);
+export async function readBody(request: Request, limits: BodyLimits): Promise<Uint8Array> {
+  const { late, maxBytes } = limits, coding = codingOf(request), announced = announcedLength(request, maxBytes);
+  const cut = new HttpError(400, "request/cut", "The connection ended in the middle of the request.");
+  const body = await collect(request.body, announced, limits, cut);
+  if (late.aborted) throw new HttpError(408, "request/timeout", "The request took too long to arrive. Send it again, faster.");
+  if (coding === undefined) return body;
+  const broken = new HttpError(400, "request/encoding", `The body is not ${coding}, which its content encoding says it is.`);
+  const inflated = await collect(new Blob([body as BlobPart]).stream().pipeThrough(new DecompressionStream(coding)), 0, limits, broken);
+  limits.grow(-Math.max(announced, body.length));
+  return inflated;
+}
+
+/** All bytes of a stream; what comes after `late` is left out. */
+async function collect(
+  stream: ReadableStream<Uint8Array> | null, announced: number, { maxBytes, late, grow }: BodyLimits, failure: HttpError,
+): Promise<Uint8Array> {
+  const reader = stream?.getReader(), stop = () => void reader?.cancel().catch(() => undefined);
   late.addEventListener("abort", stop);
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -47,11 +82,10 @@ export async function readBody(request: Request, { maxBytes, late, grow }: BodyL
   } catch (error) {
     stop();
     if (error instanceof HttpError) throw error;
-    if (!late.aborted) throw new HttpError(400, "request/cut", "The connection ended in the middle of the request.");
+    if (!late.aborted) throw failure;
   } finally {
     late.removeEventListener("abort", stop);
   }
-  if (late.aborted) throw new HttpError(408, "request/timeout", "The request took too long to arrive. Send it again, faster.");
   const bytes = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {

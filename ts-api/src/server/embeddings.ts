@@ -1,5 +1,6 @@
 /** The body and the answer of POST /v1/embeddings, in OpenAI's shape, with images in place of texts. */
 import { IJepaError } from "../core/errors.js";
+import { checkNames } from "../core/options.js";
 import { show } from "../core/show.js";
 import { oneOf, FORMATS, POOLS, type EncodedFeatures, type FeatureOptions } from "./features.js";
 import { HttpError } from "./http-error.js";
@@ -9,7 +10,7 @@ export interface EmbeddingsRequest extends FeatureOptions {
   readonly images: readonly string[];
 }
 
-const FIELDS = ["model", "input", "encoding_format", "dimensions", "user", "pool", "normalize"];
+const FIELDS = { model: true, input: true, encoding_format: true, dimensions: true, user: true, pool: true, normalize: true } as const;
 
 /** What a request has to agree with. */
 export interface Served {
@@ -23,14 +24,11 @@ export interface Served {
 
 /** @throws IJepaError `input/*`, HttpError 400 and 404 */
 export function parseEmbeddings(body: Uint8Array, { name: model, width, maxImages }: Served): EmbeddingsRequest {
-  const fields = parseObject(body);
-  const unknown = Object.keys(fields).find((name) => !FIELDS.includes(name));
-  if (unknown !== undefined) throw wrong(unknown.slice(0, 60), "no field of a request; it may have " + FIELDS.join(", "));
-  const { input, normalize = false, dimensions } = fields;
-  if (fields["model"] !== undefined && fields["model"] !== model) {
-    throw new HttpError(404, "model_not_found", `The model ${show(fields["model"])} is not served here; this is ${show(model)}.`, { param: "model" });
-  }
-  if (dimensions !== undefined && dimensions !== width) throw wrong("dimensions", `the width of the model, ${width}: features cannot be shortened`, dimensions);
+  const fields: Partial<Record<keyof typeof FIELDS, unknown>> = parseObject(body);
+  checkNames(fields, FIELDS, "The body has no field");
+  const asked = fields.model ?? model, input = fields.input ?? undefined, dimensions = fields.dimensions ?? width, normalize = fields.normalize ?? false;
+  if (asked !== model) throw unknownModel(asked, model);
+  if (dimensions !== width) throw wrong("dimensions", `the width of the model, ${width}: features cannot be shortened`, dimensions);
   if (typeof normalize !== "boolean") throw wrong("normalize", "true or false", normalize);
   if (input === undefined) throw new IJepaError("input/missing", "input is missing: an image as a data: URL, or a list of them.", { name: "input" });
   const images: unknown[] = Array.isArray(input) ? input : [input];
@@ -40,10 +38,15 @@ export function parseEmbeddings(body: Uint8Array, { name: model, width, maxImage
   }
   return {
     images: images as string[],
-    format: oneOf("encoding_format", fields["encoding_format"], FORMATS, "float"),
-    pool: oneOf("pool", fields["pool"], POOLS.filter((pool) => pool !== "none"), "mean"),
+    format: oneOf("encoding_format", fields.encoding_format, FORMATS, "float"),
+    pool: oneOf("pool", fields.pool, POOLS.filter((pool) => pool !== "none"), "mean"),
     normalize,
   };
+}
+
+/** The answer to a request for a model that is not this one. */
+export function unknownModel(asked: unknown, served: string): HttpError {
+  return new HttpError(404, "model_not_found", `The model ${show(asked)} is not served here; this is ${show(served)}.`, { param: "model" });
 }
 
 /** @param tokens of one image */

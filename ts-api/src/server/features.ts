@@ -2,6 +2,7 @@
 import { toBase64 } from "../core/base64.js";
 import { IJepaError } from "../core/errors.js";
 import { digestOf, type Numerics } from "../core/numerics.js";
+import { show } from "../core/show.js";
 import type { Tensor } from "../core/tensor.js";
 import { firstToken, meanPool, normalizeRows } from "../model/pooling.js";
 import type { Encoded } from "./lane.js";
@@ -37,7 +38,7 @@ function poolOf(hidden: Tensor<"float32">, pool: FeatureOptions["pool"]): Tensor
 }
 
 /**
- * One of a few words that a client may have given.
+ * One of a few words that a client may have given; null is as good as absent.
  *
  * @throws IJepaError `input/value`
  */
@@ -45,5 +46,5 @@ export function oneOf<T extends string>(name: string, value: unknown, allowed: r
   if (value === undefined || value === null) return fallback;
   const known = allowed.find((one) => one === value);
   if (known !== undefined) return known;
-  throw new IJepaError("input/value", `${name} must be one of ${allowed.join(", ")}, not ${JSON.stringify(value).slice(0, 60)}.`, { name, value });
+  throw new IJepaError("input/value", `${name} must be one of ${allowed.join(", ")}, not ${show(value)}.`, { name, value });
 }

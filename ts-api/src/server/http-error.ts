@@ -8,6 +8,10 @@ export interface HttpErrorDetails {
   readonly retryAfter?: number;
   /** Methods that the path has. */
   readonly allow?: string;
+  /** Content codings that a body may have. */
+  readonly acceptEncoding?: string;
+  /** Why, for the log and not for the client. */
+  readonly cause?: unknown;
 }
 
 /** A request that is answered with an error. */
@@ -21,7 +25,7 @@ export class HttpError extends Error {
     message: string,
     readonly details: HttpErrorDetails = {},
   ) {
-    super(message);
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
   }
 }
 
@@ -33,16 +37,18 @@ const STATUS_OF_KIND: Readonly<Record<string, number>> = { image: 400, input: 40
 /** @param param the part of the request that was being looked at */
 export function toHttpError(error: unknown, param?: string): HttpError {
   if (error instanceof HttpError) return error;
-  // Messages of unexpected failures may say things about the server that are nobody's business.
-  if (!isIJepaError(error)) return new HttpError(500, "internal", "The server failed unexpectedly; its log says why.");
-  const status = STATUS_OF_CODE[error.code] ?? STATUS_OF_KIND[error.code.split("/")[0]] ?? 500;
-  return new HttpError(status, error.code, error.message, param === undefined ? {} : { param });
+  const at = param === undefined ? {} : { param };
+  const status = isIJepaError(error) ? (STATUS_OF_CODE[error.code] ?? STATUS_OF_KIND[error.code.split("/")[0]]) : undefined;
+  if (isIJepaError(error) && status !== undefined) return new HttpError(status, error.code, error.message, at);
+  // Messages of other failures may say things about the server that are nobody's business.
+  return new HttpError(500, "internal", "The server failed unexpectedly; its log says why.", { ...at, cause: error });
 }
 
 export function toResponse({ status, code, message, details }: HttpError): Response {
   const headers: Record<string, string> = {};
   if (details.retryAfter !== undefined) headers["retry-after"] = String(details.retryAfter);
   if (details.allow !== undefined) headers["allow"] = details.allow;
+  if (details.acceptEncoding !== undefined) headers["accept-encoding"] = details.acceptEncoding;
   return Response.json({ error: { message, type: typeOf(status), param: details.param ?? null, code } }, { status, headers });
 }
 

@@ -1,2 +1,3 @@
 /** `ijepa/server`: a model as a web service. */
-export { createServer, type FetchImage, type ImageServer, type ServedPipeline, type ServerOptions } from "./server.js";
+export { createServer, type ImageServer, type ServedPipeline } from "./server.js";
+export type { FetchImage, ServerOptions } from "./server-options.js";

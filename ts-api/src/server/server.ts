@@ -1,43 +1,28 @@
 /** A model as a web service: from a Request to a Response, in any runtime. Who listens, and where, is the host's business. */
 import { Hono, type Context } from "hono";
+import { cors } from "hono/cors";
 import { NUMERICS_VERSION } from "../core/numerics.js";
+import { wrongType as wrongValue } from "../core/options.js";
 import { readDataUrl } from "../image/data-url.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import { IJepaForImageClassification } from "../model/classifier.js";
 import { checkLabelOptions, rankLabels, type LabelOptions } from "../pipelines/image-classification.js";
 import { Admission, type Ticket } from "./admission.js";
-import { announcedLength, mediaType, readBody } from "./body.js";
+import { announcedLength, codingOf, mediaType, readBody } from "./body.js";
 import { within } from "./deadline.js";
-import { embeddingsAnswer, parseEmbeddings } from "./embeddings.js";
+import { Downloads } from "./downloads.js";
+import { embeddingsAnswer, parseEmbeddings, unknownModel } from "./embeddings.js";
 import { featuresOf, FORMATS, oneOf, POOLS, type EncodedFeatures } from "./features.js";
 import { HttpError, toHttpError, toResponse } from "./http-error.js";
-import { Lane, type ServedModel } from "./lane.js";
+import { Lane, type Encoded, type ServedModel } from "./lane.js";
 import { Metrics } from "./metrics.js";
+import { readQuery } from "./query.js";
+import { checkServerOptions, type ServerOptions } from "./server-options.js";
 
 /** What `pipeline(...)` gives. With a classification head there is also POST /classify. */
 export interface ServedPipeline {
   readonly model: ServedModel;
   readonly processor: IJepaImageProcessor;
-}
-
-/** Reads an image from an http(s) URL. It decides which hosts may be asked. */
-export type FetchImage = (url: URL, limits: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>;
-
-export interface ServerOptions {
-  /** What clients call the model. Default "ijepa". */
-  name?: string | undefined;
-  /** Most bytes of a body. Default 20 MiB. All bodies under way together may have eight times as many. */
-  maxBody?: number | undefined;
-  /** Most images of all requests under way; what comes beyond them gets status 429. Default 256. */
-  concurrency?: number | undefined;
-  /** Most milliseconds that a request may take to arrive, and then to be answered. Default 60000. */
-  timeout?: number | undefined;
-  /** Most pixels of an image. Default 50 million. */
-  maxPixels?: number | undefined;
-  /** Without it http(s) URLs in requests are refused. */
-  fetchImage?: FetchImage | undefined;
-  /** Told of failures that are the server's own: answers with status 500. */
-  onError?: ((error: unknown) => void) | undefined;
 }
 
 export interface ImageServer {
@@ -52,68 +37,77 @@ export interface ImageServer {
 /** A request that was taken on and read. */
 interface Call {
   readonly body: Uint8Array;
-  readonly query: URLSearchParams;
+  readonly query: { readonly [name: string]: string };
   readonly ticket: Ticket;
   /** Aborted when the client hangs up, or the answer is overdue. */
   readonly signal: AbortSignal;
 }
 
-const DEFAULT_MAX_BODY = 20 * 2 ** 20;
-const DEFAULT_CONCURRENCY = 256;
-const DEFAULT_TIMEOUT = 60_000;
-const DEFAULT_MAX_PIXELS = 50_000_000;
-/** Bodies that may be in memory, if all are of the largest size. */
+interface Route {
+  readonly method: "GET" | "POST";
+  /** As Hono writes it. */
+  readonly path: string;
+  /** As people and metrics write it. */
+  readonly label: string;
+  handle(context: Context): Response | Promise<Response>;
+}
+
+/** Bodies that may be in memory, if all are of the largest size; and as many downloads. */
 const BODIES = 8;
 const MAX_IMAGES_OF_REQUEST = 64;
 const MAX_RETRY_SECONDS = 60;
+/** Seconds for which a browser remembers that it may ask. */
+const PREFLIGHT_SECONDS = 600;
 const IMAGE = /^(image\/[\w.+-]+|application\/octet-stream)$/;
 const JSON_TYPE = /^application\/json$/;
 
-/** @throws nothing; the model and the processor are the caller's, who disposes of them after `stop` */
-export function createServer({ model, processor }: ServedPipeline, options: ServerOptions = {}): ImageServer {
-  const { name = "ijepa", maxBody = DEFAULT_MAX_BODY, concurrency = DEFAULT_CONCURRENCY, timeout = DEFAULT_TIMEOUT } = options;
-  const { maxPixels = DEFAULT_MAX_PIXELS, fetchImage, onError } = options;
-  const { config, dtype, device } = model;
+/**
+ * The model and the processor stay the caller's, who disposes of them after `stop`.
+ *
+ * @throws IJepaError `input/value` for an unknown option or one that cannot be; TypeError for values of the wrong type
+ */
+export function createServer(pipeline: ServedPipeline, options: ServerOptions = {}): ImageServer {
+  const { model, processor } = checkPipeline(pipeline), { config, dtype, device } = model;
+  const { name, maxBody, concurrency, timeout, maxPixels, fetchImage, onError, origins } = checkServerOptions(options);
   const served = { name, width: config.hiddenSize, maxImages: Math.min(MAX_IMAGES_OF_REQUEST, concurrency) };
   const metrics = new Metrics({ model: name, dtype, device, numerics: NUMERICS_VERSION });
   const lane = new Lane(model, processor, { maxPixels, onBatch: (images, seconds) => metrics.batch(images, seconds) });
   const retryAfter = () => Math.min(MAX_RETRY_SECONDS, Math.max(1, Math.ceil(metrics.secondsPerImage * admission.images)));
   const admission: Admission = new Admission({ images: concurrency, bytes: BODIES * maxBody }, retryAfter);
+  const downloads = fetchImage && new Downloads(BODIES, fetchImage, maxBody);
 
   /** Takes the request on, reads it, and lets it go when there is an answer. */
-  const post = (types: RegExp, answer: (call: Call) => Promise<object>) => async (context: Context) => {
-    const request = context.req.raw, type = mediaType(request);
+  const post = (types: RegExp, optionNames: readonly string[], answer: (call: Call) => Promise<object>) => async (context: Context) => {
+    const request = context.req.raw, type = mediaType(request), query = readQuery(new URL(request.url), optionNames) as Call["query"];
     if (!types.test(type)) throw wrongType(type, types);
+    codingOf(request);
     const ticket = admission.admit(announcedLength(request, maxBody));
     try {
       const body = await within(timeout, undefined, (late) => readBody(request, { maxBytes: maxBody, late, grow: (bytes) => ticket.grow(0, bytes) }));
-      const query = new URL(request.url).searchParams;
       return Response.json(await within(timeout, request.signal, (signal) => answer({ body, query, ticket, signal })));
     } finally {
       ticket.release();
     }
   };
 
-  const readImage = async (address: string, source: string, { ticket, signal }: Call): Promise<Uint8Array> => {
-    if (/^data:/i.test(address)) return readDataUrl(address, source, maxBody);
-    if (fetchImage === undefined) {
-      throw new HttpError(400, "request/url", `${source} is an http(s) URL; this server does not fetch images. Send it as a data: URL.`, { param: source });
-    }
-    ticket.grow(0, maxBody);
-    const bytes = await fetchImage(new URL(address), { maxBytes: maxBody, signal });
-    ticket.grow(0, bytes.length - maxBody);
-    return bytes;
+  const encodeAt = (address: string, source: string, signal: AbortSignal): Promise<Encoded> => {
+    if (/^data:/i.test(address)) return lane.encode(readDataUrl(address, source, maxBody), source, signal);
+    if (downloads !== undefined) return downloads.with(address, source, signal, (bytes) => lane.encode(bytes, source, signal));
+    throw new HttpError(400, "request/url", `${source} is an http(s) URL; this server does not fetch images. Send it as a data: URL.`, { param: source });
   };
 
-  const embeddings = async (call: Call): Promise<object> => {
-    const { images, ...wanted } = parseEmbeddings(call.body, served);
-    call.ticket.grow(images.length - 1, 0);
+  const embeddings = async ({ body, ticket, signal }: Call): Promise<object> => {
+    const { images, ...wanted } = parseEmbeddings(body, served);
+    ticket.grow(images.length - 1, 0);
+    // A signal for each image: Node warns of leaks where many listen to one.
+    const controllers = images.map(() => new AbortController());
+    signal.addEventListener("abort", () => controllers.forEach((controller) => controller.abort(signal.reason)));
     const embedOne = async (address: string, index: number): Promise<EncodedFeatures> => {
       const param = `input[${index}]`;
       try {
-        return await featuresOf(await lane.encode(await readImage(address, param, call), param, call.signal), wanted);
+        return await featuresOf(await encodeAt(address, param, controllers[index].signal), wanted);
       } catch (error) {
-        throw toHttpError(error, param);
+        throw signal.aborted ? error : toHttpError(error, param);
       }
     };
     return embeddingsAnswer(name, await Promise.all(images.map(embedOne)), config.numPatches);
@@ -121,9 +115,9 @@ export function createServer({ model, processor }: ServedPipeline, options: Serv
 
   const embed = async ({ body, query, signal }: Call): Promise<object> => {
     const wanted = {
-      pool: oneOf("pool", query.get("pool"), POOLS, "mean"),
-      format: oneOf("encoding_format", query.get("encoding_format"), FORMATS, "float"),
-      normalize: oneOf("normalize", query.get("normalize"), ["true", "false"], "false") === "true",
+      pool: oneOf("pool", query["pool"], POOLS, "mean"),
+      format: oneOf("encoding_format", query["encoding_format"], FORMATS, "float"),
+      normalize: oneOf("normalize", query["normalize"], ["true", "false"], "false") === "true",
     };
     const encoded = await lane.encode(body, "the body", signal);
     return { model: name, width: encoded.width, height: encoded.height, ...(await featuresOf(encoded, wanted)) };
@@ -131,8 +125,8 @@ export function createServer({ model, processor }: ServedPipeline, options: Serv
 
   const classify = async ({ body, query, signal }: Call): Promise<object> => {
     if (!(model instanceof IJepaForImageClassification)) throw new HttpError(404, "request/no-head", `The model ${name} has no classification head.`);
-    const top = query.get("top_k");
-    const labels: LabelOptions = top === null ? {} : { top_k: /^\d+$/.test(top) ? Number(top) : NaN };
+    const top = query["top_k"];
+    const labels: LabelOptions = top === undefined ? {} : { top_k: /^\d{1,9}$/.test(top) ? Number(top) : (top as unknown as number) };
     checkLabelOptions(labels);
     const { logits, numerics } = await lane.encode(body, "the body", signal);
     return { model: name, labels: rankLabels(config, logits!.data, labels), numerics };
@@ -144,36 +138,49 @@ export function createServer({ model, processor }: ServedPipeline, options: Serv
     return Response.json({ status, model: name, dtype, device, description: model.deviceDescription }, { status: admission.stopping ? 503 : 200 });
   };
   const metricsText = () => new Response(metrics.toString(gauges()), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
-  const models = () => Response.json({ object: "list", data: [{ id: name, object: "model", created: 0, owned_by: "ijepa" }] });
+  const description = { id: name, object: "model", created: 0, owned_by: "ijepa" };
+  const models = () => Response.json({ object: "list", data: [description] });
+  const oneModel = (context: Context) => {
+    const asked = context.req.param("name");
+    if (asked !== name) throw unknownModel(asked, name);
+    return Response.json(description);
+  };
 
-  const routes: readonly (readonly [method: "GET" | "POST", path: string, handler: (context: Context) => Response | Promise<Response>])[] = [
-    ["POST", "/v1/embeddings", post(JSON_TYPE, embeddings)],
-    ["POST", "/embed", post(IMAGE, embed)],
-    ["POST", "/classify", post(IMAGE, classify)],
-    ["GET", "/v1/models", models],
-    ["GET", "/healthz", health],
-    ["GET", "/metrics", metricsText],
+  const routes: readonly Route[] = [
+    { method: "POST", path: "/v1/embeddings", label: "/v1/embeddings", handle: post(JSON_TYPE, [], embeddings) },
+    { method: "POST", path: "/embed", label: "/embed", handle: post(IMAGE, ["pool", "normalize", "encoding_format"], embed) },
+    { method: "POST", path: "/classify", label: "/classify", handle: post(IMAGE, ["top_k"], classify) },
+    { method: "GET", path: "/v1/models", label: "/v1/models", handle: models },
+    { method: "GET", path: "/v1/models/:name{.+}", label: "/v1/models/{name}", handle: oneModel },
+    { method: "GET", path: "/healthz", label: "/healthz", handle: health },
+    { method: "GET", path: "/metrics", label: "/metrics", handle: metricsText },
   ];
-  const app = new Hono();
+  const app = new Hono<{ Variables: { label: string } }>();
   app.use(async (context, next) => {
     const start = performance.now();
     await next();
-    const route = routes.find(([, path]) => path === context.req.path)?.[1] ?? "other";
-    metrics.request(route, context.res.status, (performance.now() - start) / 1000);
+    metrics.request(context.get("label") ?? "other", context.res.status, (performance.now() - start) / 1000);
   });
-  for (const [method, path, handler] of routes) {
-    app.on(method, path, handler);
-    app.all(path, () => {
-      throw new HttpError(405, "request/method", `${path} takes ${method}.`, { allow: method });
+  if (origins.length > 0) {
+    const origin = origins.includes("*") ? "*" : [...origins];
+    app.use(cors({ origin, allowMethods: ["GET", "HEAD", "POST"], exposeHeaders: ["retry-after"], maxAge: PREFLIGHT_SECONDS }));
+  }
+  for (const { method, path, label, handle } of routes) {
+    app.all(path, (context) => {
+      context.set("label", label);
+      const asked = context.req.method;
+      if (asked === method) return handle(context);
+      if (asked === "OPTIONS") return new Response(null, { status: 204, headers: { allow: `${method}, OPTIONS` } });
+      throw new HttpError(405, "request/method", `${label} takes ${method}.`, { allow: method });
     });
   }
   app.notFound(() => {
-    const paths = routes.map(([method, path]) => `${method} ${path}`).join(", ");
+    const paths = routes.map(({ method, label }) => `${method} ${label}`).join(", ");
     return toResponse(new HttpError(404, "request/path", `There is no such path; there is ${paths}.`));
   });
   app.onError((error) => {
     const answer = toHttpError(error);
-    if (answer.status === 500) onError?.(error);
+    if (answer.status === 500) onError?.(answer.cause ?? error);
     return toResponse(answer);
   });
   return {
@@ -183,6 +190,12 @@ export function createServer({ model, processor }: ServedPipeline, options: Serv
       return metrics.answered;
     },
   };
+}
+
+function checkPipeline(pipeline: ServedPipeline): ServedPipeline {
+  const { model, processor } = (pipeline ?? {}) as Partial<ServedPipeline>;
+  if (typeof model?.forward === "function" && typeof processor?.preprocess === "function") return { model, processor };
+  throw wrongValue("The pipeline", "what pipeline(...) resolves to, with a model and a processor", pipeline);
 }
 
 function wrongType(type: string, types: RegExp): HttpError {

@@ -1,0 +1,89 @@
+/** What callers pass by name. A misspelt name must not be ignored: it is refused, with the known name that is nearest. */
+import { IJepaError } from "./errors.js";
+import { show, shorten } from "./show.js";
+
+/** Every name of `T`: an option that is added does not compile until its function knows it. */
+export type OptionNames<T> = { readonly [K in keyof T]-?: true };
+
+/**
+ * The options that were given. null is as good as absent, and is left out.
+ *
+ * @param names those that there are
+ * @param owner what takes them, for messages: "pipeline", "the server"
+ * @throws TypeError for something that is no object; IJepaError `input/value` for an unknown name
+ */
+export function readOptions<T extends object>(given: T | null | undefined, names: OptionNames<T>, owner: string): T {
+  if (given === undefined || given === null) return {} as T;
+  if (typeof given !== "object" || Array.isArray(given)) throw wrongType(`The options of ${owner}`, "an object", given);
+  checkNames(given, names, `${owner} has no option`);
+  const named = (Object.keys(names) as (keyof T)[]).map((name) => [name, given[name]] as const);
+  return Object.fromEntries(named.filter(([, value]) => value !== undefined && value !== null)) as T;
+}
+
+/**
+ * @param refusal how the message begins, before the name
+ * @throws IJepaError `input/value` for a name that is not among `names`, unless its value is undefined
+ */
+export function checkNames(given: object, names: Readonly<Record<string, unknown>>, refusal: string): void {
+  for (const name in given) {
+    const value = (given as Record<string, unknown>)[name];
+    if (!Object.hasOwn(names, name) && value !== undefined) throw unknownName(refusal, name, Object.keys(names), value);
+  }
+}
+
+/** The error for a name that is not among `known`. */
+export function unknownName(refusal: string, name: string, known: readonly string[], value?: unknown): IJepaError<"input/value"> {
+  const message = `${refusal} ${JSON.stringify(shorten(name))}${didYouMean(name, known)}`;
+  return new IJepaError("input/value", message, { name: shorten(name), value });
+}
+
+/** How a message ends that has named something unknown: `; did you mean "pool"? There is normalize, pool.` */
+export function didYouMean(name: string, known: readonly string[]): string {
+  const near = nearest(name, known), all = known.length === 0 ? "There is none." : `There is ${[...known].sort().join(", ")}.`;
+  return near === undefined ? `. ${all}` : `; did you mean ${JSON.stringify(near)}? ${all}`;
+}
+
+/** The known name that was probably meant; undefined where none is like it. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const wanted = plain(shorten(name));
+  const likely = known.map((one) => ({ one, distance: distanceOf(wanted, plain(one)) })).sort((a, b) => a.distance - b.distance).at(0);
+  return likely !== undefined && likely.distance <= Math.max(1, Math.floor(wanted.length / 3)) ? likely.one : undefined;
+}
+
+/** The error for a value of the wrong type, which says what came in. */
+export function wrongType(name: string, expected: string, value: unknown): TypeError {
+  return new TypeError(`${name} must be ${expected}, not ${show(value)}.`);
+}
+
+/** @throws TypeError unless the value is absent or of the type */
+export function checkType(name: string, value: unknown, type: "boolean" | "function" | "number" | "string"): void {
+  if (value === undefined || value === null || typeof value === type) return;
+  throw wrongType(name, type === "boolean" ? "true or false" : `a ${type}`, value);
+}
+
+/** @throws TypeError unless the value is absent or an AbortSignal of this or another realm */
+export function checkSignal(signal: unknown): void {
+  const fits = typeof signal === "object" && signal !== null && "aborted" in signal && "addEventListener" in signal;
+  if (signal !== undefined && signal !== null && !fits) throw wrongType("signal", "an AbortSignal", signal);
+}
+
+/** The same letters, however the words are joined. */
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, "");
+}
+
+/** Letters to change, add, leave out or swap. An abbreviation or a longer form of a name is one step from it. */
+function distanceOf(a: string, b: string): number {
+  if (a.length >= 3 && b.length >= 3 && (a.startsWith(b) || b.startsWith(a))) return a === b ? 0 : 1;
+  let before: number[] = [], last = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const changed = last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? before[j - 2] + 1 : Infinity;
+      row.push(Math.min(changed, swapped, last[j] + 1, row[j - 1] + 1));
+    }
+    [before, last] = [last, row];
+  }
+  return last[b.length];
+}

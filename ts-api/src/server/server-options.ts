@@ -1,0 +1,85 @@
+/** The options of `createServer`, checked. */
+import { IJepaError } from "../core/errors.js";
+import { checkType, readOptions, wrongType, type OptionNames } from "../core/options.js";
+import { show } from "../core/show.js";
+
+/** Reads an image from an http(s) URL. It decides which hosts may be asked. */
+export type FetchImage = (url: URL, limits: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>;
+
+export interface ServerOptions {
+  /** What clients call the model. Default "ijepa". */
+  name?: string | undefined;
+  /** Most bytes of a body. Default 20 MiB. All bodies under way together may have eight times as many, and so may downloads. */
+  maxBody?: number | undefined;
+  /** Most images of all requests under way; what comes beyond them gets status 429. Default 256. */
+  concurrency?: number | undefined;
+  /** Most milliseconds that a request may take to arrive, and then to be answered. Default 60000. */
+  timeout?: number | undefined;
+  /** Most pixels of an image. Default 50 million. */
+  maxPixels?: number | undefined;
+  /** Origins whose pages may ask, such as "https://example.org"; "*" for all. Default: none. */
+  cors?: string | readonly string[] | undefined;
+  /** Without it http(s) URLs in requests are refused. */
+  fetchImage?: FetchImage | undefined;
+  /** Told of failures that are the server's own: answers with status 500. */
+  onError?: ((error: unknown) => void) | undefined;
+}
+
+/** What was left out has its default. */
+export interface CheckedServerOptions extends Pick<ServerOptions, "fetchImage" | "onError"> {
+  readonly name: string;
+  readonly maxBody: number;
+  readonly concurrency: number;
+  readonly timeout: number;
+  readonly maxPixels: number;
+  readonly origins: readonly string[];
+}
+
+const NAMES: OptionNames<ServerOptions> = {
+  name: true, maxBody: true, concurrency: true, timeout: true, maxPixels: true, cors: true, fetchImage: true, onError: true,
+};
+const DEFAULT_MAX_BODY = 20 * 2 ** 20;
+const DEFAULT_CONCURRENCY = 256;
+const DEFAULT_TIMEOUT = 60_000;
+const DEFAULT_MAX_PIXELS = 50_000_000;
+/** Timers take no more. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
+/** @throws IJepaError `input/value`; TypeError for values of the wrong type */
+export function checkServerOptions(options: ServerOptions): CheckedServerOptions {
+  const given = readOptions(options, NAMES, "createServer");
+  const { name = "ijepa", maxBody = DEFAULT_MAX_BODY, concurrency = DEFAULT_CONCURRENCY, timeout = DEFAULT_TIMEOUT } = given;
+  const { maxPixels = DEFAULT_MAX_PIXELS, cors = [], fetchImage, onError } = given;
+  checkType("name", name, "string");
+  checkType("fetchImage", fetchImage, "function");
+  checkType("onError", onError, "function");
+  checkAmount("maxBody", maxBody, Infinity);
+  checkAmount("concurrency", concurrency, Infinity);
+  checkAmount("timeout", timeout, MAX_TIMEOUT);
+  checkAmount("maxPixels", maxPixels, Infinity);
+  return { name, maxBody, concurrency, timeout, maxPixels, fetchImage, onError, origins: originsOf(cors) };
+}
+
+function checkAmount(name: string, value: unknown, most: number): void {
+  checkType(name, value, "number");
+  if (typeof value === "number" && value >= 1 && value <= most) return;
+  throw new IJepaError("input/value", `${name} must be a number from 1${most === Infinity ? " up" : ` to ${most}`}, not ${show(value)}.`, { name, value });
+}
+
+/**
+ * Origins as browsers send them.
+ *
+ * @param option how messages call it
+ * @throws IJepaError `input/value` for a text that is no origin; TypeError for something that is no text
+ */
+export function originsOf(cors: string | readonly string[], option = "cors"): string[] {
+  return [cors].flat().map((origin: unknown) => {
+    if (typeof origin !== "string") throw wrongType(option, "an origin, or a list of them", origin);
+    if (origin === "*") return origin;
+    const url = URL.canParse(origin) ? new URL(origin) : undefined;
+    if (url === undefined || url.host === "" || `${url.username}${url.pathname.replace(/^\/$/, "")}${url.search}${url.hash}` !== "") {
+      throw new IJepaError("input/value", `${option} must be an origin such as "https://example.org", or "*", not ${show(origin)}.`, { name: option, value: origin });
+    }
+    return `${url.protocol}//${url.host}`;
+  });
+}
