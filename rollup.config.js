@@ -64,10 +64,10 @@ const both = { index: "index.js", server: "server/index.js" };
 const forNode = { plugins: [], external: [/^node:/, /^[\w@]/] };
 
 export default [
-  build("node", "devices", "dist", { ...both, "weights-tools": "../../weights-tools/index.js", cli: "cli/main.js", thread: "threads/node.js" }, { ...forNode, chunks: "chunks/[name].js" }),
+  build("node", "devices", "dist", { ...both, "weights-tools": "../../weights-tools/index.js", cli: "cli/main.js", thread: "threads/node.js", decoder: "threads/node-decoder.js" }, { ...forNode, chunks: "chunks/[name].js" }),
   build("node", "devices-wasm", "dist/node", { wasm: "index.js" }, forNode),
   build("node", "devices-webgpu", "dist/node", { webgpu: "index.js" }, forNode),
-  build("browser", "devices", "dist/browser", { ...both, thread: "threads/browser.js" }),
+  build("browser", "devices", "dist/browser", { ...both, thread: "threads/browser.js", decoder: "threads/browser-decoder.js" }),
   build("browser", "devices-wasm", "dist/browser", { wasm: "index.js" }),
   build("browser", "devices-webgpu", "dist/browser", { webgpu: "index.js" }),
   // Workers have no WebGPU.

@@ -35,6 +35,8 @@ export interface ErrorDetails {
   "image/too-large": { source: string; width: number; height: number; maxPixels: number };
   /** An image without pixels, or no bytes at all. */
   "image/empty": { source: string };
+  /** It was not decoded within the time limit. */
+  "image/timeout": { source: string; milliseconds: number };
   "input/missing": { name: string };
   "input/shape": { name: string; expected: string; actual: readonly number[] };
   /** A value outside what the argument allows (NaN pixels, an unknown option). */
@@ -43,6 +45,8 @@ export interface ErrorDetails {
   /** The backend computes, but not the bits of the contract. */
   "backend/inexact": { backend: string; case: string };
   "backend/lost": { backend: string };
+  /** As much waits as may wait. */
+  "backend/busy": { backend: string; waiting: number };
   "backend/memory": { backend: string; bytes: number };
   /** The Hub has no such model or revision, or shows it to nobody without a token. */
   "hub/missing": { repo: string; revision: string };

@@ -51,6 +51,16 @@ export async function loadImage(source: ImageSource, options: LoadImageOptions =
   return dropAlpha(image);
 }
 
+/**
+ * The bytes of an image file, not decoded.
+ *
+ * @param address a path or URL, as `loadImage` takes it
+ * @throws IJepaError `io/read`, `aborted`
+ */
+export async function readImageBytes(address: string, options: Omit<LoadImageOptions, "maxPixels"> = {}): Promise<Uint8Array> {
+  return readBytes(address, options.source ?? nameOf(address), options);
+}
+
 /** A data: URL carries the whole image; messages name it by its beginning. */
 function nameOf(address: string): string {
   return /^data:/i.test(address) ? `${address.slice(0, 32)}...` : address;

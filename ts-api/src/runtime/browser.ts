@@ -1,5 +1,5 @@
 /** Browsers, on the main thread and in workers; and what other runtimes share with them. */
-import type { Runtime, WasmModuleName } from "./env.js";
+import type { MessageThread, Runtime, ThreadEvents, WasmModuleName } from "./env.js";
 import { fetchModule, wasmModules } from "./modules.js";
 import { noFiles } from "./no-files.js";
 
@@ -44,6 +44,8 @@ export const runtime: Runtime = {
     });
   },
 
+  ...(typeof Worker === "undefined" ? {} : { startDecoder }),
+
   // Timers of zero length wait for milliseconds when they are nested; messages do not.
   yieldToHost: () =>
     new Promise((resolve) => {
@@ -55,6 +57,19 @@ export const runtime: Runtime = {
       port2.postMessage(undefined);
     }),
 };
+
+/** Its program is a module, so a page needs no headers for it. */
+function startDecoder(data: unknown, { message, ended }: ThreadEvents): MessageThread {
+  const worker = new Worker(new URL("./decoder.js", import.meta.url), { type: "module" });
+  worker.onmessage = (event) => message(event.data);
+  worker.onerror = (event) => ended(event.message || "its program cannot be loaded");
+  worker.postMessage(data);
+  return {
+    post: (request, transfer) => worker.postMessage(request, { transfer: [...transfer] }),
+    keepAlive: () => undefined,
+    terminate: async () => worker.terminate(),
+  };
+}
 
 function reasonAgainstThreads(): string | undefined {
   if (typeof Worker === "undefined") return "this runtime has no workers";

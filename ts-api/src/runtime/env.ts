@@ -18,6 +18,23 @@ export interface Thread {
   terminate(): Promise<void>;
 }
 
+/** A worker of the host that is sent messages and answers them. */
+export interface MessageThread {
+  /** @param transfer buffers of the message that are given away */
+  post(message: unknown, transfer: readonly ArrayBuffer[]): void;
+  /** Whether it keeps the host alive; at first it does. */
+  keepAlive(yes: boolean): void;
+  /** Ends it, whatever it is doing. */
+  terminate(): Promise<void>;
+}
+
+/** What a MessageThread tells. */
+export interface ThreadEvents {
+  message(message: unknown): void;
+  /** It ended by itself, and why. */
+  ended(reason: string): void;
+}
+
 /** A file or other resource that can be read in ranges. */
 export interface ByteSource {
   /** Human name for messages: a path or URL. */
@@ -140,6 +157,8 @@ export interface Runtime {
    * @param ended called with the reason when the worker ends by itself
    */
   startThread(data: unknown, ended: (reason: string) => void): Promise<Thread>;
+  /** Starts a worker on decoding/messages.ts `serveDecoding`, where the host has workers. */
+  startDecoder?(data: unknown, events: ThreadEvents): MessageThread;
   /** Lets timers and abort signals of the host run; resolves as soon as they have. */
   yieldToHost(): Promise<void>;
 }

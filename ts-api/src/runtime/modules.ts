@@ -26,6 +26,11 @@ export function setWasmModules(modules: WasmModules): void {
   }
 }
 
+/** What was handed over, for a thread that has to know it too: compiled modules, and addresses as text. */
+export function givenWasmModules(): WasmModules {
+  return Object.fromEntries([...given].map(([name, source]) => [name, source instanceof URL ? source.href : source]));
+}
+
 /** The `wasmModule` of a runtime, from how it loads the package's own. Each is loaded once; after a failure, again. */
 export function wasmModules(load: (name: WasmModuleName) => Promise<WebAssembly.Module>): Runtime["wasmModule"] {
   return (name) => {

@@ -4,12 +4,12 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
 import { IJepaError } from "../core/errors.js";
 import type { ByteSource, Runtime, WasmModuleName } from "./env.js";
 import { missingModule, wasmModules } from "./modules.js";
 import { files } from "./node-files.js";
 import { createFolder } from "./node-folder.js";
+import { nodeThreads } from "./node-threads.js";
 import { revectorizer } from "./revectorize.js";
 
 const root = packageRoot();
@@ -78,26 +78,7 @@ export const runtime: Runtime = {
 
   noThreads: undefined,
 
-  startThread(data, ended) {
-    const worker = new Worker(join(root, "dist/thread.js"), { workerData: data });
-    let told = false;
-    const terminate = async () => {
-      told = true;
-      await worker.terminate();
-    };
-    return new Promise((resolve, reject) => {
-      const end = (why: string) => {
-        reject(new Error(why));
-        if (!told) ended(why);
-      };
-      worker.once("message", () => {
-        worker.unref();
-        resolve({ terminate });
-      });
-      worker.once("error", (error) => end(reason(error)));
-      worker.once("exit", (code) => end(`it ended with code ${code}`));
-    });
-  },
+  ...nodeThreads(join(root, "dist")),
 
   yieldToHost: () => new Promise((resolve) => setImmediate(resolve)),
 };

@@ -1,0 +1,84 @@
+/** Work that is begun a bounded number of items ahead of whoever takes the results, in the order of the items. */
+import { throwIfAborted } from "../core/errors.js";
+
+export class Ahead<T, R> {
+  readonly #iterator: AsyncIterator<T> | Iterator<T>;
+  /** Results under way, in order. They reject only with what ends the whole job. */
+  readonly #slots: Promise<R>[] = [];
+  #ended = false;
+  #filling = false;
+  #wake: (() => void) | undefined;
+
+  /**
+   * @param begin begins the work of one item; what it rejects with, `take` throws at its turn
+   * @param limit most items whose work was begun and whose result was not taken
+   * @param signal ends the waiting for an item that does not come
+   */
+  constructor(
+    items: AsyncIterable<T> | Iterable<T>,
+    private readonly begin: (item: T) => Promise<R>,
+    private readonly limit: number,
+    private readonly signal: AbortSignal,
+  ) {
+    this.#iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+    signal.addEventListener("abort", this.#onAbort);
+    void this.#fill();
+  }
+
+  /** Items that were begun and whose result was not taken. */
+  get begun(): number {
+    return this.#slots.length;
+  }
+
+  /**
+   * The next result; undefined after the last.
+   *
+   * @throws IJepaError `aborted`; what the items or `begin` throw
+   */
+  async take(): Promise<{ result: R } | undefined> {
+    for (;;) {
+      throwIfAborted(this.signal, "waiting for an image");
+      const slot = this.#slots.shift();
+      if (slot !== undefined) {
+        void this.#fill();
+        return { result: await slot };
+      }
+      if (this.#ended) return undefined;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  /** Asks for no more items. What was begun is not waited for. */
+  close(): void {
+    this.#ended = true;
+    this.signal.removeEventListener("abort", this.#onAbort);
+    // An iterator that still waits for its source answers after that; nobody waits for it.
+    void Promise.resolve(this.#iterator.return?.()).catch(() => undefined);
+  }
+
+  readonly #onAbort = (): void => this.#wake?.();
+
+  async #fill(): Promise<void> {
+    if (this.#filling) return;
+    this.#filling = true;
+    while (!this.#ended && this.#slots.length < this.limit) {
+      try {
+        const next = await this.#iterator.next();
+        if (next.done === true) this.#ended = true;
+        else this.#push(this.begin(next.value));
+      } catch (error) {
+        this.#ended = true;
+        this.#push(Promise.resolve().then(() => {
+          throw error;
+        }));
+      }
+      this.#wake?.();
+    }
+    this.#filling = false;
+  }
+
+  #push(slot: Promise<R>): void {
+    slot.catch(() => undefined);
+    this.#slots.push(slot);
+  }
+}

@@ -1,0 +1,59 @@
+/** What goes to the encoder at once. */
+import { Tensor } from "../core/tensor.js";
+import type { Ahead } from "./ahead.js";
+import type { Begun, Prepared } from "./results.js";
+
+/** Most results of a group, with those that need no encoder. */
+const MAX_GROUP = 64;
+
+/**
+ * Results in order, with at most `batchSize` images for the encoder in a group, all of one shape. A group waits only for images that
+ * were begun: where they come one by one, each is answered before the next. What ends the job is thrown after what came before it.
+ */
+export async function* groupsOf<T>(ahead: Ahead<T, Begun>, batchSize: number): AsyncGenerator<Begun[]> {
+  /** Of another shape than the group before it. */
+  let held: Begun | undefined;
+  const take = async (): Promise<Begun | undefined> => {
+    const next = held ?? (await ahead.take())?.result;
+    held = undefined;
+    return next;
+  };
+  for (let first = await take(); first !== undefined; first = await take()) {
+    const group = [first];
+    let shape = shapeOf(first), images = shape === undefined ? 0 : 1;
+    let end: { error: unknown } | undefined;
+    while (images < batchSize && group.length < MAX_GROUP && ahead.begun > 0) {
+      const next = await take().catch((error: unknown) => void (end = { error }));
+      if (next === undefined) break;
+      const its = shapeOf(next);
+      if (shape !== undefined && its !== undefined && its !== shape) {
+        held = next;
+        break;
+      }
+      shape ??= its;
+      images += its === undefined ? 0 : 1;
+      group.push(next);
+    }
+    yield group;
+    if (end !== undefined) throw end.error;
+  }
+}
+
+function shapeOf(one: Begun): string | undefined {
+  return one.kind === "prepared" ? one.image.pixelValues.dims.join() : undefined;
+}
+
+/** Parts of 8, 4, 2, 1: the encoder keeps a program for each size. */
+export function* powersOfTwo<T>(items: readonly T[]): Generator<T[]> {
+  for (let from = 0; from < items.length; ) {
+    const size = 2 ** Math.floor(Math.log2(items.length - from));
+    yield items.slice(from, from + size);
+    from += size;
+  }
+}
+
+export function stack(batch: readonly Prepared[]): Tensor<"float32"> {
+  const [{ image: { pixelValues: { dims, size } } }] = batch, data = new Float32Array(batch.length * size);
+  batch.forEach(({ image }, i) => data.set(image.pixelValues.data, i * size));
+  return new Tensor("float32", data, [batch.length, ...dims.slice(1)]);
+}

@@ -1,0 +1,74 @@
+/** What becomes of an image of many. */
+import { isIJepaError, type ErrorCode } from "../core/errors.js";
+import type { PreparedImage } from "../decoding/pool.js";
+
+/** The features of one image. */
+export interface BulkRow {
+  readonly kind: "row";
+  readonly source: string;
+  /** SHA-256 of the file's bytes, in hex. */
+  readonly id: string;
+  /** Size of the file. */
+  readonly bytes: number;
+  /** When the file was last written, in milliseconds since 1970; undefined where nobody knows. */
+  readonly modified: number | undefined;
+  /** Pixels of the upright image. */
+  readonly width: number;
+  readonly height: number;
+  /** Shape of the feature: [width], or [tokens, width] without pooling. */
+  readonly dims: readonly number[];
+  readonly feature: Float32Array;
+  /** SHA-256 of the feature's little-endian f32 bytes, in hex. */
+  readonly digest: string;
+}
+
+/** An image that could not be read or decoded, or that does not fit the model. */
+export interface BulkFailure {
+  readonly kind: "failure";
+  readonly source: string;
+  readonly code: ErrorCode | "unexpected";
+  readonly message: string;
+}
+
+/** An image that `known` or `skip` knows. */
+export interface BulkSkip {
+  readonly kind: "skip";
+  readonly source: string;
+  /** Undefined where the file was not read. */
+  readonly id: string | undefined;
+  readonly bytes: number | undefined;
+  readonly modified: number | undefined;
+}
+
+export type BulkResult = BulkRow | BulkFailure | BulkSkip;
+
+/** An image that waits for the encoder. */
+export interface Prepared extends Pick<BulkRow, "source" | "id" | "bytes" | "modified"> {
+  readonly kind: "prepared";
+  readonly image: PreparedImage;
+}
+
+/** What is known before the encoder has its turn. */
+export type Begun = Prepared | BulkFailure | BulkSkip;
+
+/** What a hook of the caller throws is no failure of the image. */
+export class HookError extends Error {}
+
+export async function hook<T>(call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw new HookError("A hook failed.", { cause });
+  }
+}
+
+/** @throws what is not the image's fault */
+export function failureOf(source: string, error: unknown): BulkFailure {
+  if (!(error instanceof Error) || error instanceof HookError) throw error;
+  if (!isIJepaError(error)) return { kind: "failure", source, code: "unexpected", message: error.message };
+  const { code, message } = error;
+  // A decode thread that ended is replaced; without any, nothing can be done.
+  if (code === "aborted" || code === "backend/unavailable" || code === "backend/busy") throw error;
+  return { kind: "failure", source, code, message };
+}
+

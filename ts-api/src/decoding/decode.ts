@@ -1,0 +1,31 @@
+/** What is done with the bytes of one image file, in a thread of its own or in place. */
+import type { Tensor } from "../core/tensor.js";
+import { decodeImage, type DecodeOptions } from "../image/decode.js";
+import { IJepaImageProcessor } from "../image/processor.js";
+import type { RgbImage } from "../image/raw-image.js";
+
+/** An image as the encoder takes it. */
+export interface PreparedImage {
+  /** Its pixels, upright, before they were resized. */
+  readonly width: number;
+  readonly height: number;
+  /** [1, channels, height, width]. */
+  readonly pixelValues: Tensor<"float32">;
+}
+
+/** The settings of an image processor as `toConfig` gives them. */
+export type ProcessorConfig = Record<string, unknown>;
+
+let known: { config: string; processor: IJepaImageProcessor } | undefined;
+
+export async function prepareImage(bytes: Uint8Array, processor: ProcessorConfig, options: DecodeOptions): Promise<PreparedImage> {
+  const image: RgbImage = await decodeImage(bytes, options), { width, height } = image;
+  return { width, height, pixelValues: processorOf(processor).preprocess(image).pixelValues };
+}
+
+/** The last one is kept: all images of a job have the same. */
+function processorOf(settings: ProcessorConfig): IJepaImageProcessor {
+  const config = JSON.stringify(settings);
+  if (known?.config !== config) known = { config, processor: IJepaImageProcessor.fromConfig(settings) };
+  return known.processor;
+}

@@ -1,0 +1,161 @@
+/** Images decoded in threads of their own, beside everything else that the process does. */
+import { runtime } from "#runtime";
+import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { decodeImage, type DecodeOptions } from "../image/decode.js";
+import type { IJepaImageProcessor } from "../image/processor.js";
+import type { RgbImage } from "../image/raw-image.js";
+import { prepareImage, type PreparedImage, type ProcessorConfig } from "./decode.js";
+import type { DecodeRequest, DecodeResult } from "./messages.js";
+import { DecoderThread } from "./thread.js";
+
+export type { PreparedImage } from "./decode.js";
+
+export interface DecodePoolOptions {
+  /**
+   * Threads, started when they are needed; "auto" (default) for one per processor. 0 decodes in place, one image after the other and
+   * without a time limit, as everywhere where the host has no threads.
+   */
+  threads?: number | "auto" | undefined;
+  /** Most milliseconds of one image, from when its thread begins. The thread is then ended and replaced. Default 60000. */
+  timeout?: number | undefined;
+  /** Most images that wait for a thread. Default 1024. */
+  maxWaiting?: number | undefined;
+}
+
+export interface PoolDecodeOptions extends DecodeOptions {
+  signal?: AbortSignal | undefined;
+}
+
+interface Job {
+  readonly request: DecodeRequest;
+  resolve(result: DecodeResult): void;
+  reject(error: Error): void;
+}
+
+/** Where one image at a time is decoded. */
+interface Seat {
+  job: Job | undefined;
+  thread: DecoderThread | undefined;
+}
+
+const DEFAULT_TIMEOUT = 60_000;
+const DEFAULT_WAITING = 1024;
+const MAX_THREADS = 64;
+const DURING = "waiting for an image to be decoded";
+
+export class DecodePool {
+  /** Threads that it may start; 0 where it decodes in place. */
+  readonly threads: number;
+  readonly #timeout: number;
+  readonly #maxWaiting: number;
+  readonly #seats: readonly Seat[];
+  #queue: Job[] = [];
+  #closed = false;
+
+  /** @throws TypeError for options that are no such numbers */
+  constructor({ threads = "auto", timeout = DEFAULT_TIMEOUT, maxWaiting = DEFAULT_WAITING }: DecodePoolOptions = {}) {
+    const wanted = threads === "auto" ? Math.min(MAX_THREADS, runtime.cores) : threads;
+    if (!Number.isInteger(wanted) || wanted < 0 || wanted > MAX_THREADS) throw new TypeError(`threads must be "auto" or a whole number from 0 to ${MAX_THREADS}, not ${String(threads)}.`);
+    if (!(timeout > 0)) throw new TypeError(`timeout must be a number of milliseconds above 0, not ${String(timeout)}.`);
+    if (!(maxWaiting >= 0)) throw new TypeError(`maxWaiting must be a number of images from 0 up, not ${String(maxWaiting)}.`);
+    this.threads = runtime.startDecoder === undefined ? 0 : wanted;
+    this.#timeout = timeout;
+    this.#maxWaiting = maxWaiting;
+    this.#seats = Array.from({ length: Math.max(1, this.threads) }, () => ({ job: undefined, thread: undefined }));
+  }
+
+  /** Images that wait for a thread. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Images that are being decoded. */
+  get running(): number {
+    return this.#seats.filter(({ job }) => job !== undefined).length;
+  }
+
+  /**
+   * Decodes an image file to RGB.
+   *
+   * @param bytes the whole file; given away where it is the whole of its buffer, which then has length 0
+   * @throws IJepaError what `decodeImage` throws; `image/timeout`; `backend/busy` when too many wait; `backend/lost` when the thread ended;
+   *   `aborted`, at once
+   */
+  async decode(bytes: Uint8Array, options: PoolDecodeOptions = {}): Promise<RgbImage> {
+    return (await this.#enqueue(bytes, undefined, options)) as RgbImage;
+  }
+
+  /**
+   * Decodes an image file and does what the image processor does, in the same thread.
+   *
+   * @param bytes the whole file; given away as by `decode`
+   * @throws IJepaError as `decode`, and what `preprocess` throws
+   */
+  async prepare(bytes: Uint8Array, processor: IJepaImageProcessor, options: PoolDecodeOptions = {}): Promise<PreparedImage> {
+    return (await this.#enqueue(bytes, processor.toConfig(), options)) as PreparedImage;
+  }
+
+  /** Ends the threads. What waits or runs is `aborted`; so is what comes afterwards. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { reject } of this.#queue.splice(0)) reject(aborted());
+    await Promise.all(this.#seats.map(async ({ thread }) => thread?.terminate()));
+  }
+
+  async #enqueue(bytes: Uint8Array, processor: ProcessorConfig | undefined, { signal, ...options }: PoolDecodeOptions): Promise<DecodeResult> {
+    throwIfAborted(signal, DURING);
+    if (this.#closed) throw aborted();
+    const waiting = this.#queue.length;
+    if (waiting >= this.#maxWaiting && this.running === this.#seats.length) {
+      throw new IJepaError("backend/busy", `${waiting} images wait to be decoded, and no more may. Try again later.`, { backend: "decoder", waiting });
+    }
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void) => {
+        signal?.removeEventListener("abort", giveUp);
+        act();
+      };
+      const job: Job = {
+        request: { bytes, options, processor },
+        resolve: (result) => settle(() => resolve(result)),
+        reject: (error) => settle(() => reject(error)),
+      };
+      // A thread that has begun goes on: to start another would take longer than most images.
+      const giveUp = () => {
+        this.#queue = this.#queue.filter((other) => other !== job);
+        job.reject(aborted(signal?.reason));
+      };
+      signal?.addEventListener("abort", giveUp);
+      this.#queue.push(job);
+      this.#assign();
+    });
+  }
+
+  #assign(): void {
+    for (const seat of this.#seats) {
+      if (seat.job !== undefined) continue;
+      seat.job = this.#queue.shift();
+      if (seat.job === undefined) return;
+      void this.#work(seat, seat.job);
+    }
+  }
+
+  async #work(seat: Seat, { request, resolve, reject }: Job): Promise<void> {
+    try {
+      resolve(this.threads === 0 ? await decodeHere(request) : await (seat.thread ??= new DecoderThread()).decode(request, this.#timeout));
+    } catch (error) {
+      reject(error as Error);
+    } finally {
+      if (seat.thread?.ended) seat.thread = undefined;
+      seat.job = undefined;
+      if (!this.#closed) this.#assign();
+    }
+  }
+}
+
+async function decodeHere({ bytes, options, processor }: DecodeRequest): Promise<DecodeResult> {
+  return processor === undefined ? decodeImage(bytes, options) : prepareImage(bytes, processor, options);
+}
+
+function aborted(cause?: unknown): IJepaError {
+  return new IJepaError("aborted", `Aborted while ${DURING}.`, { during: DURING }, { cause });
+}
