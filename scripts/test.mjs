@@ -5,10 +5,13 @@
  */
 import { globSync } from "./glob.mjs";
 import { run, root } from "./run.mjs";
+import { installEngines } from "./engines.mjs";
 import { installBench } from "./setup.mjs";
 import { installLlvmpipe, webgpuEnv } from "./webgpu.mjs";
 
 const only = process.argv.slice(2);
+/** Whether suites under this folder of tests/ are to run. */
+const needs = (folder) => only.length === 0 || only.some((name) => name === "." || name.startsWith(folder));
 
 run(process.execPath, ["scripts/build.mjs"]);
 if (only.length === 0) {
@@ -25,5 +28,6 @@ if (files.length === 0) {
   console.error(`No test files under ${wanted.join(", ")}.`);
   process.exit(1);
 }
+if (needs("runtimes")) installEngines();
 installLlvmpipe();
 run(process.execPath, ["--test", "--test-reporter=spec", ...files], { env: await webgpuEnv() });

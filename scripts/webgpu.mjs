@@ -8,7 +8,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { root, tryRun } from "./run.mjs";
+import { installDebian } from "./debian.mjs";
+import { root } from "./run.mjs";
 import { installBench } from "./setup.mjs";
 
 const bench = join(root, "tests/runtimes/webgpu");
@@ -56,12 +57,8 @@ async function hardwareEnv() {
  */
 export function installLlvmpipe() {
   const here = ["lvp_icd.x86_64.json", "lvp_icd.json"].some((name) => existsSync(join("/usr/share/vulkan/icd.d", name)));
-  if (here || process.platform !== "linux" || process.getuid() !== 0) return;
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
-  const apt = (...args) => tryRun("apt-get", ["-qq", ...args], { env, quiet: true }) === 0;
-  if (!apt("update") || !apt("install", "--yes", "--no-install-recommends", "mesa-vulkan-drivers")) {
-    console.error("not installed: mesa-vulkan-drivers; tests on llvmpipe will be reported as not run.");
-  }
+  if (here || process.platform !== "linux") return;
+  installDebian("mesa-vulkan-drivers");
 }
 
 /** Chromium and its SwiftShader to node_modules/.software; the package unpacks into TMPDIR. */

@@ -3,11 +3,11 @@ import { DTYPES, pipeline } from "../../ts-api/src/index.js";
 
 export const PHOTOS = ["chelsea.png", "rocket.jpg"];
 
-export async function demoDigests(threads: number): Promise<Record<string, string>> {
+export async function demoDigests(threads: number, photos: readonly string[] = PHOTOS): Promise<Record<string, string>> {
   const digests: Record<string, string> = {};
   for (const dtype of DTYPES) {
     const extract = await pipeline("image-feature-extraction", undefined, { dtype, threads });
-    for (const photo of PHOTOS) {
+    for (const photo of photos) {
       const { numerics } = await extract(`examples/photos/${photo}`);
       digests[`${dtype} ${photo}`] = numerics.digest;
     }

@@ -74,6 +74,8 @@ function startDecoder(data: unknown, { message, ended }: ThreadEvents): MessageT
 function reasonAgainstThreads(): string | undefined {
   if (typeof Worker === "undefined") return "this runtime has no workers";
   if (globalThis.crossOriginIsolated !== true) return "the page is not cross-origin isolated";
+  // WebKit isolates pages also where it keeps shared memory from them.
+  if (typeof SharedArrayBuffer === "undefined") return "this browser gives pages no SharedArrayBuffer";
   return undefined;
 }
 

@@ -5,8 +5,11 @@
 import { setFlagsFromString } from "node:v8";
 import type { KernelModuleName, Runtime } from "./env.js";
 
-/** Oldest Node whose engine packs every instruction of the kernels. */
-const MIN_NODE = 24;
+/**
+ * Major versions of Node whose V8 was seen to compile every kernel so. Node 22 packs too few instructions. Others may end the process
+ * with a fatal error, which nothing can catch: V8 14.1 (Node 25) without its inlining feedback, 14.6 (Node 26) at a pack of F32x4Pmax.
+ */
+const NODES: readonly number[] = [24];
 const FLAGS = [
   ["--experimental-wasm-revectorize", "--no-experimental-wasm-revectorize"],
   ["--no-liftoff", "--liftoff"],
@@ -18,7 +21,7 @@ const MARK = customSection("revectorized");
 /** `revectorizedModule` of a runtime that has the bytes of its modules; undefined where the engine cannot do it. Compiles each once. */
 export function revectorizer(load: (name: KernelModuleName) => Promise<Uint8Array>): Runtime["revectorizedModule"] {
   const { bun, deno, node } = process.versions;
-  if (bun !== undefined || deno !== undefined || process.arch !== "x64" || parseInt(node) < MIN_NODE) return undefined;
+  if (bun !== undefined || deno !== undefined || process.arch !== "x64" || !NODES.includes(parseInt(node))) return undefined;
   const compiled = new Map<KernelModuleName, WebAssembly.Module>();
   return async (name) => {
     const module = compiled.get(name) ?? compile(await load(name));

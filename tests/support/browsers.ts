@@ -1,0 +1,78 @@
+/** Firefox and WebKitGTK of Debian: a page in a fresh profile, without a driver; the page reports by asking for /report/JSON. */
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { servePages, type Answer } from "./chromium.js";
+
+export type BrowserName = "Firefox" | "WebKit";
+
+const MINIBROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
+const PROGRAMS: Record<BrowserName, string> = { Firefox: "/usr/bin/firefox-esr", WebKit: MINIBROWSER };
+/** Nothing but the page: no updates, reports, experiments or first pages. */
+const FIREFOX_PREFS = {
+  "app.normandy.enabled": false, "app.update.enabled": false, "browser.aboutwelcome.enabled": false, "browser.safebrowsing.malware.enabled": false,
+  "browser.safebrowsing.phishing.enabled": false, "browser.shell.checkDefaultBrowser": false, "browser.startup.homepage_override.mstone": "ignore",
+  "browser.startup.page": 0, "datareporting.policy.dataSubmissionEnabled": false, "dom.max_script_run_time": 0, "extensions.update.enabled": false,
+  "network.captive-portal-service.enabled": false, "network.connectivity-service.enabled": false, "network.dns.disablePrefetch": true,
+  "network.prefetch-next": false, "services.settings.server": "data:,#remote-settings-dummy/v1", "toolkit.telemetry.reportingpolicy.firstRun": false,
+};
+const COMMANDS: Record<BrowserName, (profile: string, url: string) => string[]> = {
+  Firefox(profile, url) {
+    const lines = Object.entries(FIREFOX_PREFS).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
+    writeFileSync(join(profile, "user.js"), lines.join(""));
+    return [PROGRAMS.Firefox, "--headless", "--no-remote", "--profile", profile, url];
+  },
+  WebKit: (_profile, url) => ["xvfb-run", "-a", MINIBROWSER, url],
+};
+/** Pages share memory among threads. */
+const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cache-Control": "no-store" };
+const REPORT = "report/";
+
+/** Why the browser is not here; undefined where it is. */
+export function absentBrowser(name: BrowserName): string | undefined {
+  const lacking = [PROGRAMS[name], ...(name === "WebKit" ? ["/usr/bin/xvfb-run"] : [])].find((program) => !existsSync(program));
+  return lacking === undefined ? undefined : `NOT RUN: no ${lacking}`;
+}
+
+/**
+ * Opens the page at / of a server and returns what it reports.
+ *
+ * @param answer the page, and what it fetches
+ */
+export async function reportOf<T>(name: BrowserName, answer: (path: string) => Promise<Answer>): Promise<T> {
+  let tell = (_report: T) => {};
+  const reported = new Promise<T>((resolve) => (tell = resolve));
+  const server = await servePages(async (path) => {
+    if (path.startsWith(REPORT)) tell(JSON.parse(path.slice(REPORT.length)) as T);
+    const given = path.startsWith(REPORT) ? { status: 200, type: "text/plain", body: "" } : await answer(path);
+    return { ...given, headers: { ...ISOLATED, ...given.headers } };
+  });
+  const profile = mkdtempSync(join(tmpdir(), "ijepa-browser-"));
+  const [program, ...args] = COMMANDS[name](profile, server.url);
+  const env = { ...process.env, HOME: profile, XDG_RUNTIME_DIR: profile };
+  const child = spawn(program, args, { detached: true, stdio: ["ignore", "ignore", "pipe"], env });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+  const ended = new Promise<never>((_resolve, reject) => child.once("exit", (code) => reject(new Error(`${name} ended, ${code}: ${said.slice(-1000)}`))));
+  ended.catch(() => {});
+  try {
+    return await Promise.race([reported, ended]);
+  } finally {
+    await endGroup(child.pid!, ended);
+    server.close();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** The program and all that it started. */
+async function endGroup(pid: number, ended: Promise<never>): Promise<void> {
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      return;
+    }
+    await Promise.race([ended.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 2000))]);
+  }
+}
