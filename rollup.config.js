@@ -1,24 +1,32 @@
 /**
  * The package: for each kind of host the entries of package.json's `exports`, which differ in what they compute on. Node's builds
- * leave the dependencies outside; browsers and Workers have no node_modules, so theirs find them in dist/vendor.
+ * leave the dependencies outside; browsers and Workers have no node_modules, so theirs find them in dist/vendor, and so does everybody
+ * the codecs' code, which as published names files that are not there. dist/cjs has everything inside.
  */
+import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deflateRawSync } from "node:zlib";
 import ts from "typescript";
+import { globSync } from "./scripts/glob.mjs";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const built = join(root, "build/ts-api/src");
 const require = createRequire(import.meta.url);
 
 const NOBLE = join(dirname(require.resolve("@noble/hashes/sha2")), "esm");
+/** The codecs' code, as the library names it. */
+const CODECS = {
+  "@jsquash/jpeg/codec/dec/mozjpeg_dec.js": require.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"),
+  "@jsquash/webp/codec/dec/webp_dec.js": require.resolve("@jsquash/webp/codec/dec/webp_dec.js"),
+};
 /**
  * Dependencies as the library names them, and their files for browsers. The library itself loads them only when an image or the Hub needs
  * them.
  */
 const VENDOR = {
-  "@jsquash/jpeg/codec/dec/mozjpeg_dec.js": require.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"),
-  "@jsquash/webp/codec/dec/webp_dec.js": require.resolve("@jsquash/webp/codec/dec/webp_dec.js"),
+  ...CODECS,
   "@noble/hashes/legacy": join(NOBLE, "legacy.js"),
   "@noble/hashes/sha2": join(NOBLE, "sha2.js"),
   hono: join(root, "node_modules/hono/dist/index.js"),
@@ -27,54 +35,162 @@ const VENDOR = {
 };
 const vendorName = (id) => id.split("/").at(-1).replace(/\.js$/, "");
 
-/** The files that `#runtime` and `#devices` name in this build. */
-function host(runtime, devices) {
-  const files = { "#runtime": join(built, `runtime/${runtime}.js`), "#devices": join(built, `backends/${devices}.js`) };
-  return { name: "host", resolveId: (id) => files[id] ?? null };
+/** The compiler's files that, in the end, import `#devices`: those that an entry with devices of its own has for itself. */
+const devicesUsers = (() => {
+  const files = globSync(built, ".js").concat(globSync(join(root, "build/weights-tools"), ".js"));
+  const imports = new Map(files.map((file) => [file, [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, id]) => (id.startsWith(".") ? join(dirname(file), id) : id))]));
+  const users = new Set(["#devices"]);
+  for (let before = 0; before !== users.size; ) {
+    before = users.size;
+    for (const [file, targets] of imports) if (targets.some((target) => users.has(target))) users.add(file);
+  }
+  return users;
+})();
+
+/** The files that `#runtime` and `#devices` name in this build. An entry `FILE?NAME` computes on backends/NAME.js, others on all that the host has. */
+function host(runtime, devices = "devices") {
+  return {
+    name: "host",
+    resolveId(id, importer) {
+      if (importer === undefined) return id.includes("?") ? id : null;
+      if (id === "#runtime") return join(built, `runtime/${runtime}.js`);
+      const [from, own] = importer.split("?");
+      if (id === "#devices") return join(built, `backends/${own ?? devices}.js`);
+      const path = join(dirname(from), id);
+      return own !== undefined && id.startsWith(".") && devicesUsers.has(path) ? `${path}?${own}` : null;
+    },
+    load: (id) => (id.includes("?") && !id.startsWith("\0") ? readFileSync(id.split("?")[0], "utf8") : null),
+  };
 }
 
-/** Dependencies and `.wasm` files where dist has them, one folder up. */
-const besides = {
-  name: "besides",
-  resolveId(id) {
-    if (id in VENDOR) return { id: `../vendor/${vendorName(id)}.js`, external: true };
-    return id.endsWith(".wasm") ? { id, external: true } : null;
-  },
+/** What stays a file of its own in dist, one folder up: copies of the package's files, `.wasm` files, and these dependencies. */
+function besides(dependencies) {
+  const file = (path) => ({ id: `../${path}`, external: true });
+  return {
+    name: "besides",
+    resolveId(id) {
+      if (id.startsWith("#embedded/")) return file(`embedded/${id.slice("#embedded/".length)}.js`);
+      if (id in dependencies) return file(`vendor/${vendorName(id)}.js`);
+      return id.endsWith(".wasm") ? { id, external: true } : null;
+    },
+  };
+}
+
+/** The addresses of ts-api/src/runtime lead from build/ts-api/src/runtime; every folder of programs in dist lies beside the files' folders. */
+const addresses = {
+  name: "addresses",
+  transform: (code) => (code.includes("../../../../") ? { code: code.replaceAll('"../../../../dist/', '"../').replaceAll('"../../../../models"', '"../../models"'), map: null } : null),
+};
+
+/** Dependencies from their files for browsers. */
+const web = { name: "web", resolveId: (id) => VENDOR[id] ?? (id === "@noble/hashes/crypto" ? join(NOBLE, "crypto.js") : null) };
+
+/** Vendored code looks for no file beside it: it is given what it needs. */
+const placeless = {
+  name: "placeless",
+  transform: (code, id) => (id.includes("node_modules") && code.includes("import.meta") ? { code: `const __place = { url: "https://localhost/" };\n${code.replaceAll("import.meta", "__place")}`, map: null } : null),
 };
 
 /** Without comments: what travels to browsers and Workers is small. dist has the readable code. */
 const bare = {
   name: "bare",
-  renderChunk: (code) => ts.transpileModule(code, { compilerOptions: { target: "ESNext", module: "ESNext", removeComments: true } }).outputText,
+  renderChunk: (code) => ts.transpileModule(code, { compilerOptions: { target: "ESNext", module: "Preserve", removeComments: true } }).outputText,
 };
+
+/** What is imported by a name that is known only at run time is nothing that bundlers should look for. */
+const IGNORE = "/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */";
+const asIs = { name: "as-is", renderChunk: (code) => code.replace(/\bimport\((?:\/\*.*?\*\/\s*)*([a-z]\w*)\)/g, `import(${IGNORE} $1)`) };
 
 /** A browser could not resolve what is left. */
 function onwarn(warning) {
   throw new Error(warning.message);
 }
 
-/** One entry for one kind of host; several programs of one build share their code, and what is loaded late is beside it. */
-function build(runtime, devices, dir, input, { plugins = [besides], chunks = `${Object.keys(input)[0]}-[name].js`, ...rest } = {}) {
-  const programs = Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(built, file)]));
-  const output = { dir, format: "es", chunkFileNames: chunks, sourcemap: dir === "dist" };
-  return { input: programs, plugins: [host(runtime, devices), ...plugins, ...(dir === "dist" ? [] : [bare])], output, onwarn, ...rest };
+const inBuilt = (programs) => Object.fromEntries(Object.entries(programs).map(([name, file]) => [name, join(built, file)]));
+
+/** The entries of one kind of host: they share their code, and what is loaded late is beside it. */
+function build(hosts, dir, input, { plugins = [besides(VENDOR)], chunks = "shared-[name].js", ...rest } = {}) {
+  const output = { dir, format: "es", chunkFileNames: chunks, manualChunks: dir === "dist" ? inChunks : undefined };
+  return { input: inBuilt(input), plugins: [hosts, addresses, ...plugins, ...(dir === "dist" ? [] : [bare]), asIs], output, onwarn, ...rest };
 }
 
-const both = { index: "index.js", server: "server/index.js" };
-const forNode = { plugins: [], external: [/^node:/, /^[\w@]/] };
+/** The code that names files lies a folder below dist in every build. */
+function inChunks(id) {
+  return id.startsWith(join(built, "runtime")) && /(package-files|node|node-threads|modules)\.js$/.test(id) ? "runtime" : undefined;
+}
+
+/** A program of a worker thread: one file, without imports. */
+function thread(host, file, format) {
+  return { input: join(built, `threads/${host}.js`), external: [/^node:/], plugins: [addresses, bare], output: { file, format }, onwarn };
+}
+
+/** Instead of copies of files, where nobody needs them. */
+const noCopies = {
+  name: "no-copies",
+  resolveId: (id) => (id.startsWith("#embedded/") ? "\0no-copy" : null),
+  load: (id) => (id === "\0no-copy" ? "export default undefined;" : null),
+};
+
+/** Vite's workers are one file each. Who has this one has the files that it names, too: bundlers find both in the same way. */
+const decoder = {
+  input: join(built, "threads/browser-decoder.js"),
+  plugins: [host("browser"), addresses, noCopies, web, placeless, bare],
+  output: { file: "dist/browser/decoder.js", format: "es", inlineDynamicImports: true },
+  onwarn,
+};
+
+/** CommonJS for Node: without the copies of files, because nobody bundles it: bundlers take the ES modules. */
+function commonJs(input) {
+  const inside = {
+    name: "inside",
+    resolveId: (id) => (id in VENDOR ? { id: `./vendor-${vendorName(id)}.js`, external: true } : null),
+    resolveImportMeta: (property) => (property === "url" ? 'require("node:url").pathToFileURL(__filename).href' : null),
+    // Some hosts of CommonJS, Jest among them, have no import().
+    renderChunk: (code) => code.replace(/\bimport\((['"]\.\/vendor-[\w.]+['"])\)/g, "Promise.resolve().then(() => require($1))"),
+  };
+  const output = { dir: "dist/cjs", format: "cjs", chunkFileNames: "shared-[name].js" };
+  return { input: inBuilt(input), external: /^node:/, plugins: [host("node"), addresses, noCopies, inside, bare, asIs], output, onwarn };
+}
+
+/** The dependencies that are part of the package. */
+function vendored(dir, format, prefix) {
+  return {
+    input: Object.fromEntries(Object.entries(VENDOR).map(([id, file]) => [vendorName(id), file])),
+    plugins: [web, placeless],
+    output: { dir, format, exports: "named", entryFileNames: `${prefix}[name].js`, chunkFileNames: `${prefix}[name].js` },
+  };
+}
+
+/** Files of the package as modules that export their content. */
+const embedded = {
+  name: "embedded",
+  resolveId: (id) => (id.startsWith("\0embedded:") ? id : null),
+  load(id) {
+    const path = join(root, "dist", id.slice("\0embedded:".length)), bytes = readFileSync(path);
+    return `export default ${JSON.stringify(path.endsWith(".wasm") ? deflateRawSync(bytes, { level: 9 }).toString("base64") : bytes.toString("utf8"))};`;
+  },
+};
+const copies = Object.fromEntries([
+  ...readdirSync(join(root, "dist/wasm")).map((name) => [name.replace(/\.wasm$/, ""), `\0embedded:wasm/${name}`]),
+  ["node-thread", "\0embedded:thread.cjs"],
+  ["browser-thread", "\0embedded:browser/thread.js"],
+]);
+
+const all = { index: "index.js", server: "server/index.js", transformers: "transformers/index.js" };
+const tools = { "weights-tools": "../../weights-tools/index.js" };
+const cpu = "index.js?devices-wasm", gpu = "index.js?devices-webgpu";
+const forNode = { plugins: [besides(CODECS)], external: (id) => /^[\w@]/.test(id) && !(id in CODECS), chunks: "chunks/[name].js" };
 
 export default [
-  build("node", "devices", "dist", { ...both, "weights-tools": "../../weights-tools/index.js", cli: "cli/main.js", thread: "threads/node.js", decoder: "threads/node-decoder.js" }, { ...forNode, chunks: "chunks/[name].js" }),
-  build("node", "devices-wasm", "dist/node", { wasm: "index.js" }, forNode),
-  build("node", "devices-webgpu", "dist/node", { webgpu: "index.js" }, forNode),
-  build("browser", "devices", "dist/browser", { ...both, thread: "threads/browser.js", decoder: "threads/browser-decoder.js" }),
-  build("browser", "devices-wasm", "dist/browser", { wasm: "index.js" }),
-  build("browser", "devices-webgpu", "dist/browser", { webgpu: "index.js" }),
+  thread("node", "dist/thread.cjs", "cjs"),
+  thread("browser", "dist/browser/thread.js", "iife"),
+  decoder,
+  { input: copies, plugins: [embedded], output: { dir: "dist/embedded", format: "es" }, onwarn },
+  build(host("node"), "dist", { ...all, ...tools, cli: "cli/main.js", decoder: "threads/node-decoder.js", "node/wasm": cpu, "node/webgpu": gpu }, forNode),
+  build(host("browser"), "dist/browser", { ...all, wasm: cpu, webgpu: gpu }),
   // Workers have no WebGPU.
-  build("workerd", "devices-wasm", "dist/workerd", both),
-  {
-    input: Object.fromEntries(Object.entries(VENDOR).map(([id, file]) => [vendorName(id), file])),
-    plugins: [{ name: "web", resolveId: (id) => (id === "@noble/hashes/crypto" ? join(NOBLE, "crypto.js") : null) }],
-    output: { dir: "dist/vendor", format: "es" },
-  },
+  build(host("workerd", "devices-wasm"), "dist/workerd", all),
+  commonJs({ ...all, ...tools, wasm: cpu, webgpu: gpu }),
+  vendored("dist/vendor", "es", ""),
+  vendored("dist/cjs", "cjs", "vendor-"),
 ];

@@ -1,8 +1,8 @@
 /** Kernels and codecs to dist/wasm, TypeScript to build/, the package to dist/. */
-import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { globSync } from "./glob.mjs";
 import { root, run } from "./run.mjs";
+import { writeTypes } from "./types.mjs";
 
 const MODULES = {
   simd128: "assembly/index.ts",
@@ -30,13 +30,8 @@ for (const [name, path] of Object.entries(CODECS)) copyFileSync(module(path), jo
 run(process.execPath, ["scripts/shaders.mjs"]);
 run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]);
 run(process.execPath, ["node_modules/rollup/dist/bin/rollup", "--config", "--silent"]);
-const isTypes = (path) => !/\.(js|map|tsbuildinfo)$/.test(path);
-cpSync(join(root, "build/ts-api/src"), join(root, "dist/types"), { recursive: true, filter: isTypes });
-// In the package the tools' types lie beside the library's.
-cpSync(join(root, "build/weights-tools"), join(root, "dist/types/weights-tools"), { recursive: true, filter: isTypes });
-for (const file of globSync(join(root, "dist/types/weights-tools"), ".d.ts")) {
-  writeFileSync(file, readFileSync(file, "utf8").replaceAll('"../ts-api/src/', '"../'));
-}
-copyFileSync(join(root, "ts-api/src/runtime/wasm-module.d.ts"), join(root, "dist/types/runtime/wasm-module.d.ts"));
+writeTypes(join(root, "dist/types"));
+writeTypes(join(root, "dist/cjs/types"));
+writeFileSync(join(root, "dist/cjs/package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
 const notices = BUNDLED.map((name) => `${name}\n\n${readFileSync(module(`${name}/LICENSE`), "utf8").trim()}\n`);
 writeFileSync(join(root, "dist/THIRD-PARTY-LICENSES.txt"), `Parts of this package come from the packages below.\n\n${notices.join("\n\n")}`);

@@ -6,7 +6,9 @@ import { join } from "node:path";
 
 export const PHOTOS = ["chelsea.png", "rocket.jpg"];
 
-export type Exports = Record<string, string | Record<string, string>>;
+/** A path, or what it is under a condition. */
+export type Target = string | { [condition: string]: Target };
+export type Exports = Record<string, Target>;
 
 export interface Installed {
   /** A folder with node_modules/ijepa, the photos, the programs of tests/package/programs, and examples/worker. */
@@ -44,9 +46,9 @@ export function installPackage(): Installed | string {
 
 /** The file that an entry of the package is under these conditions, as resolvers find it: the first of its conditions that is one. */
 export function entryFile(exports: Exports, entry: string, ...conditions: string[]): string {
-  const targets = exports[entry];
-  if (typeof targets === "string") return targets;
-  return Object.entries(targets).find(([condition]) => condition === "default" || conditions.includes(condition))![1];
+  let target = exports[entry];
+  while (typeof target !== "string") target = Object.entries(target).find(([condition]) => condition === "default" || conditions.includes(condition))![1];
+  return target;
 }
 
 function npm(cwd: string, ...args: string[]): void {

@@ -8,12 +8,13 @@ import { filesBelow, textOf } from "./tree.js";
 const ROOT = "ts-api/src";
 /**
  * Each room with the rooms that it may import from; the list goes from the bottom of the house to the top, and a room imports only
- * from rooms listed before it. "#runtime" is the interface of the host, "#devices" what the build computes on.
+ * from rooms listed before it. "#runtime" is the interface of the host, "#devices" what the build computes on,
+ * "#embedded" copies of the package's files that the build makes.
  */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   core: [],
   ops: ["core"],
-  runtime: ["core"],
+  runtime: ["core", "#embedded"],
   quantize: ["core", "#runtime"],
   "backends/backend": ["core", "ops"],
   "backends/oracle": ["core", "ops", "backends/backend"],
@@ -36,6 +37,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   server: ["core", "image", "model", "pipelines"],
   verify: ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "config", "weights", "image", "encoder", "loading", "#runtime", "#devices"],
   index: ["core", "runtime/env", "runtime/modules", "backends/*", "config", "image", "decoding", "model", "pipelines", "bulk", "visualize", "verify"],
+  transformers: ["core", "index"],
   "weights-tools": ["core", "ops", "runtime/env", "#runtime", "quantize", "backends/backend", "backends/*", "config", "packing", "weights", "image", "encoder", "calibrate", "loading", "model", "pipelines"],
   cli: ["runtime", "#runtime", "server", "index", "weights-tools"],
 };
@@ -81,7 +83,7 @@ test("only the package's own dependencies are imported", () => {
   const declared = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
   for (const [file, source] of sources) {
     for (const specifier of importsOf(source)) {
-      if (/^(\.|#(runtime|devices)$|node:)/.test(specifier)) continue;
+      if (/^(\.|#(runtime$|devices$|embedded\/)|node:)/.test(specifier)) continue;
       assert.ok(declared.some((name) => specifier === name || specifier.startsWith(`${name}/`)), `${file} imports ${specifier}`);
     }
   }

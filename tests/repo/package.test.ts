@@ -10,12 +10,18 @@ import { filesBelow, textOf, withoutComments } from "./tree.js";
 interface Manifest {
   version: string;
   bin: Record<string, string>;
-  exports: Record<string, string | Record<string, string>>;
+  exports: Record<string, Target>;
+  main: string;
+  module: string;
+  types: string;
+  typesVersions: { "*": Record<string, string[]> };
   files: string[];
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
   peerDependencies?: Record<string, string>;
 }
+
+type Target = string | { [condition: string]: Target };
 
 interface Packed {
   unpackedSize: number;
@@ -27,7 +33,8 @@ const packed = pack();
 const shipped = new Set(packed.files.map(({ path }) => path));
 
 test("the package has what it needs", () => {
-  const entries = Object.values(manifest.exports).flatMap((entry) => (typeof entry === "string" ? [entry] : Object.values(entry)));
+  const { main, module, types, typesVersions } = manifest;
+  const entries = [...Object.values(manifest.exports).flatMap(filesOf), main, module, types, ...Object.values(typesVersions["*"]).flat()];
   const needed = [...Object.values(manifest.bin), ...entries.filter((path) => !path.includes("*"))].map((path) => posix.normalize(path));
   const models = ["config.json", "preprocessor_config.json", "model.safetensors"].map((name) => `models/demo/${name}`);
   const documents = ["package.json", "README.md", "LICENSE", "CHANGELOG.md"];
@@ -51,6 +58,19 @@ test("the package has nothing else: no tests, no sources, no tools, and it stays
   const rooms = new Set([...shipped].map((path) => path.split("/")[0]));
   assert.deepEqual([...rooms].sort(), ["CHANGELOG.md", "LICENSE", "README.md", "dist", "models", "package.json"]);
   assert.ok(packed.unpackedSize < 20 * 2 ** 20, `${packed.unpackedSize} bytes`);
+});
+
+test("every file that published code names by its address is in the package", () => {
+  const scripts = [...shipped].filter((path) => /\.c?js$/.test(path));
+  const named = scripts.flatMap((path) => {
+    const address = /new URL\(\s*(["'`])((?:(?!\1).)*)\1\s*,\s*(?:import\.meta\.url|require\("node:url"\)\.pathToFileURL\(__filename\)\.href)/g;
+    return [...withoutComments(textOf(path)).matchAll(address)].map(([, , target]) => ({ path, target }));
+  });
+  assert.ok(named.length >= 3 * WASM_MODULES.length, `${named.length} addresses`);
+  assert.deepEqual(named.filter(({ path, target }) => !shipped.has(posix.join(posix.dirname(path), target))), []);
+  // Bundlers look for what stands in any other form, too.
+  const other = scripts.filter((path) => /new URL\((?!\s*["'`])[^,()]*,\s*import\.meta\.url/.test(textOf(path)));
+  assert.deepEqual(other, []);
 });
 
 test("everything that the built files import is in the package or is a dependency", () => {
@@ -111,6 +131,10 @@ test("the copies of the photos are the ones that tests know", () => {
     assert.ok(readFileSync(`examples/photos/${name}`).equals(readFileSync(`tests/goldens/images/files/${name}`)), name);
   }
 });
+
+function filesOf(target: Target): string[] {
+  return typeof target === "string" ? [target] : Object.values(target).flatMap(filesOf);
+}
 
 function importsOf(code: string): string[] {
   return [...withoutComments(code).matchAll(/(?:^|\b)(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/gm)].map(([, specifier]) => specifier);

@@ -1,6 +1,6 @@
 /** Images decoded in threads of their own, beside everything else that the process does. */
 import { runtime } from "#runtime";
-import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import { decodeImage, type DecodeOptions } from "../image/decode.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import type { RgbImage } from "../image/raw-image.js";
@@ -44,8 +44,8 @@ const MAX_THREADS = 64;
 const DURING = "waiting for an image to be decoded";
 
 export class DecodePool {
-  /** Threads that it may start; 0 where it decodes in place. */
-  readonly threads: number;
+  readonly #auto: boolean;
+  #threads: number;
   readonly #timeout: number;
   readonly #maxWaiting: number;
   readonly #seats: readonly Seat[];
@@ -58,10 +58,16 @@ export class DecodePool {
     if (!Number.isInteger(wanted) || wanted < 0 || wanted > MAX_THREADS) throw new TypeError(`threads must be "auto" or a whole number from 0 to ${MAX_THREADS}, not ${String(threads)}.`);
     if (!(timeout > 0)) throw new TypeError(`timeout must be a number of milliseconds above 0, not ${String(timeout)}.`);
     if (!(maxWaiting >= 0)) throw new TypeError(`maxWaiting must be a number of images from 0 up, not ${String(maxWaiting)}.`);
-    this.threads = runtime.startDecoder === undefined ? 0 : wanted;
+    this.#auto = threads === "auto";
+    this.#threads = runtime.startDecoder === undefined ? 0 : wanted;
     this.#timeout = timeout;
     this.#maxWaiting = maxWaiting;
     this.#seats = Array.from({ length: Math.max(1, this.threads) }, () => ({ job: undefined, thread: undefined }));
+  }
+
+  /** Threads that it may start; 0 where it decodes in place, also because none could be started and none were asked for by number. */
+  get threads(): number {
+    return this.#threads;
   }
 
   /** Images that wait for a thread. */
@@ -141,7 +147,7 @@ export class DecodePool {
 
   async #work(seat: Seat, { request, resolve, reject }: Job): Promise<void> {
     try {
-      resolve(this.threads === 0 ? await decodeHere(request) : await (seat.thread ??= new DecoderThread()).decode(request, this.#timeout));
+      resolve(await this.#decode(seat, request));
     } catch (error) {
       reject(error as Error);
     } finally {
@@ -149,6 +155,20 @@ export class DecodePool {
       seat.job = undefined;
       if (!this.#closed) this.#assign();
     }
+  }
+
+  async #decode(seat: Seat, request: DecodeRequest): Promise<DecodeResult> {
+    if (this.threads > 0) {
+      try {
+        return await (seat.thread ??= new DecoderThread()).decode(request, this.#timeout);
+      } catch (error) {
+        // Bundles may have left the thread's program behind; nothing was sent to it then.
+        if (!this.#auto || !isIJepaError(error, "backend/unavailable")) throw error;
+        seat.thread = undefined;
+        this.#threads = 0;
+      }
+    }
+    return decodeHere(request);
   }
 }
 

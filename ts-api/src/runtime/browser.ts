@@ -1,21 +1,11 @@
 /** Browsers, on the main thread and in workers; and what other runtimes share with them. */
-import type { MessageThread, Runtime, ThreadEvents, WasmModuleName } from "./env.js";
-import { fetchModule, wasmModules } from "./modules.js";
+import { IJepaError } from "../core/errors.js";
+import { whereToLook } from "./build-tool.js";
+import type { MessageThread, Runtime, Thread, ThreadEvents } from "./env.js";
+import { fetchModule, packageModule, wasmModules } from "./modules.js";
 import { noFiles } from "./no-files.js";
+import { demoModel } from "./package-files.js";
 
-/** Written out one by one: bundlers find files by this form, and by no other. */
-const MODULE_URLS: Record<WasmModuleName, () => URL> = {
-  "kernels-simd128": () => new URL("../wasm/kernels-simd128.wasm", import.meta.url),
-  "kernels-simd128-shared": () => new URL("../wasm/kernels-simd128-shared.wasm", import.meta.url),
-  "kernels-relaxed": () => new URL("../wasm/kernels-relaxed.wasm", import.meta.url),
-  "kernels-relaxed-shared": () => new URL("../wasm/kernels-relaxed-shared.wasm", import.meta.url),
-  quantizer: () => new URL("../wasm/quantizer.wasm", import.meta.url),
-  resizer: () => new URL("../wasm/resizer.wasm", import.meta.url),
-  "jpeg-decoder": () => new URL("../wasm/jpeg-decoder.wasm", import.meta.url),
-  "webp-decoder": () => new URL("../wasm/webp-decoder.wasm", import.meta.url),
-};
-/** Served beside the code where the package is; bundlers leave it behind, and their pages name a model. */
-const DEMO_MODEL = "../../models/demo";
 /** The name of a browser in its user agent, which names several. */
 const BROWSERS = [/(Firefox)\/(\d+)/, /(Edg)\/(\d+)/, /(Chrome)\/(\d+)/, /Version\/(\d+)\S* .*(Safari)/];
 
@@ -23,25 +13,24 @@ const noThreads = reasonAgainstThreads();
 
 export const runtime: Runtime = {
   name: hostName(),
-  wasmModule: wasmModules((name) => fetchModule(MODULE_URLS[name]())),
+  wasmModule: wasmModules((name) => packageModule(name, fetchModule, (bytes) => WebAssembly.compile(bytes))),
   get defaultModel() {
-    return new URL(DEMO_MODEL, import.meta.url).href;
+    const model = demoModel();
+    if (model?.startsWith("http") === true) return model;
+    const message = `Bundles leave the model of the package behind. Pass the URL of a folder with config.json and model.safetensors. ${whereToLook()}`;
+    throw new IJepaError("input/missing", message, { name: "model" });
   },
   ...noFiles("Browsers"),
   cores: noThreads === undefined ? navigator.hardwareConcurrency : 1,
   noThreads,
 
-  startThread(data, ended) {
-    const worker = new Worker(new URL("./thread.js", import.meta.url), { type: "module" });
-    return new Promise((resolve, reject) => {
-      worker.onerror = (event) => {
-        const reason = event.message || "its program cannot be loaded";
-        reject(new Error(reason));
-        ended(reason);
-      };
-      worker.onmessage = () => resolve({ terminate: async () => worker.terminate() });
-      worker.postMessage(data);
-    });
+  async startThread(data, ended) {
+    try {
+      return await start(() => new Worker(new URL("./thread.js", import.meta.url), { type: "module" }), data, ended);
+    } catch (failure) {
+      // Bundlers that do not know this form leave the program behind, and other origins may not be started from.
+      return startCopy(data, ended).catch(() => Promise.reject(failure as Error));
+    }
   },
 
   ...(typeof Worker === "undefined" ? {} : { startDecoder }),
@@ -69,6 +58,37 @@ function startDecoder(data: unknown, { message, ended }: ThreadEvents): MessageT
     keepAlive: () => undefined,
     terminate: async () => worker.terminate(),
   };
+}
+
+/** Starts a worker, and gives it what to work on; resolves when it is ready. */
+function start(make: () => Worker, data: unknown, ended: (reason: string) => void): Promise<Thread> {
+  return new Promise((resolve, reject) => {
+    const worker = make();
+    let ready = false;
+    worker.onerror = (event) => {
+      event.preventDefault();
+      const reason = event.message || "its program cannot be loaded";
+      if (ready) return ended(reason);
+      worker.terminate();
+      reject(new Error(reason));
+    };
+    worker.onmessage = () => {
+      ready = true;
+      resolve({ terminate: async () => worker.terminate() });
+    };
+    worker.postMessage(data);
+  });
+}
+
+/** Starts the copy of the thread's program that is part of the code. */
+async function startCopy(data: unknown, ended: (reason: string) => void): Promise<Thread> {
+  const { default: program } = await import("#embedded/browser-thread");
+  const url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
+  try {
+    return await start(() => new Worker(url), data, ended);
+  } finally {
+    URL.revokeObjectURL(url);
+  }
 }
 
 function reasonAgainstThreads(): string | undefined {

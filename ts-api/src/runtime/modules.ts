@@ -1,9 +1,15 @@
 /** Where WebAssembly modules come from: from the caller, or from the files of the package. */
-import { IJepaError } from "../core/errors.js";
+import { fromBase64 } from "../core/base64.js";
+import { IJepaError, isIJepaError } from "../core/errors.js";
+import { whereToLook } from "./build-tool.js";
 import { WASM_MODULES, type Runtime, type WasmModuleName } from "./env.js";
+import { MODULE_COPIES, MODULE_FILES } from "./package-files.js";
 
 /** By name: a compiled module, or the address of its file. */
 export type WasmModules = Partial<Record<WasmModuleName, WebAssembly.Module | URL | string>>;
+
+/** Every WebAssembly module begins so. */
+const MAGIC = [0, 0x61, 0x73, 0x6d];
 
 const given = new Map<WasmModuleName, WebAssembly.Module | URL | string>();
 const compiled = new Map<WasmModuleName, Promise<WebAssembly.Module>>();
@@ -44,7 +50,7 @@ export function wasmModules(load: (name: WasmModuleName) => Promise<WebAssembly.
   };
 }
 
-/** Downloads and compiles a module. */
+/** Downloads and compiles a module. Rejects with IJepaError `io/read`, or WebAssembly.CompileError. */
 export async function fetchModule(url: URL | string): Promise<WebAssembly.Module> {
   const response = await fetch(url).catch((cause: unknown) => {
     throw missingModule(url, cause instanceof Error ? cause.message : String(cause), cause);
@@ -52,13 +58,59 @@ export async function fetchModule(url: URL | string): Promise<WebAssembly.Module
   if (!response.ok) throw missingModule(url, `the server answers ${response.status} ${response.statusText}`.trimEnd());
   // Only a response of this type may be compiled while it arrives.
   if (response.headers.get("content-type") === "application/wasm") return WebAssembly.compileStreaming(response);
-  return WebAssembly.compile(await response.arrayBuffer());
+  const type = response.headers.get("content-type");
+  return WebAssembly.compile(checkedModule(url, new Uint8Array(await response.arrayBuffer()), type === null ? "" : ` of type ${type}`));
+}
+
+/**
+ * Bytes that are to be a module. Servers answer with a page where they have no file, and that is no failure of the engine.
+ * @param type what the server says that it is, in words
+ * @throws IJepaError `io/read` when they do not begin as WebAssembly does
+ */
+export function checkedModule<T extends Uint8Array>(where: URL | string, bytes: T, type = ""): T {
+  if (MAGIC.every((byte, i) => bytes[i] === byte)) return bytes;
+  const what = bytes.length === 0 ? "nothing" : bytes[0] === "<".charCodeAt(0) ? "a page" : "something else";
+  throw missingModule(where, `what is there is ${what}${type}, not WebAssembly`);
+}
+
+/**
+ * A module of the package: from its file, or where that was left behind, as by bundlers that make one file, from the copy of it that is
+ * part of the code. Rejects with IJepaError `io/read` and the address of the file where there is neither.
+ */
+export async function packageModule<T>(name: WasmModuleName, fromFile: (url: URL) => Promise<T>, fromBytes: (bytes: Uint8Array<ArrayBuffer>) => T | Promise<T>): Promise<T> {
+  try {
+    return await fromFile(addressOf(name));
+  } catch (failure) {
+    if (!isIJepaError(failure, "io/read")) throw failure;
+    const copy = await copyOf(name).catch(() => undefined);
+    if (copy === undefined) throw failure;
+    return fromBytes(copy);
+  }
+}
+
+function addressOf(name: WasmModuleName): URL {
+  try {
+    return MODULE_FILES[name]();
+  } catch (cause) {
+    throw missingModule(`${name}.wasm`, "the code has no address that its files could lie beside", cause);
+  }
+}
+
+async function copyOf(name: WasmModuleName): Promise<Uint8Array<ArrayBuffer>> {
+  const [{ default: text }, { inflateRaw }] = await Promise.all([MODULE_COPIES[name](), import("pako")]);
+  return Uint8Array.from(inflateRaw(fromBase64(text)));
 }
 
 /** The error for a module that cannot be had. */
 export function missingModule(where: URL | string, reason: string, cause?: unknown): IJepaError<"io/read"> {
   const message =
-    `Cannot load the WebAssembly module ${String(where)}: ${reason}. ` +
-    "The package keeps its modules in dist/wasm: serve them beside its code, or hand them over with setWasmModules.";
-  return new IJepaError("io/read", message, { path: String(where) }, cause === undefined ? undefined : { cause });
+    `Cannot load the WebAssembly module ${shown(where)}: ${reason}. The package keeps its modules in dist/wasm: serve them beside its code, ` +
+    `or hand them over with setWasmModules. ${whereToLook()}`;
+  return new IJepaError("io/read", message, { path: shown(where) }, cause === undefined ? undefined : { cause });
+}
+
+/** An address for a message. */
+function shown(where: URL | string): string {
+  const text = String(where);
+  return text.startsWith("data:") ? `${text.slice(0, 60)}...` : text;
 }

@@ -1,57 +1,67 @@
 /** Worker threads of Node, Bun and Deno. */
-import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { Runtime } from "./env.js";
+import type { Runtime, Thread } from "./env.js";
 
 /** What the process was given for its own program, such as --input-type, is not for ours. */
 const NO_FLAGS: string[] = [];
 
-/** @param folder where the programs of the threads are */
-export function nodeThreads(folder: string): Pick<Runtime, "startThread" | "startDecoder"> {
-  return {
-    startThread(data, ended) {
-      const worker = new Worker(join(folder, "thread.js"), { workerData: data, execArgv: NO_FLAGS });
-      let told = false;
-      const terminate = async () => {
+export const nodeThreads: Pick<Runtime, "startThread" | "startDecoder"> = {
+  async startThread(data, ended) {
+    const options = { workerData: data, execArgv: NO_FLAGS };
+    try {
+      return await start(() => new Worker(new URL("../../../../dist/thread.cjs", import.meta.url), options), ended);
+    } catch (failure) {
+      // A bundle has left the program behind, and brings the copy of it.
+      const copy = await import("#embedded/node-thread").catch(() => undefined);
+      if (copy?.default === undefined) throw failure;
+      return start(() => new Worker(copy.default, { ...options, eval: true }), ended).catch(() => Promise.reject(failure as Error));
+    }
+  },
+
+  startDecoder(data, { message, ended }) {
+    const worker = new Worker(new URL("../../../../dist/decoder.js", import.meta.url), { workerData: data, execArgv: NO_FLAGS });
+    let told = false;
+    const end = (why: string) => {
+      if (!told) ended(why);
+      told = true;
+    };
+    worker.on("message", message);
+    worker.once("error", (error) => end(reason(error)));
+    worker.once("exit", (code) => end(`it ended with code ${code}`));
+    return {
+      post: (request, transfer) => worker.postMessage(request, transfer),
+      keepAlive: (yes) => (yes ? worker.ref() : worker.unref()),
+      async terminate() {
         told = true;
         await worker.terminate();
-      };
-      return new Promise((resolve, reject) => {
-        const end = (why: string) => {
-          reject(new Error(why));
-          if (!told) ended(why);
-        };
-        worker.once("message", () => {
-          worker.unref();
-          resolve({ terminate });
-        });
-        worker.once("error", (error) => end(reason(error)));
-        worker.once("exit", (code) => end(`it ended with code ${code}`));
-      });
-    },
+      },
+    };
+  },
+};
 
-    startDecoder(data, { message, ended }) {
-      const worker = new Worker(join(folder, "decoder.js"), { workerData: data, execArgv: NO_FLAGS });
-      let told = false;
-      const end = (why: string) => {
-        if (!told) ended(why);
-        told = true;
-      };
-      worker.on("message", message);
-      worker.once("error", (error) => end(reason(error)));
-      worker.once("exit", (code) => end(`it ended with code ${code}`));
-      return {
-        post: (request, transfer) => worker.postMessage(request, transfer),
-        keepAlive: (yes) => (yes ? worker.ref() : worker.unref()),
-        async terminate() {
-          told = true;
-          await worker.terminate();
-        },
-      };
-    },
-  };
+/** Starts a worker; resolves when it is ready. */
+function start(make: () => Worker, ended: (reason: string) => void): Promise<Thread> {
+  return new Promise((resolve, reject) => {
+    const worker = make();
+    let told = false, ready = false;
+    const terminate = async () => {
+      told = true;
+      await worker.terminate();
+    };
+    const end = (why: string) => {
+      reject(new Error(why));
+      if (ready && !told) ended(why);
+    };
+    worker.once("message", () => {
+      ready = true;
+      worker.unref();
+      resolve({ terminate });
+    });
+    worker.once("error", (error) => end(reason(error)));
+    worker.once("exit", (code) => end(`it ended with code ${code}`));
+  });
 }
 
 function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+return cause instanceof Error ? cause.message : String(cause);
 }

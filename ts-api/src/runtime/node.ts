@@ -1,22 +1,26 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { IJepaError } from "../core/errors.js";
+import { whereToLook } from "./build-tool.js";
 import type { ByteSource, Runtime, WasmModuleName } from "./env.js";
-import { missingModule, wasmModules } from "./modules.js";
+import { checkedModule, missingModule, packageModule, wasmModules } from "./modules.js";
 import { files } from "./node-files.js";
 import { createFolder } from "./node-folder.js";
 import { nodeThreads } from "./node-threads.js";
+import { demoModel } from "./package-files.js";
 import { revectorizer } from "./revectorize.js";
-
-const root = packageRoot();
 
 export const runtime: Runtime = {
   name: hostName(),
-  defaultModel: join(root, "models/demo"),
+  get defaultModel() {
+    const model = demoModel();
+    if (model?.startsWith("file:") === true) return fileURLToPath(model);
+    const message = `A bundle has no model beside it that the package could know of. Pass a folder with config.json and model.safetensors. ${whereToLook()}`;
+    throw new IJepaError("input/missing", message, { name: "model" });
+  },
 
   wasmModule: wasmModules(async (name) => WebAssembly.compile(await moduleBytes(name))),
   revectorizedModule: revectorizer(moduleBytes),
@@ -78,16 +82,21 @@ export const runtime: Runtime = {
 
   noThreads: undefined,
 
-  ...nodeThreads(join(root, "dist")),
+  ...nodeThreads,
 
   yieldToHost: () => new Promise((resolve) => setImmediate(resolve)),
 };
 
-async function moduleBytes(name: WasmModuleName): Promise<Uint8Array<ArrayBuffer>> {
-  const path = join(root, "dist/wasm", `${name}.wasm`);
-  return readFile(path).catch((cause: unknown) => {
-    throw missingModule(path, reason(cause), cause);
+function moduleBytes(name: WasmModuleName): Promise<Uint8Array<ArrayBuffer>> {
+  return packageModule(name, readModule, (bytes) => bytes);
+}
+
+async function readModule(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+  const where = url.protocol === "file:" ? fileURLToPath(url) : url;
+  const bytes = await readFile(url).catch((cause: unknown) => {
+    throw missingModule(where, reason(cause), cause);
   });
+  return checkedModule(where, bytes);
 }
 
 function reason(cause: unknown): string {
@@ -99,15 +108,4 @@ function hostName(): string {
   const { bun, deno, node } = process.versions;
   if (bun !== undefined) return `bun ${bun}`;
   return deno === undefined ? `node ${node}` : `deno ${deno}`;
-}
-
-/** The folder of ijepa's own package.json, wherever this file was built to. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "models/demo/config.json"))) {
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error("The ijepa package is incomplete: no models/demo above its code.");
-    folder = parent;
-  }
-  return folder;
 }

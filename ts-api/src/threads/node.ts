@@ -2,4 +2,4 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { serveThread, type ThreadData } from "../backends/wasm/crew.js";
 
-await serveThread(workerData as ThreadData, () => parentPort?.postMessage("ready"));
+void serveThread(workerData as ThreadData, () => parentPort?.postMessage("ready"));

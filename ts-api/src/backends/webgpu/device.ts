@@ -36,7 +36,7 @@ async function loadPackage(): Promise<GPU | undefined> {
   // A name that bundlers do not follow: the package is optional, and browsers never come here.
   const name = "webgpu";
   try {
-    const { create } = (await import(/* @vite-ignore */ name)) as { create(options: string[]): GPU };
+    const { create } = (await import(name)) as { create(options: string[]): GPU };
     return create([]);
   } catch {
     return undefined;
