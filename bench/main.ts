@@ -1,7 +1,8 @@
-/** `npm run bench -- ops|encoder|peers|threads|webgpu|weights|worker`: see docs/performance.md. */
+/** `npm run bench -- ops|encoder|peers|file|threads|webgpu|weights|worker`: see docs/performance.md. */
 import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchEncoder } from "./encoder/main.js";
+import { benchFile } from "./file/main.js";
 import { benchOps } from "./ops/main.js";
 import type { AccuracyLevel } from "./peers/graph.js";
 import { benchPeers } from "./peers/main.js";
@@ -15,6 +16,7 @@ import { benchWorker } from "./worker/main.js";
 const USAGE = `npm run bench -- ops     [--rounds N] [--only TEXT]
 npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
 npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--accuracy-level 0|4]
+npm run bench -- file    [--rounds N]
 npm run bench -- threads [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
 npm run bench -- webgpu  [--rounds N] [--model vitb16|vith14|tiny] [--dtype fp32|bf16|int4]... [--batch N]... [--out FILE]
 npm run bench -- weights [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
@@ -47,6 +49,7 @@ const benches: Record<string, () => Promise<void>> = {
   encoder: () => benchEncoder({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), revectorize: values.revectorize }),
   peers: () =>
     benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevel: accuracyLevel() }),
+  file: () => benchFile({ rounds: rounds(9) }),
   threads: () =>
     benchThreads({ rounds: rounds(21), model: model(), dtypes: dtypes(), threads: Math.max(2, threads()), revectorize: values.revectorize }),
   webgpu: () =>

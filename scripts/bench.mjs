@@ -14,7 +14,7 @@ const named = args.findIndex((arg) => !arg.startsWith("-"));
 const flags = args.slice(0, Math.max(named, 0)), bench = args.slice(Math.max(named, 0));
 
 run(process.execPath, ["scripts/build.mjs"]);
-if (bench[0] === "peers") installLocked(join(root, "bench/peers"));
+if (["peers", "file"].includes(bench[0])) installLocked(join(root, "bench/peers"));
 if (bench[0] === "worker") installLocked(join(root, "tests/package"));
 let node = process.execPath;
 if (process.argv.includes("--node24")) {

@@ -68,7 +68,7 @@ async function comparePeers({ rounds, model: name, threads, accuracyLevel }: Pee
 }
 
 /** Made once from the recipe's weights. */
-function onnxFile(name: ModelName, format: OnnxFormat): Promise<string> {
+export function onnxFile(name: ModelName, format: OnnxFormat): Promise<string> {
   const config = recipeConfig(name);
   if (name === "vith14" && format === "fp32") {
     throw new Error("vith14 in fp32 has 2.5 GB of weights; an ONNX file holds 2 GB at most. Use --dtype int4.");
