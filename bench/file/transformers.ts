@@ -66,7 +66,7 @@ async function modelFolder(name: ModelName): Promise<string> {
     copyFileSync(file, join(folder, "onnx/model_q4.onnx"));
     const config = recipeConfig(name), size = { height: config.imageHeight, width: config.imageWidth };
     writeFileSync(join(folder, "config.json"), JSON.stringify({ ...config.toJSON(), model_type: "ijepa" }));
-    const processor = { ...JSON.parse(readFileSync("models/demo/preprocessor_config.json", "utf8")), image_processor_type: "ViTImageProcessor", size };
-    writeFileSync(join(folder, "preprocessor_config.json"), JSON.stringify(processor));
+    const demo = JSON.parse(readFileSync("models/demo/preprocessor_config.json", "utf8")) as Record<string, unknown>;
+    writeFileSync(join(folder, "preprocessor_config.json"), JSON.stringify({ ...demo, size }));
   });
 }
