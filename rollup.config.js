@@ -29,6 +29,8 @@ const VENDOR = {
   ...CODECS,
   "@noble/hashes/legacy": join(NOBLE, "legacy.js"),
   "@noble/hashes/sha2": join(NOBLE, "sha2.js"),
+  hyparquet: join(root, "node_modules/hyparquet/src/index.js"),
+  "hyparquet-writer": join(root, "node_modules/hyparquet-writer/src/index.js"),
   hono: join(root, "node_modules/hono/dist/index.js"),
   "hono/cors": join(root, "node_modules/hono/dist/middleware/cors/index.js"),
   pako: join(dirname(require.resolve("pako/package.json")), "dist/browser/pako.esm.min.mjs"),
@@ -83,7 +85,13 @@ const addresses = {
 };
 
 /** Dependencies from their files for browsers. */
-const web = { name: "web", resolveId: (id) => VENDOR[id] ?? (id === "@noble/hashes/crypto" ? join(NOBLE, "crypto.js") : null) };
+const web = {
+  name: "web",
+  resolveId(id) {
+    if (id === "@noble/hashes/crypto") return join(NOBLE, "crypto.js");
+    return VENDOR[id] ?? (/^hyparquet\/src\/\w+\.js$/.test(id) ? join(root, "node_modules", id) : null);
+  },
+};
 
 /** Vendored code looks for no file beside it: it is given what it needs. */
 const placeless = {
@@ -176,7 +184,7 @@ const copies = Object.fromEntries([
   ["browser-thread", "\0embedded:browser/thread.js"],
 ]);
 
-const all = { index: "index.js", server: "server/index.js", transformers: "transformers/index.js" };
+const all = { index: "index.js", server: "server/index.js", collections: "collections/index.js", transformers: "transformers/index.js" };
 const tools = { "weights-tools": "../../weights-tools/index.js" };
 const cpu = "index.js?devices-wasm", gpu = "index.js?devices-webgpu";
 const forNode = { plugins: [besides(CODECS)], external: (id) => /^[\w@]/.test(id) && !(id in CODECS), chunks: "chunks/[name].js" };

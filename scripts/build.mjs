@@ -10,6 +10,7 @@ const MODULES = {
   relaxed: "assembly/relaxed.ts",
   "relaxed-shared": "assembly/relaxed.ts",
   quantizer: "assembly/quantizer.ts",
+  scanner: "assembly/scanner.ts",
   resizer: "assembly/resizer.ts",
 };
 
@@ -18,7 +19,7 @@ const CODECS = {
   "webp-decoder": "@jsquash/webp/codec/dec/webp_dec.wasm",
 };
 /** Packages whose code is in the builds for browsers and Workers. */
-const BUNDLED = ["@jsquash/jpeg", "@jsquash/webp", "@noble/hashes", "hono", "pako"];
+const BUNDLED = ["@jsquash/jpeg", "@jsquash/webp", "@noble/hashes", "hono", "hyparquet", "hyparquet-writer", "pako"];
 
 for (const folder of ["build", "dist"]) rmSync(join(root, folder), { recursive: true, force: true });
 mkdirSync(join(root, "dist/wasm"), { recursive: true });

@@ -34,6 +34,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pipelines: ["core", "config", "weights", "image", "loading", "model"],
   bulk: ["core", "image", "decoding", "model", "pipelines", "#runtime"],
   visualize: ["core", "image", "model"],
+  collections: ["core", "runtime/env", "runtime/storage", "#runtime", "weights", "model"],
   server: ["core", "image", "model", "pipelines"],
   verify: ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "config", "weights", "image", "encoder", "loading", "#runtime", "#devices"],
   index: ["core", "runtime/env", "runtime/modules", "backends/*", "config", "image", "decoding", "model", "pipelines", "bulk", "visualize", "verify"],

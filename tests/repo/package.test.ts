@@ -57,7 +57,7 @@ test("the builds for browsers and Workers import nothing by a bare name", () => 
 test("the package has nothing else: no tests, no sources, no tools, and it stays small", () => {
   const rooms = new Set([...shipped].map((path) => path.split("/")[0]));
   assert.deepEqual([...rooms].sort(), ["CHANGELOG.md", "LICENSE", "README.md", "dist", "models", "package.json"]);
-  assert.ok(packed.unpackedSize < 20 * 2 ** 20, `${packed.unpackedSize} bytes`);
+  assert.ok(packed.unpackedSize < 24 * 2 ** 20, `${packed.unpackedSize} bytes`);
 });
 
 test("every file that published code names by its address is in the package", () => {

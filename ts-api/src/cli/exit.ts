@@ -21,6 +21,7 @@ const EXITS: Readonly<Record<Kind, readonly [code: number, meaning: string]>> = 
   io: SOURCE,
   hub: SOURCE,
   input: [7, "an input that the model or the output format cannot take"],
+  collection: [8, "a collection: absent, damaged, in use, of another encoding or of a newer version"],
   aborted: [130, "interrupted (SIGINT)"],
 };
 

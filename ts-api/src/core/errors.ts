@@ -60,6 +60,16 @@ export interface ErrorDetails {
   "io/write": { path: string };
   /** A port or address cannot be listened on. */
   "io/listen": { address: string };
+  /** There is no collection. */
+  "collection/missing": { path: string };
+  /** Made by a library that writes another format. */
+  "collection/version": { path: string; version: string; known: string };
+  /** Features of another encoding: of another model, format, size or pooling. */
+  "collection/encoding": { path: string; differences: readonly string[] };
+  /** Files of the collection are absent, cut or changed. */
+  "collection/damaged": { path: string; files: readonly { file: string; problem: string; rows: number | undefined }[] };
+  /** Another process writes it. */
+  "collection/locked": { path: string; holder: string };
   aborted: { during: string };
 }
 

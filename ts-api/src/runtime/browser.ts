@@ -4,6 +4,7 @@ import { whereToLook } from "./build-tool.js";
 import type { MessageThread, Runtime, Thread, ThreadEvents } from "./env.js";
 import { fetchModule, packageModule, wasmModules } from "./modules.js";
 import { noFiles } from "./no-files.js";
+import { opfsStorage } from "./opfs-storage.js";
 import { demoModel } from "./package-files.js";
 
 /** The name of a browser in its user agent, which names several. */
@@ -21,6 +22,7 @@ export const runtime: Runtime = {
     throw new IJepaError("input/missing", message, { name: "model" });
   },
   ...noFiles("Browsers"),
+  openStorage: opfsStorage,
   cores: noThreads === undefined ? navigator.hardwareConcurrency : 1,
   noThreads,
 

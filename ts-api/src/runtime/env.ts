@@ -2,13 +2,17 @@
  * What the library needs from the runtime that hosts it. One file per runtime implements it; the build puts it in the place of
  * `#runtime`. Nothing else in ts-api names `process`, `Deno`, `Bun` or `node:` modules.
  */
+import type { ByteSource } from "./byte-source.js";
+import type { FolderStorage } from "./storage.js";
+
+export type { ByteSource } from "./byte-source.js";
 
 /**
  * The WebAssembly modules the library uses: its own kernels, the quantizer, the resizer and the image codecs, each a file of
  * dist/wasm. Shared ones import a shared memory, for several threads; an instance's memory is of one kind or the other.
  */
 export const WASM_MODULES = [
-  "kernels-simd128", "kernels-simd128-shared", "kernels-relaxed", "kernels-relaxed-shared", "quantizer", "resizer", "jpeg-decoder", "webp-decoder",
+  "kernels-simd128", "kernels-simd128-shared", "kernels-relaxed", "kernels-relaxed-shared", "quantizer", "scanner", "resizer", "jpeg-decoder", "webp-decoder",
 ] as const;
 export type WasmModuleName = (typeof WASM_MODULES)[number];
 export type KernelModuleName = Extract<WasmModuleName, `kernels-${string}`>;
@@ -33,20 +37,6 @@ export interface ThreadEvents {
   message(message: unknown): void;
   /** It ended by itself, and why. */
   ended(reason: string): void;
-}
-
-/** A file or other resource that can be read in ranges. */
-export interface ByteSource {
-  /** Human name for messages: a path or URL. */
-  readonly name: string;
-  /** Size in bytes. */
-  readonly size: number;
-  /**
-   * Reads `length` bytes at `offset`; both are inside the source.
-   * @param into `length` bytes that a source may fill and resolve with, in place of new memory; not to be touched afterwards
-   */
-  read(offset: number, length: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
-  close(): Promise<void>;
 }
 
 /** A digest under way. */
@@ -143,6 +133,8 @@ export interface Runtime {
   createFolder?(path: string): Promise<FolderWriter>;
   /** The files of the machine, where the host has any: the Hub's cache is kept there. */
   readonly files?: Files;
+  /** A folder that collections are kept in, where there are files; it need not be there. */
+  openStorage?(path: string): FolderStorage;
   /** An environment variable; undefined where it is not set, or the host has none. */
   env(name: string): string | undefined;
   /** Digests by the host itself, where it can take bytes piece by piece. */

@@ -9,6 +9,7 @@ import type { ByteSource, Runtime, WasmModuleName } from "./env.js";
 import { checkedModule, missingModule, packageModule, wasmModules } from "./modules.js";
 import { files } from "./node-files.js";
 import { createFolder } from "./node-folder.js";
+import { nodeStorage } from "./node-storage.js";
 import { nodeThreads } from "./node-threads.js";
 import { demoModel } from "./package-files.js";
 import { revectorizer } from "./revectorize.js";
@@ -70,6 +71,7 @@ export const runtime: Runtime = {
   },
 
   createFolder,
+  openStorage: (path) => nodeStorage(path, (file) => runtime.openFile(file)),
   files,
   env: (name) => process.env[name],
 

@@ -12,6 +12,7 @@ export const MODULE_FILES: Record<WasmModuleName, () => URL> = {
   "kernels-relaxed-shared": () => new URL("../../../../dist/wasm/kernels-relaxed-shared.wasm", import.meta.url),
   quantizer: () => new URL("../../../../dist/wasm/quantizer.wasm", import.meta.url),
   resizer: () => new URL("../../../../dist/wasm/resizer.wasm", import.meta.url),
+  scanner: () => new URL("../../../../dist/wasm/scanner.wasm", import.meta.url),
   "jpeg-decoder": () => new URL("../../../../dist/wasm/jpeg-decoder.wasm", import.meta.url),
   "webp-decoder": () => new URL("../../../../dist/wasm/webp-decoder.wasm", import.meta.url),
 };
@@ -24,6 +25,7 @@ export const MODULE_COPIES: Record<WasmModuleName, () => Promise<{ default: stri
   "kernels-relaxed-shared": () => import("#embedded/kernels-relaxed-shared"),
   quantizer: () => import("#embedded/quantizer"),
   resizer: () => import("#embedded/resizer"),
+  scanner: () => import("#embedded/scanner"),
   "jpeg-decoder": () => import("#embedded/jpeg-decoder"),
   "webp-decoder": () => import("#embedded/webp-decoder"),
 };

@@ -12,6 +12,7 @@ const NO_THREADS = "Workers have no threads";
 const MODULES: Partial<Record<WasmModuleName, () => Promise<WebAssembly.Module>>> = {
   "kernels-simd128": async () => simd128,
   "kernels-relaxed": async () => relaxed,
+  scanner: async () => (await import("../wasm/scanner.wasm")).default,
   quantizer: async () => (await import("../wasm/quantizer.wasm")).default,
   resizer: async () => (await import("../wasm/resizer.wasm")).default,
   "jpeg-decoder": async () => (await import("../wasm/jpeg-decoder.wasm")).default,

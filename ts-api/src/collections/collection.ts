@@ -1,0 +1,266 @@
+/** The features of many images of one encoding, in a folder (docs/collections.md). */
+import { runtime } from "#runtime";
+import { IJepaError, throwIfAborted } from "../core/errors.js";
+import type { FolderStorage } from "../runtime/storage.js";
+import { compactParts } from "./compact.js";
+import { checkEncoding, type Encoding } from "./encoding.js";
+import { hasHead, pathOfPart, readFailures, readHead, writeHead, writeManifest } from "./layout.js";
+import { LiveRows, type RowPlace } from "./live-rows.js";
+import { memoryStorage } from "./memory-storage.js";
+import { openParts, rowsOfPart, type DamagedPart, type OpenPart } from "./parts.js";
+import { rootDigest } from "./root-digest.js";
+import { isFailure, type CollectionFailure, type CollectionRow } from "./row.js";
+import { Searcher, type SearchOptions, type SearchQuery, type SearchResult } from "./search.js";
+import { findDuplicates, type DuplicateGroup, type DuplicateOptions } from "./duplicates.js";
+import { verifyParts, type PartsReport } from "./verify.js";
+import { CollectionWriter } from "./writer.js";
+
+export interface CollectionOptions {
+  /** Open what is left of a damaged collection; `damaged` says what is not. Default false. */
+  skipDamaged?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What `add` did. */
+export interface AddReport {
+  readonly added: number;
+  readonly failed: number;
+}
+
+export class Collection {
+  readonly #storage: FolderStorage;
+  readonly encoding: Encoding;
+  #parts: OpenPart[] = [];
+  #live = new LiveRows();
+  #damaged: readonly DamagedPart[] = [];
+  #searcher: Searcher | undefined;
+  readonly #skipDamaged: boolean;
+
+  private constructor(storage: FolderStorage, encoding: Encoding, { skipDamaged = false }: CollectionOptions) {
+    this.#storage = storage;
+    this.encoding = encoding;
+    this.#skipDamaged = skipDamaged;
+  }
+
+  /**
+   * Opens a collection that is there, for reading; what writes takes the lock for as long as it takes.
+   *
+   * @param where a folder: of the disk; in browsers of the origin's private file system; or storage of yours
+   * @throws IJepaError `collection/missing`, `collection/version`, `collection/damaged`, `collection/encoding` (a part of another
+   *   one), `io/read`, `aborted`
+   */
+  static async open(where: string | FolderStorage, options: CollectionOptions = {}): Promise<Collection> {
+    const storage = storageAt(where);
+    throwIfAborted(options.signal, `opening ${storage.name}`);
+    const collection = new Collection(storage, await readHead(storage), options);
+    await collection.refresh();
+    return collection;
+  }
+
+  /**
+   * Opens a collection, or begins one.
+   * @throws IJepaError `collection/encoding` where it has another encoding, and what `open` throws; `io/write`
+   */
+  static async openOrCreate(where: string | FolderStorage, encoding: Encoding, options: CollectionOptions = {}): Promise<Collection> {
+    const storage = storageAt(where);
+    if (!(await hasHead(storage))) {
+      const lock = await storage.lock();
+      try {
+        if (!(await hasHead(storage))) await writeHead(storage, encoding);
+      } finally {
+        await lock.release();
+      }
+    }
+    const collection = await Collection.open(storage, options);
+    checkEncoding(encoding, collection.encoding, storage.name);
+    return collection;
+  }
+
+  /** A collection that is gone with the program. */
+  static async inMemory(encoding: Encoding): Promise<Collection> {
+    return Collection.openOrCreate(memoryStorage(), encoding);
+  }
+
+  /** For messages. */
+  get name(): string {
+    return this.#storage.name;
+  }
+
+  /** Parts that were left out, with `skipDamaged`. */
+  get damaged(): readonly DamagedPart[] {
+    return this.#damaged;
+  }
+
+  /** How many places of images it has, and how many images. */
+  get size(): { places: number; images: number } {
+    let places = 0, images = 0;
+    for (const _ of this.#live.rows()) places++;
+    for (const mask of this.#live.images()) for (const one of mask) images += one;
+    return { places, images };
+  }
+
+  /** Which rows count, and where they are. */
+  get live(): LiveRows {
+    return this.#live;
+  }
+
+  /** Looks again at what is stored. Throws as `open`. */
+  async refresh(): Promise<void> {
+    const { parts, damaged } = await openParts(this.#storage, this.encoding);
+    if (damaged.length > 0 && !this.#skipDamaged) throw damagedError(this.#storage.name, damaged);
+    this.#damaged = damaged;
+    this.#parts = parts;
+    this.#live = new LiveRows();
+    for (const { index } of parts) this.#live.add(index);
+    this.#searcher = undefined;
+  }
+
+  /** SHA-256 over the pairs of id and digest; the same however the collection came about (docs/collections.md). */
+  async rootDigest(): Promise<string> {
+    return rootDigest(this.#live);
+  }
+
+  /** Every place with its feature. Parts are checked as they are read. */
+  async *rows(options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<CollectionRow> {
+    for (const [part, { entry }] of [...this.#parts.entries()]) {
+      let row = 0;
+      for await (const group of rowsOfPart(this.#storage, entry.name)) {
+        throwIfAborted(options.signal, `reading ${this.name}`);
+        for (const one of group) if (this.#live.isLive(part, row++)) yield one;
+      }
+    }
+  }
+
+  /** The row of a place that is stored, with its feature. Reads its part. */
+  async rowAt({ part, row }: RowPlace): Promise<CollectionRow> {
+    let first = 0;
+    for await (const group of rowsOfPart(this.#storage, this.#parts[part].entry.name)) {
+      if (row < first + group.length) return group[row - first];
+      first += group.length;
+    }
+    throw new RangeError(`The part has no row ${row}.`);
+  }
+
+  /** What could not be taken in, by the names of the places. */
+  async failures(): Promise<CollectionFailure[]> {
+    return [...(await readFailures(this.#storage)).values()];
+  }
+
+  /**
+   * Writes, as the only writer; what `work` has put in is stored when it is done, also when it throws.
+   * @throws IJepaError `collection/locked`, `io/write`, and what `work` throws
+   */
+  async write<T>(work: (writer: CollectionWriter) => Promise<T>): Promise<T> {
+    const lock = await this.#storage.lock();
+    try {
+      await this.refresh();
+      const writer = new CollectionWriter(this.#storage, lock, this.encoding, this.#parts, ({ index }) => {
+        this.#live.add(index);
+        this.#searcher = undefined;
+      });
+      try {
+        return await work(writer);
+      } finally {
+        await writer.flush();
+      }
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** Adds rows as they come. Throws as `write`, and `aborted`. */
+  async add(rows: AsyncIterable<CollectionRow | CollectionFailure> | Iterable<CollectionRow | CollectionFailure>, options: { signal?: AbortSignal | undefined } = {}): Promise<AddReport> {
+    return this.write(async (writer) => {
+      let added = 0, failed = 0;
+      for await (const row of rows) {
+        throwIfAborted(options.signal, `adding to ${this.name}`);
+        if (isFailure(row)) {
+          failed++;
+          await writer.fail(row);
+        } else {
+          added++;
+          await writer.put(row);
+        }
+      }
+      return { added, failed };
+    });
+  }
+
+  /** Forgets places. Those that it does not have are passed over. Throws as `write`. */
+  async remove(sources: Iterable<string>): Promise<void> {
+    await this.write(async (writer) => {
+      for (const source of sources) if (this.#live.find(source) !== undefined) await writer.remove(source);
+    });
+  }
+
+  /**
+   * Writes the parts anew, as few as there can be, without rows that no longer count.
+   * @param options `below`: only parts with fewer rows
+   * @throws as `write`
+   */
+  async compact(options: { below?: number | undefined } = {}): Promise<void> {
+    const lock = await this.#storage.lock();
+    try {
+      await this.refresh();
+      await compactParts(this.#storage, lock, this.encoding, { parts: this.#parts, live: this.#live }, options);
+    } finally {
+      await lock.release();
+    }
+    await this.refresh();
+  }
+
+  /** Reads every byte, and compares it with the digests. */
+  async verify(options: { signal?: AbortSignal | undefined } = {}): Promise<PartsReport> {
+    return verifyParts(this.#storage, this.#parts, this.#damaged, options);
+  }
+
+  /** Puts damaged parts aside, into the folder "damaged", and returns them: what they held can then be added again. */
+  async repair(): Promise<readonly DamagedPart[]> {
+    const lock = await this.#storage.lock();
+    try {
+      const { parts, damaged } = await openParts(this.#storage, this.encoding);
+      const { bad } = await verifyParts(this.#storage, parts, damaged, {});
+      for (const { file, problem } of bad) if (problem !== "it is gone") await this.#storage.rename(file, file.replace(/^parts/, "damaged"));
+      const lost = new Set(bad.map(({ file }) => file));
+      await writeManifest(this.#storage, parts.filter(({ entry }) => !lost.has(pathOfPart(entry.name))).map(({ entry }) => entry));
+      await this.refresh();
+      return bad;
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /**
+   * The images whose features are closest to a query's, exactly: the best cosine first, ties by id.
+   * @throws IJepaError `input/value`, `input/shape`, `collection/encoding`, `collection/damaged`, `io/read`, `aborted`
+   */
+  async search(query: SearchQuery, options: SearchOptions = {}): Promise<SearchResult[]> {
+    return (await this.searcher(options.signal)).search(query, options);
+  }
+
+  /** Groups of images whose features are closer than a threshold. Throws as `search`. */
+  async duplicates(options: DuplicateOptions = {}): Promise<DuplicateGroup[]> {
+    return findDuplicates(await this.searcher(options.signal), options);
+  }
+
+  /** The matrices that searches run over, loaded once. */
+  async searcher(signal?: AbortSignal): Promise<Searcher> {
+    return (this.#searcher ??= await Searcher.open(this.#storage, this.encoding, { parts: this.#parts, live: this.#live }, signal));
+  }
+}
+
+function storageAt(where: string | FolderStorage): FolderStorage {
+  if (typeof where === "object" && where !== null) return where;
+  if (typeof where !== "string" || where === "") throw new TypeError("A collection is a folder, named by a text, or storage of yours.");
+  if (runtime.openStorage !== undefined) return runtime.openStorage(where.replace(/[/\\]+$/, "") || "/");
+  throw new IJepaError("io/read", "This runtime has no files: pass storage, such as memoryStorage().", { path: where });
+}
+
+function damagedError(path: string, damaged: readonly DamagedPart[]): IJepaError<"collection/damaged"> {
+  const list = damaged.map(({ file, problem, rows, first, last }) => {
+    const lost = rows === undefined ? "" : `, which had ${rows} places from ${JSON.stringify(first)} to ${JSON.stringify(last)}`;
+    return `${file}${lost}: ${problem}`;
+  });
+  const message = `${path} is damaged: ${list.join("; ")}. "ijepa collection ${path} --repair" puts such parts aside; "ijepa index" then takes in again what they held.`;
+  return new IJepaError("collection/damaged", message, { path, files: damaged.map(({ file, problem, rows }) => ({ file, problem, rows })) });
+}

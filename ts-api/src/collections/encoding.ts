@@ -1,0 +1,95 @@
+/** Everything that decides a bit of a feature. Features of two encodings never mix. */
+import { IJepaError } from "../core/errors.js";
+import { sha256, type Dtype } from "../core/numerics.js";
+
+export const LAYERS = ["last", "last4"] as const;
+/** `last`: the output, after the final norm. `last4`: the outputs of the last four layers, pooled, side by side. */
+export type Layers = (typeof LAYERS)[number];
+
+export interface Encoding {
+  /** What the user called the model, and its revision; null for the model of the package, and where there is none. They decide nothing. */
+  readonly model: string | null;
+  readonly revision: string | null;
+  /** SHA-256 of what the encoder computes for a fixed input (docs/collections.md): it stands for the weights as they are rounded. */
+  readonly encoder: string;
+  /** SHA-256 of the image processor's settings. */
+  readonly processor: string;
+  readonly dtype: Dtype;
+  /** Version of the numeric contract. */
+  readonly numerics: string;
+  /** Pixels that the encoder sees: height, width. */
+  readonly imageSize: readonly [number, number];
+  /** Position embeddings are interpolated to that size. */
+  readonly interpolatePosEncoding: boolean;
+  readonly pooling: "mean" | "first";
+  readonly layers: Layers;
+  /** The grid of patches, rows and columns, whose features, as wide as that of the image, are kept too; null where they are not. */
+  readonly tokens: readonly [number, number] | null;
+  /** Numbers of a feature. */
+  readonly width: number;
+}
+
+/** What is compared, in the words of messages. `encoder` differs also where `dtype` or `numerics` do, and is then not said again. */
+const COMPARED = {
+  dtype: "weight format",
+  numerics: "numeric contract",
+  processor: "image processor",
+  imageSize: "image size",
+  interpolatePosEncoding: "interpolation of positions",
+  pooling: "pooling",
+  layers: "layers",
+  tokens: "kept patches",
+  width: "width",
+} as const satisfies Partial<Record<keyof Encoding, string>>;
+
+/** What differs between two encodings, in words: "weight format int4, not bf16"; empty where features may mix. */
+export function differences(actual: Encoding, expected: Encoding, ignored: readonly (keyof typeof COMPARED)[] = []): string[] {
+  const differing = (Object.keys(COMPARED) as (keyof typeof COMPARED)[]).filter((key) => !ignored.includes(key) && JSON.stringify(actual[key]) !== JSON.stringify(expected[key]));
+  const words = differing.map((key) => `${COMPARED[key]} ${show(actual[key])}, not ${show(expected[key])}`);
+  const explained = differing.includes("dtype") || differing.includes("numerics");
+  if (actual.encoder !== expected.encoder && !explained) {
+    words.unshift(`encoder ${nameOf(actual)} (${short(actual.encoder)}), not ${nameOf(expected)} (${short(expected.encoder)})`);
+  }
+  return words;
+}
+
+/** Throws `collection/encoding` where `actual` is not that of what `name` holds. */
+export function checkEncoding(actual: Encoding, expected: Encoding, name: string, ignored: readonly (keyof typeof COMPARED)[] = []): void {
+  const found = differences(actual, expected, ignored);
+  if (found.length === 0) return;
+  const message = `${name} holds features of another encoding: ${found.join("; ")}. Use the encoder that it was made with, or begin another one.`;
+  throw new IJepaError("collection/encoding", message, { path: name, differences: found });
+}
+
+/** True for a value that a file may hold as an encoding. */
+export function isEncoding(value: unknown): value is Encoding {
+  if (typeof value !== "object" || value === null) return false;
+  const { encoder, processor, width, dtype, layers } = value as Partial<Encoding>;
+  return [encoder, processor, dtype, layers].every((text) => typeof text === "string") && Number.isSafeInteger(width) && width! > 0;
+}
+
+/** SHA-256 of an object, whatever the order of its fields. */
+export async function objectDigest(value: Record<string, unknown>): Promise<string> {
+  return sha256(new TextEncoder().encode(JSON.stringify(sorted(value))));
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, sorted(item)]));
+}
+
+function nameOf({ model, revision }: Encoding): string {
+  return `${model ?? "the package's own"}${revision === null ? "" : ` at ${revision}`}`;
+}
+
+function show(value: unknown): string {
+  if (typeof value === "string") return /^[0-9a-f]{64}$/.test(value) ? short(value) : value;
+  if (value === true) return "on";
+  if (value === false) return "off";
+  if (value === null) return "none";
+  return Array.isArray(value) ? value.join(" x ") : JSON.stringify(value);
+}
+
+function short(digest: string): string {
+  return digest.slice(0, 12);
+}

@@ -1,0 +1,114 @@
+/** The files of a collection: collection.json, parts.json, parts/, failures.jsonl and cache/ (docs/collections.md). */
+import { IJepaError } from "../core/errors.js";
+import type { FolderStorage } from "../runtime/storage.js";
+import { isEncoding, type Encoding } from "./encoding.js";
+import type { CollectionFailure } from "./row.js";
+
+const VERSION = 1, FORMAT = "ijepa.collection";
+const HEAD = "collection.json", MANIFEST = "parts.json", FAILURES = "failures.jsonl";
+/** Digits of the number and of the digest in a part's name. */
+const PART_NAME = /^(\d{6,})-([0-9a-f]{32})\.parquet$/;
+
+/** A part, as the manifest has it. */
+export interface PartEntry {
+  readonly name: string;
+  readonly rows: number;
+  readonly bytes: number;
+  /** The first and the last of its places, so that it can be said what a lost one held. */
+  readonly first: string;
+  readonly last: string;
+}
+
+export const pathOfPart = (name: string) => `parts/${name}`;
+export const partName = (number: number, digest: string) => `${String(number).padStart(6, "0")}-${digest.slice(0, 32)}.parquet`;
+export const numberOf = (name: string) => Number(PART_NAME.exec(name)?.[1] ?? 0);
+/** The first half of the SHA-256 of the file. */
+export const digestOfName = (name: string) => PART_NAME.exec(name)?.[2] ?? "";
+
+/** @throws IJepaError `collection/missing`, `collection/version`, `collection/damaged` */
+export async function readHead(storage: FolderStorage): Promise<Encoding> {
+  const head = await readJson(storage, HEAD);
+  if (head === undefined) {
+    const message = `There is no collection in ${storage.name}: it has no ${HEAD}. "ijepa index" makes one.`;
+    throw new IJepaError("collection/missing", message, { path: storage.name });
+  }
+  const { format, version, encoding } = head as { format?: unknown; version?: unknown; encoding?: unknown };
+  if (format !== FORMAT) throw damagedFile(storage, HEAD, "it is not of a collection");
+  if (version !== VERSION) {
+    const message = `${storage.name} is of version ${JSON.stringify(version)} of the format; this library knows ${VERSION}. Use the version of ijepa that made it, or a newer one.`;
+    throw new IJepaError("collection/version", message, { path: storage.name, version: String(version), known: String(VERSION) });
+  }
+  if (!isEncoding(encoding)) throw damagedFile(storage, HEAD, "its encoding is incomplete");
+  return encoding;
+}
+
+export async function hasHead(storage: FolderStorage): Promise<boolean> {
+  const file = await storage.open(HEAD);
+  await file?.close();
+  return file !== undefined;
+}
+
+export async function writeHead(storage: FolderStorage, encoding: Encoding): Promise<void> {
+  await storage.write(HEAD, json({ format: FORMAT, version: VERSION, encoding }));
+}
+
+/** The parts that are there, and those that should be, by number. */
+export async function listParts(storage: FolderStorage): Promise<{ names: string[]; entries: ReadonlyMap<string, PartEntry> }> {
+  const manifest = ((await readJson(storage, MANIFEST)) ?? { parts: [] }) as { parts?: unknown };
+  if (!Array.isArray(manifest.parts)) throw damagedFile(storage, MANIFEST, "it has no list of parts");
+  const entries = new Map((manifest.parts as PartEntry[]).map((entry) => [entry.name, entry]));
+  const names = new Set([...(await storage.list("parts")).filter((name) => PART_NAME.test(name)), ...entries.keys()]);
+  return { names: [...names].sort((a, b) => numberOf(a) - numberOf(b) || (a < b ? -1 : 1)), entries };
+}
+
+export async function writeManifest(storage: FolderStorage, parts: readonly PartEntry[]): Promise<void> {
+  await storage.write(MANIFEST, json({ parts }));
+}
+
+/** The last failure of each place. Lines that are none are passed over: they are a report, not data. */
+export async function readFailures(storage: FolderStorage): Promise<Map<string, CollectionFailure>> {
+  const text = new TextDecoder().decode((await readWhole(storage, FAILURES)) ?? new Uint8Array(0));
+  const failures = text.split("\n").flatMap((line): CollectionFailure[] => {
+    try {
+      const { source, code, message } = JSON.parse(line) as CollectionFailure;
+      return typeof source === "string" ? [{ source, code, message }] : [];
+    } catch {
+      return [];
+    }
+  });
+  return new Map(failures.map((failure) => [failure.source, failure]));
+}
+
+export async function writeFailures(storage: FolderStorage, failures: Iterable<CollectionFailure>): Promise<void> {
+  const lines = [...failures].sort((a, b) => (a.source < b.source ? -1 : 1)).map((failure) => `${JSON.stringify(failure)}\n`);
+  await storage.write(FAILURES, new TextEncoder().encode(lines.join("")));
+}
+
+export async function readWhole(storage: FolderStorage, path: string): Promise<Uint8Array | undefined> {
+  const file = await storage.open(path);
+  try {
+    return file && (await file.read(0, file.size));
+  } finally {
+    await file?.close();
+  }
+}
+
+async function readJson(storage: FolderStorage, path: string): Promise<unknown> {
+  const bytes = await readWhole(storage, path);
+  if (bytes === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    if (typeof value === "object" && value !== null) return value;
+  } catch (cause) {
+    throw damagedFile(storage, path, "it is not JSON", cause);
+  }
+  throw damagedFile(storage, path, "it is not an object");
+}
+
+function damagedFile({ name }: FolderStorage, file: string, problem: string, cause?: unknown): IJepaError {
+  return new IJepaError("collection/damaged", `${name}/${file} cannot be used: ${problem}.`, { path: name, files: [{ file, problem, rows: undefined }] }, { cause });
+}
+
+function json(value: object): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+}

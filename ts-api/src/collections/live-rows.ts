@@ -1,0 +1,97 @@
+/** Which rows of the parts count: of each place the last, unless it is gone. Rows are numbered through all parts. */
+import { KeyTable } from "./key-table.js";
+import { keyOf, wordsOf, type PartIndex } from "./part-index.js";
+
+/** A row of a part. */
+export interface RowPlace {
+  /** The number of the part, from 0. */
+  readonly part: number;
+  readonly row: number;
+}
+
+export class LiveRows {
+  readonly parts: PartIndex[] = [];
+  readonly #bases: number[] = [];
+  /** From a source's key to the last row that has it. */
+  readonly #sources = new KeyTable();
+  /** From an id to the last row that has it, live or not: features do not go out of date. */
+  readonly #ids = new KeyTable();
+  #rows = 0;
+
+  add(part: PartIndex): void {
+    this.parts.push(part);
+    this.#bases.push(this.#rows);
+    for (let row = 0; row < part.rows; row++) {
+      this.#sources.set(part.keys, 4 * row, this.#rows + row);
+      if (!part.isGone(row)) this.#ids.set(part.ids, 8 * row, this.#rows + row);
+    }
+    this.#rows += part.rows;
+  }
+
+  /** The live row of a place. */
+  find(source: string): RowPlace | undefined {
+    const number = this.#sources.get(keyOf(source), 0);
+    if (number < 0) return undefined;
+    const place = this.#placeOf(number);
+    return this.parts[place.part].isGone(place.row) ? undefined : place;
+  }
+
+  /** A row with the feature of an image. */
+  findId(id: string): RowPlace | undefined {
+    const number = this.#ids.get(wordsOf(id), 0);
+    return number < 0 ? undefined : this.#placeOf(number);
+  }
+
+  isLive(part: number, row: number): boolean {
+    const index = this.parts[part];
+    return this.#sources.get(index.keys, 4 * row) === this.#bases[part] + row && !index.isGone(row);
+  }
+
+  /** True for the last row of its place, also where that says that it is gone. */
+  isLast(part: number, row: number): boolean {
+    return this.#sources.get(this.parts[part].keys, 4 * row) === this.#bases[part] + row;
+  }
+
+  /** Every live row, in the order in which they were added. */
+  *rows(): Generator<RowPlace> {
+    for (let part = 0; part < this.parts.length; part++) {
+      for (let row = 0; row < this.parts[part].rows; row++) if (this.isLive(part, row)) yield { part, row };
+    }
+  }
+
+  /** For each part the rows that stand for their image, 1 or 0: of the live rows with one id the first. */
+  images(): Uint8Array[] {
+    const seen = new KeyTable();
+    const masks = this.parts.map(({ rows }) => new Uint8Array(rows));
+    for (const { part, row } of this.rows()) {
+      const { ids } = this.parts[part];
+      if (seen.get(ids, 8 * row) >= 0) continue;
+      seen.set(ids, 8 * row, 1);
+      masks[part][row] = 1;
+    }
+    return masks;
+  }
+
+  /** The live places of an image, in the order of their names. */
+  sourcesOf(id: string): string[] {
+    const words = wordsOf(id), sources: string[] = [];
+    for (const [part, index] of this.parts.entries()) {
+      const { ids } = index;
+      for (let row = 0; row < index.rows; row++) {
+        if (ids[8 * row] !== words[0] || index.id(row) !== id || !this.isLive(part, row)) continue;
+        sources.push(index.source(row));
+      }
+    }
+    return sources.sort((a, b) => (a < b ? -1 : 1));
+  }
+
+  #placeOf(number: number): RowPlace {
+    let low = 0, high = this.#bases.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#bases[middle] <= number) low = middle;
+      else high = middle - 1;
+    }
+    return { part: low, row: number - this.#bases[low] };
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The features of a part as one flat matrix, and the same in eight bits, for searching: a file of the cache, made of the part.
+ *
+ * A row of the matrix is a feature, or of collections with tokens a patch. With x a row over its norm and c the mean of those, x - c is
+ * rounded to codes of eight bits times a scale of the row; what is lost has a norm that is kept: with it the cosine of a query is
+ * bounded on both sides.
+ */
+import { IJepaError } from "../core/errors.js";
+import { roundUp } from "../core/numerics.js";
+import type { ByteSource } from "../runtime/env.js";
+import type { FolderStorage } from "../runtime/storage.js";
+import { inMemory, rowsOfPart } from "./parts.js";
+
+const MAGIC = 0x314d4a49, HEADER = 64, LARGEST = 127;
+/** Rounding of norms and bounds to f32 and of the sums behind them, generously. */
+const SLACK = 1 + 1e-6;
+
+export type MatrixKind = "feature" | "tokens";
+
+/** Where what lies in the file, in bytes. */
+interface Layout {
+  readonly center: number;
+  readonly scales: number;
+  readonly losses: number;
+  readonly spreads: number;
+  readonly codes: number;
+  readonly floats: number;
+  readonly end: number;
+}
+
+/** A matrix without its codes and floats. */
+export interface MatrixHead {
+  readonly rows: number;
+  readonly width: number;
+  /** `width`, rounded up to what the kernel takes. */
+  readonly inner: number;
+  /** Mean of the rows over their norms. */
+  readonly center: Float64Array;
+  /** What a row's codes are multiplied by. */
+  readonly scales: Float32Array;
+  /** At least the norm of what rounding took from the row. */
+  readonly losses: Float32Array;
+  /** At least the norm of the row's codes times its scale. */
+  readonly spreads: Float32Array;
+}
+
+export class MatrixFile implements MatrixHead {
+  readonly #layout: Layout;
+
+  private constructor(
+    private readonly file: ByteSource,
+    readonly rows: number,
+    readonly width: number,
+    readonly inner: number,
+    readonly center: Float64Array,
+    readonly scales: Float32Array,
+    readonly losses: Float32Array,
+    readonly spreads: Float32Array,
+  ) {
+    this.#layout = layoutOf(rows, width);
+  }
+
+  /** Undefined for a file that is none. The file is the matrix's from now on. */
+  static async open(file: ByteSource): Promise<MatrixFile | undefined> {
+    if (file.size < HEADER) return undefined;
+    const header = new Uint32Array((await file.read(0, HEADER)).slice().buffer), [magic, rows, width] = header;
+    if (magic !== MAGIC || layoutOf(rows, width).end !== file.size) return undefined;
+    const layout = layoutOf(rows, width), front = (await file.read(0, layout.codes)).slice().buffer;
+    const floats = (at: number) => new Float32Array(front, at, rows);
+    return new MatrixFile(
+      file, rows, width, innerOf(width), new Float64Array(front, layout.center, width), floats(layout.scales), floats(layout.losses), floats(layout.spreads),
+    );
+  }
+
+  /** The codes, [rows][inner]. */
+  async readCodes(into: Uint8Array): Promise<void> {
+    const bytes = await this.file.read(this.#layout.codes, this.rows * this.inner, undefined, into);
+    if (bytes.buffer !== into.buffer || bytes.byteOffset !== into.byteOffset) into.set(bytes);
+  }
+
+  /** Rows of the features as they are, [count][width]. */
+  async readRows(first: number, count: number): Promise<Float32Array> {
+    const bytes = await this.file.read(this.#layout.floats + 4 * first * this.width, 4 * count * this.width);
+    return new Float32Array(bytes.byteOffset % 4 === 0 ? bytes.buffer : bytes.slice().buffer, bytes.byteOffset % 4 === 0 ? bytes.byteOffset : 0, count * this.width);
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+}
+
+/** The matrix of a part: out of the cache, else made, and kept there where that can be written. */
+export async function openMatrix(storage: FolderStorage, part: string, kind: MatrixKind, width: number): Promise<MatrixFile> {
+  const path = `cache/${part}.${kind}`;
+  const file = await storage.open(path), cached = file && (await MatrixFile.open(file));
+  if (cached !== undefined && cached.width === width) return cached;
+  await file?.close();
+  const bytes = encodeMatrix(await gather(storage, part, kind, width), width);
+  await storage.write(path, bytes).catch(() => undefined);
+  return (await MatrixFile.open(inMemory(path, bytes)))!;
+}
+
+/** @param floats [rows][width] */
+export function encodeMatrix(floats: Float32Array, width: number): Uint8Array {
+  const rows = floats.length / width, layout = layoutOf(rows, width), inner = innerOf(width), bytes = new Uint8Array(layout.end), { buffer } = bytes;
+  new Uint32Array(buffer, 0, 3).set([MAGIC, rows, width]);
+  const inverses = new Float64Array(rows), center = new Float64Array(buffer, layout.center, width);
+  for (let r = 0; r < rows; r++) {
+    const row = floats.subarray(r * width, (r + 1) * width), norm = Math.sqrt(row.reduce((sum, v) => sum + v * v, 0));
+    inverses[r] = norm > 0 ? 1 / norm : 0;
+    for (let k = 0; k < width; k++) center[k] += row[k] * inverses[r];
+  }
+  for (let k = 0; k < width; k++) center[k] /= rows;
+  const array = (at: number) => new Float32Array(buffer, at, rows), codes = new Int8Array(buffer, layout.codes, rows * inner);
+  const scales = array(layout.scales), losses = array(layout.losses), spreads = array(layout.spreads);
+  for (let r = 0; r < rows; r++) {
+    let largest = 0, lost = 0, kept = 0;
+    for (let k = 0; k < width; k++) largest = Math.max(largest, Math.abs(floats[r * width + k] * inverses[r] - center[k]));
+    scales[r] = largest / LARGEST;
+    const scale = scales[r];
+    for (let k = 0; k < width; k++) {
+      const exact = floats[r * width + k] * inverses[r] - center[k];
+      const code = scale > 0 ? Math.max(-LARGEST, Math.min(LARGEST, Math.round(exact / scale))) : 0;
+      codes[r * inner + k] = code;
+      lost += (exact - code * scale) ** 2;
+      kept += (code * scale) ** 2;
+    }
+    losses[r] = Math.sqrt(lost) * SLACK;
+    spreads[r] = Math.sqrt(kept) * SLACK;
+  }
+  new Float32Array(buffer, layout.floats, floats.length).set(floats);
+  return bytes;
+}
+
+export function innerOf(width: number): number {
+  return roundUp(width, 16);
+}
+
+function layoutOf(rows: number, width: number): Layout {
+  const center = HEADER, scales = center + 8 * width, losses = scales + 4 * rows, spreads = losses + 4 * rows;
+  const codes = roundUp(spreads + 4 * rows, 16), floats = codes + rows * innerOf(width);
+  return { center, scales, losses, spreads, codes, floats, end: floats + 4 * rows * width };
+}
+
+/** Places that are gone have rows of zeros. */
+async function gather(storage: FolderStorage, part: string, kind: MatrixKind, width: number): Promise<Float32Array> {
+  const groups: Float32Array[] = [];
+  let units = 0;
+  for await (const rows of rowsOfPart(storage, part)) {
+    for (const row of rows) units = Math.max(units, (row[kind]?.length ?? 0) / width);
+    for (const row of rows) {
+      const one = row[kind] ?? new Float32Array(0);
+      if (one.length % width !== 0) throw new IJepaError("collection/damaged", `The feature of ${row.source} has another width than the collection.`, { path: storage.name, files: [] });
+      groups.push(one);
+    }
+  }
+  const floats = new Float32Array(groups.length * Math.max(1, units) * width);
+  groups.forEach((one, i) => floats.set(one, i * Math.max(1, units) * width));
+  return floats;
+}

@@ -1,0 +1,108 @@
+/** Parts of a collection as Parquet, which DuckDB, Polars, pandas, Spark and others read. */
+import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type SchemaElement } from "hyparquet";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import type { ByteSource } from "../runtime/env.js";
+import type { CollectionRow } from "./row.js";
+
+/** Rows of a row group: what a reader has in memory at once. */
+const GROUP = 1024;
+const ENCODING = "ijepa.encoding";
+const required = { repetition_type: "REQUIRED" } as const, optional = { repetition_type: "OPTIONAL" } as const;
+
+const PLAIN_COLUMNS: readonly SchemaElement[] = [
+  { name: "source", type: "BYTE_ARRAY", converted_type: "UTF8", ...required },
+  { name: "id", type: "BYTE_ARRAY", converted_type: "UTF8", ...required },
+  { name: "bytes", type: "INT64", ...required },
+  { name: "modified", type: "INT64", converted_type: "TIMESTAMP_MILLIS", ...optional },
+  { name: "width", type: "INT32", ...required },
+  { name: "height", type: "INT32", ...required },
+  { name: "label", type: "BYTE_ARRAY", converted_type: "UTF8", ...optional },
+  { name: "digest", type: "BYTE_ARRAY", converted_type: "UTF8", ...required },
+];
+
+/** A row without its numbers. */
+export type RowFacts = Omit<CollectionRow, "feature" | "tokens">;
+
+/**
+ * The bytes of a part. Equal rows give equal bytes.
+ * @param encoding what the file says of how its features were made
+ */
+export function encodePart(rows: readonly CollectionRow[], encoding: string): Uint8Array {
+  const withTokens = rows.some(({ tokens }) => tokens !== undefined), lists = withTokens ? ["feature", "tokens"] : ["feature"];
+  const schema = [{ name: "root", num_children: PLAIN_COLUMNS.length + lists.length }, ...PLAIN_COLUMNS, ...lists.flatMap(listOfFloats)];
+  const plain = [
+    { name: "source", data: rows.map(({ source }) => source) },
+    { name: "id", data: rows.map(({ id }) => id) },
+    { name: "bytes", data: rows.map(({ bytes }) => BigInt(bytes)) },
+    { name: "modified", data: rows.map(({ modified }) => (modified === null ? null : new Date(modified))) },
+    { name: "width", data: rows.map(({ width }) => width) },
+    { name: "height", data: rows.map(({ height }) => height) },
+    { name: "label", data: rows.map(({ label }) => label ?? null) },
+    { name: "digest", data: rows.map(({ digest }) => digest) },
+  ];
+  // The writer takes plain arrays only.
+  const numbers = [{ name: "feature", data: rows.map(({ feature }) => Array.from(feature)), encoding: "PLAIN" as const }];
+  if (withTokens) numbers.push({ name: "tokens", data: rows.map(({ tokens }) => Array.from(tokens ?? [])), encoding: "PLAIN" as const });
+  const buffer = parquetWriteBuffer({
+    schema,
+    columnData: [...plain, ...numbers],
+    codec: "UNCOMPRESSED",
+    statistics: false,
+    rowGroupSize: GROUP,
+    createdBy: "ijepa",
+    kvMetadata: [{ key: ENCODING, value: encoding }],
+  });
+  return new Uint8Array(buffer);
+}
+
+function listOfFloats(name: string): SchemaElement[] {
+  return [
+    { name, converted_type: "LIST", num_children: 1, ...required },
+    { name: "list", num_children: 1, repetition_type: "REPEATED" },
+    { name: "element", type: "FLOAT", ...required },
+  ];
+}
+
+/** The rows of a part without their numbers, and what the file says of its encoding. Throws an Error of the reader's for a file that is none. */
+export async function readFacts(source: ByteSource): Promise<{ rows: RowFacts[]; encoding: string | undefined }> {
+  const file = asyncBuffer(source), metadata = await parquetMetadataAsync(file);
+  const rows = await parquetReadObjects({ file, metadata, columns: PLAIN_COLUMNS.map(({ name }) => name) });
+  const encoding = metadata.key_value_metadata?.find(({ key }) => key === ENCODING)?.value;
+  return { rows: rows.map(factsOf), encoding };
+}
+
+/** The rows of a part, a row group at a time. */
+export async function* readRows(source: ByteSource): AsyncGenerator<CollectionRow[]> {
+  const file = asyncBuffer(source), metadata = await parquetMetadataAsync(file), count = Number(metadata.num_rows);
+  for (let rowStart = 0; rowStart < count; rowStart += GROUP) {
+    const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd: Math.min(count, rowStart + GROUP) });
+    yield rows.map((row): CollectionRow => {
+      const tokens = row["tokens"] as number[] | undefined;
+      return { ...factsOf(row), feature: Float32Array.from(row["feature"] as number[]), tokens: tokens?.length ? Float32Array.from(tokens) : undefined };
+    });
+  }
+}
+
+function factsOf(row: Record<string, unknown>): RowFacts {
+  const modified = row["modified"] as Date | null;
+  return {
+    source: row["source"] as string,
+    id: row["id"] as string,
+    bytes: Number(row["bytes"]),
+    modified: modified === null ? null : modified.getTime(),
+    width: row["width"] as number,
+    height: row["height"] as number,
+    label: row["label"] as string | null,
+    digest: row["digest"] as string,
+  };
+}
+
+function asyncBuffer(source: ByteSource): AsyncBuffer {
+  return {
+    byteLength: source.size,
+    async slice(start, end = source.size) {
+      const bytes = await source.read(start, end - start);
+      return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+    },
+  };
+}

@@ -1,0 +1,117 @@
+/** The rows of a part without their numbers, in few bytes: what a collection keeps in memory, and as a file of its cache. */
+import { sha256 } from "@noble/hashes/sha2";
+import type { RowFacts } from "./parquet.js";
+
+const MAGIC = 0x31494a49;
+/** Bytes of a row beside its source: key, id, digest, bytes, modified, width, height, end of its source. */
+const ROW = 16 + 32 + 32 + 8 + 8 + 4 + 4 + 4;
+const HEADER = 16;
+
+/** Nothing here may be written to. */
+export class PartIndex {
+  readonly rows: number;
+  /** [rows][4]: the first 128 bits of the SHA-256 of each source. */
+  readonly keys: Uint32Array;
+  /** [rows][8]: the ids; zeros where the place is gone. */
+  readonly ids: Uint32Array;
+  /** [rows][8]: digests of the features. */
+  readonly digests: Uint32Array;
+  readonly fileBytes: Float64Array;
+  /** NaN where it is not known. */
+  readonly modified: Float64Array;
+  readonly #widths: Uint32Array;
+  readonly #heights: Uint32Array;
+  readonly #ends: Uint32Array;
+  readonly #sources: Uint8Array;
+
+  /** @param bytes as `encodeIndex` makes them; the index is a view of them. Throws where they are none. */
+  constructor(readonly bytes: Uint8Array) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (bytes.length < HEADER || view.getUint32(0, true) !== MAGIC) throw new Error("it is no index");
+    const rows = view.getUint32(4, true), text = view.getUint32(8, true);
+    if (bytes.length !== HEADER + rows * ROW + text || bytes.byteOffset % 8 !== 0) throw new Error("it has another length than it says");
+    let at = bytes.byteOffset + HEADER;
+    const take = <T>(make: (buffer: ArrayBufferLike, offset: number) => T, size: number): T => {
+      const array = make(bytes.buffer, at);
+      at += rows * size;
+      return array;
+    };
+    const words = (count: number) => take((buffer, offset) => new Uint32Array(buffer, offset, rows * count), 4 * count);
+    this.rows = rows;
+    this.fileBytes = take((buffer, offset) => new Float64Array(buffer, offset, rows), 8);
+    this.modified = take((buffer, offset) => new Float64Array(buffer, offset, rows), 8);
+    this.keys = words(4);
+    this.ids = words(8);
+    this.digests = words(8);
+    this.#widths = words(1);
+    this.#heights = words(1);
+    this.#ends = words(1);
+    this.#sources = bytes.subarray(bytes.length - text);
+  }
+
+  source(row: number): string {
+    return new TextDecoder().decode(this.#sources.subarray(row === 0 ? 0 : this.#ends[row - 1], this.#ends[row]));
+  }
+
+  id(row: number): string {
+    return hexOf(this.ids, row);
+  }
+
+  digest(row: number): string {
+    return hexOf(this.digests, row);
+  }
+
+  isGone(row: number): boolean {
+    for (let i = 8 * row; i < 8 * row + 8; i++) if (this.ids[i] !== 0) return false;
+    return true;
+  }
+
+  size(row: number): { width: number; height: number } {
+    return { width: this.#widths[row], height: this.#heights[row] };
+  }
+}
+
+export function encodeIndex(rows: readonly RowFacts[]): PartIndex {
+  const sources = rows.map(({ source }) => new TextEncoder().encode(source)), count = rows.length;
+  const text = sources.reduce((sum, { length }) => sum + length, 0), bytes = new Uint8Array(HEADER + count * ROW + text);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint32(4, count, true);
+  view.setUint32(8, text, true);
+  let end = 0;
+  const start = { bytes: HEADER, modified: HEADER + 8 * count, keys: HEADER + 16 * count, ids: HEADER + 32 * count, digests: HEADER + 64 * count, widths: HEADER + 96 * count };
+  rows.forEach((row, i) => {
+    view.setFloat64(start.bytes + 8 * i, row.bytes, true);
+    view.setFloat64(start.modified + 8 * i, row.modified ?? NaN, true);
+    bytes.set(sha256(sources[i]).subarray(0, 16), start.keys + 16 * i);
+    bytes.set(fromHex(row.id), start.ids + 32 * i);
+    bytes.set(fromHex(row.digest), start.digests + 32 * i);
+    view.setUint32(start.widths + 4 * i, row.width, true);
+    view.setUint32(start.widths + 4 * count + 4 * i, row.height, true);
+    bytes.set(sources[i], HEADER + count * ROW + end);
+    end += sources[i].length;
+    view.setUint32(start.widths + 8 * count + 4 * i, end, true);
+  });
+  return new PartIndex(bytes);
+}
+
+/** The key of a source, as the index has it. */
+export function keyOf(source: string): Uint32Array {
+  return new Uint32Array(sha256(new TextEncoder().encode(source)).slice(0, 16).buffer);
+}
+
+/** The 256 bits of an id in hex. */
+export function wordsOf(hex: string): Uint32Array {
+  return new Uint32Array(fromHex(hex).buffer);
+}
+
+function fromHex(hex: string): Uint8Array {
+  const bytes = new Uint8Array(32);
+  for (let i = 0; 2 * i < hex.length; i++) bytes[i] = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+function hexOf(words: Uint32Array, row: number): string {
+  const bytes = new Uint8Array(words.buffer, words.byteOffset + 32 * row, 32);
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

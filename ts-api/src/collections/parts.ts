@@ -1,0 +1,116 @@
+/** Opens the parts of a collection: their rows without the numbers, and what is wrong with those that cannot be used. */
+import { IJepaError } from "../core/errors.js";
+import { sha256 } from "../weights/safetensors/packed-files.js";
+import type { ByteSource } from "../runtime/env.js";
+import type { FolderStorage } from "../runtime/storage.js";
+import { checkEncoding, isEncoding, type Encoding } from "./encoding.js";
+import { digestOfName, listParts, pathOfPart, readWhole, type PartEntry } from "./layout.js";
+import { readFacts, readRows } from "./parquet.js";
+import { encodeIndex, PartIndex } from "./part-index.js";
+import type { CollectionRow } from "./row.js";
+
+const NOT_ITS_BYTES = "its bytes are not those that its name says";
+
+export interface OpenPart {
+  readonly entry: PartEntry;
+  readonly index: PartIndex;
+}
+
+/** A part that cannot be used. */
+export interface DamagedPart {
+  /** The file, below the collection's folder. */
+  readonly file: string;
+  readonly problem: string;
+  /** How many rows are lost, where that is known. */
+  readonly rows: number | undefined;
+  /** The first and last of their places, in the order of the part. */
+  readonly first: string | undefined;
+  readonly last: string | undefined;
+}
+
+/** @throws IJepaError `collection/encoding` for a part of another encoding, `io/read` */
+export async function openParts(storage: FolderStorage, encoding: Encoding): Promise<{ parts: OpenPart[]; damaged: DamagedPart[] }> {
+  const { names, entries } = await listParts(storage);
+  const parts: OpenPart[] = [], damaged: DamagedPart[] = [];
+  for (const name of names) {
+    const entry = entries.get(name), part = await openPart(storage, encoding, name, entry);
+    if ("problem" in part) damaged.push({ ...part, file: pathOfPart(name), rows: entry?.rows, first: entry?.first, last: entry?.last });
+    else parts.push(part);
+  }
+  return { parts, damaged };
+}
+
+async function openPart(storage: FolderStorage, encoding: Encoding, name: string, entry: PartEntry | undefined): Promise<OpenPart | { problem: string }> {
+  const file = await storage.open(pathOfPart(name));
+  if (file === undefined) return { problem: "it is gone" };
+  try {
+    if (entry !== undefined && entry.bytes !== file.size) return { problem: `it has ${file.size} bytes, not ${entry.bytes}` };
+    const index = (await cachedIndex(storage, name)) ?? (await readIndex(storage, encoding, name, file));
+    return "problem" in index ? index : { entry: entry ?? entryOf(name, file.size, index), index };
+  } finally {
+    await file.close();
+  }
+}
+
+/** What the manifest says of a part. */
+export function entryOf(name: string, bytes: number, index: PartIndex): PartEntry {
+  return { name, rows: index.rows, bytes, first: index.source(0), last: index.source(index.rows - 1) };
+}
+
+async function cachedIndex(storage: FolderStorage, name: string): Promise<PartIndex | undefined> {
+  try {
+    const bytes = await readWhole(storage, indexPath(name));
+    return bytes && new PartIndex(bytes.byteOffset % 8 === 0 ? bytes : bytes.slice());
+  } catch {
+    // It is made anew.
+    return undefined;
+  }
+}
+
+async function readIndex(storage: FolderStorage, encoding: Encoding, name: string, file: ByteSource): Promise<PartIndex | { problem: string }> {
+  // Once in its life a part is read whole when it is opened; from then on its index is in the cache.
+  const bytes = await file.read(0, file.size);
+  if (!(await sha256(bytes)).startsWith(digestOfName(name))) return { problem: NOT_ITS_BYTES };
+  const facts = await readFacts(inMemory(name, bytes)).catch(() => undefined);
+  if (facts === undefined || facts.rows.length === 0) return { problem: "it is no Parquet file of a collection" };
+  checkPartEncoding(facts.encoding, encoding, `${storage.name}/${pathOfPart(name)}`);
+  const index = encodeIndex(facts.rows);
+  await keepIndex(storage, name, index);
+  return index;
+}
+
+/** A part made elsewhere and put into the folder must be of the same encoding. */
+function checkPartEncoding(stored: string | undefined, encoding: Encoding, name: string): void {
+  const value: unknown = stored === undefined ? undefined : JSON.parse(stored);
+  if (isEncoding(value)) checkEncoding(encoding, value, name);
+}
+
+/** Writes the index into the cache, where that can be written. */
+export async function keepIndex(storage: FolderStorage, name: string, index: PartIndex): Promise<void> {
+  await storage.write(indexPath(name), index.bytes).catch(() => undefined);
+}
+
+function indexPath(name: string): string {
+  return `cache/${name}.index`;
+}
+
+/** Reads a part whole, checks it against its name, and gives its rows, a row group at a time. */
+export async function* rowsOfPart(storage: FolderStorage, name: string): AsyncGenerator<CollectionRow[]> {
+  const path = pathOfPart(name), bytes = await readWhole(storage, path);
+  const fail = (problem: string, cause?: unknown) => {
+    const message = `${storage.name}/${path} is damaged: ${problem}. "ijepa collection ${storage.name} --verify 0%" says what is lost.`;
+    return new IJepaError("collection/damaged", message, { path: storage.name, files: [{ file: path, problem, rows: undefined }] }, { cause });
+  };
+  if (bytes === undefined) throw fail("it is gone");
+  if (!(await sha256(bytes)).startsWith(digestOfName(name))) throw fail(NOT_ITS_BYTES);
+  try {
+    yield* readRows(inMemory(path, bytes));
+  } catch (error) {
+    throw error instanceof IJepaError ? error : fail("it is no Parquet file of a collection", error);
+  }
+}
+
+/** Bytes as a source. */
+export function inMemory(name: string, bytes: Uint8Array): ByteSource {
+  return { name, size: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length), close: async () => {} };
+}

@@ -1,0 +1,49 @@
+/** What a collection holds of one place of an image, and how its digests are made. */
+import { sha256 } from "../core/numerics.js";
+
+/** An image at a place: a path or URL. */
+export interface CollectionRow {
+  /** The place, as the user named it. It is the row's key: a later row of the same place counts in its stead. */
+  readonly source: string;
+  /** SHA-256 of the file's bytes, in hex. The same photo at two places has one id. */
+  readonly id: string;
+  /** Size of the file. */
+  readonly bytes: number;
+  /** When the file was last written, in whole milliseconds since 1970; null where nobody says. */
+  readonly modified: number | null;
+  /** Pixels, upright. */
+  readonly width: number;
+  readonly height: number;
+  readonly label?: string | null | undefined;
+  /** As many numbers as the encoding says. */
+  readonly feature: Float32Array;
+  /** Of collections with tokens: [tokens][width], row-major. */
+  readonly tokens?: Float32Array | undefined;
+  /** `featureDigest` of the two. */
+  readonly digest: string;
+}
+
+/** An image that could not be taken in. */
+export interface CollectionFailure {
+  readonly source: string;
+  /** Of the IJepaError. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A row whose place is gone: it has no id, and no feature. */
+export function tombstone(source: string): CollectionRow {
+  return { source, id: "", bytes: 0, modified: null, width: 0, height: 0, feature: new Float32Array(0), digest: "" };
+}
+
+export function isFailure(row: CollectionRow | CollectionFailure): row is CollectionFailure {
+  return "code" in row;
+}
+
+/** SHA-256, in hex, of the little-endian bytes of the feature, and of the tokens after it. */
+export async function featureDigest(feature: Float32Array, tokens?: Float32Array): Promise<string> {
+  const bytes = new Uint8Array(feature.byteLength + (tokens?.byteLength ?? 0));
+  bytes.set(new Uint8Array(feature.buffer, feature.byteOffset, feature.byteLength));
+  if (tokens !== undefined) bytes.set(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength), feature.byteLength);
+  return sha256(bytes);
+}

@@ -1,0 +1,126 @@
+/** Adds rows to a collection, part by part. Only the holder of the lock has one. */
+import { IJepaError } from "../core/errors.js";
+import { sha256 } from "../weights/safetensors/packed-files.js";
+import type { FolderStorage, StorageLock } from "../runtime/storage.js";
+import type { Encoding } from "./encoding.js";
+import { numberOf, partName, pathOfPart, readFailures, writeFailures, writeManifest } from "./layout.js";
+import { encodePart } from "./parquet.js";
+import { encodeIndex } from "./part-index.js";
+import { entryOf, keepIndex, type OpenPart } from "./parts.js";
+import { tombstone, type CollectionFailure, type CollectionRow } from "./row.js";
+
+/** A part is written when it has so many rows, or so many numbers, or when so many milliseconds have passed since the last. */
+const MOST_ROWS = 4096, MOST_NUMBERS = 6 * 2 ** 20, FLUSH_AFTER = 15_000;
+
+export class CollectionWriter {
+  #pending = new Map<string, CollectionRow>();
+  #numbers = 0;
+  #since = performance.now();
+  #failures: Map<string, CollectionFailure> | undefined;
+  #failuresChanged = false;
+
+  /**
+   * @param parts those of the collection; parts that are written are added
+   * @param added told of each
+   */
+  constructor(
+    private readonly storage: FolderStorage,
+    private readonly lock: StorageLock,
+    private readonly encoding: Encoding,
+    private readonly parts: OpenPart[],
+    private readonly added: (part: OpenPart) => void,
+  ) {}
+
+  /** The row of a place that is not written yet. */
+  pending(source: string): CollectionRow | undefined {
+    return this.#pending.get(source);
+  }
+
+  /** A row of an image that is not written yet. */
+  pendingId(id: string): CollectionRow | undefined {
+    for (const row of this.#pending.values()) if (row.id === id) return row;
+    return undefined;
+  }
+
+  /**
+   * Takes a row, which is stored at the latest by `flush`.
+   * @throws IJepaError `input/value` or `input/shape` for a row that does not fit the collection, and as `flush`
+   */
+  async put(row: CollectionRow): Promise<void> {
+    this.#check(row);
+    await this.#take(row);
+    const failures = await this.#knownFailures();
+    if (failures.delete(row.source)) this.#failuresChanged = true;
+  }
+
+  /** Notes that the image of a place could not be taken in. */
+  async fail(failure: CollectionFailure): Promise<void> {
+    const failures = await this.#knownFailures(), known = failures.get(failure.source);
+    if (known?.code === failure.code && known.message === failure.message) return;
+    failures.set(failure.source, { source: failure.source, code: failure.code, message: failure.message });
+    this.#failuresChanged = true;
+    await this.#flushInTime();
+  }
+
+  /** Notes that a place is gone. */
+  async remove(source: string): Promise<void> {
+    await this.#take(tombstone(source));
+  }
+
+  /**
+   * Stores what was taken. Everything is on disk when it resolves.
+   * @throws IJepaError `io/write`, after which what was stored before is as it was; `collection/locked` where the lock was taken over
+   */
+  async flush(): Promise<void> {
+    await this.lock.check();
+    if (this.#pending.size > 0) await this.#writePart([...this.#pending.values()]);
+    this.#pending = new Map();
+    this.#numbers = 0;
+    this.#since = performance.now();
+    if (!this.#failuresChanged) return;
+    await writeFailures(this.storage, (await this.#knownFailures()).values());
+    this.#failuresChanged = false;
+  }
+
+  async #take(row: CollectionRow): Promise<void> {
+    const before = this.#pending.get(row.source);
+    this.#numbers += sizeOf(row) - (before === undefined ? 0 : sizeOf(before));
+    this.#pending.set(row.source, row);
+    await this.#flushInTime();
+  }
+
+  async #flushInTime(): Promise<void> {
+    if (this.#pending.size >= MOST_ROWS || this.#numbers >= MOST_NUMBERS || performance.now() - this.#since > FLUSH_AFTER) await this.flush();
+  }
+
+  async #writePart(rows: readonly CollectionRow[]): Promise<void> {
+    const bytes = encodePart(rows, JSON.stringify(this.encoding)), number = 1 + Math.max(0, ...this.parts.map(({ entry }) => numberOf(entry.name)));
+    const name = partName(number, await sha256(bytes)), index = encodeIndex(rows);
+    await this.storage.write(pathOfPart(name), bytes);
+    const part = { entry: entryOf(name, bytes.length, index), index };
+    this.parts.push(part);
+    this.added(part);
+    await writeManifest(this.storage, this.parts.map(({ entry }) => entry));
+    await keepIndex(this.storage, name, index);
+  }
+
+  async #knownFailures(): Promise<Map<string, CollectionFailure>> {
+    return (this.#failures ??= await readFailures(this.storage));
+  }
+
+  #check({ source, id, digest, feature, tokens, bytes }: CollectionRow): void {
+    const { width, tokens: grid } = this.encoding, wanted = grid === null ? undefined : grid[0] * grid[1] * width;
+    if (typeof source !== "string" || source === "") throw new TypeError("A row needs the place of its image as a text.");
+    const wrong = (name: string, value: unknown, expected: string) => new IJepaError("input/value", `The ${name} of ${source} must be ${expected}.`, { name, value });
+    if (!/^[0-9a-f]{64}$/.test(id)) throw wrong("id", id, "a SHA-256 in hex");
+    if (!/^[0-9a-f]{64}$/.test(digest)) throw wrong("digest", digest, "a SHA-256 in hex");
+    if (!Number.isSafeInteger(bytes) || bytes < 0) throw wrong("bytes", bytes, "a whole number");
+    if (feature.length === width && tokens?.length === wanted && feature.every(Number.isFinite)) return;
+    const message = `The feature of ${source} has ${feature.length} numbers${tokens === undefined ? "" : ` and ${tokens.length} of patches`}; the collection has ${width}${wanted === undefined ? "" : ` and ${wanted}`}, all of them finite.`;
+    throw new IJepaError("input/shape", message, { name: "feature", expected: `${width} finite numbers`, actual: [feature.length] });
+  }
+}
+
+function sizeOf({ feature, tokens }: CollectionRow): number {
+  return feature.length + (tokens?.length ?? 0);
+}

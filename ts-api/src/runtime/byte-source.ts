@@ -1,0 +1,13 @@
+/** A file or other resource that can be read in ranges. */
+export interface ByteSource {
+  /** Human name for messages: a path or URL. */
+  readonly name: string;
+  /** Size in bytes. */
+  readonly size: number;
+  /**
+   * Reads `length` bytes at `offset`; both are inside the source.
+   * @param into `length` bytes that a source may fill and resolve with, in place of new memory; not to be touched afterwards
+   */
+  read(offset: number, length: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,92 @@
+/** A FolderStorage in the file system of Node, Bun and Deno. */
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { IJepaError } from "../core/errors.js";
+import type { ByteSource } from "./env.js";
+import { lockFolder } from "./node-lock.js";
+import { TEMPORARY, type FolderStorage } from "./storage.js";
+
+/** @param openFile the runtime's own */
+export function nodeStorage(root: string, openFile: (path: string) => Promise<ByteSource>): FolderStorage {
+  const at = (path: string) => join(root, path);
+  const list = async (folder: string): Promise<string[]> => {
+    try {
+      return await readdir(at(folder));
+    } catch (cause) {
+      if (isAbsent(cause)) return [];
+      throw new IJepaError("io/read", `Cannot read the folder ${at(folder)}: ${reason(cause)}.`, { path: at(folder) }, { cause });
+    }
+  };
+  const writing = async (path: string, work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (cause) {
+      if (cause instanceof IJepaError) throw cause;
+      const message = `Cannot write ${at(path)}: ${reason(cause)}. Check that there is room and that the folder may be written.`;
+      throw new IJepaError("io/write", message, { path: at(path) }, { cause });
+    }
+  };
+  return {
+    name: root,
+    list,
+    async open(path) {
+      const info = await stat(at(path)).catch((cause: unknown) => {
+        if (isAbsent(cause)) return undefined;
+        throw new IJepaError("io/read", `Cannot read ${at(path)}: ${reason(cause)}.`, { path: at(path) }, { cause });
+      });
+      return info === undefined ? undefined : openFile(at(path));
+    },
+    write: (path, content) =>
+      writing(path, async () => {
+        const temporary = `${at(path)}.${randomUUID()}${TEMPORARY}`;
+        await mkdir(dirname(temporary), { recursive: true });
+        try {
+          const handle = await open(temporary, "wx");
+          try {
+            if (content instanceof Uint8Array) await handle.writeFile(content);
+            else for await (const chunk of content) await handle.appendFile(chunk);
+            await handle.sync();
+          } finally {
+            await handle.close();
+          }
+          await rename(temporary, at(path));
+        } catch (cause) {
+          await rm(temporary, { force: true }).catch(() => undefined); // The first failure is the one to report.
+          throw cause;
+        }
+        await syncFolder(dirname(temporary));
+      }),
+    rename: (from, to) =>
+      writing(to, async () => {
+        await mkdir(dirname(at(to)), { recursive: true });
+        await rename(at(from), at(to));
+      }),
+    remove: (path) => writing(path, () => rm(at(path), { force: true })),
+    async lock() {
+      await writing("", () => mkdir(root, { recursive: true }));
+      const lock = await lockFolder(root);
+      for (const folder of [".", "parts", "cache"]) {
+        const left = (await list(folder)).filter((name) => name.endsWith(TEMPORARY));
+        await Promise.all(left.map((name) => rm(join(at(folder), name), { force: true })));
+      }
+      return lock;
+    },
+  };
+}
+
+function isAbsent(cause: unknown): boolean {
+  const { code } = cause as NodeJS.ErrnoException;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Puts a new name on disk, on systems that open folders. */
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r").catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
