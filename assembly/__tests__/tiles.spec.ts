@@ -1,10 +1,13 @@
 import { laneSum, laneSumOfSquares, laneSums } from "../lib/lanes";
+import { TURNS } from "../lib/forms";
 import { packRows, unpackColumns } from "../lib/pack-rows";
 import { exponentials } from "../lib/softmax";
 import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../lib/tile-f32";
 import { PLAIN_ROWS, tilePlain } from "../lib/tile-int4";
 import { exp, roundBf16 } from "../lib/math";
 import { fill, value } from "./scalar";
+
+const FORMS: i32 = TURNS + 1;
 
 const X: usize = 1 << 18;
 const W: usize = 2 << 18;
@@ -122,11 +125,12 @@ describe("f32 tiles", () => {
     for (let at: usize = 0; at < 16 * 6 * count; at += 16) v128.store(X + at, roundBf16(v128.load(X + at)));
     for (let at: usize = 0; at < 32 * count; at += 16) v128.store(W + at, roundBf16(v128.load(W + at)));
     for (let last = 0; last < 4; last++) {
-      for (let kind = 0; kind < 2; kind++) {
+      for (let kind = 0; kind < 2 * FORMS; kind++) {
+        const form = kind >> 1, pinned = (kind & 1) == 0;
         memory.fill(ACC, 0x55, 32 * 6);
-        packRows(X, PACKED, last + 1, count, kind == 0 ? PINNED_ROWS : EXACT_ROWS);
-        if (kind == 0) tilePinned(ACC, PACKED, W, count, true);
-        else tileExact(ACC, PACKED, W, count, true);
+        packRows(X, PACKED, last + 1, count, pinned ? PINNED_ROWS : EXACT_ROWS);
+        if (pinned) tilePinned(form, ACC, PACKED, W, count, true);
+        else tileExact(form, ACC, PACKED, W, count, true);
         for (let r = 0; r < 4; r++) {
           for (let c = 0; c < 8; c++) {
             let sum: f32 = 0;
@@ -143,11 +147,16 @@ describe("f32 tiles", () => {
     fill(X, 64, 3);
     fill(W, 8 * 64, 4);
     packRows(X, PACKED, 1, 64, PINNED_ROWS);
-    tilePinned(ACC, PACKED, W, 64, true);
+    tilePinned(TURNS, ACC, PACKED, W, 64, true);
     const whole = f32.load(ACC);
-    tilePinned(ACC, PACKED, W, 41, true);
-    tilePinned(ACC, PACKED + 41 * 4 * PINNED_ROWS, W + 41 * 32, 23, false);
-    expect(f32.load(ACC)).toBe(whole);
+    for (let form = 0; form < FORMS; form++) {
+      // Fewer inputs than a turn takes, and some that are over.
+      for (let count = 2; count < 64; count += 39) {
+        tilePinned(form, ACC, PACKED, W, count, true);
+        tilePinned(form, ACC, PACKED + count * 4 * PINNED_ROWS, W + count * 32, 64 - count, false);
+        expect(f32.load(ACC)).toBe(whole);
+      }
+    }
   });
 });
 
@@ -165,27 +174,23 @@ describe("tilePlain", () => {
       }
     }
     fill(SCALES, 8 * count, 77);
-    memory.fill(ACC, 0, 128);
-    // Words of 4 i16 are two of 32 bits; the tile wants them together.
-    for (let r = 0; r < 4; r++) {
-      for (let word = 0; word < inner / 4; word++) {
-        store<i64>(PACKED + 8 * (word * PLAIN_ROWS + r), load<i64>(X + 2 * (r * inner + 4 * word)));
-      }
-    }
+    packRows(X, PACKED, 4, inner / 2, PLAIN_ROWS);
     packRows(BLOCKS, PACKED + (1 << 17), 4, 2 * count, PLAIN_ROWS);
-    tilePlain(ACC, PACKED, PACKED + (1 << 17), W, SCALES, count);
-    for (let r = 0; r < 4; r++) {
-      for (let c = 0; c < 8; c++) {
-        let sum: f32 = 0;
-        for (let b = 0; b < count; b++) {
-          let d = 0;
-          for (let k = b * 32; k < b * 32 + 32; k++) {
-            d += <i32>load<i16>(X + 2 * (r * inner + k)) * <i32>load<i16>(W + 2 * ((k >> 1) * 16 + (c >> 2) * 8 + (c & 3) * 2 + (k & 1)));
-          }
-          sum += <f32>d * (f32.load(SCALES + 4 * (b * 8 + c)) * (<f32>(1 << b) / 256));
-        }
-        expect(f32.load(ACC + 32 * r + 4 * c)).toBe(sum);
+    for (let kind = 0; kind < 4 * 8 * FORMS; kind++) {
+      const form = kind / 32, r = kind / 8 % 4, c = kind % 8;
+      if (kind % 32 == 0) {
+        memory.fill(ACC, 0, 128);
+        tilePlain(form, ACC, PACKED, PACKED + (1 << 17), W, SCALES, count);
       }
+      let sum: f32 = 0;
+      for (let b = 0; b < count; b++) {
+        let d = 0;
+        for (let k = b * 32; k < b * 32 + 32; k++) {
+          d += <i32>load<i16>(X + 2 * (r * inner + k)) * <i32>load<i16>(W + 2 * ((k >> 1) * 16 + (c >> 2) * 8 + (c & 3) * 2 + (k & 1)));
+        }
+        sum += <f32>d * (f32.load(SCALES + 4 * (b * 8 + c)) * (<f32>(1 << b) / 256));
+      }
+      expect(f32.load(ACC + 32 * r + 4 * c)).toBe(sum);
     }
   });
 });

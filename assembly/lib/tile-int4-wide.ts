@@ -10,9 +10,10 @@
  * them, and in the last step the first two. x [count][4][36] int8: a block, then its first two again, and two of padding.
  * w [count * 16][2][16] u8, the steps of both panels. blocks [count]{ 4 x i16 first twice, 4 x i16 high twice, 4 x f32 m }:
  * here m = 2^(23 + e) + 2^(15 + e), first = 2^15 - 8 * sum of q, high = the upper half of m's bits: (high, sum) is the float
- * m + d * 2^e. s and acc: columns in the order 0 4 1 5 2 6 3 7.
+ * m + d * 2^e. s and acc: columns in the order 0 4 1 5 2 6 3 7. `form`: lib/forms.ts, OFFSETS or TURNS.
  */
 import { PAIR_OF_ONES, splat } from "./constants";
+import { TURNS } from "./forms";
 import { addScaled } from "./tile-int4";
 
 export const DOT16_ROWS: i32 = 4;
@@ -43,6 +44,13 @@ function firstFour(d: v128, high: v128): v128 {
 @inline
 function lastFour(d: v128, high: v128): v128 {
   return v128.shuffle<u16>(d, high, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
+/** A row of both panels: the sums of a block in lanes. */
+@inline
+function addLanes(acc: usize, d0: v128, d1: v128, high: v128, m: v128, s0: v128, s1: v128, s2: v128, s3: v128): void {
+  addScaled(acc, firstFour(d0, high), lastFour(d0, high), m, s0, s1);
+  addScaled(acc + PANEL_SUMS, firstFour(d1, high), lastFour(d1, high), m, s2, s3);
 }
 
 export function tileDot16Pairs(acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
@@ -147,9 +155,14 @@ export function tileDot16Pairs(acc: usize, x: usize, blocks: usize, w: usize, s:
   }
 }
 
-export function tileDot16Lanes(acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
+export function tileDot16Lanes(form: i32, acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
+  if (form == TURNS) lanesTurns(acc, x, blocks, w, s, count);
+  else lanesOffsets(acc, x, blocks, w, s, count);
+}
+
+function lanesOffsets(acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
   for (const end = w + (<usize>count << 9); w < end; w += 512) {
-    let u0: v128, u1: v128, p: v128, q: v128, high: v128, m: v128;
+    let u0: v128, u1: v128, p: v128, q: v128;
     let d00 = v128.load_splat<i32>(blocks), d01 = d00;
     let d10 = v128.load_splat<i32>(blocks, 4), d11 = d10;
     let d20 = v128.load_splat<i32>(blocks, 8), d21 = d20;
@@ -251,18 +264,36 @@ export function tileDot16Lanes(acc: usize, x: usize, blocks: usize, w: usize, s:
     q = v128.load_splat<i32>(x, 108); p = product(q, u0); q = product(q, u1); d30 = i16x8.add(d30, p); d31 = i16x8.add(d31, q);
     x += 114;
     const s0 = v128.load(s), s1 = v128.load(s, 16), s2 = v128.load(s, 32), s3 = v128.load(s, 48);
-    high = v128.load_splat<i32>(blocks, 16); m = v128.load_splat<f32>(blocks, 32);
-    addScaled(acc, firstFour(d00, high), lastFour(d00, high), m, s0, s1);
-    addScaled(acc + PANEL_SUMS, firstFour(d01, high), lastFour(d01, high), m, s2, s3);
-    high = v128.load_splat<i32>(blocks, 20); m = v128.load_splat<f32>(blocks, 36);
-    addScaled(acc + 32, firstFour(d10, high), lastFour(d10, high), m, s0, s1);
-    addScaled(acc + PANEL_SUMS + 32, firstFour(d11, high), lastFour(d11, high), m, s2, s3);
-    high = v128.load_splat<i32>(blocks, 24); m = v128.load_splat<f32>(blocks, 40);
-    addScaled(acc + 64, firstFour(d20, high), lastFour(d20, high), m, s0, s1);
-    addScaled(acc + PANEL_SUMS + 64, firstFour(d21, high), lastFour(d21, high), m, s2, s3);
-    high = v128.load_splat<i32>(blocks, 28); m = v128.load_splat<f32>(blocks, 44);
-    addScaled(acc + 96, firstFour(d30, high), lastFour(d30, high), m, s0, s1);
-    addScaled(acc + PANEL_SUMS + 96, firstFour(d31, high), lastFour(d31, high), m, s2, s3);
+    addLanes(acc, d00, d01, v128.load_splat<i32>(blocks, 16), v128.load_splat<f32>(blocks, 32), s0, s1, s2, s3);
+    addLanes(acc + 32, d10, d11, v128.load_splat<i32>(blocks, 20), v128.load_splat<f32>(blocks, 36), s0, s1, s2, s3);
+    addLanes(acc + 64, d20, d21, v128.load_splat<i32>(blocks, 24), v128.load_splat<f32>(blocks, 40), s0, s1, s2, s3);
+    addLanes(acc + 96, d30, d31, v128.load_splat<i32>(blocks, 28), v128.load_splat<f32>(blocks, 44), s0, s1, s2, s3);
+    s += 64;
+    blocks += 48;
+  }
+}
+
+function lanesTurns(acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
+  for (const last = w + (<usize>count << 9); w < last; ) {
+    let u0: v128, u1: v128, p: v128, q: v128;
+    let d00 = v128.load_splat<i32>(blocks), d01 = d00;
+    let d10 = v128.load_splat<i32>(blocks, 4), d11 = d10;
+    let d20 = v128.load_splat<i32>(blocks, 8), d21 = d20;
+    let d30 = v128.load_splat<i32>(blocks, 12), d31 = d30;
+    for (const end = w + 512; w < end; w += 32) {
+      u0 = v128.load(w); u1 = v128.load(w, 16);
+      q = v128.load_splat<i32>(x); p = product(q, u0); q = product(q, u1); d00 = i16x8.add(d00, p); d01 = i16x8.add(d01, q);
+      q = v128.load_splat<i32>(x + 36); p = product(q, u0); q = product(q, u1); d10 = i16x8.add(d10, p); d11 = i16x8.add(d11, q);
+      q = v128.load_splat<i32>(x + 72); p = product(q, u0); q = product(q, u1); d20 = i16x8.add(d20, p); d21 = i16x8.add(d21, q);
+      q = v128.load_splat<i32>(x + 108); p = product(q, u0); q = product(q, u1); d30 = i16x8.add(d30, p); d31 = i16x8.add(d31, q);
+      x += 2;
+    }
+    x += 112;
+    const s0 = v128.load(s), s1 = v128.load(s, 16), s2 = v128.load(s, 32), s3 = v128.load(s, 48);
+    addLanes(acc, d00, d01, v128.load_splat<i32>(blocks, 16), v128.load_splat<f32>(blocks, 32), s0, s1, s2, s3);
+    addLanes(acc + 32, d10, d11, v128.load_splat<i32>(blocks, 20), v128.load_splat<f32>(blocks, 36), s0, s1, s2, s3);
+    addLanes(acc + 64, d20, d21, v128.load_splat<i32>(blocks, 24), v128.load_splat<f32>(blocks, 40), s0, s1, s2, s3);
+    addLanes(acc + 96, d30, d31, v128.load_splat<i32>(blocks, 28), v128.load_splat<f32>(blocks, 44), s0, s1, s2, s3);
     s += 64;
     blocks += 48;
   }

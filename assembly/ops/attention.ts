@@ -6,7 +6,7 @@
  * x [batch][tokens][3][heads][headDim] f32 (q, k, v side by side); y [batch][tokens][heads][headDim]. q, k, v and p enter
  * their products bounded (fp32) or rounded to bf16 (bf16). `scale` = f32(1 / sqrt(headDim)). headMask [heads] multiplies p;
  * attentionMask [batch][tokens] u32: a key whose word is 0 has MASKED_SCORE in place of its sum;
- * probabilities [batch][heads][tokens][tokens] receives p as it enters its product. Address 0: none.
+ * probabilities [batch][heads][tokens][tokens] receives p as it enters its product. Address 0: none. form: of the tiles (lib/forms.ts).
  * Order: d in order, j in order, from +0; the softmax sum in pinned lanes. Exact class: fp32 pinned, bf16 exact products,
  * softmax pinned. Units begin ... end - 1, unit = b * heads + h. No tokens x tokens array: eight queries at a time.
  * Keys, then values, are the rows of a product whose columns are the queries: what one leaves the next one reads.
@@ -28,17 +28,17 @@ const BF16: i32 = 1;
 const MASKED_SCORE: f32 = -1.7014118346046923e38;
 
 export function attention_fp32(
-  x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
+  form: i32, x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
   tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, begin: i32, end: i32,
 ): void {
-  for (let unit = begin; unit < end; unit++) attend(FP32, x, headMask, attentionMask, y, probabilities, tokens, heads, headDim, scale, scratch, unit);
+  for (let unit = begin; unit < end; unit++) attend(FP32, form, x, headMask, attentionMask, y, probabilities, tokens, heads, headDim, scale, scratch, unit);
 }
 
 export function attention_bf16(
-  x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
+  form: i32, x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
   tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, begin: i32, end: i32,
 ): void {
-  for (let unit = begin; unit < end; unit++) attend(BF16, x, headMask, attentionMask, y, probabilities, tokens, heads, headDim, scale, scratch, unit);
+  for (let unit = begin; unit < end; unit++) attend(BF16, form, x, headMask, attentionMask, y, probabilities, tokens, heads, headDim, scale, scratch, unit);
 }
 
 @inline
@@ -54,14 +54,14 @@ function enterFraction(format: i32, v: v128): v128 {
 }
 
 @inline
-function tile(format: i32, acc: usize, x: usize, w: usize, count: i32): void {
-  if (format == BF16) tileExact(acc, x, w, count, true);
-  else tilePinned(acc, x, w, count, true);
+function tile(format: i32, form: i32, acc: usize, x: usize, w: usize, count: i32): void {
+  if (format == BF16) tileExact(form, acc, x, w, count, true);
+  else tilePinned(form, acc, x, w, count, true);
 }
 
 @inline
 function attend(
-  format: i32, x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
+  format: i32, form: i32, x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
   tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, unit: i32,
 ): void {
   const tileRows = format == BF16 ? EXACT_ROWS : PINNED_ROWS, hidden = heads * headDim, stride = (tokens + 31) & ~31;
@@ -83,7 +83,7 @@ function attend(
     const first = panel << 3, count = min(8, tokens - first);
     // 2. scores of all keys against eight queries
     for (let i = 0; i < keyTiles; i++) {
-      tile(format, p + (<usize>(i * tileRows) << 5), k + keyBytes * <usize>i, q + (headBytes << 3) * <usize>panel, headDim);
+      tile(format, form, p + (<usize>(i * tileRows) << 5), k + keyBytes * <usize>i, q + (headBytes << 3) * <usize>panel, headDim);
     }
     // 3. masked keys, and the softmax of each column
     if (attentionMask) maskKeys(p, attentionMask + (<usize>((unit / heads) * tokens) << 2), tokens);
@@ -91,7 +91,7 @@ function attend(
     if (probabilities) unpackColumns(p, probabilities + (<usize>((unit * tokens + first) * tokens) << 2), <usize>tokens << 2, count, tokens);
     // 4. mix the values
     for (let i = 0; i < valueTiles; i++) {
-      tile(format, mixed + (<usize>(i * tileRows) << 5), v + valueBytes * <usize>i, p, tokens);
+      tile(format, form, mixed + (<usize>(i * tileRows) << 5), v + valueBytes * <usize>i, p, tokens);
     }
     unpackColumns(mixed, to + (<usize>(first * hidden) << 2), <usize>hidden << 2, count, headDim);
   }

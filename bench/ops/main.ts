@@ -5,7 +5,7 @@
 import { modulesHere } from "../../tests/support/modules.js";
 import type { Backend } from "../../ts-api/src/backends/backend.js";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
-import { kernelsFor } from "../../ts-api/src/backends/wasm/kernels.js";
+import { exportOf, kernelsFor } from "../../ts-api/src/backends/wasm/kernels.js";
 import { openWasm } from "../../ts-api/src/backends/wasm/wasm.js";
 import { workOf, type OpCall } from "../../ts-api/src/ops/table.js";
 import { race, type Contestant } from "../support/measure.js";
@@ -65,8 +65,8 @@ async function entriesOf(subject: Subject, moduleName: ModuleName, module: WebAs
   const exported = new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
   const oracle = openOracle();
   const few = await subject.place(oracle, "few");
-  const names = kernelsFor(few.call).map((kernel) => kernel.name as string);
-  const wanted = names.filter((name) => exported.has(name) && `${name} ${subject.size}`.includes(only));
+  const kernels = kernelsFor(few.call), names = kernels.map((kernel) => kernel.name as string);
+  const wanted = kernels.filter((kernel) => exported.has(exportOf(kernel)) && `${kernel.name} ${subject.size}`.includes(only)).map(({ name }) => name as string);
   if (wanted.length === 0) return [];
   const expected = await outputOf(oracle, few.call, few.y);
   const entries: Entry[] = [];

@@ -1,4 +1,5 @@
 /** Which dot loop bounds which kernel. */
+import { FORMS } from "../../ts-api/src/backends/wasm/kernels.js";
 import { openPeak, type DotLoopName, type Peak } from "./dot-loop.js";
 
 export type ModuleName = "simd128" | "relaxed" | "revectorized";
@@ -12,10 +13,11 @@ const INT4: Record<string, DotLoopName> = {
   linear_int4_dot32: "i8 dot to i32",
 };
 
+/** Kernels that differ in the form of their tiles alone have one dot loop. */
 export function peakOf(kernel: string, module: ModuleName): DotLoopName {
-  const int4 = INT4[kernel];
+  const name = kernel.replace(new RegExp(`_(${FORMS.join("|")})$`), ""), int4 = INT4[name];
   if (int4 !== undefined) return int4;
-  return module !== "simd128" && FUSED.includes(kernel) ? "f32 fused" : "f32 mul, add";
+  return module !== "simd128" && FUSED.includes(name) ? "f32 fused" : "f32 mul, add";
 }
 
 /** The dot loops of simd128, and those of relaxed SIMD where the engine has it. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
-import { KERNELS, kernelsFor } from "../../ts-api/src/backends/wasm/kernels.js";
+import { exportOf, KERNELS, kernelsFor } from "../../ts-api/src/backends/wasm/kernels.js";
 import { openWasm } from "../../ts-api/src/backends/wasm/wasm.js";
 import { runtime } from "#runtime";
 import { modulesHere, sharedModulesHere } from "../support/modules.js";
@@ -16,7 +16,7 @@ for (const { name: moduleName, module } of await modulesHere()) {
   const names = new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
   covered.set(moduleName, new Set());
   for (const testCase of ALL_CASES) {
-    for (const kernel of kernelNames(testCase).filter((name) => names.has(name))) {
+    for (const kernel of kernelsOf(testCase).filter((candidate) => names.has(exportOf(candidate))).map(({ name }) => name)) {
       test(`${moduleName} ${kernel} ${testCase.id}`, async () => {
         const backend = await openWasm({ module, device: moduleName, allow: (name) => name === kernel });
         const expected = await runCase(openOracle(), testCase);
@@ -40,18 +40,21 @@ for (const { name: moduleName, module } of await sharedModulesHere()) {
 }
 
 test("every kernel of the table ran in every module that has it", async () => {
+  const table = Object.values(KERNELS).flat().flatMap((kernel) => [kernel, ...(kernel.pack === undefined ? [] : [kernel.pack])] as Named[]);
   for (const { name: moduleName, module } of await modulesHere()) {
     const exported = WebAssembly.Module.exports(module).filter((entry) => entry.kind === "function").map((entry) => entry.name);
-    assert.deepEqual([...covered.get(moduleName)!].sort(), exported.sort(), moduleName);
-    const table = Object.values(KERNELS).flat().flatMap(({ name, pack }) => [name, pack?.name] as (string | undefined)[]);
-    assert.deepEqual(exported.filter((name) => !table.includes(name)), [], `${moduleName} exports kernels that no table names`);
+    const expected = table.filter((kernel) => exported.includes(exportOf(kernel))).map(({ name }) => name);
+    assert.deepEqual([...covered.get(moduleName)!].sort(), [...new Set(expected)].sort(), moduleName);
+    assert.deepEqual(exported.filter((name) => !table.some((kernel) => exportOf(kernel) === name)), [], `${moduleName} exports kernels that no table names`);
   }
 });
 
-/** Names of the kernels that accept the case's call; the tensors do not matter for that. */
-function kernelNames(testCase: Case): string[] {
+type Named = Parameters<typeof exportOf>[0];
+
+/** The kernels that accept the case's call; the tensors do not matter for that. */
+function kernelsOf(testCase: Case): Named[] {
   const tensors = Object.fromEntries(Object.entries(testCase.tensors).map(([name, desc]) => [name, { ...desc, name, bytes: 0 }]));
-  return kernelsFor(testCase.call(tensors)).map((kernel) => kernel.name);
+  return kernelsFor(testCase.call(tensors));
 }
 
 /** The kernel that runs before this one. */

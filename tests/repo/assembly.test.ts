@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { filesBelow, textOf, withoutComments } from "./tree.js";
 
 /** The only functions that may fuse: their products are exact. */
-const MAY_FUSE: Record<string, string> = { "assembly/lib/tile-f32.ts": "fused", "assembly/lib/tile-int4.ts": "scaled" };
+const MAY_FUSE: Record<string, string> = { "assembly/lib/tile-fused.ts": "fused", "assembly/lib/tile-int4.ts": "scaled" };
 /** Loose, or able to allocate, or changing bits with the optimiser level. */
 const BANNED = [
   /\bMathf?\./, /\bNativeMath/, /\b(exp|log|sin|cos|tan|pow|sqrt)f\b/, /\bf(32|64)\.(sqrt|div|nearest)\b/, /\bf32x4\.(sqrt|div|nearest)\b/,

@@ -7,7 +7,7 @@
  * nf4, fp4: w panels [panel][inner / 4][16] of two codes, as in int4.ts; scales [panel][inner / group, rounded up][8] f32, group
  * 32 or 64. W = roundBf16(codebook[u] * s), so the sums are those of bf16 on the decoded weights.
  * Order: k = 0 ... inner - 1 from +0. Exact class: fp32 pinned (product, then sum), the others exact products.
- * packed: whole units of rows. scratch: 32 bytes of sums a row of a block (whole tiles), 32 * K_BLOCK bytes of weights.
+ * form: of the tiles (lib/forms.ts). packed: whole units of rows. scratch: 32 bytes of sums a row of a block (whole tiles), 32 * K_BLOCK bytes of weights.
  *
  * Twins: ts-api/src/backends/oracle/ops/linear.ts, gpu/ops/linear.wgsl, gpu/ops/linear-codes.wgsl.
  */
@@ -40,36 +40,36 @@ function pack(packed: usize, x: usize, rows: i32, inner: i32, tileRows: i32, beg
 }
 
 export function linear_fp32(
-  packed: usize, w: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  packed: usize, form: i32, w: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(FP32, packed, w, 0, inner, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(FP32, form, packed, w, 0, inner, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_bf16(
-  packed: usize, w: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
+  packed: usize, form: i32, w: usize, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(BF16, packed, w, 0, inner, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(BF16, form, packed, w, 0, inner, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_nf4(
-  packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
+  packed: usize, form: i32, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(NF4, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(NF4, form, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_fp4(
-  packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
+  packed: usize, form: i32, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(FP4, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(FP4, form, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 @inline
 function run(
-  format: i32, packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
+  format: i32, form: i32, packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
   const tileRows = format == FP32 ? PINNED_ROWS : EXACT_ROWS, scaleStride = <usize>((inner + group - 1) / group) << 5;
@@ -86,8 +86,8 @@ function run(
         // 2. sums over k
         for (let r = 0; r < block; r += tileRows) {
           const acc = scratch + (<usize>r << 5), xr = packed + (<usize>((first + r) * inner + k * tileRows) << 2);
-          if (format == FP32) tilePinned(acc, xr, weights, count, k == 0);
-          else tileExact(acc, xr, weights, count, k == 0);
+          if (format == FP32) tilePinned(form, acc, xr, weights, count, k == 0);
+          else tileExact(form, acc, xr, weights, count, k == 0);
         }
       }
       // 3. bias, activation, residual

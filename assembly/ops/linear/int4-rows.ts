@@ -83,13 +83,15 @@ function twice(v: i32): i32 {
   return (v & 0xffff) | (v << 16);
 }
 
-/** packRows, its int8 as i16. */
+/** packRows, its int8 as i16: words of two. */
 function packWide(from: usize, to: usize, rows: i32, words: i32): void {
   for (let first = 0; first < rows; first += PLAIN_ROWS) {
     for (let i = 0; i < PLAIN_ROWS; i++) {
-      let at = from + (<usize>(min(first + i, rows - 1) * words) << 2), place = to + (<usize>i << 3);
+      let at = from + (<usize>(min(first + i, rows - 1) * words) << 2), place = to + (<usize>i << 2);
       for (let left = words; left > 0; left--) {
-        v128.store64_lane(place, i16x8.extend_low_i8x16_s(v128.load32_zero(at)), 0);
+        const four = i16x8.extend_low_i8x16_s(v128.load32_zero(at));
+        v128.store32_lane(place, four, 0);
+        v128.store32_lane(place, four, 1, PLAIN_ROWS << 2);
         at += 4;
         place += PLAIN_ROWS << 3;
       }

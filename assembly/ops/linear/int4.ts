@@ -1,7 +1,7 @@
 /**
  * linear, int4 weights: y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / group].
  *
- * packed: the rows, as linear_pack_int4_* of the same loop leaves them (int4-rows.ts). w panels [panel][inner / 4][16] bytes:
+ * packed: the rows, as linear_pack_int4_* of the same loop leaves them (int4-rows.ts). form: of the tiles (lib/forms.ts). w panels [panel][inner / 4][16] bytes:
  * byte 4 c + i holds u of column c (low nibble) and column c + 4 (high nibble), input 4 j + i. scales [panel][inner / group,
  * rounded up][8] bf16, group 32 or 64; bias [panels * 8]; y [rows][cols]. Units: panels, for dot16 two of them.
  * Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.
@@ -9,6 +9,7 @@
  *
  * Twins: ts-api/src/backends/oracle/ops/linear.ts, gpu/ops/linear-int4.wgsl.
  */
+import { OFFSETS } from "../../lib/forms";
 import { tileDot32, tilePlain } from "../../lib/tile-int4";
 import { PANEL_SUMS, tileDot16Lanes, tileDot16Pairs } from "../../lib/tile-int4-wide";
 import { finishPanel } from "./finish";
@@ -36,36 +37,36 @@ export function linear_pack_int4_dot16_lanes(packed: usize, x: usize, blocks: us
 }
 
 export function linear_int4_plain(
-  packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
+  packed: usize, form: i32, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(PLAIN, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(PLAIN, form, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_int4_dot32(
   packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(DOT32, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(DOT32, OFFSETS, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_int4_dot16_pairs(
   packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(DOT16_PAIRS, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(DOT16_PAIRS, OFFSETS, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 export function linear_int4_dot16_lanes(
-  packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
+  packed: usize, form: i32, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
   rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
-  run(DOT16_LANES, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+  run(DOT16_LANES, form, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
 @inline
 function run(
-  loop: i32, packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32,
+  loop: i32, form: i32, packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32,
   y: usize, rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
 ): void {
   const tileRows = rowsOf(loop), width = panelsOf(loop), panels = (cols + 7) >> 3, groups = inner >> 5;
@@ -90,7 +91,7 @@ function run(
         for (let r = 0; r < block; r += tileRows) {
           const at = (first + r) * groups + (k >> 5) * tileRows;
           const x = values + <usize>(at * valueBytes(loop)), beside = packed + <usize>(at * blockBytes(loop));
-          tile(loop, scratch + (<usize>r << 5), x, beside, unpacked, unpackedScales, blocks);
+          tile(loop, form, scratch + (<usize>r << 5), x, beside, unpacked, unpackedScales, blocks);
         }
       }
       // 3. bias, activation, residual
@@ -103,13 +104,13 @@ function run(
 }
 
 @inline
-function tile(loop: i32, acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
+function tile(loop: i32, form: i32, acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (loop == DOT16_LANES) return tileDot16Lanes(acc, x, blocks, w, s, count);
+    if (loop == DOT16_LANES) return tileDot16Lanes(form, acc, x, blocks, w, s, count);
     if (loop == DOT16_PAIRS) return tileDot16Pairs(acc, x, blocks, w, s, count);
     if (loop == DOT32) return tileDot32(acc, x, blocks, w, s, count);
   }
-  tilePlain(acc, x, blocks, w, s, count);
+  tilePlain(form, acc, x, blocks, w, s, count);
 }
 
 /** Panel i of the unit. */

@@ -2,8 +2,8 @@
 import { runtime } from "#runtime";
 import type { KernelModuleName } from "../runtime/env.js";
 import type { Variant, Variants } from "./variants.js";
-import { INT4_LOOPS } from "./wasm/kernels.js";
-import { raceInt4Loops } from "./wasm/race.js";
+import { allowing, FORMS, racersOf } from "./wasm/kernels.js";
+import { race } from "./wasm/race.js";
 import { openCpu } from "./open-cpu.js";
 import { openWasm } from "./wasm/wasm.js";
 
@@ -21,8 +21,6 @@ export interface CpuReport {
   reason: string | undefined;
 }
 
-type LoopName = (typeof INT4_LOOPS)[number];
-
 export async function cpuVariants(): Promise<Variants> {
   const parts = await Promise.all([wasmVariants("simd128"), wasmVariants("relaxed"), revectorizedVariants()]);
   return { present: parts.flatMap(({ present }) => present), absent: parts.flatMap(({ absent }) => absent) };
@@ -33,7 +31,7 @@ export async function examineCpu(): Promise<CpuReport> {
   const compiles = (name: KernelModuleName) => runtime.wasmModule(name).catch(() => undefined);
   const [simd128, relaxed] = [await compiles("kernels-simd128"), await compiles("kernels-relaxed")];
   const best = relaxed ?? simd128;
-  const loops = best === undefined ? [] : (await raceInt4Loops(best)).map(({ loop }) => loop.replace("linear_int4_", ""));
+  const loops = best === undefined ? [] : [...new Set((await race(best, "int4")).map(({ name }) => name.replace(/linear_int4_|_turns$/g, "")))];
   const reason = await openCpu({ revectorize: true }).then((backend) => {
     backend.dispose();
     return undefined;
@@ -43,20 +41,23 @@ export async function examineCpu(): Promise<CpuReport> {
 
 type Compile = (name: KernelModuleName) => Promise<WebAssembly.Module>;
 
-/** Every inner loop of a module, and its module for threads. */
+/** Every inner loop of a module, with them every form of the other products, and its module for threads. */
 async function wasmVariants(simd: "simd128" | "relaxed", compile: Compile = runtime.wasmModule, words: string = simd): Promise<Variants> {
   const onThreads = `wasm ${words} 2 threads`;
   try {
-    const exported = new Set(WebAssembly.Module.exports(await compile(`kernels-${simd}`)).map(({ name }) => name));
-    const loops = INT4_LOOPS.filter((loop) => exported.has(loop));
-    const variant = (name: string, module: KernelModuleName, loop: LoopName, threads: number): Variant => {
-      const others: readonly string[] = INT4_LOOPS.filter((other) => other !== loop);
-      const allow = (kernel: string) => !others.includes(kernel);
+    const loops = racersOf(await compile(`kernels-${simd}`), "int4");
+    const variant = (name: string, module: KernelModuleName, index: number, threads: number): Variant => {
+      const form = FORMS[index % FORMS.length], allow = allowing({ int4: loops[index % loops.length], exact: form, pinned: form });
       return { name, open: async () => openWasm({ module: await compile(module), device: name, allow, threads, startThread: runtime.startThread }) };
     };
-    const present = loops.map((loop) => variant(`wasm ${words} ${loop.replace("linear_int4_", "")}`, `kernels-${simd}`, loop, 1));
+    // At least as many as there are forms.
+    const names = Array.from({ length: Math.max(loops.length, FORMS.length) }, (_, i) => {
+      const loop = loops[i % loops.length].replace("linear_int4_", "");
+      return `wasm ${words} ${i < loops.length ? loop : `${loop} ${FORMS[i]}`}`;
+    });
+    const present = names.map((name, i) => variant(name, `kernels-${simd}`, i, 1));
     if (runtime.noThreads !== undefined) return { present, absent: [{ name: onThreads, reason: runtime.noThreads }] };
-    return { present: [...present, variant(onThreads, `kernels-${simd}-shared`, loops[0], 2)], absent: [] };
+    return { present: [...present, variant(onThreads, `kernels-${simd}-shared`, 0, 2)], absent: [] };
   } catch (error) {
     return { present: [], absent: [{ name: `wasm ${words}`, reason: `this engine does not take the module: ${messageOf(error)}` }] };
   }

@@ -3,8 +3,8 @@ import { IJepaError, isIJepaError } from "../core/errors.js";
 import type { Dtype } from "../core/numerics.js";
 import type { KernelModuleName } from "../runtime/env.js";
 import { attest } from "./attest.js";
-import { INT4_LOOPS } from "./wasm/kernels.js";
-import { raceInt4Loops, type Racer } from "./wasm/race.js";
+import { allowing, type Chosen, type Family } from "./wasm/kernels.js";
+import { race, type Racer } from "./wasm/race.js";
 import { openWasm, type WasmBackend } from "./wasm/wasm.js";
 
 /** More threads than this only wait for each other. */
@@ -25,12 +25,21 @@ export interface CpuOptions {
   dtype?: Dtype | undefined;
 }
 
-/** A module compiled one way, and its fastest int4 loop. */
-interface Choice extends Racer {
+/** A module compiled one way, and the fastest kernels of each family that a model needs. */
+interface Choice {
   /** Of the module for one thread. */
   name: KernelModuleName;
   revectorized: boolean;
+  chosen: Chosen;
+  /** Of the race of the family where most of a model's time goes. */
+  time: number;
 }
+
+/** What the kernels of a model belong to, first where most of its time goes. int4 races always: it tells which module is right. */
+const FAMILIES: Record<Dtype, readonly Family[]> = {
+  fp32: ["pinned", "int4"], bf16: ["exact", "int4"], int4: ["int4", "exact"], nf4: ["exact", "pinned", "int4"], fp4: ["exact", "pinned", "int4"],
+};
+const ALL_FAMILIES: readonly Family[] = ["int4", "exact", "pinned"];
 
 type Compile = (name: KernelModuleName) => Promise<WebAssembly.Module>;
 
@@ -42,13 +51,18 @@ interface Crew {
 }
 
 /** What this process can use; found once, and looked for again after a failure. */
-const plain = onceOnly(choosePlain);
-const wide = onceOnly(async () => raced("kernels-relaxed", await revectorizedModule("kernels-relaxed"), true));
+const plain = oncePerKey((dtype: Dtype | undefined) => choosePlain(dtype));
+const wide = oncePerKey((dtype: Dtype | undefined) => choose("kernels-relaxed", true, dtype));
+const fastest = oncePerKey(async (key: `${KernelModuleName} ${"plain" | "wide"} ${Family}`): Promise<Racer> => {
+  const [name, width, family] = key.split(" ") as [KernelModuleName, "plain" | "wide", Family];
+  const compile = width === "wide" ? revectorizedModule : runtime.wasmModule;
+  return (await race(await compile(name), family, width === "wide"))[0];
+});
 /** Thread counts and formats whose revectorized kernels are known to be right. */
 const attested = new Set<string>();
 
 /**
- * The CPU backend with the best module and int4 loop of this engine.
+ * The CPU backend with the best module and kernels of this engine.
  *
  * @throws IJepaError `backend/unavailable` when the engine lacks what it needs, or threads are asked for by number where there are
  *   none; `backend/inexact` when revectorized kernels are asked for and give other words; `io/read` without the kernels; TypeError
@@ -69,17 +83,17 @@ export async function openCpu({ threads = 1, revectorize = false, dtype }: CpuOp
   if (revectorize === true) return openRevectorized(options);
   if (revectorize === "auto" && runtime.revectorizedModule !== undefined) {
     try {
-      if ((await wide()).time < (await plain()).time) return await openRevectorized(options);
+      if ((await wide(dtype)).time < (await plain(dtype)).time) return await openRevectorized(options);
     } catch (error) {
       if (!isIJepaError(error)) throw error;
     }
   }
-  return open(await plain(), runtime.wasmModule, options);
+  return open(await plain(dtype), runtime.wasmModule, options);
 }
 
 /** With the fastest kernels that have vectors of 256 bits, once they have given the contract's words. */
 async function openRevectorized(options: Crew): Promise<WasmBackend> {
-  const choice = await wide(), backend = await open(choice, revectorizedModule, options);
+  const choice = await wide(options.dtype), backend = await open(choice, revectorizedModule, options);
   const subject = `${options.count} ${options.dtype}`;
   if (attested.has(subject)) return backend;
   const failed = await attest(backend, options.dtype).catch((error: unknown) => {
@@ -95,40 +109,47 @@ async function openRevectorized(options: Crew): Promise<WasmBackend> {
   return backend;
 }
 
-async function open({ name, loop, revectorized }: Choice, compile: Compile, { count, threads }: Crew): Promise<WasmBackend> {
-  const others: readonly string[] = INT4_LOOPS.filter((other) => other !== loop), { noThreads } = runtime;
+async function open({ name, chosen, revectorized }: Choice, compile: Compile, { count, threads }: Crew): Promise<WasmBackend> {
+  const { noThreads } = runtime;
   const words = [
     runtime.name,
     `${name === "kernels-relaxed" ? "relaxed SIMD" : "SIMD"}${revectorized ? " revectorized" : ""}`,
-    `${loop.replace("linear_int4_", "int4 ")} loop`,
+    `${chosen.int4!.replace("linear_int4_", "int4 ")} loop`,
     count > 1 ? `${count} threads` : threads === "auto" && noThreads !== undefined ? `1 thread (${noThreads})` : "1 thread",
   ];
   return openWasm({
     module: await compile(count > 1 ? `${name as "kernels-relaxed"}-shared` : name),
     device: words.join(", "),
-    allow: (kernel) => !others.includes(kernel),
+    allow: allowing(chosen),
     threads: count,
     startThread: runtime.startThread,
   });
 }
 
-async function choosePlain(): Promise<Choice> {
+async function choosePlain(dtype: Dtype | undefined): Promise<Choice> {
   try {
-    return await raced("kernels-relaxed", await runtime.wasmModule("kernels-relaxed"));
+    return await choose("kernels-relaxed", false, dtype);
   } catch (error) {
     // Engines without relaxed SIMD refuse the module; one whose relaxed SIMD is inexact may not use it.
     if (!(error instanceof WebAssembly.CompileError || isIJepaError(error, "backend/inexact"))) throw error;
   }
-  const module = await runtime.wasmModule("kernels-simd128").catch((cause: unknown) => {
+  await runtime.wasmModule("kernels-simd128").catch((cause: unknown) => {
     if (cause instanceof IJepaError) throw cause;
     const message = `This engine cannot compile the SIMD kernels: ${String(cause)}. It needs WebAssembly SIMD.`;
     throw new IJepaError("backend/unavailable", message, { backend: "wasm" }, { cause });
   });
-  return raced("kernels-simd128", module);
+  return choose("kernels-simd128", false, dtype);
 }
 
-async function raced(name: KernelModuleName, module: WebAssembly.Module, revectorized = false): Promise<Choice> {
-  return { ...(await raceInt4Loops(module, revectorized))[0], name, revectorized };
+/** One race after the other: they would disturb each other. */
+async function choose(name: KernelModuleName, revectorized: boolean, dtype: Dtype | undefined): Promise<Choice> {
+  const families = dtype === undefined ? ALL_FAMILIES : FAMILIES[dtype], chosen: Chosen = {}, times: number[] = [];
+  for (const family of families) {
+    const winner = await fastest(`${name} ${revectorized ? "wide" : "plain"} ${family}`);
+    chosen[family] = winner.name;
+    times.push(winner.time);
+  }
+  return { name, revectorized, chosen, time: times[0] };
 }
 
 async function revectorizedModule(name: KernelModuleName): Promise<WebAssembly.Module> {
@@ -138,14 +159,15 @@ async function revectorizedModule(name: KernelModuleName): Promise<WebAssembly.M
   throw new IJepaError("backend/unavailable", message, { backend: "wasm" });
 }
 
-/** A function that is called once, and again only after it failed. */
-function onceOnly<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = undefined;
+/** A function that is called once for each key, and again only after it failed. */
+function oncePerKey<K, T>(make: (key: K) => Promise<T>): (key: K) => Promise<T> {
+  const made = new Map<K, Promise<T>>();
+  return (key) => {
+    const promise = made.get(key) ?? make(key).catch((error: unknown) => {
+      made.delete(key);
       throw error;
     });
-    return made;
+    made.set(key, promise);
+    return promise;
   };
 }

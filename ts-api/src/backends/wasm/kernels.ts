@@ -20,9 +20,20 @@ export interface Step {
 type Snake<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head}_${Snake<Tail>}` : S;
 type Address = (tensor: DeviceTensor | undefined) => number;
 
+/** How the tiles of a kernel are written, in the order of the numbers in assembly/lib/forms.ts. The same words; which is fastest, the engine decides. */
+export const FORMS = ["offsets", "addresses", "turns"] as const;
+export type Form = (typeof FORMS)[number];
+
+/** Kernels that a race chooses between, once for all of a family: int4 products; tiles of exact f32 products; tiles of pinned ones. */
+export type Family = "int4" | "exact" | "pinned";
+
 export interface WasmKernel<K extends OpName> {
-  /** The export's name; it starts with its op's. */
+  /** It starts with its op's. */
   name: `${Snake<K>}${"" | `_${string}`}`;
+  /** The function of the module, where it is not the name: kernels that differ in their form share one. */
+  export?: string;
+  /** What it is in the race of its family: the same name for all kernels that are chosen together. */
+  racer?: { family: Family; name: string };
   accepts(call: CallOf<K>): boolean;
   step(call: CallOf<K>, at: Address): Omit<Step, "kernel">;
   /** What lays the operands out as the kernel reads them, in the memory that threads share: a step of its own, so that they share the work. */
@@ -63,20 +74,24 @@ function packer(name: `linear_pack_${string}`, width: number): Pick<WasmKernel<"
 
 interface Int4Loop {
   name: "plain" | "dot32" | "dot16_pairs" | "dot16_lanes";
+  /** Of the loops that have several. */
+  form?: Form;
   /** Bytes of a block of 32 values in the packed rows. */
   blockBytes: number;
   /** Panels of a unit. */
   panels: number;
 }
 
-function linearInt4({ name, blockBytes, panels }: Int4Loop): WasmKernel<"linear"> {
-  const width = blockBytes / BLOCK;
+function linearInt4({ name, form, blockBytes, panels }: Int4Loop): WasmKernel<"linear"> {
+  const width = blockBytes / BLOCK, loop = form === "turns" ? `${name}_turns` : name;
   return {
-    name: `linear_int4_${name}`,
+    name: `linear_int4_${loop}`,
+    export: `linear_int4_${name}`,
+    racer: { family: "int4", name: `linear_int4_${loop}` },
     accepts: (call) => call.format === "int4",
     pack: packer(`linear_pack_int4_${name}`, width),
     step: (call, at) => ({
-      args: [at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
+      args: [...(form === undefined ? [] : [FORMS.indexOf(form)]), at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
       shared: packedBytes(call, width),
       scratch: INT4_PANEL_BYTES * panels,
       units: Math.ceil(panelsOf(call) / panels),
@@ -84,32 +99,45 @@ function linearInt4({ name, blockBytes, panels }: Int4Loop): WasmKernel<"linear"
   };
 }
 
-function linearFloat(format: "fp32" | "bf16"): WasmKernel<"linear"> {
-  return {
-    name: `linear_${format}`,
-    accepts: (call) => call.format === format,
-    pack: packer(format === "fp32" ? "linear_pack_pinned" : "linear_pack_exact", FLOAT_BYTES),
-    step: (call, at) => ({
-      args: [at(call.w), ...linearTail(call, at)],
-      shared: packedBytes(call, FLOAT_BYTES),
-      scratch: FLOAT_BLOCK_BYTES + sumBytes(call),
-      units: panelsOf(call),
-    }),
-  };
+/** A kernel in all forms of its tiles. The first has the name of the export, the others that and their form's. */
+function inForms<K extends OpName>(
+  kernel: Omit<WasmKernel<K>, "step" | "racer" | "export">, family: Family, step: (form: number, call: CallOf<K>, at: Address) => Omit<Step, "kernel">,
+): WasmKernel<K>[] {
+  return FORMS.map((form, number) => ({
+    ...kernel,
+    name: number === 0 ? kernel.name : (`${kernel.name}_${form}` as typeof kernel.name),
+    export: kernel.name,
+    racer: { family, name: form },
+    step: (call, at) => step(number, call, at),
+  }));
 }
 
-function linearCodes(format: CodebookName): WasmKernel<"linear"> {
-  return {
-    ...linearFloat("bf16"),
-    name: `linear_${format}`,
-    accepts: (call) => call.format === format,
-    step: (call, at) => ({
-      args: [at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
-      shared: packedBytes(call, FLOAT_BYTES),
-      scratch: FLOAT_BLOCK_BYTES + sumBytes(call),
-      units: panelsOf(call),
-    }),
+function linearFloat(format: "fp32" | "bf16"): WasmKernel<"linear">[] {
+  const kernel = {
+    name: `linear_${format}` as const,
+    accepts: (call: CallOf<"linear">) => call.format === format,
+    pack: packer(format === "fp32" ? "linear_pack_pinned" : "linear_pack_exact", FLOAT_BYTES),
   };
+  return inForms<"linear">(kernel, format === "fp32" ? "pinned" : "exact", (form, call, at) => ({
+    args: [form, at(call.w), ...linearTail(call, at)],
+    shared: packedBytes(call, FLOAT_BYTES),
+    scratch: FLOAT_BLOCK_BYTES + sumBytes(call),
+    units: panelsOf(call),
+  }));
+}
+
+function linearCodes(format: CodebookName): WasmKernel<"linear">[] {
+  const kernel = {
+    name: `linear_${format}` as const,
+    accepts: (call: CallOf<"linear">) => call.format === format,
+    pack: packer("linear_pack_exact", FLOAT_BYTES),
+  };
+  return inForms<"linear">(kernel, "exact", (form, call, at) => ({
+    args: [form, at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
+    shared: packedBytes(call, FLOAT_BYTES),
+    scratch: FLOAT_BLOCK_BYTES + sumBytes(call),
+    units: panelsOf(call),
+  }));
 }
 
 function linearTail(call: CallOf<"linear">, at: Address): number[] {
@@ -129,33 +157,23 @@ function quantizeFloat(format: "fp32" | "bf16" | "split"): WasmKernel<"quantize-
   };
 }
 
-function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention"> {
-  return {
-    name: `attention_${format}`,
-    accepts: (call) => call.format === format,
-    step: (call, at) => {
-      const { x, headMask, attentionMask, y, probabilities, tokens, heads, headDim } = call;
-      const queries = roundUp(tokens, 8) * headDim, keys = (tokens + TILE_SLACK) * headDim, values = (headDim + TILE_SLACK) * tokens;
-      // Rows of eight: sums, mixed values, rows on their way, p.
-      const columns = 32 + headDim + TILE_SLACK + headDim + roundUp(tokens, 32) + TILE_SLACK;
-      return {
-        args: [...[x, headMask, attentionMask, y, probabilities].map(at), tokens, heads, headDim, attentionScale(headDim)],
-        scratch: 4 * (queries + keys + values + 8 * columns),
-        units: call.batch * heads,
-      };
-    },
-  };
+function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention">[] {
+  const kernel = { name: `attention_${format}` as const, accepts: (call: CallOf<"attention">) => call.format === format };
+  return inForms<"attention">(kernel, format === "fp32" ? "pinned" : "exact", (form, call, at) => {
+    const { x, headMask, attentionMask, y, probabilities, tokens, heads, headDim } = call;
+    const queries = roundUp(tokens, 8) * headDim, keys = (tokens + TILE_SLACK) * headDim, values = (headDim + TILE_SLACK) * tokens;
+    // Rows of eight: sums, mixed values, rows on their way, p.
+    const columns = 32 + headDim + TILE_SLACK + headDim + roundUp(tokens, 32) + TILE_SLACK;
+    return {
+      args: [form, ...[x, headMask, attentionMask, y, probabilities].map(at), tokens, heads, headDim, attentionScale(headDim)],
+      scratch: 4 * (queries + keys + values + 8 * columns),
+      units: call.batch * heads,
+    };
+  });
 }
 
-/** The int4 loops; the first one runs in both modules. */
-export const INT4_LOOPS = ["linear_int4_plain", "linear_int4_dot16_pairs", "linear_int4_dot16_lanes", "linear_int4_dot32"] as const;
-
-/** The one of two that wants vectors of 256 bits, and the one that an engine makes none of: race.ts times the one that fits. */
-export const WIDE_LOOP = "linear_int4_dot16_pairs";
-export const NARROW_LOOP = "linear_int4_dot16_lanes";
-
 /** Every kernel of the CPU backend. The first that the module has, the race left in and the call fits is used. */
-export const KERNELS: { [K in OpName]: readonly [WasmKernel<K>, ...WasmKernel<K>[]] } = {
+export const KERNELS: { [K in OpName]: readonly WasmKernel<K>[] } = {
   patchify: [
     {
       name: "patchify",
@@ -178,14 +196,16 @@ export const KERNELS: { [K in OpName]: readonly [WasmKernel<K>, ...WasmKernel<K>
     },
   ],
   linear: [
-    linearFloat("fp32"),
-    linearFloat("bf16"),
-    linearCodes("nf4"),
-    linearCodes("fp4"),
+    ...linearFloat("fp32"),
+    ...linearFloat("bf16"),
+    ...linearCodes("nf4"),
+    ...linearCodes("fp4"),
     linearInt4({ name: "dot32", blockBytes: 40, panels: 1 }),
-    linearInt4({ name: "dot16_lanes", blockBytes: 48, panels: 2 }),
+    linearInt4({ name: "dot16_lanes", form: "offsets", blockBytes: 48, panels: 2 }),
+    linearInt4({ name: "dot16_lanes", form: "turns", blockBytes: 48, panels: 2 }),
     linearInt4({ name: "dot16_pairs", blockBytes: 40, panels: 2 }),
-    linearInt4({ name: "plain", blockBytes: 72, panels: 1 }),
+    linearInt4({ name: "plain", form: "addresses", blockBytes: 72, panels: 1 }),
+    linearInt4({ name: "plain", form: "turns", blockBytes: 72, panels: 1 }),
   ],
   "layer-norm": [
     {
@@ -198,11 +218,37 @@ export const KERNELS: { [K in OpName]: readonly [WasmKernel<K>, ...WasmKernel<K>
       }),
     },
   ],
-  attention: [attentionKernel("fp32"), attentionKernel("bf16")],
+  attention: [...attentionKernel("fp32"), ...attentionKernel("bf16")],
 };
 
 /** All kernels that can compute `call`, in the order of the table. */
 export function kernelsFor<C extends OpCall>(call: C): WasmKernel<C["op"]>[] {
   const kernels = KERNELS[call.op] as unknown as readonly WasmKernel<C["op"]>[];
   return kernels.filter((kernel) => kernel.accepts(call as unknown as CallOf<C["op"]>));
+}
+
+/** The racers of the int4 products. */
+export const INT4_LOOPS = KERNELS.linear.flatMap(({ racer }) => (racer?.family === "int4" ? [racer.name] : []));
+
+/** The function of the module that a kernel calls. */
+export function exportOf(kernel: Pick<WasmKernel<OpName>, "name" | "export">): string {
+  return kernel.export ?? kernel.name;
+}
+
+/** Of each family the racer that is used; any, where none is named. */
+export type Chosen = Partial<Record<Family, string>>;
+
+/** For `allow` of openWasm: false for the kernels of every other racer. */
+export function allowing(chosen: Chosen): (kernel: string) => boolean {
+  const left = new Set(
+    Object.values(KERNELS).flat().filter(({ racer }) => racer !== undefined && (chosen[racer.family] ?? racer.name) !== racer.name).map(({ name }) => name as string),
+  );
+  return (kernel) => !left.has(kernel);
+}
+
+/** The racers of a family that a module has, in the order of the table. */
+export function racersOf(module: WebAssembly.Module, family: Family): string[] {
+  const exported = new Set(WebAssembly.Module.exports(module).map(({ name }) => name));
+  const kernels = Object.values(KERNELS).flat().filter((kernel) => kernel.racer?.family === family && exported.has(exportOf(kernel)));
+  return [...new Set(kernels.map(({ racer }) => racer!.name))];
 }

@@ -1,98 +1,88 @@
 /**
- * Which int4 inner loop is the fastest here. All give the same words, so the choice is free; it depends on the processor and
- * on what the engine makes of relaxed SIMD (one instruction with VNNI or SDOT, five without).
+ * Which kernels of a family are the fastest here. All give the same words, so the choice is free; it depends on the processor (a
+ * relaxed dot product is one instruction with VNNI or SDOT, five without) and on what the engine's compiler makes of each.
  */
 import { IJepaError } from "../../core/errors.js";
+import type { DeviceTensor } from "../../ops/contract.js";
+import type { CallOf } from "../../ops/table.js";
 import { bytesView } from "../backend.js";
-import { INT4_LOOPS, NARROW_LOOP, WIDE_LOOP } from "./kernels.js";
+import { allowing, racersOf, type Family } from "./kernels.js";
 import { openWasm } from "./wasm.js";
 
 /** As many that unpacking the weights is a small part, as it is in a model. */
 const ROWS = 96;
 const COLS = 32;
 const INNER = 512;
-/** Each loop runs at least this long in each round. */
-const ROUND_MS = 2;
-/** Engines compile in two steps, the second beside the race: it goes on until this many rounds have made no loop faster. */
-const STEADY_ROUNDS = 2;
-const MAX_ROUNDS = 20;
+/** Each racer runs at least this long in each round. */
+const ROUND_MS = 1;
+/** Engines compile in two steps, the second beside the race: it goes on until this many rounds have made no racer faster. */
+const STEADY_ROUNDS = 3;
+const MAX_ROUNDS = 40;
 /** A time below this share of the best one is faster. */
 const FASTER = 0.97;
-/** Where the clock stands still while a program computes (Workers) nothing can be timed: no more runs than this, and this loop. */
+/** Where the clock stands still while a program computes (Workers) nothing can be timed: no more runs than this, and these. */
 const MAX_RUNS = 100;
-const UNTIMED = NARROW_LOOP;
+const UNTIMED: Record<Family, string> = { int4: "linear_int4_dot16_lanes", exact: "offsets", pinned: "offsets" };
+
+/** Half the work a step, or less: they stay out where there are loops of relaxed SIMD. */
+const PLAIN_LOOPS = ["linear_int4_plain", "linear_int4_plain_turns"];
+/** No engine makes vectors of 256 bits of these. */
+const NARROW_LOOPS = ["linear_int4_dot16_lanes", "linear_int4_dot16_lanes_turns"];
 
 export interface Racer {
-  /** Name of an int4 kernel. */
-  loop: string;
+  /** `racer.name` of its kernels. */
+  name: string;
   /** Milliseconds for the race's product; 0 where the clock stands still. */
   time: number;
 }
 
 /**
- * The loops of the module that may be the fastest, the fastest first; with `revectorized` those for vectors of 256 bits.
- * Throws `backend/inexact` when two loops of the module give different words.
+ * The racers of a module that may be the fastest, the fastest first; with `revectorized` those for vectors of 256 bits.
+ * Throws `backend/inexact` when two racers of the module give different words.
  */
-export async function raceInt4Loops(module: WebAssembly.Module, revectorized = false): Promise<Racer[]> {
-  const available = WebAssembly.Module.exports(module).map((entry) => entry.name);
-  const loops = INT4_LOOPS.filter((loop) => available.includes(loop));
-  const runners = await Promise.all(loops.map((loop) => prepare(module, loop)));
+export async function race(module: WebAssembly.Module, family: Family, revectorized = false): Promise<Racer[]> {
+  const names = racersOf(module, family);
+  const runners = await Promise.all(names.map((name) => prepare(module, family, name)));
   const words = await Promise.all(runners.map((runner) => runner.words()));
   const odd = words.findIndex((result) => result.some((byte, i) => byte !== words[0][i]));
   if (odd > 0) {
-    const message = `The kernels ${loops[0]} and ${loops[odd]} give different words on this engine; its relaxed SIMD is not usable.`;
-    throw new IJepaError("backend/inexact", message, { backend: "wasm", case: loops[odd] });
+    const message = `The kernels ${names[0]} and ${names[odd]} (${family}) give different words on this engine; its relaxed SIMD is not usable.`;
+    throw new IJepaError("backend/inexact", message, { backend: "wasm", case: names[odd] });
   }
-  const racers = runners.filter(({ loop }) => loop !== (revectorized ? NARROW_LOOP : WIDE_LOOP));
+  const relaxed = names.some((name) => NARROW_LOOPS.includes(name)), out = [...(relaxed ? PLAIN_LOOPS : []), ...(revectorized ? NARROW_LOOPS : [])];
+  const racers = runners.filter(({ name }) => !out.includes(name));
   const best = racers.map(() => Infinity);
   for (let round = 0, steady = 0; round < MAX_ROUNDS && steady < STEADY_ROUNDS; round++) {
     steady++;
     for (const [i, racer] of racers.entries()) {
       const time = racer.time();
-      if (time === 0) return racers.map(({ loop }) => ({ loop, time: 0 })).sort((a, b) => Number(b.loop === UNTIMED) - Number(a.loop === UNTIMED));
+      if (time === 0) return racers.map(({ name }) => ({ name, time: 0 })).sort((a, b) => Number(b.name === UNTIMED[family]) - Number(a.name === UNTIMED[family]));
       if (time < best[i] * FASTER) steady = 0;
       best[i] = Math.min(best[i], time);
     }
   }
-  return racers.map(({ loop }, i) => ({ loop, time: best[i] })).sort((a, b) => a.time - b.time);
+  return racers.map(({ name }, i) => ({ name, time: best[i] })).sort((a, b) => a.time - b.time);
 }
 
 interface Runner {
-  loop: string;
+  name: string;
   words(): Promise<Uint8Array>;
   time(): number;
 }
 
-async function prepare(module: WebAssembly.Module, loop: string): Promise<Runner> {
-  const backend = await openWasm({ module, device: loop, allow: (kernel) => kernel === loop });
-  const fill = (name: string, type: "i8" | "u8" | "bf16" | "f32" | "u32", dims: number[], bytes: Uint8Array) => {
-    const tensor = backend.alloc({ name, type, dims });
-    backend.write(tensor, bytes);
-    return tensor;
-  };
-  const panels = COLS / 8, groups = INNER / 32;
-  const q = Int8Array.from({ length: ROWS * INNER }, (_, i) => ((i * 37) % 255) - 127);
-  const blocks = new Int32Array(ROWS * groups * 2);
-  for (let block = 0; block < ROWS * groups; block++) {
-    const pair = [0, 0];
-    for (let i = 0; i < 32; i++) pair[(i % 4) >> 1] -= 8 * q[block * 32 + i];
-    blocks[block * 2] = 120 << 23;
-    blocks[block * 2 + 1] = (pair[0] & 0xffff) | (pair[1] << 16);
-  }
+async function prepare(module: WebAssembly.Module, family: Family, name: string): Promise<Runner> {
+  const backend = await openWasm({ module, device: name, allow: allowing({ [family]: name }) });
   const y = backend.alloc({ name: "y", type: "f32", dims: [ROWS, COLS] });
-  const program = await backend.compile([
-    {
-      op: "linear", format: "int4", rows: ROWS, cols: COLS, inner: INNER, activation: "none",
-      x: fill("x", "i8", [ROWS, INNER], bytesView(q)),
-      blocks: fill("blocks", "u32", [ROWS, groups, 2], bytesView(blocks)),
-      w: fill("w", "u8", [panels, INNER / 4, 16], Uint8Array.from({ length: (COLS * INNER) / 2 }, (_, i) => (i * 89) & 255)),
-      scales: fill("scales", "bf16", [panels, groups, 8], bytesView(new Uint16Array(COLS * groups).fill(0x3c80))),
-      bias: fill("bias", "f32", [COLS], new Uint8Array(COLS * 4)),
-      y,
-    },
-  ]);
+  const fill: Fill = (tensor, type, dims, bytes) => {
+    const placed = backend.alloc({ name: tensor, type, dims });
+    backend.write(placed, bytes);
+    return placed;
+  };
+  const bias = fill("bias", "f32", [COLS], new Uint8Array(COLS * 4));
+  const call = { op: "linear", rows: ROWS, cols: COLS, inner: INNER, activation: "none", bias, y } as const;
+  const program = await backend.compile([{ ...call, ...operands[family](fill) }]);
   return {
-    loop,
+    name,
     async words() {
       backend.run(program);
       return backend.read(y);
@@ -110,4 +100,43 @@ async function prepare(module: WebAssembly.Module, loop: string): Promise<Runner
       return best > 0 ? best : elapsed / runs;
     },
   };
+}
+
+type Fill = (name: string, type: "i8" | "u8" | "bf16" | "f32" | "u32", dims: number[], bytes: Uint8Array) => DeviceTensor;
+
+/** Of the product that a family is timed with. */
+const operands: Record<Family, (fill: Fill) => Pick<CallOf<"linear">, "format" | "x" | "blocks" | "w" | "scales">> = {
+  int4(fill) {
+    const panels = COLS / 8, groups = INNER / 32;
+    const q = Int8Array.from({ length: ROWS * INNER }, (_, i) => ((i * 37) % 255) - 127);
+    const blocks = new Int32Array(ROWS * groups * 2);
+    for (let block = 0; block < ROWS * groups; block++) {
+      const pair = [0, 0];
+      for (let i = 0; i < 32; i++) pair[(i % 4) >> 1] -= 8 * q[block * 32 + i];
+      blocks[block * 2] = 120 << 23;
+      blocks[block * 2 + 1] = (pair[0] & 0xffff) | (pair[1] << 16);
+    }
+    return {
+      format: "int4",
+      x: fill("x", "i8", [ROWS, INNER], bytesView(q)),
+      blocks: fill("blocks", "u32", [ROWS, groups, 2], bytesView(blocks)),
+      w: fill("w", "u8", [panels, INNER / 4, 16], Uint8Array.from({ length: (COLS * INNER) / 2 }, (_, i) => (i * 89) & 255)),
+      scales: fill("scales", "bf16", [panels, groups, 8], bytesView(new Uint16Array(COLS * groups).fill(0x3c80))),
+    };
+  },
+  exact: (fill) => ({
+    format: "bf16",
+    x: fill("x", "f32", [ROWS, INNER], bytesView(someFloats(ROWS * INNER))),
+    w: fill("w", "bf16", [COLS / 8, INNER, 8], bytesView(Uint16Array.from(new Uint32Array(someFloats(COLS * INNER).buffer), (bits) => bits >>> 16))),
+  }),
+  pinned: (fill) => ({
+    format: "fp32",
+    x: fill("x", "f32", [ROWS, INNER], bytesView(someFloats(ROWS * INNER))),
+    w: fill("w", "f32", [COLS / 8, INNER, 8], bytesView(someFloats(COLS * INNER))),
+  }),
+};
+
+/** From -1 to 1, with few bits: bf16 has them all. */
+function someFloats(count: number): Float32Array {
+  return Float32Array.from({ length: count }, (_, i) => ((i * 37) % 255) / 128 - 1);
 }

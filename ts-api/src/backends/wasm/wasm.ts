@@ -6,7 +6,7 @@ import type { Thread } from "../../runtime/env.js";
 import type { Backend, Program } from "../backend.js";
 import { Arena } from "./arena.js";
 import { markLost, MAX_STEPS, Member, newControl, type Kernel, type ThreadData } from "./crew.js";
-import { kernelsFor, type Step } from "./kernels.js";
+import { exportOf, kernelsFor, type Step } from "./kernels.js";
 
 interface WasmTensor extends DeviceTensor {
   readonly address: number;
@@ -14,7 +14,7 @@ interface WasmTensor extends DeviceTensor {
 
 interface WasmProgram extends Program {
   readonly steps: readonly Step[];
-  /** The kernel of each call. */
+  /** Name of the kernel of each call. */
   readonly kernels: readonly string[];
   /** Bytes that the threads share, and that each of them needs. */
   readonly shared: number;
@@ -22,8 +22,6 @@ interface WasmProgram extends Program {
 }
 
 export interface WasmBackend extends Backend {
-  /** Names of the kernels that this instance may use. */
-  readonly kernels: ReadonlySet<string>;
   /** The kernel of each call of a program, in order. */
   kernelsOf(program: Program): string[];
 }
@@ -51,7 +49,6 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
   const arena = new Arena(threads > 1);
   const exports = await instantiate(module, arena.memory);
   const names = Object.keys(exports).filter((name) => typeof exports[name] === "function");
-  const kernels = new Set(names.filter(allow));
   const crew = threads > 1 ? await hire(options, threads, arena.memory, names, exports) : undefined;
   const tensors = new Set<WasmTensor>();
   let scratch = { address: 0, bytes: 0 };
@@ -62,11 +59,12 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
   };
   const addressOf = (tensor: DeviceTensor | undefined) => (tensor === undefined ? 0 : own(tensor).address);
 
-  const compileCall = (call: OpCall): Step[] => {
+  const compileCall = (call: OpCall): { name: string; steps: Step[] } => {
     checkCall(call);
-    const kernel = kernelsFor(call).find(({ name }) => kernels.has(name));
+    const kernel = kernelsFor(call).find((candidate) => exportOf(candidate) in exports && allow(candidate.name));
     if (kernel === undefined) throw new IJepaError("backend/unavailable", `No kernel of ${device} computes ${call.op}.`, { backend: "wasm" });
-    return [kernel.pack, kernel].flatMap((part) => (part === undefined ? [] : [{ kernel: part.name, ...part.step(call, addressOf) }]));
+    const steps = [kernel.pack, kernel].flatMap((part) => (part === undefined ? [] : [{ kernel: exportOf(part), ...part.step(call, addressOf) }]));
+    return { name: kernel.name, steps };
   };
 
   const reserveScratch = (bytes: number) => {
@@ -79,7 +77,6 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
     id: "wasm",
     device,
     pass: { rows: 1024, tensorBytes: Infinity },
-    kernels,
 
     alloc(desc: TensorDesc) {
       const bytes = bytesOf(desc);
@@ -106,10 +103,10 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
     },
 
     async compile(calls): Promise<WasmProgram> {
-      const compiled = calls.map(compileCall), steps = compiled.flat();
+      const compiled = calls.map(compileCall), steps = compiled.flatMap((parts) => parts.steps);
       const most = (bytes: number[]) => roundUp(Math.max(0, ...bytes), 64);
       return {
-        calls, steps, kernels: compiled.map((parts) => parts.at(-1)!.kernel),
+        calls, steps, kernels: compiled.map(({ name }) => name),
         shared: most(steps.map((step) => step.shared ?? 0)), scratch: most(steps.map((step) => step.scratch)),
       };
     },
