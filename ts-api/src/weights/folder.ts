@@ -1,4 +1,6 @@
 import { IJepaError } from "../core/errors.js";
+import { impostorOf } from "./impostor.js";
+import { parseJson } from "./json.js";
 import { readRange } from "./sources/bytes.js";
 import type { ModelFolder, ModelRef, ModelSource, OpenOptions } from "./model-folder.js";
 import { looksLikeRepo } from "./hub/names.js";
@@ -67,25 +69,25 @@ export async function readFile(folder: ModelFolder, name: string, options: OpenO
 }
 
 /**
- * Reads a JSON file of a folder; undefined where there is none.
- * @param refuse makes the error when the file is there but is no JSON, from the problem in words
+ * Reads a JSON file of a folder, as Python's json module does; undefined where there is none.
+ * @param refuse makes the error when the file is there but is no JSON, from the file's own name and the problem in words
  * @throws IJepaError from `refuse`, `io/read`, `aborted`
  */
 export async function readJson(
   folder: ModelFolder,
   name: string,
   options: OpenOptions,
-  refuse: (problem: string, cause?: unknown) => IJepaError,
+  refuse: (file: string, problem: string, cause?: unknown) => IJepaError,
 ): Promise<unknown> {
   const source = await folder.open(name, { ...options, maxBytes: MAX_JSON });
   if (source === undefined) return undefined;
   try {
-    if (source.size > MAX_JSON) throw refuse(`it has ${source.size} bytes; at most ${MAX_JSON} are expected`);
+    if (source.size > MAX_JSON) throw refuse(source.name, `it has ${source.size} bytes; at most ${MAX_JSON} are expected`);
     const bytes = await readRange(source, 0, source.size, options.signal);
     try {
-      return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+      return parseJson(bytes, { python: true, bom: true });
     } catch (cause) {
-      throw refuse(`it is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+      throw refuse(source.name, impostorOf(bytes) ?? `it is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
     }
   } finally {
     await source.close();

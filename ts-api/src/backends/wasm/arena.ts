@@ -4,8 +4,11 @@ const PAGE = 65536;
 const ALIGN = 64;
 /** The kernels keep their constants below it (asconfig.json, assembly/lib/constants.ts). */
 const FIRST = 1024;
-/** wasm32 addresses 4 GiB. */
-const MAX_PAGES = 65536;
+/**
+ * wasm32 addresses 4 GiB. The last page is never used: the end of a buffer that reached byte 2^32 would be address 0, and the loops
+ * that run up to it would do nothing.
+ */
+const MAX_PAGES = 65535;
 
 interface Span {
   address: number;

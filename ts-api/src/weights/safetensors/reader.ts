@@ -2,6 +2,8 @@ import { IJepaError } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { DTYPE_BITS, isSafetensorsDtype } from "../dtypes.js";
 import type { SafetensorsDtype } from "../dtypes.js";
+import { formatOf, HEAD_BYTES, impostorOf } from "../impostor.js";
+import { parseJson } from "../json.js";
 import { readRange } from "../sources/bytes.js";
 
 /** One tensor of a file; its bytes are `begin` to `end` (exclusive), counted from the start of the file. */
@@ -66,28 +68,29 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
 
 async function readHeaderLength(source: ByteSource, signal: AbortSignal | undefined): Promise<number> {
   if (source.size < 8) throw malformed(source.name, `it has ${source.size} bytes, too few for a header`, 0);
-  const bytes = await readRange(source, 0, 8, signal);
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (length > MAX_HEADER) throw malformed(source.name, `its header claims ${length} bytes; at most ${MAX_HEADER} are allowed`, 0);
+  const head = await readRange(source, 0, Math.min(HEAD_BYTES, source.size), signal), format = formatOf(head);
+  const problem = impostorOf(head) ?? (format && `it is ${format}`);
+  const length = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);
+  if (length > MAX_HEADER) throw malformed(source.name, problem ?? `its header claims ${length} bytes; at most ${MAX_HEADER} are allowed`, 0);
   if (Number(length) > source.size - 8) {
-    const problem = `its header claims ${length} bytes, but only ${source.size - 8} follow (is the download complete?)`;
-    throw malformed(source.name, problem, 0);
+    throw malformed(source.name, problem ?? `its header claims ${length} bytes, but only ${source.size - 8} follow (is the download complete?)`, 0);
   }
   return Number(length);
 }
 
 function parseHeader(bytes: Uint8Array, file: string): Record<string, unknown> {
-  if (bytes[0] !== 0x7b) throw malformed(file, 'its header does not begin with "{"', 8);
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    header = parseJson(bytes);
   } catch (cause) {
     throw malformed(file, `its header is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, 8, cause);
   }
-  return header as Record<string, unknown>;
+  if (!isObject(header)) throw malformed(file, "its header is no JSON object", 8);
+  return header;
 }
 
 function readMetadata(entry: unknown, file: string): Readonly<Record<string, string>> {
+  if (entry === null) return {};
   if (!isObject(entry) || !Object.values(entry).every((value) => typeof value === "string")) {
     throw malformed(file, "its __metadata__ is not an object of strings", 8);
   }

@@ -9,17 +9,16 @@ const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 
 /**
- * Opens the weights of a model folder: model.safetensors, else the shards that model.safetensors.index.json names.
- * @throws IJepaError `weights/missing` for an absent file, or a tensor that is not in the shard that the index names;
- * `weights/format`, `io/read`, `aborted`. Nothing stays open on failure.
+ * Opens the weights of a model folder: model.safetensors, else the shards that model.safetensors.index.json names. Which tensor is in
+ * which shard is what the shards say, not the index: so transformers reads them.
+ * @throws IJepaError `weights/missing` for an absent file, `weights/format`, `io/read`, `aborted`. Nothing stays open on failure.
  */
 export async function openWeights(folder: ModelFolder, options: OpenOptions): Promise<SafetensorsFile[]> {
   const single = await openOne(folder, SINGLE, options);
   if (single !== undefined) return [single];
-  const index = await readIndex(folder, options);
   const files: SafetensorsFile[] = [];
   try {
-    for (const [shard, names] of index) {
+    for (const shard of await readIndex(folder, options)) {
       const file = await openOne(folder, shard, { ...options, required: true });
       if (file === undefined) {
         throw new IJepaError("weights/missing", `${folder.pathOf(shard)} is missing, but ${INDEX} names it. Download it again.`, {
@@ -28,7 +27,6 @@ export async function openWeights(folder: ModelFolder, options: OpenOptions): Pr
         });
       }
       files.push(file);
-      checkShard(file, names);
     }
     return files;
   } catch (error) {
@@ -48,10 +46,9 @@ async function openOne(folder: ModelFolder, name: string, options: OpenOptions):
   }
 }
 
-/** Shards by file name, each with the tensors it must hold. */
-async function readIndex(folder: ModelFolder, options: OpenOptions): Promise<Map<string, string[]>> {
-  const file = folder.pathOf(INDEX);
-  const refuse = (problem: string, cause?: unknown): IJepaError =>
+/** The shards, by file name. */
+async function readIndex(folder: ModelFolder, options: OpenOptions): Promise<Set<string>> {
+  const refuse = (file: string, problem: string, cause?: unknown): IJepaError =>
     new IJepaError("weights/format", `${file} is not a valid index: ${problem}.`, { file }, { cause });
   const json = await readJson(folder, INDEX, { ...options, required: true }, refuse);
   if (json === undefined) {
@@ -60,30 +57,18 @@ async function readIndex(folder: ModelFolder, options: OpenOptions): Promise<Map
       "Weights are read from safetensors files only: download or save the model in that format.";
     throw new IJepaError("weights/missing", message, { what: "file", names: [SINGLE, INDEX] });
   }
-  const index: { weight_map?: unknown } | null = json;
-  const map = index?.weight_map;
-  if (typeof map !== "object" || map === null || Array.isArray(map)) throw refuse("it has no weight_map");
-  const shards = new Map<string, string[]>();
-  for (const [tensor, shard] of Object.entries(map)) {
-    if (!isPlainFileName(shard)) throw refuse(`weight_map names ${show(shard)}, which is no plain name of a .safetensors file`);
-    const names = shards.get(shard);
-    if (names === undefined) shards.set(shard, [tensor]);
-    else names.push(tensor);
+  const file = folder.pathOf(INDEX), index: { weight_map?: unknown } | null = json, map = index?.weight_map;
+  if (typeof map !== "object" || map === null || Array.isArray(map)) throw refuse(file, "it has no weight_map");
+  const shards = new Set<string>();
+  for (const shard of Object.values(map)) {
+    if (!isPlainFileName(shard)) throw refuse(file, `weight_map names ${show(shard)}, which is no plain name of a .safetensors file`);
+    shards.add(shard);
   }
-  if (shards.size === 0) throw refuse("its weight_map is empty");
+  if (shards.size === 0) throw refuse(file, "its weight_map is empty");
   return shards;
 }
 
 /** A name without any way out of the folder: no separators, no drive or scheme, no control characters. */
 function isPlainFileName(name: unknown): name is string {
   return typeof name === "string" && /^[^/\\:\p{Cc}]+\.safetensors$/u.test(name);
-}
-
-function checkShard(file: SafetensorsFile, names: readonly string[]): void {
-  const missing = names.filter((name) => !file.tensors.has(name));
-  if (missing.length === 0) return;
-  throw new IJepaError("weights/missing", `${file.name} lacks tensors that ${INDEX} names: ${missing.slice(0, 20).join(", ")}.`, {
-    what: "tensor",
-    names: missing,
-  });
 }

@@ -35,6 +35,8 @@ export interface TorchArchive {
 
 /** Far more than any checkpoint's: that of ViT-g/16, with its optimizer, describes some 3000 tensors. */
 const MAX_PICKLE = 32 * 2 ** 20;
+/** PyTorch's own limit. */
+const MAX_DIMS = 64;
 /** Local headers that are read at the same time. */
 const AT_ONCE = 16;
 
@@ -157,5 +159,5 @@ function isCount(value: unknown): value is number {
 }
 
 function isCounts(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every(isCount);
+  return Array.isArray(value) && value.length <= MAX_DIMS && value.every(isCount);
 }

@@ -26,11 +26,18 @@ export function readPickle(bytes: Uint8Array, host: Host): unknown {
 
 const MARK = Symbol("mark");
 
+/**
+ * Opcodes that are followed, and items that they hand over. Each makes an object of up to some hundred bytes. The checkpoint of
+ * ViT-g/16, with predictor and optimizer, has some 150,000.
+ */
+const MAX_STEPS = 2 ** 20;
+
 class Machine {
   private readonly view: DataView;
   private readonly stack: unknown[] = [];
   private readonly memo = new Map<number, unknown>();
   private at = 0;
+  private steps = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
@@ -41,6 +48,7 @@ class Machine {
 
   run(): unknown {
     for (;;) {
+      this.spend(1);
       const op = String.fromCharCode(this.u8());
       if (op === ".") return this.pop();
       this.step(op);
@@ -93,6 +101,8 @@ class Machine {
       }
       case "R": {
         const [callee, args] = this.popMany(2);
+        // What is called may look at every item of its arguments, and the same list can be handed over again and again.
+        if (Array.isArray(args)) for (const item of args) this.spend(Array.isArray(item) ? item.length : 1);
         return this.push(host.call(callee, args));
       }
       case "Q": return this.push(host.persistent(this.pop()));
@@ -103,6 +113,11 @@ class Machine {
       }
       default: throw this.fail(`it has the opcode 0x${op.charCodeAt(0).toString(16)}, which torch.save does not write`);
     }
+  }
+
+  private spend(steps: number): void {
+    this.steps += steps;
+    if (this.steps > MAX_STEPS) throw this.fail(`it takes more than ${MAX_STEPS} steps to read, far more than any checkpoint of I-JEPA`);
   }
 
   private fail(problem: string): Error {

@@ -1,0 +1,38 @@
+/** What lies where a file of a model should be, when a download went wrong. */
+
+/** Bytes of a file that are enough to know what it is. */
+export const HEAD_BYTES = 512;
+
+const GIT_LFS = "version https://git-lfs.github.com/spec/";
+const WEB_PAGE = /^<(?:!doctype html|html|head|body|title|meta|script|!--)/i;
+const XML = /^<\?xml/i;
+
+/**
+ * Says what a file is in place of what it should be, and what to do; undefined for a file that is none of these.
+ * @param head its first bytes
+ */
+export function impostorOf(head: Uint8Array): string | undefined {
+  const text = new TextDecoder("latin1").decode(head.subarray(0, HEAD_BYTES)).replace(/^\u00ef\u00bb\u00bf/, "").trimStart();
+  if (text.startsWith(GIT_LFS)) {
+    const [, size] = /^size (\d+)$/m.exec(text) ?? [];
+    return `it is a Git LFS pointer, a note of where the file${size === undefined ? "" : ` of ${size} bytes`} is kept; run "git lfs pull" in its folder, or download the file itself`;
+  }
+  if (WEB_PAGE.test(text)) {
+    return "it is a web page (HTML), not the file; download the file itself, which the Hub has under /resolve/ where its pages are under /blob/";
+  }
+  if (XML.test(text)) return "it is an XML document, as web pages and the error messages of file servers are; download the file itself";
+  return undefined;
+}
+
+/** What a file of weights is, when it is one of another format than the one expected; undefined where that is not known. */
+export function formatOf(head: Uint8Array): string | undefined {
+  const starts = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
+  if (starts(0x50, 0x4b, 3, 4)) return "a zip, as torch.save writes";
+  if (starts(0x80) && head[1] >= 2 && head[1] <= 5) return "a pickle of Python";
+  if (starts(0x47, 0x47, 0x55, 0x46)) return "a GGUF file";
+  if (starts(0x89, 0x48, 0x44, 0x46)) return "an HDF5 file";
+  if (starts(0x1f, 0x8b)) return "compressed with gzip";
+  if (starts(0x28, 0xb5, 0x2f, 0xfd)) return "compressed with zstd";
+  if (new TextDecoder("latin1").decode(head.subarray(257, 262)) === "ustar") return "a tar archive";
+  return undefined;
+}
