@@ -80,3 +80,10 @@ export async function inFolder<T>(files: Record<string, string | Uint8Array>, wo
     await rm(folder, { recursive: true });
   }
 }
+
+/** Opens a small model whose tensors were changed. */
+export function withTensors<T>(change: (tensors: Map<string, TensorBytes>) => void, work: (folder: string) => Promise<T>): Promise<T> {
+  const tensors = smallTensors();
+  change(tensors);
+  return inFolder({ ...smallModel(), "model.safetensors": serializeSafetensors(tensors) }, work);
+}

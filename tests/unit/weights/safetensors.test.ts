@@ -96,7 +96,8 @@ const HOSTILE: [what: string, bytes: Uint8Array][] = [
   ["header cut", rawSafetensors({ a: good }, 8, 10n)],
   ["header into the data", rawSafetensors({ a: good }, 8, 60n)],
   ["not JSON", rawSafetensors("{nonsense}", 0)],
-  ["space before the brace", rawSafetensors(" {}", 0)],
+  ["a byte order mark before the brace", rawSafetensors("\ufeff{}", 0)],
+  ["NaN, which only Python's JSON has", rawSafetensors('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":NaN}}', 8)],
   ["an array", rawSafetensors([good], 8)],
   ["a number", rawSafetensors(3, 0)],
   ["null", rawSafetensors(null, 0)],
@@ -105,7 +106,7 @@ const HOSTILE: [what: string, bytes: Uint8Array][] = [
   ["entry null", rawSafetensors({ a: null }, 0)],
   ["entry an array", rawSafetensors({ a: [good] }, 8)],
   ["metadata of numbers", rawSafetensors({ __metadata__: { a: 1 }, a: good }, 8)],
-  ["metadata null", rawSafetensors({ __metadata__: null, a: good }, 8)],
+  ["metadata a list", rawSafetensors({ __metadata__: [], a: good }, 8)],
   ["no dtype", rawSafetensors({ a: { ...good, dtype: undefined } }, 8)],
   ["dtype in lower case", rawSafetensors({ a: { ...good, dtype: "f32" } }, 8)],
   ["dtype of the prototype", rawSafetensors({ a: { ...good, dtype: "toString" } }, 8)],
@@ -145,6 +146,28 @@ test("hostile files are refused as weights/format, file and offset named", async
     assert.equal(error.details.file, "file.safetensors", what);
     assert.equal(typeof error.details.offset, "number", what);
     assert.ok(error.message.length < 500, what);
+  }
+});
+
+test("blanks around the header, no metadata by name and unknown keys are read, as the reference reads them", async () => {
+  const json = JSON.stringify({ __metadata__: null, a: { ...good, more: [[null]] } });
+  for (const header of [json, ` ${json}`, `\n\t\r  ${json}  `]) {
+    const file = await open(rawSafetensors(header, 8));
+    assert.deepEqual([file.tensors.size, file.metadata, [...file.tensors.values()][0].shape], [1, {}, [2]]);
+  }
+});
+
+test("headers that would take gigabytes to parse are refused by what they hold, before they are parsed", async () => {
+  const huge: [header: string, problem: RegExp][] = [
+    [`{"a":${"[".repeat(3e7)}${"]".repeat(3e7)}}`, /more than 128 arrays and objects lie in each other/],
+    [`{"a":[${"{},".repeat(1e7)}{}]}`, /more than 4194304 values/],
+    [`{"a":[${"0,".repeat(1e7)}0]}`, /more than 4194304 values/],
+    [`{"a":["\\\"${"[".repeat(1e6)}"]}`, /tensor "a" is not described by an object/],
+  ];
+  for (const [header, problem] of huge) {
+    const before = process.memoryUsage.rss();
+    assert.match((await failure("weights/format", () => open(rawSafetensors(header, 0)))).message, problem);
+    assert.ok(process.memoryUsage.rss() - before < 600e6, header.slice(0, 20));
   }
 });
 

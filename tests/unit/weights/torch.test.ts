@@ -200,6 +200,35 @@ test("pickles that are damaged are refused", async () => {
   await refused(damaged(0x80, 2, of("K"), 1, of("}"), of("b")), /state of what is no dict/);
 });
 
+test("pickles that would make more than a checkpoint has are refused before the memory is gone", async () => {
+  const of = (text: string) => [...Buffer.from(text, "latin1")], head = of("\x80\x04");
+  const repeat = (text: string, times: number) => Buffer.alloc(text.length * times, text, "latin1");
+  const bomb = (...parts: (number[] | Uint8Array)[]) => zip({ "a/data.pkl": Buffer.concat(parts.map((part) => Uint8Array.from(part))) });
+  const dict = globalOf("collections", "OrderedDict");
+  const bombs: Record<string, Uint8Array> = {
+    dicts: bomb(head, repeat("}", 8e6)),
+    lists: bomb(head, repeat("]", 8e6)),
+    "ordered dicts": bomb(head, dict, of("q\x000"), repeat("h\x00)R", 2e6)),
+    marks: bomb(head, repeat("(", 8e6)),
+    memo: bomb(head, of("N"), repeat("\x94", 2 ** 24 + 8)),
+    "tuples in each other": bomb(head, of(")"), repeat("\x85", 8e6), of(".")),
+    "one list handed over many times": bomb(head, dict, of("q\x000](" ), repeat("))\x86", 1.6e5), of("eq\x010"), repeat("h\x00h\x01\x85R0", 1e5), of(".")),
+  };
+  for (const [name, file] of Object.entries(bombs)) {
+    const before = process.memoryUsage.rss();
+    await refused(file, /takes more than 1048576 steps/);
+    assert.ok(process.memoryUsage.rss() - before < 700e6, name);
+  }
+});
+
+test("tensors of more dimensions than PyTorch has are refused", async () => {
+  const many = checkpoint((_, tensors) => {
+    const shape = new Array<number>(65).fill(1);
+    Object.assign(tensors.get("norm.weight")!, { shape, strides: shape });
+  });
+  await refused(many, /tensor of an unknown kind/);
+});
+
 test("tensors that do not lie in order inside of their storage are refused", async () => {
   const spoiled = (change: (tensor: PickledTensor) => void) => checkpoint((_, tensors) => change(tensors.get("blocks.0.mlp.fc1.weight")!));
   await refused(spoiled((tensor) => (tensor.strides = rowMajor(tensor.shape).reverse())), /has the strides \[1, 64\]/);

@@ -121,6 +121,14 @@ export class Session<X> {
     return this.#opening;
   }
 
+  /**
+   * The tensors of the checkpoint's files that are not used.
+   * @param names canonical names of those that are
+   */
+  unused(names: readonly string[]): string[] {
+    return this.checkpoint.unused(names);
+  }
+
   /** The backend, open or disposed of. Throws TypeError before `ready`. */
   get opened(): Opened {
     if (this.#opened === undefined) throw new TypeError("The model is not open yet: await model.ready first.");

@@ -32,6 +32,14 @@ export abstract class PreTrainedModel<X> {
     return this.session.ready();
   }
 
+  /**
+   * Tensors of the checkpoint that this model does not use, under the names that they have there: the head or mask token of another
+   * class, buffers, other networks beside the encoder. Nothing that the encoder may need is among them: that is refused on loading.
+   */
+  get unusedTensors(): readonly string[] {
+    return this.session.unused(this.layout.names);
+  }
+
   /** Backend that runs it. This and what follows is known once the model is `ready`; TypeError before. */
   get device(): BackendId {
     return this.session.opened.backend.id;

@@ -1,11 +1,14 @@
+import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import type { CodebookName } from "../core/codebooks.js";
 import { IJepaConfig } from "../config/config.js";
 import { readCodes, takeQuantized } from "./bitsandbytes.js";
-import type { QuantizedTensor } from "./bitsandbytes.js";
 import type { CheckpointTensor } from "./checkpoint-tensor.js";
-import { checkFloatDtype, firstNonFinite, toFloat32 } from "./dtypes.js";
+import { checkFinite, checkTensor, checkTensors, missingTensors } from "./checks.js";
+import { toFloat32 } from "./dtypes.js";
+import { checkQuantization, refuseForeignTensors } from "./foreign-quantization.js";
 import { openFolder, openFolderOf, readFile, readJson } from "./folder.js";
+import { formatOf, HEAD_BYTES, impostorOf } from "./impostor.js";
 import type { ModelFolder, ModelRef, OpenOptions } from "./model-folder.js";
 import { canonicalName, expectedTensors, isOptionalTensor } from "./tensor-names.js";
 import { partOf, readPackedInfo, readPart, type PackedFiles } from "./safetensors/packed-files.js";
@@ -14,7 +17,10 @@ import type { CodedMatrix } from "../quantize/bnb.js";
 import { openWeights } from "./safetensors/shards.js";
 import type { SafetensorsFile } from "./safetensors/reader.js";
 import type { SourceOptions } from "./source-options.js";
+import { readRange } from "./sources/bytes.js";
+import { kindOf, pathOfFileUrl } from "./sources/file.js";
 import { isTorchFile, openResearch, type ResearchOptions } from "./torch/research.js";
+import { isZip } from "./torch/zip.js";
 
 export interface Checkpoint {
   readonly ref: string;
@@ -45,6 +51,11 @@ export interface Checkpoint {
    * The tensors that make up `name` in the files: itself, and with a quantized matrix what belongs to it; empty where there is none.
    */
   stored(name: string): readonly CheckpointTensor[];
+  /**
+   * The tensors that a model does not use, under the names that they have in the files.
+   * @param names canonical names of what it uses
+   */
+  unused(names: readonly string[]): string[];
   /** The bytes of a stored tensor, as they are. */
   bytes(tensor: CheckpointTensor, signal?: AbortSignal): Promise<Uint8Array>;
   /** Another file of the folder, whole; undefined where there is none, and for a .pth.tar file. */
@@ -72,12 +83,12 @@ interface Opened {
  * Opens an I-JEPA checkpoint and checks everything but the values: the configuration, the files, and that the encoder's tensors
  * are all there, in a readable dtype and of the shapes that the configuration asks for. Of packed files only the metadata is
  * checked; loading/packed-checkpoint.ts knows their tensors.
- * @param ref a folder in Hugging Face's layout, or a .pth.tar file of the research code: a path, or a file: or http(s) URL; or the name
+ * @param ref a folder in Hugging Face's layout, or a file of the research code (.pth.tar, .pt, .ckpt, .bin): a path, or a file: or http(s) URL; or the name
  *   of a model on the Hugging Face Hub; or files that the caller opens
  * @throws IJepaError `config/missing`, `config/field`, `weights/*`, `hub/*`, `io/*`, `input/value`, `aborted`
  */
 export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions = {}): Promise<Checkpoint> {
-  const { where, folder, config, preprocessorConfig, files } = typeof ref === "string" && isTorchFile(ref) ? await openTorch(ref, options) : await openHuggingFace(ref, options);
+  const { where, folder, config, preprocessorConfig, files } = await openParts(ref, options);
   const close = async (): Promise<void> => {
     await Promise.all(files.map((file) => file.close()));
   };
@@ -85,7 +96,10 @@ export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions =
     const { tensors, fileOf } = gather(files), matrices = takeQuantized(tensors);
     const shapes = expectedTensors(config, { maskToken: true, pooler: true, classifier: true });
     const packed = readPackedInfo(files);
-    if (packed === undefined) checkTensors(tensors, matrices, config, shapes, where);
+    if (packed === undefined) {
+      refuseForeignTensors(tensors, matrices, where);
+      checkTensors(tensors, matrices, config, shapes, where);
+    }
     const readTensor = async (info: CheckpointTensor, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array> => {
       const bytes = await fileOf(info).readTensor(info, signal, into);
       await options.onBytes?.(canonicalName(info.name), bytes);
@@ -111,6 +125,11 @@ export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions =
         if (matrix !== undefined) return [matrix.weight, matrix.state, ...Object.values(matrix.companions)];
         return info === undefined ? [] : [info];
       },
+      unused(names) {
+        const used = new Set(names);
+        // Packed files have tensors of their own beside those that models name.
+        return [...tensors].flatMap(([name, info]) => (used.has(name) || (packed !== undefined && !isOptionalTensor(name)) ? [] : [info.name]));
+      },
       bytes: (tensor, signal) => fileOf(tensor).readTensor(tensor, signal),
       close,
       async tensor(name, signal, into) {
@@ -129,6 +148,27 @@ export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions =
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+async function openParts(ref: ModelRef, options: CheckpointOptions): Promise<Opened> {
+  if (typeof ref !== "string" || /^https?:/i.test(ref)) return typeof ref === "string" && isTorchFile(ref) ? openTorch(ref, options) : openHuggingFace(ref, options);
+  const path = /^file:/i.test(ref) ? pathOfFileUrl(ref) : ref, kind = path === "" || path.includes("\0") ? undefined : await kindOf(path);
+  if (isTorchFile(ref) && kind !== "folder") return openTorch(ref, options);
+  if (kind !== "file") return openHuggingFace(ref, options);
+  const what = await describeFile(path, options.signal);
+  if (what.isZip) return openTorch(ref, options);
+  throw new IJepaError("config/missing", `${ref} is a file${what.words}. Pass the folder that holds config.json and model.safetensors.`, { file: ref });
+}
+
+/** What a file is that was named in place of a model's folder. */
+async function describeFile(path: string, signal: AbortSignal | undefined): Promise<{ isZip: boolean; words: string }> {
+  const source = await runtime.openFile(path);
+  try {
+    const head = await readRange(source, 0, Math.min(HEAD_BYTES, source.size), signal), format = formatOf(head), impostor = impostorOf(head);
+    return { isZip: isZip(head), words: impostor !== undefined ? `: ${impostor}` : format === undefined ? "" : ` (${format})` };
+  } finally {
+    await source.close();
   }
 }
 
@@ -172,16 +212,15 @@ export async function readProcessorConfig(ref: ModelRef, options: SourceOptions 
 
 async function readConfig(folder: ModelFolder, options: OpenOptions): Promise<IJepaConfig> {
   const file = folder.pathOf("config.json");
-  const json = await readJson(folder, "config.json", { ...options, required: true }, unusable(file));
+  const json = await readJson(folder, "config.json", { ...options, required: true }, unusable);
   if (json === undefined) throw new IJepaError("config/missing", `There is no ${file}. ${howToGet(folder)}`, { file });
   const config = IJepaConfig.fromJSON(json, file);
-  const quantization = (json as Record<string, unknown>)["quantization_config"] ?? undefined;
-  if (quantization !== undefined && !isFourBit(quantization)) throw unreadable(file, quantization);
+  checkQuantization(json as Record<string, unknown>, file);
   return config;
 }
 
-function unusable(file: string): (problem: string, cause?: unknown) => IJepaError {
-  return (problem, cause) => new IJepaError("config/missing", `${file} cannot be used: ${problem}.`, { file }, { cause });
+function unusable(file: string, problem: string, cause?: unknown): IJepaError {
+  return new IJepaError("config/missing", `${file} cannot be used: ${problem}.`, { file }, { cause });
 }
 
 function howToGet(folder: ModelFolder): string {
@@ -192,7 +231,7 @@ function howToGet(folder: ModelFolder): string {
 
 async function readPreprocessorConfig(folder: ModelFolder, options: OpenOptions): Promise<Record<string, unknown> | undefined> {
   const file = folder.pathOf("preprocessor_config.json");
-  const json = await readJson(folder, "preprocessor_config.json", options, unusable(file));
+  const json = await readJson(folder, "preprocessor_config.json", options, unusable);
   if (json !== undefined && (typeof json !== "object" || json === null || Array.isArray(json))) {
     throw new IJepaError("config/field", `${file} must hold a JSON object.`, { field: "preprocessor_config", value: json });
   }
@@ -219,73 +258,4 @@ function gather(files: readonly SafetensorsFile[]): {
     }
   }
   return { tensors, fileOf: (tensor) => owners.get(tensor.file) as SafetensorsFile };
-}
-
-function checkTensors(
-  tensors: ReadonlyMap<string, CheckpointTensor>,
-  matrices: ReadonlyMap<string, QuantizedTensor>,
-  config: IJepaConfig,
-  shapes: ReadonlyMap<string, readonly number[]>,
-  where: string,
-): void {
-  const names = [...tensors.keys()];
-  const required = [...expectedTensors(config).keys()];
-  const missing = required.filter((name) => !tensors.has(name));
-  if (missing.length > 0) throw missingTensors(where, missing);
-  const unexpected = names.filter((name) => !shapes.has(name) && !isOptionalTensor(name));
-  if (unexpected.length > 0) {
-    const message =
-      `${where} has ${count(unexpected)} that this model has no place for: ${list(unexpected)}. ` +
-      "Is config.json the right one?";
-    throw new IJepaError("weights/unexpected", message, { names: unexpected });
-  }
-  for (const name of required.filter((name) => !matrices.has(name))) checkTensor(name, tensors.get(name) as CheckpointTensor, shapes.get(name));
-}
-
-function checkTensor(name: string, info: CheckpointTensor, expected: readonly number[] | undefined): void {
-  checkFloatDtype(info.dtype, name);
-  if (expected === undefined || expected.join() === info.shape.join()) return;
-  const [actual, wanted] = [info.shape.join(", "), expected.join(", ")];
-  const message = `Tensor ${name} in ${info.file} has the shape [${actual}], but the configuration asks for [${wanted}].`;
-  throw new IJepaError("weights/shape", message, { tensor: name, expected, actual: info.shape });
-}
-
-function checkFinite(name: string, data: Float32Array): void {
-  const index = firstNonFinite(data);
-  if (index < 0) return;
-  const message =
-    `Tensor ${name} holds ${data[index]} at index ${index}; weights must be finite. ` +
-    "The checkpoint is damaged or its training diverged.";
-  throw new IJepaError("weights/value", message, { tensor: name, index, value: data[index] });
-}
-
-function missingTensors(where: string, names: readonly string[]): IJepaError<"weights/missing"> {
-  const message = `${where} lacks ${count(names)}: ${list(names)}. Is it an I-JEPA encoder, and are all of its files there?`;
-  return new IJepaError("weights/missing", message, { what: "tensor", names });
-}
-
-/** Whether a quantization_config is of the kind that bitsandbytes.ts reads. */
-function isFourBit(config: unknown): boolean {
-  const { quant_method: method, load_in_8bit: eight } = config as { quant_method?: unknown; load_in_8bit?: unknown };
-  return method === "bitsandbytes" && eight !== true;
-}
-
-function unreadable(where: string, config: unknown): IJepaError<"weights/dtype"> {
-  const given = (config as { quant_method?: unknown }).quant_method;
-  const method = typeof given === "string" ? given.slice(0, 60) : "unknown";
-  const kind = method === "bitsandbytes" ? "8-bit bitsandbytes" : `quantized (${method})`;
-  const message =
-    `${where}: this checkpoint holds ${kind} weights, which this version does not load. ` +
-    `Pass the original checkpoint in f32, f16 or bf16, and choose dtype "int4" when loading it.`;
-  return new IJepaError("weights/dtype", message, { tensor: where, dtype: method });
-}
-
-function count(names: readonly string[]): string {
-  return names.length === 1 ? "a tensor" : `${names.length} tensors`;
-}
-
-/** Names come from files: shown escaped, and not more than a screenful. */
-function list(names: readonly string[]): string {
-  const shown = names.slice(0, 20).map((name) => JSON.stringify(name.slice(0, 100)).slice(1, -1));
-  return shown.join(", ") + (names.length > 20 ? `, and ${names.length - 20} more` : "");
 }

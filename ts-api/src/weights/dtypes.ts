@@ -18,9 +18,14 @@ export function isSafetensorsDtype(name: unknown): name is SafetensorsDtype {
   return typeof name === "string" && Object.hasOwn(DTYPE_BITS, name);
 }
 
+/** True for element types that weights can be read from. */
+export function isFloatDtype(dtype: string): boolean {
+  return FLOAT_DTYPES.some((float) => float === dtype);
+}
+
 /** Throws `weights/dtype` unless `toFloat32` can read `dtype`. */
 export function checkFloatDtype(dtype: string, tensor: string): void {
-  if (!FLOAT_DTYPES.some((float) => float === dtype)) {
+  if (!isFloatDtype(dtype)) {
     const known = FLOAT_DTYPES.join(", ");
     const message = `Tensor ${tensor} is stored as ${dtype}; weights can be read from ${known}. Save the checkpoint in one of these.`;
     throw new IJepaError("weights/dtype", message, { tensor, dtype });

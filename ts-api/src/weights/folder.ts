@@ -4,7 +4,7 @@ import { parseJson } from "./json.js";
 import { readRange } from "./sources/bytes.js";
 import type { ModelFolder, ModelRef, ModelSource, OpenOptions } from "./model-folder.js";
 import { looksLikeRepo } from "./hub/names.js";
-import { isFolder, openFileIfPresent, pathOfFileUrl } from "./sources/file.js";
+import { kindOf, openFileIfPresent, pathOfFileUrl } from "./sources/file.js";
 import { displayUrl, openUrlIfPresent } from "./sources/url.js";
 import type { SourceOptions } from "./source-options.js";
 
@@ -12,13 +12,13 @@ import type { SourceOptions } from "./source-options.js";
 const MAX_JSON = 32 * 2 ** 20;
 
 /**
- * @param ref a local folder, a file: URL or an http(s) URL of a folder, or the name of a model on the Hugging Face Hub; a folder of
- *   that name comes first; or files that the caller opens
+ * @param ref a local folder, a file: URL or an http(s) URL of a folder, or the name of a model on the Hugging Face Hub; what is at a
+ *   path of that name comes first; or files that the caller opens
  * @throws IJepaError `input/value` when it is none of these; TypeError for options of a wrong type
  */
 export async function openFolder(ref: ModelRef, options: SourceOptions = {}): Promise<ModelFolder> {
   if (isModelSource(ref)) return { name: ref.name, remote: true, pathOf: (name) => `${ref.name}/${name}`, open: (name, given) => ref.open(name, given) };
-  if (typeof ref !== "string" || !looksLikeRepo(ref) || (await isFolder(ref))) return folderAt(ref);
+  if (typeof ref !== "string" || !looksLikeRepo(ref) || (await kindOf(ref)) !== undefined) return folderAt(ref);
   const { openHubFolder } = await import("./hub/folder.js");
   return openHubFolder(ref, options);
 }

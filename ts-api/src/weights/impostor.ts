@@ -36,3 +36,8 @@ export function formatOf(head: Uint8Array): string | undefined {
   if (new TextDecoder("latin1").decode(head.subarray(257, 262)) === "ustar") return "a tar archive";
   return undefined;
 }
+
+/** True for what begins as a safetensors file: eight bytes of a length, then JSON. */
+export function isSafetensors(head: Uint8Array): boolean {
+  return head[5] === 0 && head[6] === 0 && head[7] === 0 && /^\s*\{\s*"/.test(new TextDecoder("latin1").decode(head.subarray(8)));
+}

@@ -57,7 +57,7 @@ function endOfString(text: Uint8Array, start: number): number {
 function parsePython(text: string): unknown {
   const nan = `NaN ${crypto.randomUUID()}`;
   let plain = "", from = 0, inString = false;
-  for (const { 0: token, index } of text.matchAll(/\\.|"|NaN|Infinity/gs)) {
+  for (const { 0: token, index } of text.matchAll(/\\.|"|(?<![\w.])(?:NaN|Infinity)(?![\w.])/gs)) {
     if (token === '"') inString = !inString;
     if (inString || token === '"' || token.startsWith("\\")) continue;
     plain += text.slice(from, index) + (token === "NaN" ? JSON.stringify(nan) : "1e999");

@@ -34,6 +34,7 @@ export function randomCheckpoint(config: IJepaConfig, seed: number): Checkpoint 
     tensor: async (name) => make(name),
     codes: async () => undefined,
     stored: (name) => (tensors.has(name) ? [tensors.get(name)!] : []),
+    unused: () => [],
     bytes: async ({ name }) => new Uint8Array(make(name).buffer),
     close: async () => undefined,
   };

@@ -71,3 +71,11 @@ export function expectedTensors(config: IJepaConfig, parts: OptionalParts = {}):
 export function isOptionalTensor(name: string): boolean {
   return name === "embeddings.mask_token" || name.startsWith("pooler.") || name.startsWith("classifier.");
 }
+
+/** The modules that an encoder's tensors are in, in Hugging Face's naming and in that of the research code. */
+const ENCODER = /^(?:(?:embeddings|encoder|layers|layernorm|blocks|patch_embed|norm)\.|pos_embed$|cls_token$)/;
+
+/** True for names that belong to an encoder, this one or another: not to a head, nor to another network beside it. */
+export function isEncoderTensor(name: string): boolean {
+  return ENCODER.test(name);
+}

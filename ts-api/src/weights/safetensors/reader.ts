@@ -1,4 +1,4 @@
-import { IJepaError } from "../../core/errors.js";
+import { IJepaError, isIJepaError } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { DTYPE_BITS, isSafetensorsDtype } from "../dtypes.js";
 import type { SafetensorsDtype } from "../dtypes.js";
@@ -68,14 +68,28 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
 
 async function readHeaderLength(source: ByteSource, signal: AbortSignal | undefined): Promise<number> {
   if (source.size < 8) throw malformed(source.name, `it has ${source.size} bytes, too few for a header`, 0);
-  const head = await readRange(source, 0, Math.min(HEAD_BYTES, source.size), signal), format = formatOf(head);
-  const problem = impostorOf(head) ?? (format && `it is ${format}`);
-  const length = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);
-  if (length > MAX_HEADER) throw malformed(source.name, problem ?? `its header claims ${length} bytes; at most ${MAX_HEADER} are allowed`, 0);
+  const bytes = await readRange(source, 0, 8, signal);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (length > MAX_HEADER) {
+    const problem = (await whatItIs(source, signal)) ?? `its header claims ${length} bytes; at most ${MAX_HEADER} are allowed`;
+    throw malformed(source.name, problem, 0);
+  }
   if (Number(length) > source.size - 8) {
-    throw malformed(source.name, problem ?? `its header claims ${length} bytes, but only ${source.size - 8} follow (is the download complete?)`, 0);
+    const problem = (await whatItIs(source, signal)) ?? `its header claims ${length} bytes, but only ${source.size - 8} follow (is the download complete?)`;
+    throw malformed(source.name, problem, 0);
   }
   return Number(length);
+}
+
+/** What a file is that is none of this format, where that can be told. */
+async function whatItIs(source: ByteSource, signal: AbortSignal | undefined): Promise<string | undefined> {
+  try {
+    const head = await readRange(source, 0, Math.min(HEAD_BYTES, source.size), signal), format = formatOf(head);
+    return impostorOf(head) ?? (format && `it is ${format}`);
+  } catch (error) {
+    if (isIJepaError(error, "aborted")) throw error;
+    return undefined;
+  }
 }
 
 function parseHeader(bytes: Uint8Array, file: string): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../../core/errors.js";
-import type { ByteSource } from "../../runtime/env.js";
+import type { ByteSource, FileInfo } from "../../runtime/env.js";
 
 /**
  * Opens a local file; undefined where there is none.
@@ -15,9 +15,9 @@ export async function openFileIfPresent(path: string): Promise<ByteSource | unde
   }
 }
 
-/** True for a folder of the host. */
-export async function isFolder(path: string): Promise<boolean> {
-  return (await runtime.files?.stat(path))?.kind === "folder";
+/** What is at a path of the host; undefined where there is nothing, or where there are no files. */
+export async function kindOf(path: string): Promise<FileInfo["kind"] | undefined> {
+  return (await runtime.files?.stat(path))?.kind;
 }
 
 /**

@@ -4,6 +4,7 @@ import { show } from "../../core/show.js";
 import { sizeOf } from "../../core/tensor.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { DTYPE_BITS, type SafetensorsDtype } from "../dtypes.js";
+import { formatOf, HEAD_BYTES, impostorOf, isSafetensors } from "../impostor.js";
 import { readRange } from "../sources/bytes.js";
 import { readPickle, type Host } from "./pickle.js";
 import { broken, dataStart, isZip, readZipEntries, type ZipEntry } from "./zip.js";
@@ -57,9 +58,8 @@ class Global {
  * @throws IJepaError `weights/format`, `weights/unsafe` for a pickle that would import or call anything else, `io/read`, `aborted`
  */
 export async function openTorchArchive(source: ByteSource, signal?: AbortSignal): Promise<TorchArchive> {
-  if (!isZip(await readRange(source, 0, Math.min(4, source.size), signal))) {
-    throw broken(source, "it is no zip; files from before PyTorch 1.6 have to be saved again with a newer torch.save");
-  }
+  const head = await readRange(source, 0, Math.min(HEAD_BYTES, source.size), signal);
+  if (!isZip(head)) throw broken(source, noZip(head));
   const entries = await readZipEntries(source, signal);
   const pickle = [...entries.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
   if (pickle === undefined) throw broken(source, "it has no data.pkl");
@@ -84,6 +84,15 @@ export async function openTorchArchive(source: ByteSource, signal?: AbortSignal)
       return starts;
     },
   };
+}
+
+/** What a file is that torch.save has not written, and what to do with it. */
+function noZip(head: Uint8Array): string {
+  const impostor = impostorOf(head), format = formatOf(head);
+  if (impostor !== undefined) return impostor;
+  if (isSafetensors(head)) return "it is a safetensors file; pass the folder that it is in, with config.json beside it";
+  if (format !== undefined && !format.startsWith("a pickle")) return `it is ${format}; unpack or convert it first`;
+  return "it is no zip; files from before PyTorch 1.6 have to be saved again with a newer torch.save";
 }
 
 function hostOf(source: ByteSource, entryOf: (key: string) => ZipEntry | undefined): Host {

@@ -47,9 +47,9 @@ interface Part {
   skip: number;
 }
 
-/** True for files of torch.save, by their names. */
+/** True for files of torch.save, by the names that people give them. */
 export function isTorchFile(ref: string): boolean {
-  return /\.(pth\.tar|pth|pt)$/i.test(ref.replace(/^(https?:[^?#]*)[?#].*$/i, "$1"));
+  return /\.(pth|pt|ckpt|bin|tar)$/i.test(ref.replace(/^(https?:[^?#]*)[?#].*$/i, "$1"));
 }
 
 /**

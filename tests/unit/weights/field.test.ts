@@ -1,0 +1,122 @@
+/** What lies in people's folders in the place of a model's files. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
+import { pickle, zip, type Pickled } from "../../support/torch.js";
+import { failure, inFolder, SMALL, smallModel } from "./helpers.js";
+
+const pointer = (size: number) => `version https://git-lfs.github.com/spec/v1\noid sha256:${"4d7a2146".repeat(8)}\nsize ${size}\n`;
+const PAGES = [
+  '<!DOCTYPE html>\n<html class="">\n<head><title>model.safetensors</title></head>', "\n\n  <html lang=en><body>Sign in</body></html>", "\ufeff<!doctype HTML><p>",
+  "<!-- saved from url --><html></html>", "<head><meta charset=utf-8></head>",
+];
+const INDEX = JSON.stringify({ weight_map: { "layernorm.weight": "part.safetensors" } });
+
+test("a Git LFS pointer in the place of any file is recognised, with what to do", async () => {
+  const { "config.json": config } = smallModel();
+  const cases: [files: Record<string, string | Uint8Array>, ref: string, code: "weights/format" | "config/missing", size: number][] = [
+    [{ ...smallModel(), "model.safetensors": pointer(2523000000) }, "", "weights/format", 2523000000],
+    [{ "config.json": config, "model.safetensors.index.json": INDEX, "part.safetensors": pointer(77) }, "", "weights/format", 77],
+    [{ "config.json": config, "model.safetensors.index.json": pointer(78) }, "", "weights/format", 78],
+    [{ ...smallModel(), "config.json": pointer(79) }, "", "config/missing", 79],
+    [{ ...smallModel(), "preprocessor_config.json": pointer(80) }, "", "config/missing", 80],
+    [{ "jepa.pth.tar": pointer(81) }, "/jepa.pth.tar", "weights/format", 81],
+  ];
+  for (const [files, ref, code, size] of cases) {
+    await inFolder(files, async (folder) => {
+      const { message } = await failure(code, () => openCheckpoint(`${folder}${ref}`));
+      assert.match(message, new RegExp(`Git LFS pointer.*${size} bytes.*git lfs pull`));
+    });
+  }
+});
+
+test("a web page in the place of any file is recognised, with what to do", async () => {
+  const { "config.json": config } = smallModel();
+  for (const page of PAGES) {
+    const cases: [files: Record<string, string | Uint8Array>, ref: string, code: "weights/format" | "config/missing"][] = [
+      [{ ...smallModel(), "model.safetensors": page }, "", "weights/format"],
+      [{ "config.json": config, "model.safetensors.index.json": page }, "", "weights/format"],
+      [{ ...smallModel(), "config.json": page }, "", "config/missing"],
+      [{ ...smallModel(), "preprocessor_config.json": page }, "", "config/missing"],
+      [{ "jepa.ckpt": page }, "/jepa.ckpt", "weights/format"],
+    ];
+    for (const [files, ref, code] of cases) {
+      await inFolder(files, async (folder) => assert.match((await failure(code, () => openCheckpoint(`${folder}${ref}`))).message, /web page \(HTML\).*\/resolve\//));
+    }
+  }
+  const denied = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>';
+  await inFolder({ ...smallModel(), "model.safetensors": denied }, async (folder) => assert.match((await failure("weights/format", () => openCheckpoint(folder))).message, /XML document/));
+});
+
+test("weights of other formats are named", async () => {
+  const begin = (...bytes: (number | string)[]) => Buffer.concat([Buffer.concat(bytes.map((part) => Buffer.from(typeof part === "string" ? part : [part]))), Buffer.alloc(600, 0x77)]);
+  const formats: [head: Uint8Array, words: RegExp][] = [
+    [zip({ "a/data.pkl": pickle(null) }), /a zip, as torch\.save writes/],
+    [begin("GGUF"), /GGUF/], [begin(0x89, "HDF\r\n"), /HDF5/], [begin(0x1f, 0x8b), /gzip/], [begin(0x80, 2, 0x8a), /pickle of Python/],
+  ];
+  for (const [head, words] of formats) {
+    await inFolder({ ...smallModel(), "model.safetensors": head }, async (folder) => assert.match((await failure("weights/format", () => openCheckpoint(folder))).message, words));
+  }
+});
+
+test("checkpoints of the research code are files under all of their names, and folders are folders", async () => {
+  const without = zip({ "a/data.pkl": pickle(new Map<string, Pickled>([["model", new Map()]])) });
+  for (const name of ["jepa.ckpt", "jepa.bin", "jepa.tar", "jepa.pth", "jepa.PT", "jepa.pth.tar", "jepa", "jepa-latest.model"]) {
+    await inFolder({ [name]: without }, async (folder) => {
+      for (const ref of [`${folder}/${name}`, `file://${folder}/${name}`]) {
+        assert.match((await failure("weights/missing", () => openCheckpoint(ref))).message, /no state dict "encoder"; it has "model"/, ref);
+      }
+      if (/\./.test(name)) assert.deepEqual((await failure("weights/missing", () => openCheckpoint(`${folder}/absent-${name.replace("-latest.model", ".bin")}`))).details.what, "file");
+    });
+  }
+  const { mkdir, writeFile } = await import("node:fs/promises");
+  for (const name of ["v1.pt", "model.bin", "jepa.pth.tar"]) {
+    await inFolder({}, async (folder) => {
+      await mkdir(`${folder}/${name}`);
+      for (const [file, content] of Object.entries(smallModel())) await writeFile(`${folder}/${name}/${file}`, content);
+      await (await openCheckpoint(`${folder}/${name}`)).close();
+    });
+  }
+});
+
+test("other files that are named in place of a folder are called files", async () => {
+  const tar = Buffer.alloc(1024);
+  tar.write("ustar", 257);
+  const cases: [name: string, content: string | Uint8Array, code: "config/missing" | "weights/format", words: RegExp][] = [
+    ["model.safetensors", smallModel()["model.safetensors"], "config/missing", /is a file\. Pass the folder/],
+    ["page", PAGES[0], "config/missing", /is a file: it is a web page/],
+    ["model.gguf", "GGUF and more", "config/missing", /is a file \(a GGUF file\)/],
+    ["jepa.tar", tar, "weights/format", /a tar archive; unpack/],
+    ["jepa.pt", smallModel()["model.safetensors"], "weights/format", /it is a safetensors file; pass the folder/],
+  ];
+  for (const [name, content, code, words] of cases) {
+    await inFolder({ [name]: content }, async (folder) => assert.match((await failure(code, () => openCheckpoint(`${folder}/${name}`))).message, words));
+  }
+});
+
+test("Python's NaN and infinities are read where nothing needs them, and refused where something does", async () => {
+  const json = (fields: string) => `${JSON.stringify(SMALL).slice(0, -1)},${fields}}`;
+  const opens = json('"x": NaN, "list": [Infinity, -Infinity, {"y": -Infinity}], "says": "NaN, \\"Infinity\\" \\\\", "problem_type": null');
+  await inFolder({ ...smallModel(), "config.json": opens, "preprocessor_config.json": '{"note": NaN, "do_resize": true}' }, async (folder) => {
+    const checkpoint = await openCheckpoint(folder), { x, list, says } = checkpoint.config.toJSON();
+    assert.deepEqual([x, list, says], [NaN, [Infinity, -Infinity, { y: -Infinity }], 'NaN, "Infinity" \\']);
+    assert.ok(Number.isNaN(checkpoint.preprocessorConfig?.["note"]));
+    await checkpoint.close();
+  });
+  for (const value of ["NaN", "Infinity", "-Infinity"]) {
+    await inFolder({ ...smallModel(), "config.json": json(`"layer_norm_eps": ${value}`) }, async (folder) => {
+      assert.match((await failure("config/field", () => openCheckpoint(folder))).message, new RegExp(`not ${value}`));
+    });
+  }
+  for (const wrong of ["+Infinity", "nan", "NaNs", "Infinity2", "- Infinity"]) {
+    await inFolder({ ...smallModel(), "config.json": json(`"x": ${wrong}`) }, (folder) => failure("config/missing", () => openCheckpoint(folder)));
+  }
+});
+
+test("configurations that would take gigabytes to parse are refused before they are parsed", async () => {
+  for (const bomb of [`{"x":${"[".repeat(1.6e7)}${"]".repeat(1.6e7)}}`, `{"x":[${"{},".repeat(1e7)}1]}`]) {
+    await inFolder({ ...smallModel(), "config.json": bomb }, async (folder) => {
+      assert.match((await failure("config/missing", () => openCheckpoint(folder))).message, /more than \d+ (arrays and objects|values)/);
+    });
+  }
+});
