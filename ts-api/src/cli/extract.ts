@@ -6,6 +6,7 @@ import { displayUrl } from "../weights/sources/url.js";
 import { modelOptions, type Settings } from "./args.js";
 import { reportFailure } from "./exit.js";
 import { ProgressBar, showDownloads } from "./progress.js";
+import { warnOfUnused } from "./unused.js";
 
 /** How messages and results name the model of the package. */
 const DEFAULT_MODEL = "demo";
@@ -95,15 +96,18 @@ async function readImage(file: string, { maxPixels }: Settings, host: CliHost): 
 }
 
 /** @param bar shows the parts of the model; a download has a bar of its own */
-async function openModel(settings: Settings, { signal, stderr }: CliHost, bar: ProgressBar | undefined): Promise<ImageFeatureExtractionPipeline> {
-  const { model } = settings;
+async function openModel(settings: Settings, host: CliHost, bar: ProgressBar | undefined): Promise<ImageFeatureExtractionPipeline> {
+  const { model } = settings, { signal, stderr } = host;
   const download = new ProgressBar(stderr), showDownload = showDownloads(download);
   const show = (info: ProgressInfo): void => {
     if (info.file === undefined) bar?.show(info.loaded, info.total, `loading ${modelName(model)}`);
     else showDownload(info);
   };
   try {
-    return await pipeline("image-feature-extraction", model, { ...modelOptions(settings), signal, progress_callback: show });
+    const extract = await pipeline("image-feature-extraction", model, { ...modelOptions(settings), signal, progress_callback: show });
+    download.clear();
+    await warnOfUnused(extract.model, host);
+    return extract;
   } finally {
     download.clear();
   }

@@ -6,6 +6,7 @@ import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./arg
 import { modelName } from "./extract.js";
 import { reportFailure, usage } from "./exit.js";
 import { printable } from "./text.js";
+import { warnOfUnused, type LoadedModel } from "./unused.js";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8080;
@@ -42,6 +43,7 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
   ]);
   const served = await openModel(settings, host.signal);
   try {
+    await warnOfUnused(served.model, host);
     const { model } = served, name = servedName(settings.model), timeout = seconds * 1000;
     const server = createServer(served, {
       name,
@@ -69,7 +71,7 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
 }
 
 /** With its head, where it has one. */
-async function openModel(settings: Settings, signal: AbortSignal): Promise<ServedPipeline & { dispose(): Promise<void> }> {
+async function openModel(settings: Settings, signal: AbortSignal): Promise<ServedPipeline & { readonly model: LoadedModel; dispose(): Promise<void> }> {
   const { model } = settings, options: LoadOptions = { ...modelOptions(settings), signal };
   try {
     return await pipeline("image-classification", model, options);

@@ -6,6 +6,7 @@ import { SOURCE_OPTIONS, modelOptions, type Command, type KINDS, type Settings }
 import { UsageError } from "./exit.js";
 import { modelName } from "./extract.js";
 import { printable } from "./text.js";
+import { warnOfUnused } from "./unused.js";
 
 type Kind = (typeof KINDS)[number];
 
@@ -43,6 +44,7 @@ async function runVisualize(settings: Settings, host: CliHost): Promise<number> 
   const photo = file === "-" ? await loadImage(await host.readStdin(), { ...options, source: "standard input" }) : await loadImage(file, options);
   const extract = await openModel(settings, signal);
   try {
+    await warnOfUnused(extract.model, host);
     const { view, numerics } = await look(extract, photo, { ...settings, kind }, signal);
     const picture = drawMap(photo, view.map, { patch: view.patch });
     await runtime.writeFile(out, await encodePng(picture));
