@@ -6,6 +6,7 @@ import { compactParts } from "./compact.js";
 import { checkEncoding, type Encoding } from "./encoding.js";
 import { hasHead, pathOfPart, readFailures, readHead, writeHead, writeManifest } from "./layout.js";
 import { LiveRows, type RowPlace } from "./live-rows.js";
+import { openMatrix, type MatrixFile, type MatrixKind } from "./matrix.js";
 import { memoryStorage } from "./memory-storage.js";
 import { openParts, rowsOfPart, type DamagedPart, type OpenPart } from "./parts.js";
 import { rootDigest } from "./root-digest.js";
@@ -27,6 +28,9 @@ export interface AddReport {
   readonly failed: number;
 }
 
+/** Matrices of parts that are kept open for single features. */
+const OPEN_MATRICES = 8;
+
 export class Collection {
   readonly #storage: FolderStorage;
   readonly encoding: Encoding;
@@ -35,6 +39,7 @@ export class Collection {
   #damaged: readonly DamagedPart[] = [];
   #searcher: Searcher | undefined;
   readonly #skipDamaged: boolean;
+  readonly #matrices = new Map<string, MatrixFile>();
 
   private constructor(storage: FolderStorage, encoding: Encoding, { skipDamaged = false }: CollectionOptions) {
     this.#storage = storage;
@@ -112,7 +117,7 @@ export class Collection {
     this.#parts = parts;
     this.#live = new LiveRows();
     for (const { index } of parts) this.#live.add(index);
-    this.#searcher = undefined;
+    await this.close();
   }
 
   /** SHA-256 over the pairs of id and digest; the same however the collection came about (docs/collections.md). */
@@ -131,14 +136,47 @@ export class Collection {
     }
   }
 
-  /** The row of a place that is stored, with its feature. Reads its part. */
-  async rowAt({ part, row }: RowPlace): Promise<CollectionRow> {
-    let first = 0;
-    for await (const group of rowsOfPart(this.#storage, this.#parts[part].entry.name)) {
-      if (row < first + group.length) return group[row - first];
-      first += group.length;
+  /** The row of a place that is stored, with its feature, but without its label. */
+  async imageAt({ part, row }: RowPlace): Promise<CollectionRow> {
+    const { index } = this.#parts[part], modified = index.modified[row], grid = this.encoding.tokens;
+    const rows = async (kind: MatrixKind, count: number) => (await this.#matrixOf(part, kind)).readRows(row * count, count);
+    return {
+      source: index.source(row),
+      id: index.id(row),
+      bytes: index.fileBytes[row],
+      modified: Number.isNaN(modified) ? null : modified,
+      ...index.size(row),
+      feature: await rows("feature", 1),
+      tokens: grid === null ? undefined : await rows("tokens", grid[0] * grid[1]),
+      digest: index.digest(row),
+    };
+  }
+
+  /** The rows of each part. */
+  get partSizes(): number[] {
+    return this.#parts.map(({ entry }) => entry.rows);
+  }
+
+  /** The last few that were asked for stay open. */
+  async #matrixOf(part: number, kind: MatrixKind): Promise<MatrixFile> {
+    const { name } = this.#parts[part].entry, key = `${name} ${kind}`, known = this.#matrices.get(key);
+    if (known !== undefined) return known;
+    const matrix = await openMatrix(this.#storage, name, kind, this.encoding.width);
+    this.#matrices.set(key, matrix);
+    const [oldest] = this.#matrices.keys();
+    if (this.#matrices.size > OPEN_MATRICES) {
+      await this.#matrices.get(oldest)!.close();
+      this.#matrices.delete(oldest);
     }
-    throw new RangeError(`The part has no row ${row}.`);
+    return matrix;
+  }
+
+  /** Closes the files that are open. The collection opens them again when they are needed. */
+  async close(): Promise<void> {
+    for (const matrix of this.#matrices.values()) await matrix.close();
+    this.#matrices.clear();
+    await this.#searcher?.close();
+    this.#searcher = undefined;
   }
 
   /** What could not be taken in, by the names of the places. */

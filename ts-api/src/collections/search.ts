@@ -92,6 +92,11 @@ export class Searcher {
     return { files, scanner: await Scanner.load(files), units: kind === "feature" || tokens === null ? 1 : tokens[0] * tokens[1] };
   }
 
+  async close(): Promise<void> {
+    for (const loading of this.#matrices.values()) for (const file of (await loading).files) await file.close();
+    this.#matrices.clear();
+  }
+
   /** As Collection.search. */
   async search(query: SearchQuery, options: SearchOptions = {}): Promise<SearchResult[]> {
     const { k = 10, patches = false, signal } = options, { tokens } = this.encoding;

@@ -1,0 +1,76 @@
+/** Photos into a collection: only what is new is computed, and the bits are those of the pipelines. */
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, rmSync, truncateSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { Collection } from "../../../ts-api/src/collections/collection.js";
+import { FeatureEncoder } from "../../../ts-api/src/collections/feature-encoder.js";
+import { indexImages } from "../../../ts-api/src/collections/indexing.js";
+import { isIJepaError } from "../../../ts-api/src/core/errors.js";
+import { pipeline } from "../../../ts-api/src/index.js";
+import { temporaryFolder } from "./helpers.js";
+
+const PHOTOS = ["rocket.jpg", "jpeg-420.jpg", "webp-lossy.webp", "png-palette.png"].map((name) => `tests/goldens/images/files/${name}`);
+const encoder = await FeatureEncoder.open();
+after(() => encoder.dispose());
+
+test("features have the bits of the pipeline, and a second run computes nothing", async () => {
+  const folder = temporaryFolder(), path = join(folder, "c"), photos = PHOTOS.map((_, i) => join(folder, `${i}`));
+  photos.forEach((photo, i) => copyFileSync(PHOTOS[i], photo));
+  const collection = await Collection.openOrCreate(path, encoder.encoding);
+  assert.deepEqual(await indexImages(collection, encoder, photos), { added: 4, copies: 0, unchanged: 0, failed: 0 });
+  const extract = await pipeline("image-feature-extraction");
+  for await (const { source, feature, digest } of collection.rows()) {
+    const expected = await extract(source, { pool: "mean" });
+    assert.deepEqual(feature, expected.data);
+    assert.equal(digest, expected.numerics.digest);
+  }
+  await extract.dispose();
+  const root = await collection.rootDigest();
+  assert.deepEqual(await indexImages(collection, encoder, photos), { added: 0, copies: 0, unchanged: 4, failed: 0 });
+  copyFileSync(photos[0], join(folder, "copy"));
+  utimesSync(photos[1], 1e9, 1e9);
+  truncateSync(photos[2], 100);
+  const failures: string[] = [];
+  const again = await indexImages(collection, encoder, [...photos, join(folder, "copy"), join(folder, "absent")], { onFailure: ({ code }) => void failures.push(code) });
+  assert.deepEqual(again, { added: 0, copies: 2, unchanged: 2, failed: 2 });
+  assert.deepEqual(failures, ["image/corrupt", "io/read"]);
+  assert.deepEqual((await collection.failures()).map(({ code }) => code), ["image/corrupt", "io/read"]);
+  assert.deepEqual(collection.size, { places: 5, images: 4 });
+  assert.equal(await collection.rootDigest(), root);
+  const { feature } = await encoder.embed(photos[0]), [best] = await collection.search(feature, { k: 1 });
+  assert.deepEqual(best.sources, [photos[0], join(folder, "copy")]);
+  assert.ok(Math.abs(best.score - 1) < 1e-12);
+  await collection.close();
+});
+
+test("another model, format or pooling is refused by name", async () => {
+  const collection = await Collection.inMemory(encoder.encoding), int4 = await FeatureEncoder.open(undefined, { dtype: "int4" });
+  await assert.rejects(indexImages(collection, int4, PHOTOS), (error) => isIJepaError(error, "collection/encoding") && /weight format int4, not bf16/.test(error.message));
+  await int4.dispose();
+});
+
+test("patches of photos are found again; last4 is four layers wide", async () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, "photos"));
+  const withPatches = await FeatureEncoder.open(undefined, { tokens: true, layers: "last4" });
+  const collection = await Collection.openOrCreate(join(folder, "c"), withPatches.encoding), { width, tokens } = withPatches.encoding;
+  assert.equal(width, 4 * encoder.encoding.width);
+  await indexImages(collection, withPatches, PHOTOS);
+  const one = await withPatches.embed(PHOTOS[0]), [, columns] = tokens!, patch = one.tokens!.slice((2 * columns + 3) * width, (2 * columns + 4) * width);
+  const [best] = await collection.search(patch, { patches: true, k: 1 });
+  assert.deepEqual([best.patch, best.sources], [[3, 2], [PHOTOS[0]]]);
+  await collection.close();
+  await withPatches.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+test("an aborted run keeps what it has, and goes on from there", async () => {
+  const collection = await Collection.openOrCreate(join(temporaryFolder(), "c"), encoder.encoding), controller = new AbortController();
+  const work = indexImages(collection, encoder, PHOTOS, { signal: controller.signal, batchSize: 1, onProgress: ({ done }) => done === 2 && controller.abort() });
+  await assert.rejects(work, (error) => isIJepaError(error, "aborted"));
+  assert.ok(collection.size.places >= 1);
+  const { added, unchanged } = await indexImages(collection, encoder, PHOTOS);
+  assert.equal(added + unchanged, 4);
+  assert.ok(unchanged >= 1);
+});

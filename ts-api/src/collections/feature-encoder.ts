@@ -1,0 +1,112 @@
+/** The encoder of a collection: a model, what its features are made of, and the encoding that this is. */
+import { digestOf, NUMERICS_VERSION } from "../core/numerics.js";
+import { Tensor } from "../core/tensor.js";
+import type { BulkExtractor } from "../bulk/embed.js";
+import { featuresOf } from "../bulk/feature.js";
+import type { LoadImageOptions, ImageSource } from "../image/source.js";
+import { loadImage } from "../image/source.js";
+import type { RawImage } from "../image/raw-image.js";
+import type { ModelLoadOptions } from "../model/model.js";
+import { meanPool } from "../model/pooling.js";
+import { imageFeatureExtraction } from "../pipelines/image-feature-extraction.js";
+import type { ModelRef } from "../weights/model-folder.js";
+import { objectDigest, type Encoding, type Layers } from "./encoding.js";
+import { featureDigest } from "./row.js";
+
+export interface FeatureEncoderOptions extends Pick<ModelLoadOptions, "dtype" | "groupSize" | "device" | "threads" | "revectorize" | "resident" | "revision" | "cache_dir" | "local_files_only" | "token" | "fetch" | "signal" | "progress_callback"> {
+  /** The mean of the patches (default), or the first of them. */
+  pooling?: Encoding["pooling"] | undefined;
+  /** Default "last". */
+  layers?: Layers | undefined;
+  /** Keep the features of all patches too, for searches for patches. Default false. */
+  tokens?: boolean | undefined;
+}
+
+/** The feature of an image, and with tokens those of its patches. */
+export interface ImageFeature {
+  readonly feature: Float32Array;
+  readonly tokens: Float32Array | undefined;
+  readonly digest: string;
+}
+
+export class FeatureEncoder {
+  private constructor(
+    readonly extractor: BulkExtractor & { dispose(): Promise<void> },
+    readonly encoding: Encoding,
+  ) {}
+
+  /**
+   * Loads a model, and runs it once on a fixed input.
+   *
+   * @param ref as of IJepaModel.fromPretrained
+   * @throws what IJepaModel.fromPretrained throws
+   */
+  static async open(ref?: ModelRef, options: FeatureEncoderOptions = {}): Promise<FeatureEncoder> {
+    const { pooling = "mean", layers = "last", tokens = false, ...loading } = options;
+    const extractor = await imageFeatureExtraction(ref, loading);
+    try {
+      const { model, processor } = extractor, { config } = model, { image_processor_type: _, ...settings } = processor.toConfig();
+      const named = typeof ref === "string" || ref === undefined ? ref : ref.name;
+      return new FeatureEncoder(extractor, {
+        model: named ?? null,
+        revision: options.revision ?? null,
+        encoder: await probe(extractor),
+        processor: await objectDigest(settings),
+        dtype: model.dtype,
+        numerics: NUMERICS_VERSION,
+        imageSize: [config.imageHeight, config.imageWidth],
+        interpolatePosEncoding: false,
+        pooling,
+        layers,
+        tokens: tokens ? [config.gridHeight, config.gridWidth] : null,
+        width: config.hiddenSize * (layers === "last4" ? 4 : 1),
+      });
+    } catch (error) {
+      await extractor.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * The feature of one image, with the bits that it has in a collection of this encoding.
+   * @throws what loading the image and IJepaModel.forward throw
+   */
+  async embed(image: ImageSource, options: LoadImageOptions = {}): Promise<ImageFeature> {
+    return this.embedLoaded(await loadImage(image, options), options.signal);
+  }
+
+  /** The same of decoded pixels. */
+  async embedLoaded(image: RawImage, signal?: AbortSignal): Promise<ImageFeature> {
+    const { model, processor } = this.extractor, { pooling, layers, tokens } = this.encoding;
+    const output = await model.forward(processor.preprocess(image), { signal, outputHiddenStates: layers === "last4" });
+    const features = featuresOf(output, { pool: tokens === null ? pooling : "none", layers, normalize: false });
+    return tokens === null ? this.finish(features.data) : this.finishTokens(features.data);
+  }
+
+  /** From the features of the patches to what a row has. */
+  async finishTokens(tokens: Float32Array): Promise<ImageFeature> {
+    const { width, pooling } = this.encoding, all = new Tensor("float32", tokens, [1, tokens.length / width, width]);
+    const feature = pooling === "mean" ? meanPool(all).data : tokens.slice(0, width);
+    return { feature, tokens, digest: await featureDigest(feature, tokens) };
+  }
+
+  dispose(): Promise<void> {
+    return this.extractor.dispose();
+  }
+
+  private async finish(feature: Float32Array): Promise<ImageFeature> {
+    return { feature, tokens: undefined, digest: await featureDigest(feature) };
+  }
+}
+
+/**
+ * SHA-256 of the encoder's output for pixels that are made here: steps of 1/64 from -2 to 2, scattered by multiplication with a
+ * constant. It tells weights apart by what they compute, as they are rounded for this `dtype`; and a machine that computes something
+ * else, too.
+ */
+export async function probe({ model }: Pick<BulkExtractor, "model">): Promise<string> {
+  const { numChannels: channels, imageHeight: height, imageWidth: width } = model.config, pixels = new Float32Array(channels * height * width);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = (Math.imul(i + 1, 0x9e3779b1) >>> 24) / 64 - 2;
+  const { lastHiddenState } = await model.forward({ pixelValues: new Tensor("float32", pixels, [1, channels, height, width]) });
+  return digestOf(lastHiddenState.data);
+}

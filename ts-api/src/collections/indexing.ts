@@ -1,0 +1,85 @@
+/** Takes images into a collection: only those that it does not know, and of those only the files that are no copies. */
+import { embedImages, type EmbedImagesOptions } from "../bulk/embed.js";
+import type { BulkFailure, BulkRow, BulkSkip } from "../bulk/results.js";
+import type { Source } from "../bulk/source.js";
+import type { Collection } from "./collection.js";
+import { checkEncoding } from "./encoding.js";
+import type { FeatureEncoder } from "./feature-encoder.js";
+import type { CollectionRow } from "./row.js";
+import type { CollectionWriter } from "./writer.js";
+
+export interface IndexOptions extends Pick<EmbedImagesOptions, "signal" | "decoders" | "maxPixels" | "total" | "onProgress" | "ahead" | "batchSize"> {
+  /** Told of each image that could not be taken in. */
+  onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;
+}
+
+export interface IndexReport {
+  /** Places whose features were computed. */
+  readonly added: number;
+  /** Places of files that are known: copies, and files that were only touched. */
+  readonly copies: number;
+  /** Places that were as they had been. */
+  readonly unchanged: number;
+  readonly failed: number;
+}
+
+/** Parts with fewer rows are joined when there are many. */
+const SMALL_PART = 512, MANY_PARTS = 16;
+
+/**
+ * Adds images to a collection, with all that `embedImages` does: an image that cannot be read is noted, and never the end. What was
+ * computed is stored as it goes, also when it is aborted or fails; the same call goes on from there.
+ *
+ * @throws IJepaError `collection/encoding` for an encoder of another one, `collection/locked`, `io/write`, `aborted`, `backend/*`
+ */
+export async function indexImages(collection: Collection, encoder: FeatureEncoder, sources: AsyncIterable<Source> | Iterable<Source>, options: IndexOptions = {}): Promise<IndexReport> {
+  checkEncoding(encoder.encoding, collection.encoding, collection.name);
+  const { onFailure, ...bulk } = options, { layers, pooling, tokens } = collection.encoding, report = { added: 0, copies: 0, unchanged: 0, failed: 0 };
+  await collection.write(async (writer) => {
+    const known: EmbedImagesOptions["known"] = (source, bytes, modified) => isKnown(collection, writer, source, bytes, modified);
+    const skip = (id: string) => collection.live.findId(id) !== undefined || writer.pendingId(id) !== undefined;
+    for await (const result of embedImages(encoder.extractor, sources, { ...bulk, layers, pool: tokens === null ? pooling : "none", known, skip })) {
+      if (result.kind === "failure") {
+        report.failed++;
+        await onFailure?.(result);
+        await writer.fail(result);
+      } else if (result.kind === "row") {
+        report.added++;
+        await writer.put(await rowOf(encoder, result));
+      } else if (result.id === undefined) {
+        report.unchanged++;
+      } else {
+        report.copies++;
+        await writer.put(await copyOf(collection, writer, result, result.id));
+      }
+    }
+  });
+  if (collection.partSizes.filter((rows) => rows < SMALL_PART).length >= MANY_PARTS) await collection.compact({ below: SMALL_PART });
+  return report;
+}
+
+/** A place is known by the size and the time of its file; one that has neither, such as a URL, by its name. */
+function isKnown(collection: Collection, writer: CollectionWriter, source: string, bytes: number | undefined, modified: number | undefined): boolean {
+  const time = wholeTime(modified), isSame = (ownBytes: number, ownTime: number | null) => (bytes === undefined || ownBytes === bytes) && (time === null || ownTime === time);
+  const pending = writer.pending(source);
+  if (pending !== undefined) return pending.id !== "" && isSame(pending.bytes, pending.modified);
+  const place = collection.live.find(source);
+  if (place === undefined) return false;
+  const part = collection.live.parts[place.part];
+  return isSame(part.fileBytes[place.row], part.modified[place.row]);
+}
+
+async function rowOf(encoder: FeatureEncoder, { source, id, bytes, modified, width, height, feature, digest }: BulkRow): Promise<CollectionRow> {
+  const made = encoder.encoding.tokens === null ? { feature, digest } : await encoder.finishTokens(feature);
+  return { source, id, bytes, modified: wholeTime(modified), width, height, ...made };
+}
+
+/** A row for another place of an image. */
+async function copyOf(collection: Collection, writer: CollectionWriter, { source, bytes, modified }: BulkSkip, id: string): Promise<CollectionRow> {
+  const original = writer.pendingId(id) ?? (await collection.imageAt(collection.live.findId(id)!));
+  return { ...original, source, bytes: bytes ?? original.bytes, modified: wholeTime(modified), label: null };
+}
+
+function wholeTime(modified: number | undefined): number | null {
+  return modified === undefined ? null : Math.floor(modified);
+}
