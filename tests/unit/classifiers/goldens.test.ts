@@ -25,7 +25,7 @@ function golden(path: string): Golden {
     return { dtype, buffer: new Uint8Array(bytes.subarray(8 + length + begin, 8 + length + end)).buffer };
   };
   return {
-    metadata: metadata as unknown as Record<string, string>,
+    metadata: metadata,
     floats: (name) => (raw(name).dtype === "F64" ? new Float64Array(raw(name).buffer) : new Float32Array(raw(name).buffer)),
     ints: (name) => new Int32Array(raw(name).buffer),
   };
