@@ -36,7 +36,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   visualize: ["core", "image", "model"],
   classifiers: ["core"],
   collections: ["core", "runtime/env", "runtime/storage", "#runtime", "weights", "image", "model", "pipelines", "bulk", "classifiers"],
-  server: ["core", "image", "model", "pipelines"],
+  server: ["core", "image", "decoding", "model", "pipelines", "#runtime"],
   verify: ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "config", "weights", "image", "encoder", "loading", "#runtime", "#devices"],
   index: ["core", "runtime/env", "runtime/modules", "backends/*", "config", "image", "decoding", "model", "pipelines", "bulk", "visualize", "verify"],
   transformers: ["core", "index"],

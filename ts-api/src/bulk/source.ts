@@ -9,7 +9,7 @@ export interface BulkSource {
   /** Size in bytes, and when it was last written in milliseconds since 1970, as far as that is known without reading it. */
   look?(): Promise<SourceFacts>;
   /**
-   * The bytes of the file, which the caller may give away. What it rejects with makes the image a failure.
+   * The bytes of the file. What it rejects with makes the image a failure.
    *
    * @throws IJepaError `io/read`, `aborted`
    */

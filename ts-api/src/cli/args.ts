@@ -58,6 +58,8 @@ export const OPTIONS = {
   "max-body": { value: "SIZE", help: "most bytes of a request, such as 500KiB or 20MiB (default: 20MiB)" },
   concurrency: { value: "N", help: "most images of the requests under way (default: 256)" },
   timeout: { value: "SECONDS", help: "most seconds that a request may take to arrive, and then to be answered (default: 60)" },
+  "decode-threads": { value: "N|auto", help: "threads that decode images, auto for one per processor (serve: up to 4); 0 decodes in place (default: auto)" },
+  "decode-timeout": { value: "SECONDS", help: "most seconds that the decoding of an image may take; its thread is then ended (default: 60, of serve 10)" },
   "allow-urls": { help: "let clients name images by http(s) URLs, which the server downloads" },
   cors: { value: "ORIGIN", help: "let pages of this origin ask, such as https://example.org, or * for all; it may be given several times" },
   json: { help: "print one JSON document; errors are JSON objects on stderr, one a line" },
@@ -112,6 +114,9 @@ export interface Settings {
   readonly concurrency: number | undefined;
   /** Seconds. */
   readonly timeout: number | undefined;
+  readonly decodeThreads: Threads | undefined;
+  /** Seconds. */
+  readonly decodeTimeout: number | undefined;
   readonly allowUrls: boolean;
   readonly cors: readonly string[];
   readonly json: boolean;
@@ -175,6 +180,8 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     maxBody: byteSize("max-body", text("max-body"), MAX_BODY),
     concurrency: whole("concurrency", text("concurrency"), MAX_CONCURRENCY),
     timeout: whole("timeout", text("timeout"), MAX_SECONDS),
+    decodeThreads: text("decode-threads") === "auto" ? "auto" : whole("decode-threads", text("decode-threads"), MAX_THREADS, 0),
+    decodeTimeout: whole("decode-timeout", text("decode-timeout"), MAX_SECONDS),
     allowUrls: values["allow-urls"] === true,
     cors: (values["cors"] as string[] | undefined) ?? [],
     json: values["json"] === true,

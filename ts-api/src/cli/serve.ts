@@ -17,12 +17,13 @@ export const serve: Command = {
   usage: "[options]",
   summary: "Serve a model over HTTP: POST /embed, /v1/embeddings (OpenAI's shape) and /classify, GET /healthz and /metrics",
   options: [
-    "host", "port", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-body", "max-pixels", "concurrency", "timeout", "allow-urls", "cors", "json", "help",
+    "host", "port", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-body", "max-pixels", "concurrency", "timeout", "decode-threads", "decode-timeout", "allow-urls", "cors", "json", "help",
   ],
   images: [0, 0],
   notes: [
     "Requests that wait are encoded together, which changes no bit of a result. Beyond --concurrency images a request is answered " +
       "with status 429 and the header Retry-After. The bodies under way may take 8 times --max-body of memory.",
+    "Images are decoded in threads of their own, so that none holds up the others or the server.",
     "SIGINT or SIGTERM stops it: no more requests are taken on, those that were are answered, and the exit code is 0. A second " +
       "SIGINT ends it at once.",
     "There are no keys and no encryption: put a proxy in front before others can reach it. With --allow-urls it downloads images " +
@@ -51,6 +52,8 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
       maxBody: settings.maxBody,
       maxPixels: settings.maxPixels,
       concurrency: settings.concurrency,
+      decodeThreads: settings.decodeThreads,
+      decodeTimeout: settings.decodeTimeout === undefined ? undefined : settings.decodeTimeout * 1000,
       cors,
       fetchImage: settings.allowUrls ? fetchPublic : undefined,
       onError: (error) => void reportFailure(host, error, { json }),

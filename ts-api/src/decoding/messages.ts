@@ -15,7 +15,6 @@ export interface DecoderData {
 
 /** One image at a time. */
 export interface DecodeRequest {
-  /** Its buffer is given away. */
   readonly bytes: Uint8Array;
   readonly options: DecodeOptions;
   /** With it the answer has what the encoder takes, else the pixels. */

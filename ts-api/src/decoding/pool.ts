@@ -4,6 +4,7 @@ import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import { decodeImage, type DecodeOptions } from "../image/decode.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import type { RgbImage } from "../image/raw-image.js";
+import { isHeavy } from "./announced.js";
 import { prepareImage, type PreparedImage, type ProcessorConfig } from "./decode.js";
 import type { DecodeRequest, DecodeResult } from "./messages.js";
 import { DecoderThread } from "./thread.js";
@@ -28,6 +29,8 @@ export interface PoolDecodeOptions extends DecodeOptions {
 
 interface Job {
   readonly request: DecodeRequest;
+  /** It announces long work. */
+  readonly heavy: boolean;
   resolve(result: DecodeResult): void;
   reject(error: Error): void;
 }
@@ -51,6 +54,7 @@ export class DecodePool {
   readonly #seats: readonly Seat[];
   #queue: Job[] = [];
   #closed = false;
+  #paused = false;
 
   /** @throws TypeError for options that are no such numbers */
   constructor({ threads = "auto", timeout = DEFAULT_TIMEOUT, maxWaiting = DEFAULT_WAITING }: DecodePoolOptions = {}) {
@@ -83,7 +87,7 @@ export class DecodePool {
   /**
    * Decodes an image file to RGB.
    *
-   * @param bytes the whole file; given away where it is the whole of its buffer, which then has length 0
+   * @param bytes the whole file; not to be changed before the result is there
    * @throws IJepaError what `decodeImage` throws; `image/timeout`; `backend/busy` when too many wait; `backend/lost` when the thread ended;
    *   `aborted`, at once
    */
@@ -94,11 +98,21 @@ export class DecodePool {
   /**
    * Decodes an image file and does what the image processor does, in the same thread.
    *
-   * @param bytes the whole file; given away as by `decode`
+   * @param bytes as of `decode`
    * @throws IJepaError as `decode`, and what `preprocess` throws
    */
   async prepare(bytes: Uint8Array, processor: IJepaImageProcessor, options: PoolDecodeOptions = {}): Promise<PreparedImage> {
     return (await this.#enqueue(bytes, processor.toConfig(), options)) as PreparedImage;
+  }
+
+  /** Begins with no image until `resume`; those that are being decoded go on. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#assign();
   }
 
   /** Ends the threads. What waits or runs is `aborted`; so is what comes afterwards. */
@@ -122,6 +136,7 @@ export class DecodePool {
       };
       const job: Job = {
         request: { bytes, options, processor },
+        heavy: isHeavy(bytes),
         resolve: (result) => settle(() => resolve(result)),
         reject: (error) => settle(() => reject(error)),
       };
@@ -138,11 +153,18 @@ export class DecodePool {
 
   #assign(): void {
     for (const seat of this.#seats) {
-      if (seat.job !== undefined) continue;
-      seat.job = this.#queue.shift();
+      if (seat.job !== undefined || this.#paused || this.#closed) continue;
+      seat.job = this.#next();
       if (seat.job === undefined) return;
       void this.#work(seat, seat.job);
     }
+  }
+
+  /** The first that waits; but one thread of several is kept for images that do not take long. */
+  #next(): Job | undefined {
+    const heavy = this.#seats.filter(({ job }) => job?.heavy).length, mayBeHeavy = heavy < Math.max(1, this.#seats.length - 1);
+    const index = this.#queue.findIndex((job) => mayBeHeavy || !job.heavy);
+    return index < 0 ? undefined : this.#queue.splice(index, 1)[0];
   }
 
   async #work(seat: Seat, { request, resolve, reject }: Job): Promise<void> {
@@ -153,7 +175,7 @@ export class DecodePool {
     } finally {
       if (seat.thread?.ended) seat.thread = undefined;
       seat.job = undefined;
-      if (!this.#closed) this.#assign();
+      this.#assign();
     }
   }
 

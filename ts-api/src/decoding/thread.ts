@@ -56,9 +56,9 @@ export class DecoderThread {
       return await new Promise((resolve, reject) => {
         if (this.#ended !== undefined) return reject(this.#ended);
         this.#waiting = { resolve, reject };
-        if (milliseconds <= MAX_TIMER) timer = setTimeout(() => this.#expire(request, milliseconds), milliseconds);
-        const { bytes: { buffer, byteLength } } = request, whole = buffer instanceof ArrayBuffer && byteLength === buffer.byteLength;
-        this.#thread.post(request, whole ? [buffer] : []);
+        if (milliseconds <= MAX_TIMER) timer = setTimeout(() => void this.#expire(request, milliseconds), milliseconds);
+        const bytes = request.bytes.slice();
+        this.#thread.post({ ...request, bytes }, [bytes.buffer]);
       });
     } finally {
       clearTimeout(timer);
@@ -80,7 +80,11 @@ export class DecoderThread {
     }
   }
 
-  #expire({ options: { source = "the image" } }: DecodeRequest, milliseconds: number): void {
+  async #expire({ options: { source = "the image" } }: DecodeRequest, milliseconds: number): Promise<void> {
+    // Where this thread was busy itself, the answer may be there and wait for its turn.
+    const waiting = this.#waiting;
+    await runtime.yieldToHost();
+    if (waiting !== this.#waiting) return;
     const message = `${source} was not decoded within ${milliseconds / 1000} s. Save it again as a plain JPEG or PNG, or raise the time limit.`;
     this.#end(new IJepaError("image/timeout", message, { source, milliseconds }));
     void this.#thread.terminate();

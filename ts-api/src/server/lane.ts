@@ -1,9 +1,9 @@
-/** The one place where work is done: images are decoded one after the other, and those that wait are encoded together. */
+/** What waits for the model: images decoded in threads, and encoded together. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import type { Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
+import type { DecodePool, PreparedImage } from "../decoding/pool.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
-import { decodeImage } from "../image/decode.js";
 import type { IJepaForImageClassification } from "../model/classifier.js";
 import type { IJepaModel } from "../model/model.js";
 
@@ -24,29 +24,23 @@ export interface Encoded {
 }
 
 export interface LaneOptions {
+  readonly decoders: DecodePool;
   /** Most pixels of an image. */
   readonly maxPixels: number;
   /** Told of each forward pass. */
   onBatch(images: number, seconds: number): void;
 }
 
+/** An image that waits for the model. */
 interface Job {
-  readonly bytes: Uint8Array;
-  /** How messages call the image. */
-  readonly source: string;
+  readonly image: PreparedImage;
   readonly signal: AbortSignal;
   resolve(result: Encoded): void;
   reject(error: Error): void;
 }
 
-/** A job whose pixels are there. */
-interface Decoded {
-  readonly job: Job;
-  readonly width: number;
-  readonly height: number;
-  readonly pixels: Tensor<"float32">;
-}
-
+/** A batch that is not full waits so long for the next image that is being decoded, in milliseconds. */
+const LINGER_MS = 50;
 const WAITING = "waiting for the model";
 /** Batches of 1, 2, 4 and 8: as many sizes as the encoder keeps programs for. */
 const MAX_BATCH = 8;
@@ -56,6 +50,8 @@ const MAX_TOKENS = 1024;
 export class Lane {
   #queue: Job[] = [];
   #running = false;
+  /** Ends the waiting for another image. */
+  #arrive: (() => void) | undefined;
   readonly #maxBatch: number;
 
   constructor(
@@ -70,7 +66,7 @@ export class Lane {
 
   /** Images that wait for their turn. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.options.decoders.waiting + this.#queue.length;
   }
 
   /**
@@ -80,19 +76,24 @@ export class Lane {
    * @throws IJepaError `image/*`, `backend/*`; `aborted` at once, also while it waits
    */
   async encode(bytes: Uint8Array, source: string, signal: AbortSignal): Promise<Encoded> {
+    const { decoders, maxPixels } = this.options;
+    const image = await decoders.prepare(bytes, this.processor, { source, maxPixels, signal });
     throwIfAborted(signal, WAITING);
     return new Promise((resolve, reject) => {
       const settle = (act: () => void) => {
         signal.removeEventListener("abort", giveUp);
         act();
       };
-      const job: Job = { bytes, source, signal, resolve: (result) => settle(() => resolve(result)), reject: (error) => settle(() => reject(error)) };
+      const job: Job = { image, signal, resolve: (result) => settle(() => resolve(result)), reject: (error) => settle(() => reject(error)) };
       const giveUp = () => {
         this.#queue = this.#queue.filter((waiting) => waiting !== job);
+        this.#keepPace();
         job.reject(new IJepaError("aborted", `Aborted while ${WAITING}.`, { during: WAITING }, { cause: signal.reason }));
       };
       signal.addEventListener("abort", giveUp);
       this.#queue.push(job);
+      this.#keepPace();
+      this.#arrive?.();
       void this.#work();
     });
   }
@@ -101,52 +102,55 @@ export class Lane {
     if (this.#running) return;
     this.#running = true;
     while (this.#queue.length > 0) {
-      const decoded = await this.#decode(this.#queue.splice(0, this.#maxBatch));
-      for (const batch of this.#split(decoded)) await this.#forward(batch);
+      await this.#linger();
+      // Meanwhile all that waited may have been given up.
+      if (this.#queue.length === 0) break;
+      const batch = this.#nextBatch();
+      this.#keepPace();
+      await this.#forward(batch);
     }
     this.#running = false;
   }
 
-  async #decode(jobs: readonly Job[]): Promise<Decoded[]> {
-    const { maxPixels } = this.options, decoded: Decoded[] = [];
-    for (const job of jobs) {
-      if (job.signal.aborted) continue;
-      try {
-        const image = await decodeImage(job.bytes, { source: job.source, maxPixels });
-        const { pixelValues: pixels } = this.processor.preprocess(image);
-        decoded.push({ job, width: image.width, height: image.height, pixels });
-      } catch (error) {
-        job.reject(error as Error);
-      }
+  /** While the decoders have images, a larger batch costs less than several small ones. */
+  async #linger(): Promise<void> {
+    for (let before = 0; before < this.#queue.length && this.#queue.length < this.#maxBatch && this.options.decoders.running > 0; ) {
+      before = this.#queue.length;
+      await new Promise<void>((resolve) => {
+        this.#arrive = resolve;
+        setTimeout(resolve, LINGER_MS);
+      });
     }
-    return decoded;
+    this.#arrive = undefined;
   }
 
-  /** In order, into batches of a power of two whose images have one shape. */
-  *#split(decoded: readonly Decoded[]): Generator<Decoded[]> {
-    const shape = ({ pixels }: Decoded) => pixels.dims.join();
-    for (let from = 0; from < decoded.length; ) {
-      const same = decoded.slice(from).findIndex((other) => shape(other) !== shape(decoded[from]));
-      const most = same < 0 ? decoded.length - from : same;
-      const size = 2 ** Math.floor(Math.log2(most));
-      yield decoded.slice(from, from + size);
-      from += size;
-    }
+  /** What waits as pixels takes more memory than as files: two batches are enough. */
+  #keepPace(): void {
+    const { decoders } = this.options;
+    if (this.#queue.length < 2 * this.#maxBatch) decoders.resume();
+    else decoders.pause();
   }
 
-  async #forward(batch: readonly Decoded[]): Promise<void> {
-    const jobs = batch.map(({ job }) => job);
-    if (jobs.every(({ signal }) => signal.aborted)) return;
-    const all = whenAllAborted(jobs.map(({ signal }) => signal));
+  /** The first, and those after it that have its shape: a power of two of them. */
+  #nextBatch(): Job[] {
+    const shape = ({ image }: Job) => image.pixelValues.dims.join(), first = shape(this.#queue[0]);
+    const other = this.#queue.findIndex((job) => shape(job) !== first);
+    const most = Math.min(this.#maxBatch, other < 0 ? this.#queue.length : other);
+    return this.#queue.splice(0, 2 ** Math.floor(Math.log2(most)));
+  }
+
+  async #forward(batch: readonly Job[]): Promise<void> {
+    if (batch.every(({ signal }) => signal.aborted)) return;
+    const all = whenAllAborted(batch.map(({ signal }) => signal));
     const start = performance.now();
     try {
       const output = await this.model.forward({ pixelValues: stack(batch) }, { signal: all.signal });
       const { lastHiddenState, numerics } = output, logits = "logits" in output ? output.logits : undefined;
-      batch.forEach(({ job, width, height }, i) => {
-        job.resolve({ width, height, hidden: slice(lastHiddenState, i), logits: logits && slice(logits, i), numerics });
+      batch.forEach(({ image: { width, height }, resolve }, i) => {
+        resolve({ width, height, hidden: slice(lastHiddenState, i), logits: logits && slice(logits, i), numerics });
       });
     } catch (error) {
-      for (const job of jobs) job.reject(error as Error);
+      for (const { reject } of batch) reject(error as Error);
     } finally {
       all.release();
       this.options.onBatch(batch.length, (performance.now() - start) / 1000);
@@ -154,11 +158,11 @@ export class Lane {
   }
 }
 
-function stack(batch: readonly Decoded[]): Tensor<"float32"> {
-  const [{ pixels }] = batch;
+function stack(batch: readonly Job[]): Tensor<"float32"> {
+  const [{ image: { pixelValues: pixels } }] = batch;
   if (batch.length === 1) return pixels;
   const data = new Float32Array(batch.length * pixels.size);
-  batch.forEach((one, i) => data.set(one.pixels.data, i * pixels.size));
+  batch.forEach(({ image }, i) => data.set(image.pixelValues.data, i * pixels.size));
   return new Tensor("float32", data, [batch.length, ...pixels.dims.slice(1)]);
 }
 

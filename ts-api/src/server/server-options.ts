@@ -1,7 +1,9 @@
 /** The options of `createServer`, checked. */
+import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
 import { checkType, readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
+import { DecodePool } from "../decoding/pool.js";
 
 /** Reads an image from an http(s) URL. It decides which hosts may be asked. */
 export type FetchImage = (url: URL, limits: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>;
@@ -17,6 +19,10 @@ export interface ServerOptions {
   timeout?: number | undefined;
   /** Most pixels of an image. Default 50 million. */
   maxPixels?: number | undefined;
+  /** Threads that decode images; "auto" (default) for one per processor, up to 4. 0, as everywhere where there are none, decodes in place. */
+  decodeThreads?: number | "auto" | undefined;
+  /** Most milliseconds that the decoding of an image may take; its thread is then ended. Default 10000, or `timeout` where that is less. */
+  decodeTimeout?: number | undefined;
   /** Origins whose pages may ask, such as "https://example.org"; "*" for all. Default: none. */
   cors?: string | readonly string[] | undefined;
   /** Without it http(s) URLs in requests are refused. */
@@ -32,16 +38,19 @@ export interface CheckedServerOptions extends Pick<ServerOptions, "fetchImage" |
   readonly concurrency: number;
   readonly timeout: number;
   readonly maxPixels: number;
+  readonly decoders: DecodePool;
   readonly origins: readonly string[];
 }
 
 const NAMES: OptionNames<ServerOptions> = {
-  name: true, maxBody: true, concurrency: true, timeout: true, maxPixels: true, cors: true, fetchImage: true, onError: true,
+  name: true, maxBody: true, concurrency: true, timeout: true, maxPixels: true, decodeThreads: true, decodeTimeout: true, cors: true, fetchImage: true, onError: true,
 };
 const DEFAULT_MAX_BODY = 20 * 2 ** 20;
 const DEFAULT_CONCURRENCY = 256;
 const DEFAULT_TIMEOUT = 60_000;
 const DEFAULT_MAX_PIXELS = 50_000_000;
+const DEFAULT_DECODE_TIMEOUT = 10_000;
+const MAX_AUTO_THREADS = 4;
 /** Timers take no more. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
@@ -49,7 +58,7 @@ const MAX_TIMEOUT = 2 ** 31 - 1;
 export function checkServerOptions(options: ServerOptions): CheckedServerOptions {
   const given = readOptions(options, NAMES, "createServer");
   const { name = "ijepa", maxBody = DEFAULT_MAX_BODY, concurrency = DEFAULT_CONCURRENCY, timeout = DEFAULT_TIMEOUT } = given;
-  const { maxPixels = DEFAULT_MAX_PIXELS, cors = [], fetchImage, onError } = given;
+  const { maxPixels = DEFAULT_MAX_PIXELS, decodeThreads = "auto", cors = [], fetchImage, onError } = given;
   checkType("name", name, "string");
   checkType("fetchImage", fetchImage, "function");
   checkType("onError", onError, "function");
@@ -57,7 +66,11 @@ export function checkServerOptions(options: ServerOptions): CheckedServerOptions
   checkAmount("concurrency", concurrency, Infinity);
   checkAmount("timeout", timeout, MAX_TIMEOUT);
   checkAmount("maxPixels", maxPixels, Infinity);
-  return { name, maxBody, concurrency, timeout, maxPixels, fetchImage, onError, origins: originsOf(cors) };
+  const { decodeTimeout = Math.min(DEFAULT_DECODE_TIMEOUT, timeout) } = given, origins = originsOf(cors);
+  checkAmount("decodeTimeout", decodeTimeout, MAX_TIMEOUT);
+  const threads = decodeThreads === "auto" ? Math.min(MAX_AUTO_THREADS, runtime.cores) : decodeThreads;
+  const decoders = new DecodePool({ threads, timeout: decodeTimeout, maxWaiting: concurrency });
+  return { name, maxBody, concurrency, timeout, maxPixels, decoders, fetchImage, onError, origins };
 }
 
 function checkAmount(name: string, value: unknown, most: number): void {

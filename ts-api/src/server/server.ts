@@ -68,10 +68,10 @@ const JSON_TYPE = /^application\/json$/;
  */
 export function createServer(pipeline: ServedPipeline, options: ServerOptions = {}): ImageServer {
   const { model, processor } = checkPipeline(pipeline), { config, dtype, device } = model;
-  const { name, maxBody, concurrency, timeout, maxPixels, fetchImage, onError, origins } = checkServerOptions(options);
+  const { name, maxBody, concurrency, timeout, maxPixels, decoders, fetchImage, onError, origins } = checkServerOptions(options);
   const served = { name, width: config.hiddenSize, maxImages: Math.min(MAX_IMAGES_OF_REQUEST, concurrency) };
   const metrics = new Metrics({ model: name, dtype, device, numerics: NUMERICS_VERSION });
-  const lane = new Lane(model, processor, { maxPixels, onBatch: (images, seconds) => metrics.batch(images, seconds) });
+  const lane = new Lane(model, processor, { decoders, maxPixels, onBatch: (images, seconds) => metrics.batch(images, seconds) });
   const retryAfter = () => Math.min(MAX_RETRY_SECONDS, Math.max(1, Math.ceil(metrics.secondsPerImage * admission.images)));
   const admission: Admission = new Admission({ images: concurrency, bytes: BODIES * maxBody }, retryAfter);
   const downloads = fetchImage && new Downloads(BODIES, fetchImage, maxBody);
@@ -185,7 +185,10 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
   });
   return {
     fetch: async (request) => app.fetch(request),
-    stop: () => admission.stop(),
+    async stop() {
+      await admission.stop();
+      await decoders.close();
+    },
     get answered() {
       return metrics.answered;
     },
