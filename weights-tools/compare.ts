@@ -17,6 +17,7 @@ export interface CompareOptions extends SourceOptions, Pick<LoadOptions, "device
   dtypeB?: Dtype | undefined;
 }
 
+/** How near the features of two models are to each other. */
 export interface CompareReport {
   a: { dtype: Dtype; digest: string };
   b: { dtype: Dtype; digest: string };

@@ -34,6 +34,7 @@ export interface ConvertOptions extends SourceOptions, ResearchOptions, Pick<Cpu
   onProgress?: ((progress: ConvertProgress) => void) | undefined;
 }
 
+/** How far a conversion is. */
 export interface ConvertProgress {
   /** Tensors of the source read so far, and in all. */
   tensors: number;
@@ -43,6 +44,7 @@ export interface ConvertProgress {
   totalBytes: number;
 }
 
+/** What a conversion wrote. */
 export interface ConvertReport {
   dtype: Dtype;
   /** Weights files, in order. */

@@ -7,6 +7,7 @@ import type { LinearWeights } from "../ts-api/src/packing/encoder-weights.js";
 import { bytesOf, type DeviceTensor } from "../ts-api/src/ops/contract.js";
 import { workOf } from "../ts-api/src/ops/table.js";
 
+/** What a model takes when it is loaded, in bytes. */
 export interface Estimate {
   /** Of one image. */
   tokens: number;

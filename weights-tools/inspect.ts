@@ -20,6 +20,7 @@ export interface InspectOptions extends FormatOptions, SourceOptions {
   source?: ModelRef | undefined;
 }
 
+/** What the files of a model hold. */
 export interface InspectReport {
   model: string;
   /** Of the files; undefined for a checkpoint that is not packed. */

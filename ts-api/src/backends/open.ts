@@ -8,6 +8,7 @@ import type { WebgpuBackend, WebgpuOptions } from "./webgpu/webgpu.js";
 export type { CpuOptions, Threads } from "./open-cpu.js";
 
 export const DEVICES = ["auto", "wasm", "webgpu"] as const;
+/** What a model computes on: "wasm" is the CPU, "auto" a hardware GPU where there is one, else the CPU. */
 export type Device = (typeof DEVICES)[number];
 
 /** What to do with a device whose bits are not the contract's: refuse it, or use it and say so. */

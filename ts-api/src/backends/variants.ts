@@ -3,9 +3,11 @@ import { cpuVariants, openWebgpu } from "#devices";
 import type { Backend } from "./backend.js";
 import type { WebgpuOptions } from "./webgpu/webgpu.js";
 
+/** A way in which this machine can compute. */
 export interface Variant {
   /** Such as "wasm relaxed dot16_lanes". */
   name: string;
+  /** Opens the backend. */
   open(): Promise<Backend>;
 }
 

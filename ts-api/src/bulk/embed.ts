@@ -10,6 +10,7 @@ import { ProgressCounter, type BulkProgress } from "./progress.js";
 import { failureOf, hook, HookError, type Begun, type BulkFailure, type BulkResult, type BulkRow, type Prepared } from "./results.js";
 import { sourceOf, type Source, type SourceFacts } from "./source.js";
 
+/** Options of `embedImages`. */
 export interface EmbedImagesOptions extends FeatureOptions {
   signal?: AbortSignal | undefined;
   /** Images that are read and decoded ahead of the encoder, and held in memory at most. Default 16, and twice as many as there are decode threads. */
@@ -22,6 +23,7 @@ export interface EmbedImagesOptions extends FeatureOptions {
   maxPixels?: number | undefined;
   /** How many images there are, for the progress. Default: the length of a list. */
   total?: number | undefined;
+  /** Told after every image. */
   onProgress?: ((progress: BulkProgress) => void) | undefined;
   /** True for an image that is known by its name, size and time: it is not even read. */
   known?: ((source: string, bytes: number | undefined, modified: number | undefined) => boolean | Promise<boolean>) | undefined;

@@ -40,6 +40,7 @@ export interface BulkSkip {
   readonly modified: number | undefined;
 }
 
+/** What became of one image: its features, or why there are none. */
 export type BulkResult = BulkRow | BulkFailure | BulkSkip;
 
 /** An image that waits for the encoder. */

@@ -160,18 +160,22 @@ export class IJepaConfig implements IJepaConfigFields {
     return Object.fromEntries(keys);
   }
 
+  /** Pixels. */
   get imageHeight(): number {
     return heightOf(this.imageSize);
   }
 
+  /** Pixels. */
   get imageWidth(): number {
     return widthOf(this.imageSize);
   }
 
+  /** Pixels. */
   get patchHeight(): number {
     return heightOf(this.patchSize);
   }
 
+  /** Pixels. */
   get patchWidth(): number {
     return widthOf(this.patchSize);
   }

@@ -73,8 +73,10 @@ export interface ErrorDetails {
   aborted: { during: string };
 }
 
+/** What kind of failure it is; the part before the slash says which part of the library it comes from. */
 export type ErrorCode = keyof ErrorDetails;
 
+/** What bad input, damaged files and missing devices throw: a `code`, a message that says what to do, and `details` typed by the code. */
 export class IJepaError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = "IJepaError";
   readonly code: C;

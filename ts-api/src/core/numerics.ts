@@ -6,6 +6,7 @@ export const NUMERICS_VERSION = "1";
 
 /** Weight formats of the matrices. Norms, biases and position embeddings are f32 in all of them. */
 export const DTYPES = ["fp32", "bf16", "int4", "nf4", "fp4"] as const;
+/** Format of the weights, and with it the arithmetic of the products. */
 export type Dtype = (typeof DTYPES)[number];
 
 /** Inputs of activations that share one exponent; inputs of weights are padded to a multiple of it. */
@@ -13,6 +14,7 @@ export const BLOCK = 32;
 
 /** Inputs of four-bit weights that share one scale. */
 export const GROUPS = [32, 64] as const;
+/** Inputs of a row of weights that share one scale, in int4. */
 export type Group = (typeof GROUPS)[number];
 
 /** Output columns that are stored side by side in packed weights. */

@@ -8,6 +8,7 @@ export interface TensorArrays {
   bool: Uint8Array;
 }
 
+/** Type of a tensor's elements. */
 export type TensorType = keyof TensorArrays;
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array };
@@ -48,6 +49,7 @@ export class Tensor<T extends TensorType = TensorType> {
     this.dims = [...dims];
   }
 
+  /** Number of elements: the product of `dims`. */
   get size(): number {
     return this.data.length;
   }

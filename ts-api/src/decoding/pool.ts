@@ -11,6 +11,7 @@ import { DecoderThread } from "./thread.js";
 
 export type { PreparedImage } from "./decode.js";
 
+/** Options of `new DecodePool`. */
 export interface DecodePoolOptions {
   /**
    * Threads, started when they are needed; "auto" (default) for one per processor. 0 decodes in place, one image after the other and
@@ -23,6 +24,7 @@ export interface DecodePoolOptions {
   maxWaiting?: number | undefined;
 }
 
+/** Options of one image. */
 export interface PoolDecodeOptions extends DecodeOptions {
   signal?: AbortSignal | undefined;
 }
@@ -46,6 +48,7 @@ const DEFAULT_WAITING = 1024;
 const MAX_THREADS = 64;
 const DURING = "waiting for an image to be decoded";
 
+/** Threads that decode images, each file with a time limit that holds. */
 export class DecodePool {
   readonly #auto: boolean;
   #threads: number;

@@ -15,6 +15,7 @@ import type { RawImage } from "./raw-image.js";
  */
 export type ImageSource = string | URL | Uint8Array | ArrayBuffer | RawImage | Omit<RawImage, "channels">;
 
+/** Options of `loadImage`. */
 export interface LoadImageOptions extends DecodeOptions {
   /** Stops a download. */
   signal?: AbortSignal | undefined;

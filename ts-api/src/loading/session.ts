@@ -16,6 +16,7 @@ import { formatOf, gpuOf, partsOf, type TensorReader } from "./pack-checkpoint.j
 
 type DeviceOption = "threads" | "revectorize" | "gpuDevice" | "powerPreference" | "determinism";
 
+/** What a model is loaded as, and what it computes on. */
 export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOptions, DeviceOption> {
   /**
    * Weight format of the matrices; other formats are converted while loading. Default: that of packed files, that of the checkpoint

@@ -14,15 +14,17 @@ import { PreTrainedModel } from "./pretrained.js";
 import type { ModelRef } from "../weights/model-folder.js";
 import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "../loading/session.js";
 
+/** What `IJepaForImageClassification.forward` takes. */
 export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
   /** [images] class numbers, or [images, classes] values: with them comes `loss`. */
   labels?: Tensor | undefined;
 }
 
+/** What `IJepaForImageClassification.forward` gives. */
 export interface ClassifierOutput extends LayerOutputs {
-  /** [images, classes]: the head on the mean of all tokens. */
+  /** `[images, classes]`: the head on the mean of all tokens. */
   logits: Tensor<"float32">;
-  /** [images, tokens, width]: the encoder's output, whose mean the head works on. */
+  /** `[images, tokens, width]`: the encoder's output, whose mean the head works on. */
   lastHiddenState: Tensor<"float32">;
   /** In double precision; of the type `config.problem_type`, or the one that Hugging Face infers from the labels. */
   loss?: number;

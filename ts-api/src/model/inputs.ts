@@ -7,6 +7,7 @@ import type { EncodeOptions } from "../encoder/encoder.js";
 import type { Pixels } from "../encoder/pixels.js";
 import { passSize } from "../encoder/plan.js";
 
+/** What `IJepaModel.forward` takes. */
 export interface ModelInputs {
   /** [images, channels, height, width], as IJepaImageProcessor makes it. */
   pixelValues: Tensor<"float32">;

@@ -32,7 +32,7 @@ export function tokenSimilarity(hidden: Tensor<"float32">, token: number): Tenso
  * layers multiplied. In double precision, rounded once.
  *
  * @param attentions of all layers, the first one first, each [images, heads, tokens, tokens]: `attentions` of a model's output
- * @returns [images, tokens, tokens]: a row for each token of the output, with sum 1
+ * @returns `[images, tokens, tokens]`: a row for each token of the output, with sum 1
  * @throws IJepaError `input/missing` without layers, `input/shape`
  */
 export function attentionRollout(attentions: readonly Tensor<"float32">[]): Tensor<"float32"> {

@@ -19,6 +19,7 @@ export type { ProgressInfo } from "../weights/source-options.js";
 export type { ModelInputs } from "./inputs.js";
 export type { LoadOptions, RandomOptions } from "../loading/session.js";
 
+/** Options of `IJepaModel.fromPretrained`. */
 export interface ModelLoadOptions extends LoadOptions {
   /** Load `embeddings.mask_token`, which `boolMaskedPos` needs. Default false, as in Hugging Face. */
   useMaskToken?: boolean;
@@ -26,6 +27,7 @@ export interface ModelLoadOptions extends LoadOptions {
   addPoolingLayer?: boolean;
 }
 
+/** Options of `forward`; none changes a bit of the features. */
 export interface ForwardOptions {
   /** Looked at before each layer. */
   signal?: AbortSignal | undefined;
@@ -35,10 +37,11 @@ export interface ForwardOptions {
   outputAttentions?: boolean | undefined;
 }
 
+/** What `IJepaModel.forward` gives. */
 export interface ModelOutput extends LayerOutputs {
-  /** [images, tokens, width]: the encoder's output after the final layer norm. */
+  /** `[images, tokens, width]`: the encoder's output after the final layer norm. */
   lastHiddenState: Tensor<"float32">;
-  /** [images, poolerOutputSize]: pooler_act of a dense layer on the first token. With `addPoolingLayer`. */
+  /** `[images, poolerOutputSize]`: pooler_act of a dense layer on the first token. With `addPoolingLayer`. */
   poolerOutput?: Tensor<"float32">;
   numerics: Numerics;
 }

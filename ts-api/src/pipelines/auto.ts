@@ -3,6 +3,9 @@ import { IJepaImageProcessor } from "../image/processor.js";
 import { IJepaForImageClassification } from "../model/classifier.js";
 import { IJepaModel } from "../model/model.js";
 
+/** An encoder, by Hugging Face's name. */
 export const AutoModel = IJepaModel;
+/** An encoder with a classification head, by Hugging Face's name. */
 export const AutoModelForImageClassification = IJepaForImageClassification;
+/** The image processor of a model, by Hugging Face's name. */
 export const AutoImageProcessor = IJepaImageProcessor;

@@ -17,12 +17,14 @@ export interface LabelOptions {
   function_to_apply?: (typeof FUNCTIONS)[number];
 }
 
+/** Options of one call of the pipeline. */
 export interface ClassifyOptions extends LabelOptions {
   signal?: AbortSignal | undefined;
   /** Pixel limit of the decoders; default as Pillow's. */
   maxPixels?: number | undefined;
 }
 
+/** A label with its score. */
 export interface Classification {
   /** `id2label` of the config, else LABEL_i. */
   label: string;
@@ -36,6 +38,7 @@ export interface ImageClassificationPipeline {
   (images: readonly ImageSource[], options?: ClassifyOptions): Promise<Classification[][]>;
   readonly model: IJepaForImageClassification;
   readonly processor: IJepaImageProcessor;
+  /** Frees the model, after the calls under way. */
   dispose(): Promise<void>;
 }
 

@@ -9,6 +9,7 @@ import { firstToken, meanPool, normalizeRows } from "../model/pooling.js";
 import type { ModelRef } from "../weights/model-folder.js";
 import { processorOf } from "./processor.js";
 
+/** Options of one call of the pipeline. */
 export interface ExtractOptions {
   /**
    * "none" or false (default): all tokens, [1, tokens, width]. "mean": the mean of the tokens, [1, width]. "first": the first
@@ -44,6 +45,7 @@ export interface ImageFeatureExtractionPipeline {
   (images: readonly ImageSource[], options?: AsTensors): Promise<Features[]>;
   readonly model: IJepaModel;
   readonly processor: IJepaImageProcessor;
+  /** Frees the model, after the calls under way. */
   dispose(): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import type { ModelRef } from "../weights/model-folder.js";
 import { imageClassification, type ImageClassificationPipeline } from "./image-classification.js";
 import { imageFeatureExtraction, type ImageFeatureExtractionPipeline } from "./image-feature-extraction.js";
 
+/** The pipeline of each task. */
 export interface Pipelines {
   "image-feature-extraction": ImageFeatureExtractionPipeline;
   "image-classification": ImageClassificationPipeline;

@@ -9,5 +9,6 @@ export interface ByteSource {
    * @param into `length` bytes that a source may fill and resolve with, in place of new memory; not to be touched afterwards
    */
   read(offset: number, length: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
+  /** Gives up what it holds, such as a file handle. */
   close(): Promise<void>;
 }

@@ -14,6 +14,7 @@ export type { ByteSource } from "./byte-source.js";
 export const WASM_MODULES = [
   "kernels-simd128", "kernels-simd128-shared", "kernels-relaxed", "kernels-relaxed-shared", "quantizer", "scanner", "resizer", "jpeg-decoder", "webp-decoder",
 ] as const;
+/** Name of a file of dist/wasm, without its ending. */
 export type WasmModuleName = (typeof WASM_MODULES)[number];
 export type KernelModuleName = Extract<WasmModuleName, `kernels-${string}`>;
 

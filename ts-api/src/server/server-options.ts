@@ -8,6 +8,7 @@ import { DecodePool } from "../decoding/pool.js";
 /** Reads an image from an http(s) URL. It decides which hosts may be asked. */
 export type FetchImage = (url: URL, limits: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>;
 
+/** Options of `createServer`. */
 export interface ServerOptions {
   /** What clients call the model. Default "ijepa". */
   name?: string | undefined;

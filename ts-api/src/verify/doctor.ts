@@ -4,6 +4,7 @@ import { runtime } from "#runtime";
 import { attest } from "../backends/attest.js";
 import type { CpuReport } from "../backends/cpu.js";
 
+/** What the machine has, and what is used of it. */
 export interface DoctorReport {
   runtime: string;
   cores: number;

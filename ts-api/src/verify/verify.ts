@@ -15,6 +15,7 @@ import type { SourceOptions } from "../weights/source-options.js";
 import { compareResults, type Difference } from "./difference.js";
 import { traced, type TracedResult, type TraceOptions } from "./trace.js";
 
+/** Options of `verify`. */
 export interface VerifyOptions extends SourceOptions {
   /** Default: all, or the one of packed files. */
   dtypes?: readonly Dtype[];
@@ -26,6 +27,7 @@ export interface VerifyOptions extends SourceOptions {
   variants?: readonly Variant[];
 }
 
+/** One variant in one dtype, compared with the first. */
 export interface VerifyRow {
   variant: string;
   device: string;
@@ -38,6 +40,7 @@ export interface VerifyRow {
   difference: Difference | undefined;
 }
 
+/** What `verify` found. */
 export interface VerifyReport {
   numerics: string;
   runtime: string;

@@ -6,7 +6,7 @@
 export interface Components {
   /** [components][rows]: each row's coordinate along each component, the strongest component first. */
   readonly scores: readonly Float64Array[];
-  /** [components]: the sum of squares of the scores. */
+  /** `[components]`: the sum of squares of the scores. */
   readonly energies: readonly number[];
 }
 

@@ -4,6 +4,7 @@ import { toRgb, type RawImage, type RgbImage } from "../image/raw-image.js";
 import { RESAMPLE, resize } from "../image/resize.js";
 import { tokenOf, type Patch } from "./maps.js";
 
+/** Options of `drawMap`. */
 export interface DrawOptions {
   /** How much of the map is seen, 0 to 1; the rest is the photo in grey. Default 0.6. */
   opacity?: number;

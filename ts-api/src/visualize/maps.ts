@@ -8,6 +8,7 @@ import { principalComponents } from "./components.js";
 /** A patch by its column and row, from 0, from the top left. */
 export type Patch = readonly [column: number, row: number];
 
+/** Which attention is drawn; all of it where nothing is named. */
 export interface AttentionOptions {
   /** Which head; default: the mean of all. */
   head?: number | undefined;

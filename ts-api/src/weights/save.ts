@@ -8,6 +8,7 @@ import { folderAt } from "./folder.js";
 import { canonicalName } from "./tensor-names.js";
 import { layoutSafetensors } from "./safetensors/writer.js";
 
+/** Options of `savePretrained`. */
 export interface SaveOptions {
   /** Largest weights file: bytes, or as in Hugging Face "200MB", "5GB", "1GiB". Larger models are cut into shards. Default "5GB". */
   max_shard_size?: number | string | undefined;

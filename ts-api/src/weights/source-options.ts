@@ -23,6 +23,7 @@ export interface SourceOptions {
   signal?: AbortSignal | undefined;
   /** Replaces the global `fetch` for http(s) URLs and for the Hub. */
   fetch?: typeof globalThis.fetch | undefined;
+  /** Told how far downloads and loading are. */
   progress_callback?: ((info: ProgressInfo) => void) | undefined;
   /** Of a model of the Hub: a branch, a tag or a commit. Default "main". */
   revision?: string | undefined;

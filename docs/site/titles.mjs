@@ -1,0 +1,20 @@
+/** A guide is called by its first heading, not by its file, and stands with those of its folder; every page leads to the one to try. */
+import { Converter, JSX } from "typedoc";
+
+const GROUPS = [[/\/docs\/guides\//, "Guides"], [/\/docs\/decisions\//, "Decisions"], [/\/docs\//, "Reference"]];
+const PAGE = "try/examples/browser/index.html";
+
+export function load(app) {
+  app.renderer.hooks.on("navigation.begin", (context) =>
+    JSX.createElement("a", { class: "try-it", href: context.relativeURL(PAGE) }, "Try it in this browser"),
+  );
+  app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_context, document) => {
+    const path = document.project.files.getReflectionPath(document) ?? "";
+    document.frontmatter.group = GROUPS.find(([pattern]) => pattern.test(path))?.[1] ?? "Reference";
+    const [first] = document.content;
+    const heading = first?.kind === "text" ? /^\s*# (.+)\n/.exec(first.text) : null;
+    if (heading === null) return;
+    document.name = heading[1];
+    first.text = first.text.slice(heading[0].length);
+  });
+}

@@ -1,0 +1,40 @@
+/** `npm run site`: everything public has a description, and no link leads nowhere. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { before, test } from "node:test";
+
+const SITE = resolve("build/site"), TYPEDOC = "docs/site/node_modules/typedoc";
+const skip = existsSync(TYPEDOC) ? false : `NOT RUN: no ${TYPEDOC}`;
+let said = "";
+
+before(() => {
+  if (skip !== false) return;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/site.mjs"], { encoding: "utf8", maxBuffer: 2 ** 26 });
+  said = `${stdout}${stderr}`.replaceAll(/\x1b\[\d+m/g, "");
+  assert.equal(status, 0, said);
+});
+
+test("every exported name has a description, and TypeDoc has no other complaint", { skip }, () => {
+  assert.deepEqual(said.split("\n").filter((line) => line.includes("[warning]") || line.includes("[error]")), []);
+});
+
+test("links and pictures of every page lead to files of the site", { skip }, () => {
+  const pages = (readdirSync(SITE, { recursive: true }) as string[]).filter((name) => name.endsWith(".html") && !name.startsWith("try"));
+  assert.ok(pages.length > 80, `${pages.length} pages`);
+  const broken = pages.flatMap((page) => {
+    const text = readFileSync(join(SITE, page), "utf8");
+    const targets = [...text.matchAll(/\s(?:href|src)="([^"#]+)(?:#[^"]*)?"/g)].map(([, target]) => decodeURI(target.replaceAll("&amp;", "&")));
+    return targets.filter((target) => !/^(https?|data|mailto):/.test(target) && !exists(join(SITE, dirname(page), target))).map((target) => `${page}: ${target}`);
+  });
+  assert.deepEqual([...new Set(broken)], []);
+});
+
+test("the page and all that it loads are there", { skip }, () => {
+  for (const file of ["try/examples/browser/index.html", "try/dist/browser/index.js", "try/models/demo/config.json", "_headers"]) assert.ok(exists(join(SITE, file)), file);
+});
+
+function exists(path: string): boolean {
+  return existsSync(path) && (statSync(path).isFile() || existsSync(join(path, "index.html")));
+}
