@@ -8,6 +8,7 @@ import { loadImage } from "../image/source.js";
 import type { RawImage } from "../image/raw-image.js";
 import type { ModelLoadOptions } from "../model/model.js";
 import { meanPool } from "../model/pooling.js";
+import { probePixels } from "../model/probe.js";
 import { imageFeatureExtraction } from "../pipelines/image-feature-extraction.js";
 import type { ModelRef } from "../weights/model-folder.js";
 import { objectDigest, type Encoding, type Layers } from "./encoding.js";
@@ -99,14 +100,8 @@ export class FeatureEncoder {
   }
 }
 
-/**
- * SHA-256 of the encoder's output for pixels that are made here: steps of 1/64 from -2 to 2, scattered by multiplication with a
- * constant. It tells weights apart by what they compute, as they are rounded for this `dtype`; and a machine that computes something
- * else, too.
- */
-export async function probe({ model }: Pick<BulkExtractor, "model">): Promise<string> {
-  const { numChannels: channels, imageHeight: height, imageWidth: width } = model.config, pixels = new Float32Array(channels * height * width);
-  for (let i = 0; i < pixels.length; i++) pixels[i] = (Math.imul(i + 1, 0x9e3779b1) >>> 24) / 64 - 2;
-  const { lastHiddenState } = await model.forward({ pixelValues: new Tensor("float32", pixels, [1, channels, height, width]) });
+/** SHA-256 of the encoder's output for a fixed input. */
+async function probe({ model }: Pick<BulkExtractor, "model">): Promise<string> {
+  const { lastHiddenState } = await model.forward({ pixelValues: probePixels(model.config) });
   return digestOf(lastHiddenState.data);
 }

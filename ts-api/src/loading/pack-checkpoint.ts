@@ -35,8 +35,8 @@ export interface FormatOptions {
  * The format that a checkpoint is loaded in.
  * @throws IJepaError `weights/dtype` for another than that of packed files; TypeError for one that does not exist
  */
-export function formatOf({ packed, quantized, ref }: Checkpoint, options: FormatOptions): { dtype: Dtype; groupSize: Group } {
-  const { dtype = packed?.dtype ?? quantized ?? "bf16", groupSize = packed?.groupSize ?? BLOCK } = options;
+export function formatOf({ packed, quantized, head, ref }: Checkpoint, options: FormatOptions): { dtype: Dtype; groupSize: Group } {
+  const { dtype = packed?.dtype ?? head?.dtype ?? quantized ?? "bf16", groupSize = packed?.groupSize ?? head?.groupSize ?? BLOCK } = options;
   if (!DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
   if (!GROUPS.includes(groupSize)) throw new TypeError(`groupSize must be one of ${GROUPS.join(", ")}, not ${String(groupSize)}.`);
   const wanted = describe(dtype, groupSize), stored = packed === undefined ? wanted : describe(packed.dtype, packed.groupSize);

@@ -4,7 +4,8 @@ import type { Backend } from "../backends/backend.js";
 import { openDevice, type Device, type Opened, type OpenOptions } from "../backends/open.js";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import { DTYPES, type Dtype, type Group } from "../core/numerics.js";
-import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
+import type { Checkpoint } from "../weights/checkpoint.js";
+import { openModelCheckpoint, type HeadOptions } from "../weights/head-checkpoint.js";
 import { randomCheckpoint } from "../weights/random.js";
 import type { ModelRef } from "../weights/model-folder.js";
 import type { SourceOptions } from "../weights/source-options.js";
@@ -17,10 +18,10 @@ import { formatOf, gpuOf, partsOf, type TensorReader } from "./pack-checkpoint.j
 type DeviceOption = "threads" | "revectorize" | "gpuDevice" | "powerPreference" | "determinism";
 
 /** What a model is loaded as, and what it computes on. */
-export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOptions, DeviceOption> {
+export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOptions, DeviceOption>, Pick<HeadOptions, "encoder"> {
   /**
    * Weight format of the matrices; other formats are converted while loading. Default: that of packed files, that of the checkpoint
-   * where it is nf4 or fp4 (bitsandbytes), else "bf16".
+   * where it is nf4 or fp4 (bitsandbytes), that which a head was made for, else "bf16".
    */
   dtype?: Dtype | undefined;
   /** int4: inputs that share a scale. Default 32; 64 is smaller and further from the original. */
@@ -53,6 +54,8 @@ export class Session<X> {
   readonly config: IJepaConfig;
   readonly preprocessorConfig: Record<string, unknown> | undefined;
   readonly dtype: Dtype;
+  /** int4: inputs that share a scale. */
+  readonly groupSize: Group | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #resources: Resources<X> | undefined;
   #opening: Promise<void> | undefined;
@@ -74,6 +77,7 @@ export class Session<X> {
     this.preprocessorConfig = checkpoint.preprocessorConfig;
     const format = formatOf(checkpoint, options);
     this.dtype = format.dtype;
+    this.groupSize = format.dtype === "int4" ? format.groupSize : undefined;
     this.#load = () => load(checkpoint, { ...options, ...format }, loadExtra);
   }
 
@@ -84,8 +88,8 @@ export class Session<X> {
     const name = typeof ref === "object" && ref !== null ? ref.name : ref;
     throwIfAborted(options.signal, `loading ${name}`);
     options.progress_callback?.({ status: "initiate", name, loaded: 0, total: 1, progress: 0 });
-    const open = (signal?: AbortSignal) => openCheckpoint(ref, { ...options, signal, progress_callback: undefined });
-    const checkpoint = await openCheckpoint(ref, options);
+    const open = (signal?: AbortSignal) => openModelCheckpoint(ref, { ...options, signal, progress_callback: undefined });
+    const checkpoint = await openModelCheckpoint(ref, options);
     let streaming = false;
     try {
       const session = new Session(checkpoint, options, loadExtra, open);

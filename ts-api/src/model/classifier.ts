@@ -1,5 +1,5 @@
 import { IJepaError } from "../core/errors.js";
-import type { Numerics } from "../core/numerics.js";
+import { digestOf, NUMERICS_VERSION, type Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
 import { expectedTensors } from "../weights/tensor-names.js";
 import type { SaveLayout } from "../weights/save.js";
@@ -9,8 +9,10 @@ import { checkInputs, type ModelInputs } from "./inputs.js";
 import { classificationLoss, inferProblemType, PROBLEM_TYPES, type ProblemType } from "./loss.js";
 import type { ForwardOptions } from "./model.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
-import { meanPool } from "./pooling.js";
+import { meanPool, meansSideBySide } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
+import { probePixels } from "./probe.js";
+import { encoderReference } from "../weights/head-checkpoint.js";
 import type { ModelRef } from "../weights/model-folder.js";
 import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "../loading/session.js";
 
@@ -54,18 +56,24 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
    * @throws IJepaError `weights/missing` without a head, and what IJepaModel.fromPretrained throws
    */
   static async fromPretrained(ref?: ModelRef, options: LoadOptions = {}): Promise<IJepaForImageClassification> {
-    const session = await Session.open(ref, options, loadHead);
-    return new IJepaForImageClassification(session.config, options, session);
+    const session = await Session.open(ref, options, loadHead), model = new IJepaForImageClassification(session.config, options, session);
+    try {
+      await model.#checkEncoder(options.signal);
+      return model;
+    } catch (error) {
+      await session.dispose();
+      throw error;
+    }
   }
 
   /** Logits, and the loss where labels are given. Throws what IJepaModel.forward throws, and for labels that cannot be. */
   async forward(inputs: ClassifierInputs, options: ForwardOptions = {}): Promise<ClassifierOutput> {
     const { pixels, ...checked } = checkInputs(inputs, this.config);
-    const { images } = pixels, { hiddenSize } = this.config;
+    const { images } = pixels, { hiddenSize } = this.config, isDeep = encoderReference(this.config)?.layers === "last4";
     const { logits, lastHiddenState, result } = await this.session.run(options.signal, async ({ encoder, extra: { head } }) => {
-      const result = await encoder.encode(pixels, { ...options, ...checked });
+      const result = await encoder.encode(pixels, { ...options, ...checked, outputHiddenStates: isDeep || options.outputHiddenStates });
       const lastHiddenState = new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]);
-      const pooled = meanPool(lastHiddenState);
+      const pooled = isDeep ? meansSideBySide(statesOf(result, images, this.config).hiddenStates!.slice(-4)) : meanPool(lastHiddenState);
       return { logits: head === undefined ? pooled.data : await head.apply(pooled.data, images), lastHiddenState, result };
     });
     const output: ClassifierOutput = {
@@ -73,9 +81,34 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
       lastHiddenState,
       numerics: await this.numericsOf(logits),
     };
-    Object.assign(output, statesOf(result, images, this.config));
+    const { hiddenStates, ...states } = statesOf(result, images, this.config);
+    Object.assign(output, states, hiddenStates !== undefined && options.outputHiddenStates ? { hiddenStates } : {});
     if (inputs.labels !== undefined) output.loss = classificationLoss(this.#problemType(inputs.labels), output.logits, inputs.labels);
     return output;
+  }
+
+  /** A head that was fitted on the features of another encoder says nothing. */
+  async #checkEncoder(signal: AbortSignal | undefined): Promise<void> {
+    const reference = encoderReference(this.config);
+    if (reference === undefined) return;
+    const { name, revision, digest, dtype, numerics } = reference, wrong: string[] = [];
+    if (this.dtype !== dtype) wrong.push(`weight format ${this.dtype}, not ${dtype}`);
+    if (NUMERICS_VERSION !== numerics) wrong.push(`numeric contract ${NUMERICS_VERSION}, not ${numerics}`);
+    if (wrong.length === 0) {
+      const actual = await this.#probe(signal);
+      if (actual !== digest) wrong.push(`encoder ${actual.slice(0, 12)}, not ${digest.slice(0, 12)}`);
+    }
+    if (wrong.length === 0) return;
+    const encoder = `${name ?? "the package's own model"}${revision === null ? "" : ` at ${revision}`}`;
+    const message = `The head is for features of another encoding, of ${encoder}: ${wrong.join("; ")}. Load it with the encoder that it was fitted on, or fit it anew.`;
+    throw new IJepaError("collection/encoding", message, { path: encoder, differences: wrong });
+  }
+
+  /** SHA-256 of what the encoder computes for a fixed input. */
+  async #probe(signal: AbortSignal | undefined): Promise<string> {
+    const { pixels, ...checked } = checkInputs({ pixelValues: probePixels(this.config) }, this.config);
+    const { lastHiddenState } = await this.session.run(signal, ({ encoder }) => encoder.encode(pixels, { signal, ...checked }));
+    return digestOf(lastHiddenState);
   }
 
   #problemType(labels: Tensor): ProblemType {
@@ -92,5 +125,5 @@ async function loadHead({ config, has, read, backend }: Parameters<ExtraLoader<E
     const message = `The checkpoint has no classification head: ${names.join(", ")} missing. Load it with IJepaModel, or fine-tune a head first.`;
     throw new IJepaError("weights/missing", message, { what: "tensor", names });
   }
-  return { head: new Head(backend, "classifier", await read("classifier.weight"), await read("classifier.bias"), config.hiddenSize) };
+  return { head: new Head(backend, "classifier", await read("classifier.weight"), await read("classifier.bias"), config.hiddenSize * (encoderReference(config)?.layers === "last4" ? 4 : 1)) };
 }

@@ -26,6 +26,20 @@ export function meanPool(hidden: Tensor<"float32">): Tensor<"float32"> {
 }
 
 /**
+ * The means of several layers' hidden states, side by side.
+ *
+ * @param states each [images, tokens, width]
+ * @returns [images, width times their number]
+ */
+export function meansSideBySide(states: readonly Tensor<"float32">[]): Tensor<"float32"> {
+  const means = states.map(meanPool), [images, width] = means[0].dims, joined = new Float32Array(images * width * means.length);
+  means.forEach(({ data }, i) => {
+    for (let image = 0; image < images; image++) joined.set(data.subarray(image * width, (image + 1) * width), (image * means.length + i) * width);
+  });
+  return new Tensor("float32", joined, [images, width * means.length]);
+}
+
+/**
  * The first token of each image, which is the first patch: I-JEPA has no class token.
  *
  * @param hidden [images, tokens, width]

@@ -1,6 +1,6 @@
 import type { BackendId } from "../backends/backend.js";
 import type { Rejection } from "../backends/open.js";
-import { digestOf, NUMERICS_VERSION, type Dtype, type Numerics } from "../core/numerics.js";
+import { digestOf, NUMERICS_VERSION, type Dtype, type Group, type Numerics } from "../core/numerics.js";
 import { saveCheckpoint, type SaveLayout, type SaveOptions } from "../weights/save.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { Session } from "../loading/session.js";
@@ -11,6 +11,8 @@ export type { SaveOptions } from "../weights/save.js";
 export abstract class PreTrainedModel<X> {
   readonly config: IJepaConfig;
   readonly dtype: Dtype;
+  /** int4: inputs that share a scale; undefined for other formats. */
+  readonly groupSize: Group | undefined;
   /** preprocessor_config.json of the checkpoint, where it had one. */
   readonly preprocessorConfig: Record<string, unknown> | undefined;
   protected readonly session: Session<X>;
@@ -20,6 +22,7 @@ export abstract class PreTrainedModel<X> {
     this.config = session.config;
     this.preprocessorConfig = session.preprocessorConfig;
     this.dtype = session.dtype;
+    this.groupSize = session.groupSize;
   }
 
   /**

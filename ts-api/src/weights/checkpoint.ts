@@ -1,6 +1,7 @@
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import type { CodebookName } from "../core/codebooks.js";
+import type { Dtype, Group } from "../core/numerics.js";
 import { IJepaConfig } from "../config/config.js";
 import { readCodes, takeQuantized } from "./bitsandbytes.js";
 import type { CheckpointTensor } from "./checkpoint-tensor.js";
@@ -35,6 +36,8 @@ export interface Checkpoint {
   readonly metadata: Readonly<Record<string, string>>;
   /** Packed files; undefined for a checkpoint in the layout of others. */
   readonly packed: PackedFiles | undefined;
+  /** Of a head with its encoder: the format that the head was made for. */
+  readonly head?: { readonly dtype: Dtype; readonly groupSize: Group | undefined };
   /**
    * Reads one tensor as f32, a quantized one decoded; nothing is kept, so ask once.
    * @param name canonical name; pooler, classifier and mask token may be asked for where the files have them

@@ -3,6 +3,7 @@ import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { show } from "../core/show.js";
 import type { Checkpoint } from "./checkpoint.js";
+import { ENCODER_FIELD } from "./head-checkpoint.js";
 import type { CheckpointTensor } from "./checkpoint-tensor.js";
 import { folderAt } from "./folder.js";
 import { canonicalName } from "./tensor-names.js";
@@ -54,7 +55,8 @@ export async function saveCheckpoint(checkpoint: Checkpoint, folder: string, lay
     await write(`${SINGLE}.index.json`, json({ metadata: { total_size: total }, weight_map: Object.fromEntries(map) }));
   }
   const { config, preprocessorConfig } = checkpoint, dtype = CONFIG_DTYPES[tensors[0].dtype];
-  const fields = { ...config.toJSON(), architectures: [layout.architecture] };
+  // What is saved has the encoder in it.
+  const { [ENCODER_FIELD]: _, ...own } = config.toJSON(), fields = { ...own, architectures: [layout.architecture] };
   const named = "dtype" in fields || "torch_dtype" in fields || dtype === undefined ? {} : { dtype };
   await write("config.json", json({ ...fields, ...named }));
   if (preprocessorConfig !== undefined) await write("preprocessor_config.json", json(preprocessorConfig));

@@ -1,0 +1,14 @@
+/** What an encoder computes for a fixed input, in one number. */
+import type { IJepaConfig } from "../config/config.js";
+import { Tensor } from "../core/tensor.js";
+
+/**
+ * Pixels for `probe`, [1, channels, height, width]: steps of 1/64 from -2 to 2, scattered by multiplication with a constant. The digest
+ * of the last hidden state for them tells encoders apart by what they compute, with their weights as they are rounded; and a machine
+ * that computes something else, too.
+ */
+export function probePixels({ numChannels: channels, imageHeight: height, imageWidth: width }: IJepaConfig): Tensor<"float32"> {
+  const pixels = new Float32Array(channels * height * width);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = (Math.imul(i + 1, 0x9e3779b1) >>> 24) / 64 - 2;
+  return new Tensor("float32", pixels, [1, channels, height, width]);
+}

@@ -1,0 +1,110 @@
+/**
+ * Checkpoints that have a classification head only, and say which encoder it is for: `ijepa_encoder` in config.json. The encoder is
+ * read from where it is, and the two are one checkpoint from then on.
+ */
+import { runtime } from "#runtime";
+import { IJepaConfig } from "../config/config.js";
+import { IJepaError, isIJepaError } from "../core/errors.js";
+import { DTYPES, GROUPS, type Dtype, type Group } from "../core/numerics.js";
+import { openCheckpoint, type Checkpoint, type CheckpointOptions } from "./checkpoint.js";
+import { toFloat32 } from "./dtypes.js";
+import { openFolder, readJson } from "./folder.js";
+import type { ModelRef } from "./model-folder.js";
+import { openWeights } from "./safetensors/shards.js";
+import type { SafetensorsFile } from "./safetensors/reader.js";
+
+/** The field of config.json. */
+export const ENCODER_FIELD = "ijepa_encoder";
+const HEAD_TENSORS = ["classifier.weight", "classifier.bias"] as const;
+
+/** Which encoder a head is for, and what of it decides the bits of its input. */
+export interface EncoderReference {
+  /** A path, URL or name of the Hub; null for the model of the package. */
+  readonly name: string | null;
+  readonly revision: string | null;
+  /** SHA-256 of the encoder's output for a fixed input (docs/collections.md). */
+  readonly digest: string;
+  readonly dtype: Dtype;
+  readonly groupSize?: Group;
+  readonly numerics: string;
+  readonly layers: "last" | "last4";
+}
+
+export interface HeadOptions extends CheckpointOptions {
+  /** Where the encoder of a head is. Default: where the head says. */
+  encoder?: ModelRef | undefined;
+}
+
+/** The reference in a configuration; undefined where it has none. Throws `config/field` for one that cannot be. */
+export function encoderReference(config: IJepaConfig): EncoderReference | undefined {
+  const value = config.toJSON()[ENCODER_FIELD];
+  if (value === undefined) return undefined;
+  const { name, digest, dtype, numerics, layers, groupSize } = (value ?? {}) as Partial<EncoderReference>;
+  const fits = (typeof name === "string" || name === null) && /^[0-9a-f]{64}$/.test(digest ?? "") && DTYPES.includes(dtype!) && typeof numerics === "string";
+  if (fits && (layers === "last" || layers === "last4") && (groupSize === undefined || GROUPS.includes(groupSize))) return value as EncoderReference;
+  throw new IJepaError("config/field", `${ENCODER_FIELD} in config.json must have the name, digest, dtype, numerics and layers of an encoder.`, { field: ENCODER_FIELD, value });
+}
+
+/** As `openCheckpoint`; of a head with its encoder. */
+export async function openModelCheckpoint(ref: ModelRef, options: HeadOptions = {}): Promise<Checkpoint> {
+  try {
+    return await openCheckpoint(ref, options);
+  } catch (error) {
+    // Only a head lacks tensors, and has a reference to others.
+    const head = isIJepaError(error, "weights/missing") ? await openHead(ref, options) : undefined;
+    if (head === undefined) throw error;
+    return head;
+  }
+}
+
+async function openHead(ref: ModelRef, options: HeadOptions): Promise<Checkpoint | undefined> {
+  const folder = await openFolder(ref, options), reading = { signal: options.signal, fetch: options.fetch }, file = folder.pathOf("config.json");
+  const json = await readJson(folder, "config.json", reading, (problem, cause) => new IJepaError("config/missing", `${file} cannot be used: ${problem}.`, { file }, { cause }));
+  if (typeof json !== "object" || json === null || !(ENCODER_FIELD in json)) return undefined;
+  const config = IJepaConfig.fromJSON(json, file), reference = encoderReference(config)!;
+  const files = await openWeights(folder, reading);
+  try {
+    const preprocessor = await readJson(folder, "preprocessor_config.json", reading, (problem, cause) => new IJepaError("config/missing", `preprocessor_config.json cannot be used: ${problem}.`, { file: folder.pathOf("preprocessor_config.json") }, { cause }));
+    const encoder = await openCheckpoint(options.encoder ?? reference.name ?? runtime.defaultModel, { ...options, revision: reference.revision ?? undefined });
+    return join(folder.name, config, preprocessor as Record<string, unknown> | undefined, files, encoder, reference);
+  } catch (error) {
+    await Promise.all(files.map((one) => one.close()));
+    throw error;
+  }
+}
+
+function join(
+  ref: string, config: IJepaConfig, preprocessor: Record<string, unknown> | undefined, files: readonly SafetensorsFile[], encoder: Checkpoint,
+  { layers, dtype, groupSize }: EncoderReference,
+): Checkpoint {
+  const infos = new Map(files.flatMap((file) => [...file.tensors.values()].map((info) => [info.name, { info, file }] as const)));
+  const inputs = config.hiddenSize * (layers === "last4" ? 4 : 1);
+  const shapes: Record<string, readonly number[]> = { "classifier.weight": [config.numLabels, inputs], "classifier.bias": [config.numLabels] };
+  const headTensor = (name: string) => {
+    const found = infos.get(name);
+    if (found === undefined) throw new IJepaError("weights/missing", `${ref} lacks ${name}.`, { what: "tensor", names: [name] });
+    if (found.info.shape.join() === shapes[name].join()) return found;
+    const message = `Tensor ${name} in ${found.file.name} has the shape [${found.info.shape.join(", ")}], but the configuration asks for [${shapes[name].join(", ")}].`;
+    throw new IJepaError("weights/shape", message, { tensor: name, expected: shapes[name], actual: found.info.shape });
+  };
+  const own = HEAD_TENSORS.map((name) => ({ ...headTensor(name).info, file: headTensor(name).file.name }));
+  const isOwn = (name: string) => (HEAD_TENSORS as readonly string[]).includes(name);
+  return {
+    ...encoder,
+    ref,
+    config,
+    preprocessorConfig: preprocessor ?? encoder.preprocessorConfig,
+    head: { dtype, groupSize },
+    tensors: new Map([...encoder.tensors, ...own.map((info) => [info.name, info] as const)]),
+    stored: (name) => (isOwn(name) ? own.filter((info) => info.name === name) : encoder.stored(name)),
+    bytes: (tensor, signal) => (isOwn(tensor.name) ? headTensor(tensor.name).file.readTensor(headTensor(tensor.name).info, signal) : encoder.bytes(tensor, signal)),
+    async tensor(name, signal, into) {
+      if (!isOwn(name)) return encoder.tensor(name, signal, into);
+      const { file, info } = headTensor(name);
+      return toFloat32(await file.readTensor(info, signal), info.dtype, name);
+    },
+    async close() {
+      await Promise.all([encoder.close(), ...files.map((file) => file.close())]);
+    },
+  };
+}
