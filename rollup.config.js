@@ -1,7 +1,7 @@
 /**
  * The package: for each kind of host the entries of package.json's `exports`, which differ in what they compute on. Node's builds
- * leave the dependencies outside; browsers and Workers have no node_modules, so theirs find them in dist/vendor, and so does everybody
- * the codecs' code, which as published names files that are not there. dist/cjs has everything inside.
+ * leave the dependencies outside; browsers and Workers have no node_modules, so theirs find them in dist/vendor; dist/cjs has
+ * everything inside.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -16,17 +16,11 @@ const built = join(root, "build/ts-api/src");
 const require = createRequire(import.meta.url);
 
 const NOBLE = join(dirname(require.resolve("@noble/hashes/sha2")), "esm");
-/** The codecs' code, as the library names it. */
-const CODECS = {
-  "@jsquash/jpeg/codec/dec/mozjpeg_dec.js": require.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"),
-  "@jsquash/webp/codec/dec/webp_dec.js": require.resolve("@jsquash/webp/codec/dec/webp_dec.js"),
-};
 /**
  * Dependencies as the library names them, and their files for browsers. The library itself loads them only when an image or the Hub needs
  * them.
  */
 const VENDOR = {
-  ...CODECS,
   "@noble/hashes/legacy": join(NOBLE, "legacy.js"),
   "@noble/hashes/sha2": join(NOBLE, "sha2.js"),
   hyparquet: join(root, "node_modules/hyparquet/src/index.js"),
@@ -93,12 +87,6 @@ const web = {
   },
 };
 
-/** Vendored code looks for no file beside it: it is given what it needs. */
-const placeless = {
-  name: "placeless",
-  transform: (code, id) => (id.includes("node_modules") && code.includes("import.meta") ? { code: `const __place = { url: "https://localhost/" };\n${code.replaceAll("import.meta", "__place")}`, map: null } : null),
-};
-
 /** Without comments: what travels to browsers and Workers is small. dist has the readable code. */
 const bare = {
   name: "bare",
@@ -142,7 +130,7 @@ const noCopies = {
 /** Vite's workers are one file each. Who has this one has the files that it names, too: bundlers find both in the same way. */
 const decoder = {
   input: join(built, "threads/browser-decoder.js"),
-  plugins: [host("browser"), addresses, noCopies, web, placeless, bare],
+  plugins: [host("browser"), addresses, noCopies, web, bare],
   output: { file: "dist/browser/decoder.js", format: "es", inlineDynamicImports: true },
   onwarn,
 };
@@ -164,7 +152,7 @@ function commonJs(input) {
 function vendored(dir, format, prefix) {
   return {
     input: Object.fromEntries(Object.entries(VENDOR).map(([id, file]) => [vendorName(id), file])),
-    plugins: [web, placeless],
+    plugins: [web],
     output: { dir, format, exports: "named", entryFileNames: `${prefix}[name].js`, chunkFileNames: `${prefix}[name].js` },
   };
 }
@@ -187,7 +175,7 @@ const copies = Object.fromEntries([
 const all = { index: "index.js", server: "server/index.js", collections: "collections/index.js", transformers: "transformers/index.js" };
 const tools = { "weights-tools": "../../weights-tools/index.js" };
 const cpu = "index.js?devices-wasm", gpu = "index.js?devices-webgpu";
-const forNode = { plugins: [besides(CODECS)], external: (id) => /^[\w@]/.test(id) && !(id in CODECS), chunks: "chunks/[name].js" };
+const forNode = { plugins: [besides({})], external: /^[\w@]/, chunks: "chunks/[name].js" };
 
 export default [
   thread("node", "dist/thread.cjs", "cjs"),

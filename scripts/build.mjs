@@ -14,12 +14,12 @@ const MODULES = {
   resizer: "assembly/resizer.ts",
 };
 
-const CODECS = {
-  "jpeg-decoder": "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm",
-  "webp-decoder": "@jsquash/webp/codec/dec/webp_dec.wasm",
-};
+/** Built by scripts/codecs.mjs, whenever the libraries in them are renewed. */
+const CODECS = ["jpeg-decoder", "webp-decoder"];
 /** Packages whose code is in the builds for browsers and Workers. */
-const BUNDLED = ["@jsquash/jpeg", "@jsquash/webp", "@noble/hashes", "hono", "hyparquet", "hyparquet-writer", "pako"];
+const BUNDLED = ["@noble/hashes", "hono", "hyparquet", "hyparquet-writer", "pako"];
+/** What is compiled into the codecs, with its licences in codecs/licenses. */
+const COMPILED = ["libjpeg-turbo", "libwebp", "wasi-libc"];
 
 for (const folder of ["build", "dist"]) rmSync(join(root, folder), { recursive: true, force: true });
 mkdirSync(join(root, "dist/wasm"), { recursive: true });
@@ -27,12 +27,16 @@ for (const [target, entry] of Object.entries(MODULES)) {
   run(process.execPath, ["node_modules/assemblyscript/bin/asc.js", entry, "--config", "asconfig.json", "--target", target]);
 }
 const module = (path) => join(root, "node_modules", path);
-for (const [name, path] of Object.entries(CODECS)) copyFileSync(module(path), join(root, `dist/wasm/${name}.wasm`));
+for (const name of CODECS) copyFileSync(join(root, `codecs/${name}.wasm`), join(root, `dist/wasm/${name}.wasm`));
 run(process.execPath, ["scripts/shaders.mjs"]);
 run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]);
 run(process.execPath, ["node_modules/rollup/dist/bin/rollup", "--config", "--silent"]);
 writeTypes(join(root, "dist/types"));
 writeTypes(join(root, "dist/cjs/types"));
 writeFileSync(join(root, "dist/cjs/package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
-const notices = BUNDLED.map((name) => `${name}\n\n${readFileSync(module(`${name}/LICENSE`), "utf8").trim()}\n`);
-writeFileSync(join(root, "dist/THIRD-PARTY-LICENSES.txt"), `Parts of this package come from the packages below.\n\n${notices.join("\n\n")}`);
+const notice = (name, path) => `${name}\n\n${readFileSync(path, "utf8").trim()}\n`;
+const notices = [
+  ...BUNDLED.map((name) => notice(name, module(`${name}/LICENSE`))),
+  ...COMPILED.map((name) => notice(name, join(root, `codecs/licenses/${name}.txt`))),
+];
+writeFileSync(join(root, "dist/THIRD-PARTY-LICENSES.txt"), `Parts of this package come from the projects below.\n\n${notices.join("\n\n")}`);

@@ -8,7 +8,7 @@ const WANTED = [
   "./", "style.css", "main.js", "client.js", "engine.js", "library.js", "offline.js", "view.js",
   "../photos/chelsea.png", "../photos/rocket.jpg",
   "../../dist/wasm/jpeg-decoder.wasm", "../../dist/wasm/webp-decoder.wasm",
-  "../../dist/vendor/mozjpeg_dec.js", "../../dist/vendor/webp_dec.js", "../../dist/vendor/pako.js",
+  "../../dist/vendor/pako.js",
 ];
 
 self.addEventListener("install", (event) => {

@@ -33,6 +33,8 @@ export interface ErrorDetails {
   "image/corrupt": { source: string; kind: string };
   /** More pixels than `maxPixels`. */
   "image/too-large": { source: string; width: number; height: number; maxPixels: number };
+  /** A file that would keep the decoder busy for much longer than its pixels account for. `what` it has too many of, and how many. */
+  "image/too-complex": { source: string; kind: string; what: string; count: number };
   /** An image without pixels, or no bytes at all. */
   "image/empty": { source: string };
   /** It was not decoded within the time limit. */

@@ -1,110 +1,110 @@
-/** Running the @jsquash decoders (libjpeg and libwebp compiled by Emscripten). */
+/** Running the image codecs of `codecs/`: WebAssembly modules that import one function, `host.fail`. */
+import { runtime } from "#runtime";
 
-/** What a decoder returns: 8-bit RGBA, row by row. */
-export interface RgbaPixels {
-  readonly data: Uint8ClampedArray;
-  readonly width: number;
-  readonly height: number;
+/** What every codec exports. Addresses are those of its memory. */
+export interface CodecExports {
+  readonly memory: WebAssembly.Memory;
+  /** Gives 0 when there is no more memory. */
+  allocate(bytes: number): number;
+  release(address: number): void;
+  /** Reads what stands before the pixels; gives 0 for a file that it cannot read. */
+  begin(file: number, bytes: number): number;
+  width(): number;
+  height(): number;
+  read(): number;
+  /** The address of what `read` decoded, RGB. */
+  pixels(): number;
+  /** Frees everything that `begin` and `read` allocated. */
+  finish(): number;
 }
 
-/** The part of Emscripten's module object that is used here. */
-interface CodecInstance {
-  decode(file: Uint8Array, ...options: unknown[]): RgbaPixels | null;
-  readonly HEAPU8: Uint8Array;
-}
-
-/** The default export of a `codec/dec/*.js` file. */
-export type CodecFactory = (settings: Record<string, unknown>) => Promise<CodecInstance>;
-
-/** Thrown by `Codec.decode`; the message is the codec's own words. */
+/** Thrown by `Codec.run`; the message is the codec's own words. */
 export class CodecError extends Error {
   /** True when the codec had too little memory, and the file may be fine. */
   readonly outOfMemory: boolean;
 
-  constructor(message: string, outOfMemory: boolean, cause?: unknown) {
+  constructor(message: string, outOfMemory = false, cause?: unknown) {
     super(message, { cause });
     this.outOfMemory = outOfMemory;
   }
 }
 
+const OUT_OF_MEMORY = "it has too little memory";
+/** libjpeg's words for the same. */
+const INSUFFICIENT = /^Insufficient memory/;
 /** A codec's memory never shrinks: above this many bytes it is given up after the image. */
 const KEEP_BYTES = 128 * 2 ** 20;
+/** Where a message's values are text, they have at most so many bytes. */
+const PARAMETER_BYTES = 80;
 
-/**
- * A decoder that makes its instance at the first image and keeps it for the next. After a failure the instance is
- * given up, because libjpeg then leaves its memory and its stack as they were.
- */
-export class Codec {
-  readonly #load: () => Promise<{ factory: CodecFactory; module: WebAssembly.Module }>;
-  readonly #printed: string[] = [];
-  #instance: Promise<CodecInstance> | undefined;
+/** A decoder that keeps its instance for the next image. One that failed, however it failed, is never used again. */
+export class Codec<Exports extends CodecExports> {
+  readonly #module: "jpeg-decoder" | "webp-decoder";
+  #idle: Exports | undefined;
 
-  /** @param load brings the codec's code; called at the first image, not before */
-  constructor(load: () => Promise<{ factory: CodecFactory; module: WebAssembly.Module }>) {
-    this.#load = load;
+  constructor(module: "jpeg-decoder" | "webp-decoder") {
+    this.#module = module;
   }
 
   /**
-   * Decodes a file.
+   * Runs `work` with an instance that has the file in its memory.
    *
-   * @param options passed to the codec's `decode` after the bytes
+   * @param work gets the address of the file; it must not keep views of the memory, which moves when it grows
    * @throws CodecError
    */
-  async decode(file: Uint8Array, ...options: unknown[]): Promise<RgbaPixels> {
-    const starting = (this.#instance ??= this.#start());
-    let keep = false;
+  async run<T>(file: Uint8Array, work: (codec: Exports, address: number) => T): Promise<T> {
+    const codec = this.#take() ?? (await this.#start());
+    let result: T;
     try {
-      const instance = await starting;
-      const pixels = this.#run(instance, file, options);
-      keep = instance.HEAPU8.length <= KEEP_BYTES;
-      return pixels;
-    } finally {
-      if (!keep && this.#instance === starting) this.#instance = undefined;
-    }
-  }
-
-  #run(instance: CodecInstance, file: Uint8Array, options: unknown[]): RgbaPixels {
-    this.#printed.length = 0;
-    try {
-      const pixels = withImageData(() => instance.decode(file, ...options));
-      if (pixels === null) throw new Error("the codec refused it");
-      return pixels;
+      const address = codec.allocate(file.length);
+      if (address === 0) throw new CodecError(OUT_OF_MEMORY, true);
+      bytesAt(codec, address, file.length).set(file);
+      result = work(codec, address);
+      codec.release(address);
     } catch (cause) {
-      const words = this.#printed.find((line) => line !== "") ?? (cause instanceof Error ? cause.message : "the codec stopped");
-      throw new CodecError(words, /memory \(case|Aborted\(/.test(words), cause);
+      throw cause instanceof CodecError ? cause : new CodecError(`it stopped: ${cause instanceof Error ? cause.message : String(cause)}`, false, cause);
     }
+    if (codec.memory.buffer.byteLength <= KEEP_BYTES) this.#idle = codec;
+    return result;
   }
 
-  async #start(): Promise<CodecInstance> {
-    const { factory, module } = await this.#load();
-    const print = (line: string) => void this.#printed.push(line);
-    const instantiateWasm = (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
-      const instance = new WebAssembly.Instance(module, imports);
-      done(instance);
-      return instance.exports;
+  /** The idle instance, which is out of reach until it has decoded an image without fault. */
+  #take(): Exports | undefined {
+    const codec = this.#idle;
+    this.#idle = undefined;
+    return codec;
+  }
+
+  async #start(): Promise<Exports> {
+    const fail = (template: number, values: number): never => {
+      const message = messageAt(codec, template, values);
+      throw new CodecError(message, INSUFFICIENT.test(message));
     };
-    return withImageData(() => factory({ noInitialRun: true, print, printErr: print, instantiateWasm }));
+    const instance = await WebAssembly.instantiate(await runtime.wasmModule(this.#module), { host: { fail } });
+    const codec = instance.exports as unknown as Exports;
+    return codec;
   }
 }
 
-/**
- * Runs `work` (synchronous) while the global `ImageData` is a plain record: the codecs build their result with it, and
- * not every runtime has it. The global is put back as it was.
- */
-function withImageData<T>(work: () => T): T {
-  const before = Object.getOwnPropertyDescriptor(globalThis, "ImageData");
-  class PlainImageData implements RgbaPixels {
-    constructor(
-      readonly data: Uint8ClampedArray,
-      readonly width: number,
-      readonly height: number,
-    ) {}
-  }
-  Object.defineProperty(globalThis, "ImageData", { value: PlainImageData, configurable: true, writable: true });
-  try {
-    return work();
-  } finally {
-    if (before) Object.defineProperty(globalThis, "ImageData", before);
-    else Reflect.deleteProperty(globalThis, "ImageData");
-  }
+export function bytesAt({ memory }: CodecExports, address: number, length: number): Uint8Array {
+  return new Uint8Array(memory.buffer, address >>> 0, length);
+}
+
+/** A printf template with its values: numbers of 32 bits, or one text. */
+export function messageAt({ memory }: CodecExports, template: number, values: number): string {
+  const numbers = new DataView(memory.buffer, values, PARAMETER_BYTES);
+  let next = 0;
+  return textAt(memory, template).replace(/%(0?)(\d*)l?([duxcs])/g, (_all, zero: string, digits: string, kind: string) => {
+    if (kind === "s") return textAt(memory, values, PARAMETER_BYTES);
+    const value = kind === "d" ? numbers.getInt32(4 * next++, true) : numbers.getUint32(4 * next++, true);
+    if (kind === "c") return String.fromCharCode(value);
+    return value.toString(kind === "x" ? 16 : 10).padStart(Number(digits), zero || " ");
+  });
+}
+
+/** The text up to the next zero byte. */
+function textAt(memory: WebAssembly.Memory, address: number, most = 1024): string {
+  const bytes = new Uint8Array(memory.buffer, address, Math.min(most, memory.buffer.byteLength - address));
+  const end = bytes.indexOf(0);
+  return new TextDecoder("latin1").decode(bytes.subarray(0, end < 0 ? bytes.length : end));
 }

@@ -1,17 +1,16 @@
 /** From the bytes of an image file to RGB pixels, as Pillow's `ImageOps.exif_transpose(Image.open(...)).convert("RGB")`. */
 import { IJepaError } from "../core/errors.js";
 import { CodecError } from "./codec.js";
-import type { RgbaPixels } from "./codec.js";
 import { corrupt, unsupported } from "./image-error.js";
 import { decodeJpeg, readJpegHeader } from "./jpeg.js";
 import { applyOrientation, readOrientation } from "./orientation.js";
 import type { OrientationMetadata } from "./orientation.js";
 import { decodePng, readPngHeader } from "./png.js";
-import type { RgbImage } from "./raw-image.js";
+import type { DecodedImage } from "./raw-image.js";
 import { openResizer } from "./resizer.js";
 import { decodeWebp, readWebpHeader } from "./webp.js";
 
-export type { RawImage, RgbImage } from "./raw-image.js";
+export type { DecodedImage, RawImage, RgbImage } from "./raw-image.js";
 
 /** Above this many pixels Pillow refuses an image as a decompression bomb: twice its `MAX_IMAGE_PIXELS`. */
 export const DEFAULT_MAX_PIXELS = 2 * 89_478_485;
@@ -21,13 +20,15 @@ export interface DecodeOptions {
   source?: string;
   /** Most pixels (width times height) that are decoded; `Infinity` for no limit. Default `DEFAULT_MAX_PIXELS`. */
   maxPixels?: number;
+  /** Refuse with `image/corrupt` what could be read but is damaged. Default false: it is read, and the result has `warnings`. */
+  strict?: boolean;
 }
 
 /** A file whose header was read and whose pixels wait. */
 interface OpenedImage extends OrientationMetadata {
   width: number;
   height: number;
-  pixels(): Promise<RgbImage>;
+  pixels(): Promise<DecodedImage>;
 }
 
 interface Kind {
@@ -62,16 +63,15 @@ const REFUSED: readonly (readonly [string, number, string])[] = [
 /**
  * Decodes a JPEG, PNG or WebP file. The kind is told by the first bytes, never by a name. The image is turned upright
  * by its EXIF or XMP orientation; alpha is dropped, not blended; grey and palettes are expanded; of an animation the
- * first frame is taken; colour profiles are not applied. One thing is stricter than in Pillow: a PNG must be whole, down
- * to the checksums of its image data and its end marker.
+ * first frame is taken; colour profiles are not applied. Damaged files that Pillow reads are read, with its pixels.
  *
  * @param bytes the whole file
  * @returns the same bytes of RGB on every runtime
- * @throws IJepaError `image/empty`, `image/unsupported`, `image/corrupt`, `image/too-large`
+ * @throws IJepaError `image/empty`, `image/unsupported`, `image/corrupt`, `image/too-large`, `image/too-complex`
  */
-export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
   if (!(bytes instanceof Uint8Array)) throw new TypeError("decodeImage needs the bytes of an image file as a Uint8Array.");
-  const { source = "the image", maxPixels = DEFAULT_MAX_PIXELS } = options;
+  const { source = "the image", maxPixels = DEFAULT_MAX_PIXELS, strict = false } = options;
   if (!(maxPixels > 0)) {
     const message = `maxPixels must be a number above 0, not ${String(maxPixels)}.`;
     throw new IJepaError("input/value", message, { name: "maxPixels", value: maxPixels });
@@ -80,21 +80,26 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   const kind = KINDS.find(({ matches }) => matches(bytes));
   if (kind === undefined) throw refuse(bytes, source);
 
-  const [image] = await Promise.all([kind.open(bytes, source), openResizer()]);
-  const { width, height } = image;
-  if (width === 0 || height === 0) {
-    throw new IJepaError("image/empty", `${source} is a ${kind.name} image of ${width} x ${height}: it has no pixels.`, { source });
-  }
-  if (width * height > maxPixels) {
-    const message = `${source} has ${width} x ${height} pixels, over the limit of ${maxPixels}. Scale it down, or raise maxPixels.`;
-    throw new IJepaError("image/too-large", message, { source, width, height, maxPixels });
-  }
+  let size: { width: number; height: number } | undefined;
   try {
-    return applyOrientation(await image.pixels(), readOrientation(image));
+    const [image] = await Promise.all([kind.open(bytes, source), openResizer()]);
+    const { width, height } = (size = image);
+    if (width === 0 || height === 0) {
+      throw new IJepaError("image/empty", `${source} is a ${kind.name} image of ${width} x ${height}: it has no pixels.`, { source });
+    }
+    if (width * height > maxPixels) {
+      const message = `${source} has ${width} x ${height} pixels, over the limit of ${maxPixels}. Scale it down, or raise maxPixels.`;
+      throw new IJepaError("image/too-large", message, { source, width, height, maxPixels });
+    }
+    const { warnings, ...decoded } = await image.pixels();
+    if (strict && warnings.length > 0) throw corrupt(source, kind.name, warnings.join("; "));
+    return { ...applyOrientation(decoded, readOrientation(image)), warnings };
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     if (!error.outOfMemory) throw corrupt(source, kind.name, `the decoder says "${error.message}"`, error);
-    const message = `${source} has ${width} x ${height} pixels, more than the ${kind.name} decoder has memory for. Scale it down.`;
+    const { width, height } = size ?? { width: 0, height: 0 };
+    const pixels = size === undefined ? `${bytes.length} bytes` : `${width} x ${height} pixels`;
+    const message = `${source} has ${pixels}, more than the ${kind.name} decoder has memory for. Scale it down.`;
     throw new IJepaError("image/too-large", message, { source, width, height, maxPixels }, { cause: error });
   }
 }
@@ -123,7 +128,7 @@ function hasBytes(bytes: Uint8Array, offset: number, signature: string): boolean
 }
 
 async function openJpeg(bytes: Uint8Array, source: string): Promise<OpenedImage> {
-  return { ...readJpegHeader(bytes, source), pixels: async () => withoutAlpha(await decodeJpeg(bytes)) };
+  return { ...readJpegHeader(bytes, source), pixels: () => decodeJpeg(bytes) };
 }
 
 async function openPng(bytes: Uint8Array, source: string): Promise<OpenedImage> {
@@ -132,16 +137,5 @@ async function openPng(bytes: Uint8Array, source: string): Promise<OpenedImage> 
 }
 
 async function openWebp(bytes: Uint8Array, source: string): Promise<OpenedImage> {
-  const header = readWebpHeader(bytes, source);
-  return { ...header, pixels: async () => withoutAlpha(await decodeWebp(bytes, header)) };
-}
-
-function withoutAlpha({ data: rgba, width, height }: RgbaPixels): RgbImage {
-  const data = new Uint8Array(width * height * 3);
-  for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
-    data[to] = rgba[from];
-    data[to + 1] = rgba[from + 1];
-    data[to + 2] = rgba[from + 2];
-  }
-  return { data, width, height, channels: 3 };
+  return { ...(await readWebpHeader(bytes, source)), pixels: () => decodeWebp(bytes) };
 }

@@ -1,35 +1,42 @@
-/** Bytes given to the inflater at a time. DEFLATE makes at most `MAX_DEFLATE_RATIO` bytes of one, so this bounds its memory. */
-const SLICE_BYTES = 16 * 1024;
+/** DEFLATE makes at most so many bytes of one. */
 export const MAX_DEFLATE_RATIO = 1032;
-/** Given, so that gzip is not taken for zlib. */
-const ZLIB_WINDOW_BITS = 15;
-/** The inflater makes one array for each so many bytes of output, and none else: engines leave dead arrays lying for long. */
-const CHUNK_BYTES = 64 * 1024;
+/** Bytes that Pillow gives zlib at a time. */
+const PIECE_BYTES = 64 * 1024;
+const NO_FLUSH = 0, STREAM_END = 1, BUF_ERROR = -5;
+
+export interface Inflated {
+  /** As many as were asked for, or those there are. */
+  bytes: Uint8Array;
+  /** True when the stream ended, in the same piece of input as its last byte. */
+  ended: boolean;
+  /** The part in which the last byte came. */
+  part: number;
+}
 
 /**
- * Inflates a zlib stream that may be cut into parts, and stops after `maxBytes`, whatever the stream would still give.
+ * Inflates a zlib stream that may be cut into parts, and stops after `maxBytes`, whatever the stream would still give. Data that
+ * ends too early gives what there is.
  *
- * @returns the first `maxBytes` bytes, or fewer where the stream ends earlier
- * @throws Error when the data is no zlib stream or ends too early
+ * @throws Error when the data is no zlib stream, or damaged
  */
-export async function inflate(parts: readonly Uint8Array[], maxBytes: number): Promise<Uint8Array> {
-  const { Inflate } = await import("pako");
-  const out = new Uint8Array(maxBytes);
-  let filled = 0;
-  const inflater = new Inflate({ chunkSize: CHUNK_BYTES, windowBits: ZLIB_WINDOW_BITS });
-  inflater.onData = (chunk) => {
-    const room = chunk.subarray(0, maxBytes - filled);
-    out.set(room, filled);
-    filled += room.length;
-  };
-  for (const part of parts) {
-    for (let at = 0; at < part.length; at += SLICE_BYTES) {
-      inflater.push(part.subarray(at, at + SLICE_BYTES));
-      if (filled === maxBytes) return out;
+export async function inflate(parts: readonly Uint8Array[], maxBytes: number): Promise<Inflated> {
+  const { ZStream, zlibInflate, zlibInflateInit } = await import("pako");
+  const stream = new ZStream();
+  zlibInflateInit(stream);
+  stream.output = new Uint8Array(maxBytes);
+  stream.avail_out = maxBytes;
+  const result = (ended: boolean, part: number): Inflated => ({ bytes: stream.output.subarray(0, stream.next_out), ended, part });
+  for (const [index, part] of parts.entries()) {
+    for (let at = 0; at < part.length; at += PIECE_BYTES) {
+      const before = stream.next_out;
+      stream.input = part.subarray(at, at + PIECE_BYTES);
+      stream.next_in = 0;
+      stream.avail_in = stream.input.length;
+      const status: number = zlibInflate(stream, NO_FLUSH);
+      if (status === STREAM_END) return result(stream.next_out > before, index);
+      if (status !== 0 && status !== BUF_ERROR) throw new Error(`The zlib stream is damaged: ${stream.msg || `status ${status}`}.`);
+      if (stream.avail_out === 0) return result(false, index);
     }
   }
-  // Nothing more comes: what the inflater still holds.
-  inflater.push(new Uint8Array(0), true);
-  if (inflater.err !== 0 && filled < maxBytes) throw new Error(`The zlib stream is damaged: ${inflater.msg}.`);
-  return out.subarray(0, filled);
+  return result(false, parts.length - 1);
 }

@@ -1,9 +1,9 @@
-/** JPEG: a walk over the markers for size and metadata, then the pixels by mozjpeg. */
-import { runtime } from "#runtime";
-import { Codec } from "./codec.js";
-import type { CodecFactory, RgbaPixels } from "./codec.js";
+/** JPEG: the markers up to the first scan for size and metadata, as Pillow reads them; then the pixels by libjpeg-turbo. */
+import { IJepaError } from "../core/errors.js";
+import { bytesAt, Codec, CodecError, messageAt, type CodecExports } from "./codec.js";
 import { corrupt, unsupported } from "./image-error.js";
 import type { OrientationMetadata } from "./orientation.js";
+import type { DecodedImage } from "./raw-image.js";
 
 /** What the markers of a JPEG file tell. */
 export interface JpegHeader extends OrientationMetadata {
@@ -11,73 +11,113 @@ export interface JpegHeader extends OrientationMetadata {
   height: number;
 }
 
-const EOI = 0xd9;
-const SOS = 0xda;
-const APP1 = 0xe1;
-/** Start of frame: Huffman coded and sequential or progressive; the same with arithmetic coding. */
-const HUFFMAN_FRAMES = [0xc0, 0xc1, 0xc2];
-const ARITHMETIC_FRAMES = [0xc9, 0xca];
+interface Frame {
+  width: number;
+  height: number;
+  /** The same, up to whole blocks of every component. */
+  paddedPixels: number;
+}
+
+interface JpegExports extends CodecExports {
+  /** How many warnings there were, the template of the first, and the address of its values. */
+  warnings(): number;
+  warning(): number;
+  warning_parameters(): number;
+}
+
+const SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, JPG = 0xc8, DHT = 0xc4, DAC = 0xcc;
+/** Start of frame: sequential, progressive or lossless; with Huffman coding, and the first two with arithmetic coding. */
+const KNOWN_FRAMES = [0xc0, 0xc1, 0xc2, 0xc3, 0xc9, 0xca];
 const EXIF_PREFIX = "Exif\0\0";
 const XMP_PREFIX = "http://ns.adobe.com/xap/1.0/\0";
+/**
+ * What all scans together may read, in pixels. A scan of 17 bytes goes over the whole picture; encoders make about ten of them. So
+ * many scans are always read, and of a small picture as many as take a fraction of a second.
+ */
+const MAX_SCANNED_PIXELS = 2 ** 31;
+const USUAL_SCANS = 16;
+/** What a scan costs beside its pixels: tables are made for it. */
+const PIXELS_OF_SCAN = 2 ** 13;
 
 /**
- * Walks over the whole file, so that a file cut anywhere before its end marker is refused: the codec itself would fill
- * the missing part with grey. Whatever follows the end marker is ignored.
+ * Walks over the markers. Whatever is broken in the picture itself is left to the codec.
  *
- * @throws IJepaError `image/corrupt`, or `image/unsupported` for CMYK, lossless and other uncommon kinds
+ * @throws IJepaError `image/corrupt`, `image/unsupported` for other than 1, 3 or 4 components of 8 bits, `image/too-complex`
  */
 export function readJpegHeader(bytes: Uint8Array, source: string): JpegHeader {
   const exif: Uint8Array[] = [];
   let xmp: Uint8Array | undefined;
-  let size: { width: number; height: number } | undefined;
-  let scans = 0;
+  let frame: Frame | undefined;
+  const cut = () => corrupt(source, "JPEG", `it has no image data in its ${bytes.length} bytes`);
   for (let at = 2; ; ) {
-    at = nextMarker(bytes, at);
-    if (at >= bytes.length) throw corrupt(source, "JPEG", `the data ends at byte ${bytes.length} before its end marker`);
-    const marker = bytes[at];
-    if (marker === EOI) break;
-    const length = at + 2 < bytes.length ? (bytes[at + 1] << 8) | bytes[at + 2] : 0;
-    const end = at + 1 + length;
-    if (length < 2 || end > bytes.length) throw corrupt(source, "JPEG", `the segment at byte ${at - 1} is not complete`);
-    const segment = bytes.subarray(at + 3, end);
-    if (marker === SOS) scans++;
-    else if (marker === APP1 && scans === 0 && startsWith(segment, EXIF_PREFIX)) {
-      exif.push(exif.length === 0 ? segment : segment.subarray(EXIF_PREFIX.length));
-    } else if (marker === APP1 && scans === 0 && startsWith(segment, XMP_PREFIX)) xmp = segment.subarray(XMP_PREFIX.length);
-    else if (isFrame(marker)) size ??= readFrame(marker, segment, source);
+    at = bytes.indexOf(0xff, at);
+    if (at < 0) throw cut();
+    while (bytes[at] === 0xff) at++;
+    if (at >= bytes.length) throw cut();
+    const marker = bytes[at++];
+    if (marker === 0) continue;
+    if (marker < 0xc0) throw corrupt(source, "JPEG", `marker ${hex(marker)} at byte ${at - 2} does not exist`);
+    if (!hasSegment(marker)) continue;
+    // A length below 2, which counts its own bytes, is read as 2.
+    const end = at + 1 < bytes.length ? at + Math.max(2, (bytes[at] << 8) | bytes[at + 1]) : Infinity;
+    if (end > bytes.length) throw corrupt(source, "JPEG", `the segment at byte ${at - 2} is not complete`);
+    const segment = bytes.subarray(at + 2, end);
+    if (marker === APP1 && startsWith(segment, EXIF_PREFIX)) exif.push(exif.length === 0 ? segment : segment.subarray(EXIF_PREFIX.length));
+    else if (marker === APP1 && startsWith(segment, XMP_PREFIX)) xmp = segment.subarray(XMP_PREFIX.length);
+    else if (isFrame(marker)) frame = readFrame(marker, segment, source);
     at = end;
+    if (marker !== SOS) continue;
+    if (frame === undefined) throw corrupt(source, "JPEG", "its image data comes before its frame header");
+    checkScans(1 + countScans(bytes, end), frame, source);
+    return { width: frame.width, height: frame.height, exif: exif.length > 0 ? concat(exif) : undefined, xmp };
   }
-  if (size === undefined || scans === 0) throw corrupt(source, "JPEG", "it has no image data");
-  return { ...size, exif: exif.length > 0 ? concat(exif) : undefined, xmp };
 }
 
-/** The index of the next marker's second byte at or after `at`; the file's length when there is none. */
-function nextMarker(bytes: Uint8Array, at: number): number {
-  for (;;) {
-    const ff = bytes.indexOf(0xff, at);
-    if (ff < 0) return bytes.length;
-    at = ff + 1;
-    while (bytes[at] === 0xff) at++;
-    const code = bytes[at];
-    const stuffedOrRestart = code === 0x00 || code === 0x01 || (code >= 0xd0 && code <= 0xd7);
-    if (!stuffedOrRestart) return at;
-  }
+/** Restart markers, the start and end of the image, and reserved ones stand alone. */
+function hasSegment(marker: number): boolean {
+  return marker !== JPG && !(marker >= 0xd0 && marker <= EOI) && !(marker >= 0xf0 && marker <= 0xfd);
 }
 
 /** C0 to CF are frames, but for the Huffman tables (C4), an extension (C8) and arithmetic conditioning (CC). */
 function isFrame(marker: number): boolean {
-  return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
+  return marker >= 0xc0 && marker <= 0xcf && marker !== DHT && marker !== JPG && marker !== DAC;
 }
 
-function readFrame(marker: number, segment: Uint8Array, source: string): { width: number; height: number } {
+function readFrame(marker: number, segment: Uint8Array, source: string): Frame {
   if (segment.length < 6) throw corrupt(source, "JPEG", "its frame header is too short");
   const [bits, heightHigh, heightLow, widthHigh, widthLow, components] = segment;
-  if (ARITHMETIC_FRAMES.includes(marker)) throw unsupported(source, "JPEG", "JPEG with arithmetic coding cannot be read");
-  if (!HUFFMAN_FRAMES.includes(marker)) throw unsupported(source, "JPEG", "lossless and hierarchical JPEG cannot be read");
+  if (!KNOWN_FRAMES.includes(marker)) throw unsupported(source, "JPEG", `hierarchical JPEG (frame ${hex(marker)}) cannot be read`);
   if (bits !== 8) throw unsupported(source, "JPEG", `JPEG with ${bits} bits a sample cannot be read`);
-  if (components === 4) throw unsupported(source, "CMYK JPEG", "CMYK and YCCK JPEG cannot be read");
-  if (components !== 1 && components !== 3) throw unsupported(source, "JPEG", `JPEG with ${components} components cannot be read`);
-  return { width: (widthHigh << 8) | widthLow, height: (heightHigh << 8) | heightLow };
+  if (![1, 3, 4].includes(components)) throw unsupported(source, "JPEG", `JPEG with ${components} components cannot be read`);
+  const width = (widthHigh << 8) | widthLow, height = (heightHigh << 8) | heightLow;
+  const factors = Array.from({ length: components }, (_, i) => segment[7 + 3 * i] ?? 0x11);
+  const padded = (side: number, factor: number) => Math.ceil(side / (8 * factor)) * 8 * factor;
+  const across = Math.max(...factors.map((factor) => factor >> 4), 1), down = Math.max(...factors.map((factor) => factor & 15), 1);
+  return { width, height, paddedPixels: padded(width, across) * padded(height, down) };
+}
+
+/** The scans that begin after byte `at`. */
+function countScans(bytes: Uint8Array, at: number): number {
+  for (let scans = 0; ; ) {
+    at = bytes.indexOf(0xff, at);
+    if (at < 0) return scans;
+    while (bytes[at] === 0xff) at++;
+    const marker = bytes[at++];
+    if (at >= bytes.length || marker === EOI || marker === SOI) return scans;
+    if (marker === SOS) scans++;
+    if (marker >= 0xc0 && hasSegment(marker)) at += Math.max(2, (bytes[at] << 8) | bytes[at + 1]);
+  }
+}
+
+/** @throws IJepaError `image/too-complex` */
+function checkScans(scans: number, { width, height, paddedPixels }: Frame, source: string): void {
+  if (scans <= USUAL_SCANS || scans * (paddedPixels + PIXELS_OF_SCAN) <= MAX_SCANNED_PIXELS) return;
+  const message = `${source} is a JPEG image of ${width} x ${height} pixels in ${scans} scans, too much work for one picture. Save it again.`;
+  throw new IJepaError("image/too-complex", message, { source, kind: "JPEG", what: "scans", count: scans });
+}
+
+function hex(marker: number): string {
+  return `FF${marker.toString(16).toUpperCase().padStart(2, "0")}`;
 }
 
 function startsWith(bytes: Uint8Array, text: string): boolean {
@@ -94,12 +134,24 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-const codec = new Codec(async () => {
-  const [glue, module] = await Promise.all([import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"), runtime.wasmModule("jpeg-decoder")]);
-  return { factory: glue.default as unknown as CodecFactory, module };
-});
+const codec = new Codec<JpegExports>("jpeg-decoder");
 
 /** The pixels, not turned. Throws CodecError. */
-export function decodeJpeg(bytes: Uint8Array): Promise<RgbaPixels> {
-  return codec.decode(bytes, false);
+export function decodeJpeg(file: Uint8Array): Promise<DecodedImage> {
+  return codec.run(file, (jpeg, address) => {
+    const cut = () => new CodecError(`the data ends at byte ${file.length}, before the picture is complete`);
+    if (jpeg.begin(address, file.length) === 0) throw cut();
+    const width = jpeg.width(), height = jpeg.height();
+    const data = new Uint8Array(width * height * 3);
+    for (let filled = 0; filled < data.length; ) {
+      const bytes = jpeg.read() * width * 3;
+      if (bytes === 0) throw cut();
+      data.set(bytesAt(jpeg, jpeg.pixels(), bytes), filled);
+      filled += bytes;
+    }
+    const ended = jpeg.finish() !== 0;
+    const warnings = jpeg.warnings() === 0 ? [] : [`the decoder says "${messageAt(jpeg, jpeg.warning(), jpeg.warning_parameters())}"`];
+    if (!ended) warnings.push("it has no end marker");
+    return { data, width, height, channels: 3, warnings };
+  });
 }

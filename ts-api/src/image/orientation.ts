@@ -13,26 +13,47 @@ export interface OrientationMetadata {
 }
 
 const ORIENTATION_TAG = 0x0112;
-const TIFF_MAGIC = 42;
 const UPRIGHT = 1;
-/** Bytes of the TIFF types that may hold the tag: SHORT and LONG. */
-const TYPE_BYTES: Record<number, number> = { 3: 2, 4: 4 };
+/** The headers of TIFF, and those of writers that got the byte order of the number 42 wrong. */
+const LITTLE = ["II*\0", "II\0*"], BIG = ["MM\0*", "MM*\0"];
+
+interface TiffType {
+  bytes: number;
+  /** Where the type is that of a number. */
+  read?(view: DataView, at: number, little: boolean): number;
+}
+
+/** BYTE, ASCII and UNDEFINED hold no numbers for Pillow. */
+const TYPES: Record<number, TiffType> = {
+  1: { bytes: 1 },
+  2: { bytes: 1 },
+  3: { bytes: 2, read: (view, at, little) => view.getUint16(at, little) },
+  4: { bytes: 4, read: (view, at, little) => view.getUint32(at, little) },
+  5: { bytes: 8, read: (view, at, little) => view.getUint32(at, little) / view.getUint32(at + 4, little) },
+  6: { bytes: 1, read: (view, at) => view.getInt8(at) },
+  7: { bytes: 1 },
+  8: { bytes: 2, read: (view, at, little) => view.getInt16(at, little) },
+  9: { bytes: 4, read: (view, at, little) => view.getInt32(at, little) },
+  10: { bytes: 8, read: (view, at, little) => view.getInt32(at, little) / view.getInt32(at + 4, little) },
+  11: { bytes: 4, read: (view, at, little) => view.getFloat32(at, little) },
+  12: { bytes: 8, read: (view, at, little) => view.getFloat64(at, little) },
+  13: { bytes: 4, read: (view, at, little) => view.getUint32(at, little) },
+  16: { bytes: 8, read: (view, at, little) => Number(view.getBigUint64(at, little)) },
+};
 
 /** The EXIF orientation, 1 to 8; 1 when there is none or it cannot be read. */
 export function readOrientation({ exif, xmp }: OrientationMetadata): number {
   const value = (exif && readExif(exif)) ?? (xmp && readXmp(xmp)) ?? UPRIGHT;
-  return value >= 1 && value <= 8 ? value : UPRIGHT;
+  return Number.isInteger(value) && value >= 1 && value <= 8 ? value : UPRIGHT;
 }
 
+/** The value of the last entry with the tag, the first of several numbers. Entries behind one that leads out of the block do not count. */
 function readExif(bytes: Uint8Array): number | undefined {
   let start = 0;
   while (latin1(bytes.subarray(start, start + 6)) === "Exif\0\0") start += 6;
   const tiff = new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
-  if (tiff.byteLength < 8) return undefined;
-  const byteOrder = latin1(bytes.subarray(start, start + 2));
-  if (byteOrder !== "II" && byteOrder !== "MM") return undefined;
-  const little = byteOrder === "II";
-  if (tiff.getUint16(2, little) !== TIFF_MAGIC) return undefined;
+  const header = latin1(bytes.subarray(start, start + 4)), little = LITTLE.includes(header);
+  if (tiff.byteLength < 8 || (!little && !BIG.includes(header))) return undefined;
 
   const directory = tiff.getUint32(4, little);
   if (directory + 2 > tiff.byteLength) return undefined;
@@ -41,11 +62,12 @@ function readExif(bytes: Uint8Array): number | undefined {
   for (let i = 0; i < entries; i++) {
     const entry = directory + 2 + i * 12;
     if (entry + 12 > tiff.byteLength) break;
-    const size = TYPE_BYTES[tiff.getUint16(entry + 2, little)];
-    if (tiff.getUint16(entry, little) !== ORIENTATION_TAG || size === undefined) continue;
-    const count = tiff.getUint32(entry + 4, little);
-    if (count < 1 || count * size > 4) continue;
-    orientation = size === 2 ? tiff.getUint16(entry + 8, little) : tiff.getUint32(entry + 8, little);
+    const type = TYPES[tiff.getUint16(entry + 2, little)] as TiffType | undefined;
+    if (type === undefined) continue;
+    const size = tiff.getUint32(entry + 4, little) * type.bytes;
+    const at = size > 4 ? tiff.getUint32(entry + 8, little) : entry + 8;
+    if (at + size > tiff.byteLength) break;
+    if (size > 0 && tiff.getUint16(entry, little) === ORIENTATION_TAG) orientation = type.read?.(tiff, at, little) ?? UPRIGHT;
   }
   return orientation;
 }

@@ -48,19 +48,32 @@ export function inflatedBytes(format: PngFormat): number {
   return passesOf(format).reduce((sum, { rows, rowBytes }) => sum + rows * (1 + rowBytes), 0);
 }
 
+/** Whether `bytes` of the image before compression end with a row, and at least one is there. */
+export function wholeRows(format: PngFormat, bytes: number): boolean {
+  let begin = 0;
+  for (const { rows, rowBytes } of passesOf(format)) {
+    const end = begin + rows * (1 + rowBytes);
+    if (bytes <= end) return bytes > 0 && (bytes - begin) % (1 + rowBytes) === 0;
+    begin = end;
+  }
+  return false;
+}
+
 /**
- * @param filtered `inflatedBytes(format)` bytes; overwritten
+ * @param filtered `inflatedBytes(format)` bytes, or fewer whole rows; overwritten. Pixels that are not there are black, or the
+ *   palette's first colour
  * @throws RangeError for a row with an unknown filter
  */
 export function decodePngPixels(format: PngFormat, filtered: Uint8Array): RgbImage {
   const { width, height, depth, colourType } = format;
   const data = new Uint8Array(width * height * 3);
+  if (format.palette && filtered.length < inflatedBytes(format)) fillWithFirstColour(data, format.palette);
   const pixelBytes = Math.max(1, (depth * CHANNELS[colourType]) / 8);
   const writeRow = rowWriter(format, data);
   let at = 0;
   for (const { x, y, stepX, stepY, cols, rows, rowBytes } of passesOf(format)) {
     let above: Uint8Array = new Uint8Array(rowBytes);
-    for (let i = 0; i < rows; i++) {
+    for (let i = 0; i < rows && at < filtered.length; i++) {
       const row = filtered.subarray(at + 1, at + 1 + rowBytes);
       unfilter(filtered[at], row, above, pixelBytes);
       writeRow(row, cols, ((y + i * stepY) * width + x) * 3, stepX * 3);
@@ -69,6 +82,10 @@ export function decodePngPixels(format: PngFormat, filtered: Uint8Array): RgbIma
     }
   }
   return { data, width, height, channels: 3 };
+}
+
+function fillWithFirstColour(data: Uint8Array, [red = 0, green = 0, blue = 0]: Uint8Array): void {
+  for (let i = 0; i < data.length; i += 3) data.set([red, green, blue], i);
 }
 
 /** Undoes one row's filter in place. Bytes left of the row and above the first row count as 0. */

@@ -1,36 +1,58 @@
-/** The text chunks of PNG that may tell the orientation: XMP in iTXt, and the EXIF that ImageMagick writes as hexadecimal. */
+/** The text chunks of PNG that may tell the orientation: XMP, and the EXIF that ImageMagick writes as hexadecimal. */
+import { IJepaError } from "../core/errors.js";
 import { inflate } from "./inflate.js";
 import type { OrientationMetadata } from "./orientation.js";
+import type { Chunk } from "./png-chunks.js";
 
 const XMP_KEYWORD = "XML:com.adobe.xmp";
-const EXIF_KEYWORD = "Raw profile type exif";
-/** Longer texts are cut, as a guard against files made to fill the memory. */
-const MAX_TEXT_BYTES = 1024 * 1024;
+/** EXIF as it is, and in hexadecimal. */
+const EXIF_KEYWORD = "exif", PROFILE_KEYWORD = "Raw profile type exif";
+const KEYWORDS = [XMP_KEYWORD, EXIF_KEYWORD, PROFILE_KEYWORD];
+/** A longer text is cut; nor may all texts together have more than this: a few kilobytes can be compressed gigabytes. */
+const MAX_TEXT_BYTES = 2 ** 20, MAX_ALL_TEXT_BYTES = 8 * 2 ** 20;
 
-/** Reads a tEXt, zTXt or iTXt chunk. Gives nothing for other texts and for broken ones. */
-export async function readTextChunk(type: string, data: Uint8Array): Promise<OrientationMetadata> {
-  const keywordEnd = data.indexOf(0);
-  const keyword = latin1(data.subarray(0, Math.max(keywordEnd, 0)));
-  if (keyword !== XMP_KEYWORD && keyword !== EXIF_KEYWORD) return {};
-  const text = await readText(type, data.subarray(keywordEnd + 1));
-  if (text === undefined) return {};
-  return keyword === XMP_KEYWORD ? { xmp: text } : { exif: readHexProfile(latin1(text)) };
+/**
+ * Of each keyword the last text counts; other texts are not looked at.
+ *
+ * @param chunks tEXt, zTXt and iTXt chunks
+ * @throws IJepaError `image/too-complex` when the compressed texts make too many bytes
+ */
+export async function readTexts(chunks: readonly Chunk[], source: string): Promise<OrientationMetadata> {
+  const texts = new Map<string, Uint8Array>();
+  let inflated = 0;
+  for (const { type, data } of chunks) {
+    const end = data.indexOf(0);
+    const keyword = latin1(data.subarray(0, Math.max(end, 0)));
+    if (!KEYWORDS.includes(keyword)) continue;
+    const body = bodyOf(type, data.subarray(end + 1));
+    if (body === undefined) continue;
+    const text = body.compressed ? await inflateText(body.bytes) : body.bytes;
+    if (body.compressed) inflated += text?.length ?? 0;
+    if (inflated > MAX_ALL_TEXT_BYTES) {
+      const message = `${source} is a PNG image with more than ${MAX_ALL_TEXT_BYTES} bytes of compressed comments. Save it again without them.`;
+      throw new IJepaError("image/too-complex", message, { source, kind: "PNG", what: "bytes of comments", count: inflated });
+    }
+    // What Pillow makes of a broken text: nothing of iTXt, an empty one of zTXt.
+    if (text !== undefined || type === "zTXt") texts.set(keyword, text ?? new Uint8Array(0));
+  }
+  const profile = texts.get(PROFILE_KEYWORD);
+  return { exif: texts.get(EXIF_KEYWORD) ?? (profile && readHexProfile(latin1(profile))), xmp: texts.get(XMP_KEYWORD) };
 }
 
-async function readText(type: string, body: Uint8Array): Promise<Uint8Array | undefined> {
-  if (type === "tEXt") return body;
-  if (type === "zTXt") return inflateText(body.subarray(1));
-  const [compressed] = body;
+/** The text after a chunk's keyword; nothing when the chunk is broken. */
+function bodyOf(type: string, body: Uint8Array): { bytes: Uint8Array; compressed: boolean } | undefined {
+  if (type === "tEXt") return { bytes: body, compressed: false };
+  if (type === "zTXt") return { bytes: body.subarray(1), compressed: true };
+  const [compressed, method] = body;
   const languageEnd = body.indexOf(0, 2);
   const translationEnd = body.indexOf(0, languageEnd + 1);
-  if (languageEnd < 0 || translationEnd < 0) return undefined;
-  const text = body.subarray(translationEnd + 1);
-  return compressed ? inflateText(text) : text;
+  if (languageEnd < 0 || translationEnd < 0 || (compressed !== 0 && method !== 0)) return undefined;
+  return { bytes: body.subarray(translationEnd + 1), compressed: compressed !== 0 };
 }
 
 async function inflateText(bytes: Uint8Array): Promise<Uint8Array | undefined> {
   try {
-    return await inflate([bytes], MAX_TEXT_BYTES);
+    return (await inflate([bytes], MAX_TEXT_BYTES)).bytes;
   } catch {
     return undefined; // a broken comment does not make the picture unreadable
   }
@@ -38,9 +60,15 @@ async function inflateText(bytes: Uint8Array): Promise<Uint8Array | undefined> {
 
 /** "\nexif\n<length>\n<hexadecimal, in lines>" to bytes; nothing when a digit is none. */
 function readHexProfile(text: string): Uint8Array | undefined {
-  const hex = text.split("\n").slice(3).join("").trim();
+  const hex = text.split("\n").slice(3).join("").replace(/\s/g, "");
   if (hex.length % 2 !== 0 || /[^0-9a-fA-F]/.test(hex)) return undefined;
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
+  const digit = (at: number) => {
+    const code = hex.charCodeAt(at);
+    return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
+  };
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = digit(2 * i) * 16 + digit(2 * i + 1);
+  return bytes;
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -1,81 +1,51 @@
 /**
- * PNG: chunks and checksums. The pixels are in png-pixels.ts.
+ * PNG: header, metadata and pixels of the chunks in png-chunks.ts. The pixels are in png-pixels.ts.
  *
  * Written here and not taken from a package: fast-png does not decode interlaced images below 8 bits and inflates
  * without a bound, so that a file of a few megabytes can take gigabytes. Only the inflation is a package's (pako).
  */
-import { crc32 } from "./crc32.js";
 import { corrupt } from "./image-error.js";
-import { inflate, MAX_DEFLATE_RATIO } from "./inflate.js";
+import { inflate, MAX_DEFLATE_RATIO, type Inflated } from "./inflate.js";
 import type { OrientationMetadata } from "./orientation.js";
-import { decodePngPixels, inflatedBytes } from "./png-pixels.js";
-import type { PngFormat } from "./png-pixels.js";
-import { readTextChunk } from "./png-text.js";
-import type { RgbImage } from "./raw-image.js";
+import { readPngChunks, type Chunk, type PngChunks } from "./png-chunks.js";
+import { decodePngPixels, inflatedBytes, wholeRows, type PngFormat } from "./png-pixels.js";
+import { readTexts } from "./png-text.js";
+import type { DecodedImage } from "./raw-image.js";
 
 /** What the chunks of a PNG file tell. */
 export interface PngHeader extends PngFormat, OrientationMetadata {
-  /** The compressed pixels, chunk by chunk. */
-  compressed: Uint8Array[];
+  file: PngChunks;
 }
 
-const SIGNATURE_BYTES = 8;
 const IHDR_BYTES = 13;
-/** Length, type and checksum. */
-const CHUNK_FRAME_BYTES = 12;
+const PALETTE = 3;
+const MAX_COLOURS = 256;
 /** Bit depths that each colour type may have. */
 const DEPTHS: Record<number, readonly number[]> = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
 
 /**
- * Walks over all chunks, so that a file cut anywhere before the end of IEND is refused; what follows IEND is ignored.
- * Checksums are verified, but as in Pillow not those of comments after the image data.
+ * Files that end early, have junk behind their image data or wrong checksums from there on are read, as far as Pillow does.
  *
- * @throws IJepaError `image/corrupt`
+ * @throws IJepaError `image/corrupt`, `image/too-complex`
  */
 export async function readPngHeader(bytes: Uint8Array, source: string): Promise<PngHeader> {
-  const compressed: Uint8Array[] = [];
+  const file = readPngChunks(bytes, source);
   let format: PngFormat | undefined;
   let palette: Uint8Array | undefined;
-  let profile: OrientationMetadata = {};
-  let exif: Uint8Array | undefined;
-  for (const { type, data } of readChunks(bytes, source)) {
-    if (type === "IHDR") format ??= readFormat(data, source);
-    if (format === undefined) throw corrupt(source, "PNG", `it begins with the chunk ${type}, not with IHDR`);
-    if (type === "PLTE") palette = data;
-    else if (type === "IDAT") compressed.push(data);
-    else if (type === "eXIf") exif = data;
-    else if (["tEXt", "zTXt", "iTXt"].includes(type)) profile = { ...profile, ...(await readTextChunk(type, data)) };
+  for (const { type, data } of file.head) {
+    if (type === "IHDR") format = readFormat(data, source);
+    else if (type === "PLTE" && format?.colourType === PALETTE) palette = data;
   }
-  if (format === undefined || compressed.length === 0) throw corrupt(source, "PNG", "it has no image data");
-  if (format.colourType === 3) {
-    const entries = (palette?.length ?? 0) / 3;
-    if (palette === undefined || entries < 1 || entries > 256 || !Number.isInteger(entries)) {
-      const what = palette ? `its palette has ${entries} colours, not 1 to 256` : "it needs a palette, but has none";
-      throw corrupt(source, "PNG", what);
-    }
-    format.palette = palette;
-  }
-  return { ...format, exif: exif ?? profile.exif, xmp: profile.xmp, compressed };
+  if (format === undefined) throw corrupt(source, "PNG", "its image data comes before its header");
+  if (format.colourType === PALETTE) format.palette = checkPalette(palette, file.warnings, source);
+  const metadata = [...file.head, ...file.tail];
+  const exif = metadata.findLast(({ type }) => type === "eXIf")?.data;
+  const texts = await readTexts(metadata.filter(isText), source);
+  return { ...format, exif: exif ?? texts.exif, xmp: texts.xmp, file };
 }
 
-/** The chunks from IHDR to the last one before IEND. */
-function* readChunks(bytes: Uint8Array, source: string): Generator<{ type: string; data: Uint8Array }> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  let imageData = false;
-  for (let at = SIGNATURE_BYTES; ; ) {
-    const length = at + CHUNK_FRAME_BYTES <= bytes.length ? view.getUint32(at) : 0;
-    const end = at + CHUNK_FRAME_BYTES + length;
-    if (end > bytes.length) throw corrupt(source, "PNG", `the data ends at byte ${bytes.length}, before its end marker`);
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    const critical = (bytes[at + 4] & 0x20) === 0;
-    imageData ||= type === "IDAT";
-    if ((critical || !imageData) && crc32(bytes.subarray(at + 4, end - 4)) !== view.getUint32(end - 4)) {
-      throw corrupt(source, "PNG", `the checksum of the chunk ${type} at byte ${at} is wrong`);
-    }
-    if (type === "IEND") return;
-    yield { type, data: bytes.subarray(at + 8, end - 4) };
-    at = end;
-  }
+function isText({ type }: Chunk): boolean {
+  return ["tEXt", "zTXt", "iTXt"].includes(type);
 }
 
 function readFormat(data: Uint8Array, source: string): PngFormat {
@@ -89,23 +59,41 @@ function readFormat(data: Uint8Array, source: string): PngFormat {
   return { width: view.getUint32(0), height: view.getUint32(4), depth, colourType, interlaced: interlace !== 0 };
 }
 
+/** A palette may have fewer colours than its pixels name; bytes that make no whole colour do not count. */
+function checkPalette(palette: Uint8Array | undefined, warnings: string[], source: string): Uint8Array {
+  if (palette === undefined) throw corrupt(source, "PNG", "it needs a palette, but has none");
+  const colours = Math.floor(palette.length / 3);
+  if (colours > MAX_COLOURS) throw corrupt(source, "PNG", `its palette has ${colours} colours, not 1 to ${MAX_COLOURS}`);
+  if (colours === 0 || palette.length % 3 !== 0) warnings.push(`its palette has ${palette.length} bytes, not 3 for each colour`);
+  return palette.subarray(0, colours * 3);
+}
+
 /** @throws IJepaError `image/corrupt` */
-export async function decodePng(header: PngHeader, source: string): Promise<RgbImage> {
-  const { width, height, compressed } = header;
+export async function decodePng(header: PngHeader, source: string): Promise<DecodedImage> {
+  const { width, height, file } = header;
+  const { compressed, warnings } = file;
   const needed = inflatedBytes(header);
   const stored = compressed.reduce((sum, part) => sum + part.length, 0);
   if (needed > stored * MAX_DEFLATE_RATIO) {
     throw corrupt(source, "PNG", `${stored} bytes of compressed data are too few for ${width} x ${height} pixels`);
   }
-  let filtered: Uint8Array;
+  let inflated: Inflated;
   try {
-    filtered = await inflate(compressed, needed);
+    inflated = await inflate(compressed, needed);
   } catch (cause) {
     throw corrupt(source, "PNG", "its compressed data is damaged", cause);
   }
-  if (filtered.length < needed) throw corrupt(source, "PNG", `its data has ${filtered.length} of ${needed} bytes`);
+  const { bytes, ended, part } = inflated;
+  const complete = bytes.length === needed;
+  // A stream that ends on its own after a row leaves the rest of the picture empty.
+  if (!complete && !(ended && wholeRows(header, bytes.length))) {
+    throw corrupt(source, "PNG", `its data has ${bytes.length} of ${needed} bytes`);
+  }
+  if (file.fault !== undefined) throw corrupt(source, "PNG", file.fault);
+  if (file.cut && part < compressed.length - 1) throw corrupt(source, "PNG", "the data ends within a chunk behind its pixels");
+  if (!complete) warnings.push(`its image data has ${bytes.length} of ${needed} bytes`);
   try {
-    return decodePngPixels(header, filtered);
+    return { ...decodePngPixels(header, bytes), warnings };
   } catch (cause) {
     throw corrupt(source, "PNG", cause instanceof RangeError ? cause.message : "its rows cannot be decoded", cause);
   }

@@ -8,12 +8,19 @@ export interface RawImage {
   readonly height: number;
   /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
   readonly channels: number;
+  /** Of a file that was read although it is damaged: what is wrong with it, in clauses without a full stop. */
+  readonly warnings?: readonly string[];
 }
 
 /** A decoded image: `height * width * 3` bytes, red first. */
 export interface RgbImage extends RawImage {
   readonly data: Uint8Array;
   readonly channels: 3;
+}
+
+/** What a decoder gives; `warnings` is empty for an intact file. */
+export interface DecodedImage extends RgbImage {
+  readonly warnings: readonly string[];
 }
 
 /**

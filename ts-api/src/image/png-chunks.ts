@@ -1,0 +1,106 @@
+/** The chunks of a PNG file, as Pillow reads them: strict up to the image data, lenient after it. */
+import { crc32 } from "./crc32.js";
+import { corrupt } from "./image-error.js";
+
+export interface Chunk {
+  type: string;
+  data: Uint8Array;
+}
+
+export interface PngChunks {
+  /** The chunks before the image data, and those behind it. */
+  head: Chunk[];
+  tail: Chunk[];
+  /** The compressed pixels, chunk by chunk. */
+  compressed: Uint8Array[];
+  /** The file ends within the last chunk of the image data. */
+  cut: boolean;
+  /** What is wrong, but keeps nobody from reading the pixels. */
+  warnings: string[];
+  /** What is wrong behind the image data and makes Pillow refuse the file. */
+  fault: string | undefined;
+}
+
+const SIGNATURE_BYTES = 8;
+/** Length, type and checksum. */
+const CHUNK_FRAME_BYTES = 12;
+const CHUNK_HEADER_BYTES = 8;
+const NO_END = "it has no end marker";
+
+/** @throws IJepaError `image/corrupt` for what is wrong before the image data */
+export function readPngChunks(bytes: Uint8Array, source: string): PngChunks {
+  const file: PngChunks = { head: [], tail: [], compressed: [], cut: false, warnings: [], fault: undefined };
+  const end = readPixels(bytes, readHead(bytes, file.head, source), file);
+  if (end !== undefined) readTail(bytes, end, file);
+  return file;
+}
+
+/** The chunks before the image data; gives where that begins. */
+function readHead(bytes: Uint8Array, chunks: Chunk[], source: string): number {
+  for (let at = SIGNATURE_BYTES; ; ) {
+    const chunk = chunkAt(bytes, at);
+    if (chunk?.type === "IDAT") return at;
+    const first = chunks[0]?.type ?? "IHDR";
+    if (first !== "IHDR" && !chunks.some(({ type }) => type === "IHDR") && chunk === undefined) {
+      throw corrupt(source, "PNG", `it begins with the chunk ${first}, not with IHDR`);
+    }
+    if (chunk === undefined || chunk.end > bytes.length) throw corrupt(source, "PNG", `the data ends at byte ${bytes.length}, before its image data`);
+    if (!chunk.valid) throw corrupt(source, "PNG", `what stands at byte ${at} is no chunk`);
+    if (!checks(bytes, at, chunk.end)) throw corrupt(source, "PNG", `the checksum of the chunk ${chunk.type} at byte ${at} is wrong`);
+    if (chunk.type === "IEND") throw corrupt(source, "PNG", "it has no image data");
+    chunks.push({ type: chunk.type, data: chunk.data });
+    at = chunk.end;
+  }
+}
+
+/** The chunks of the image data, which follow one another; gives where they end, if the file does not end before. */
+function readPixels(bytes: Uint8Array, at: number, file: PngChunks): number | undefined {
+  for (;;) {
+    const chunk = chunkAt(bytes, at);
+    if (chunk?.type !== "IDAT") return at;
+    file.compressed.push(chunk.data);
+    if (chunk.end > bytes.length) {
+      file.cut = chunk.data.length < chunk.length;
+      file.warnings.push(NO_END);
+      return undefined;
+    }
+    if (!checks(bytes, at, chunk.end)) file.warnings.push(`the checksum of the chunk IDAT at byte ${at} is wrong`);
+    at = chunk.end;
+  }
+}
+
+function readTail(bytes: Uint8Array, at: number, file: PngChunks): void {
+  for (;;) {
+    const chunk = chunkAt(bytes, at);
+    if (chunk?.type === "IEND") {
+      if (chunk.end > bytes.length) file.warnings.push("its end marker is not complete");
+      else if (!checks(bytes, at, chunk.end)) file.warnings.push("the checksum of its end marker is wrong");
+      return;
+    }
+    if (chunk === undefined || !chunk.valid) {
+      file.warnings.push(at < bytes.length ? `what stands behind its image data, at byte ${at}, is no chunk` : NO_END);
+      return;
+    }
+    if (chunk.data.length < chunk.length) {
+      file.fault = `the data ends at byte ${bytes.length}, within the chunk ${chunk.type}`;
+      return;
+    }
+    if (!checks(bytes, at, chunk.end)) file.warnings.push(`the checksum of the chunk ${chunk.type} at byte ${at} is wrong`);
+    file.tail.push({ type: chunk.type, data: chunk.data });
+    at = chunk.end;
+  }
+}
+
+/** The chunk at byte `at`, with as much of its data as the file has; nothing where the file has no room for length and type. */
+function chunkAt(bytes: Uint8Array, at: number) {
+  if (at + CHUNK_HEADER_BYTES > bytes.length) return undefined;
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
+  const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+  const data = bytes.subarray(at + CHUNK_HEADER_BYTES, at + CHUNK_HEADER_BYTES + length);
+  return { type, length, data, valid: /^\w{4}$/.test(type), end: at + CHUNK_FRAME_BYTES + length };
+}
+
+/** Whether the chunk from `at` to `end` has the checksum that it says; one that the file does not have to its end has not. */
+function checks(bytes: Uint8Array, at: number, end: number): boolean {
+  return end <= bytes.length && crc32(bytes.subarray(at + 4, end - 4)) === new DataView(bytes.buffer, bytes.byteOffset).getUint32(end - 4);
+}
