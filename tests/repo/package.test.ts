@@ -1,6 +1,7 @@
 /** What `npm pack` would ship, and what may be in no file of the repository. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { test } from "node:test";
@@ -147,3 +148,16 @@ function pack(): Packed {
   assert.equal(status, 0, stderr);
   return Object.values(JSON.parse(stdout) as Packed[] | Record<string, Packed>)[0];
 }
+
+test("the image codecs are those whose digests codecs/SHA256SUMS has", () => {
+  const lines = textOf("codecs/SHA256SUMS").trim().split("\n").map((line) => line.split(/\s+/));
+  assert.deepEqual(lines.map(([, path]) => path), ["codecs/jpeg-decoder.wasm", "codecs/webp-decoder.wasm"]);
+  for (const [digest, path] of lines) assert.equal(createHash("sha256").update(readFileSync(path)).digest("hex"), digest, path);
+});
+
+test("the notices name everything that is compiled or bundled in", () => {
+  const notices = textOf("dist/THIRD-PARTY-LICENSES.txt");
+  for (const words of ["libjpeg-turbo 3.1.3", "Independent JPEG Group", "libwebp 1.6.0", "wasi-libc", "hono", "pako", "@noble/hashes"]) {
+    assert.ok(notices.includes(words), words);
+  }
+});

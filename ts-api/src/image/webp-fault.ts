@@ -1,5 +1,5 @@
 /** What is wrong with a WebP file that libwebp refuses: it does not say. */
-import { IJepaError } from "../core/errors.js";
+import { IJepaError, isIJepaError } from "../core/errors.js";
 import { corrupt } from "./image-error.js";
 
 interface Chunk {
@@ -23,7 +23,7 @@ export function webpFault(bytes: Uint8Array, source: string): IJepaError {
     if (frame !== undefined && canvas !== undefined && canvas.length >= 10) checkFrame(frame, canvas, source);
     else checkSize(sizeOf(bitstreamOf(chunks, source, "it"), source), source);
   } catch (error) {
-    if (error instanceof IJepaError) return error;
+    if (isIJepaError(error)) return error;
     throw error;
   }
   return corrupt(source, "WebP", "its chunks do not fit together");
