@@ -1,3 +1,4 @@
+import { readOptions, wrongType, type OptionNames } from "../ts-api/src/core/options.js";
 import type { Dtype } from "../ts-api/src/core/numerics.js";
 import type { Tensor } from "../ts-api/src/core/tensor.js";
 import { loadImage, type ImageSource } from "../ts-api/src/image/source.js";
@@ -6,7 +7,7 @@ import { cosineSimilarity, meanPool } from "../ts-api/src/model/pooling.js";
 import { processorOf } from "../ts-api/src/pipelines/processor.js";
 import { openCheckpoint } from "../ts-api/src/weights/checkpoint.js";
 import type { ModelRef } from "../ts-api/src/weights/model-folder.js";
-import type { SourceOptions } from "../ts-api/src/weights/source-options.js";
+import { SOURCE_OPTIONS, type SourceOptions } from "../ts-api/src/weights/source-options.js";
 import { checkSameSize, decibels, rowCosines, squares } from "./measures.js";
 
 /** Where models come from holds for both. */
@@ -30,11 +31,15 @@ export interface CompareReport {
   pooled: { mean: number; minimum: number };
 }
 
+const NAMES: OptionNames<CompareOptions> = { ...SOURCE_OPTIONS, device: true, threads: true, revectorize: true, dtypeA: true, dtypeB: true };
+
 /**
  * How close model `b` is to `a` on some images, which `a`'s image processor prepares for both.
  * @throws IJepaError as loading models and images; `weights/shape` for models of different size; TypeError without images
  */
-export async function compareModels(a: ModelRef, b: ModelRef, images: readonly ImageSource[], options: CompareOptions = {}): Promise<CompareReport> {
+export async function compareModels(a: ModelRef, b: ModelRef, images: readonly ImageSource[], given: CompareOptions = {}): Promise<CompareReport> {
+  const options = readOptions(given, NAMES, "compareModels");
+  if (!Array.isArray(images)) throw wrongType("images", "a list of images", images);
   if (images.length === 0) throw new TypeError("compareModels needs at least one image.");
   const { dtypeA, dtypeB, ...rest } = options, { signal } = options;
   const reference = await open(a, dtypeA, "fp32", rest);

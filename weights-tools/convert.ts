@@ -2,6 +2,7 @@ import { runtime } from "#runtime";
 import type { CpuOptions } from "../ts-api/src/backends/open.js";
 import { bytesView } from "../ts-api/src/backends/backend.js";
 import { IJepaError, throwIfAborted } from "../ts-api/src/core/errors.js";
+import { readOptions, wrongType, type OptionNames } from "../ts-api/src/core/options.js";
 import type { Dtype, Group } from "../ts-api/src/core/numerics.js";
 import type { IJepaConfig } from "../ts-api/src/config/config.js";
 import { partsOf } from "../ts-api/src/loading/pack-checkpoint.js";
@@ -12,7 +13,7 @@ import type { ModelRef } from "../ts-api/src/weights/model-folder.js";
 import { expectedTensors, isOptionalTensor } from "../ts-api/src/weights/tensor-names.js";
 import type { PackedBuffer } from "../ts-api/src/packing/pack.js";
 import { isOwnMetadata, listDigest, packedMetadata, partOf, sha256, type CalibrationInfo, type TensorDigest } from "../ts-api/src/weights/safetensors/packed-files.js";
-import type { SourceOptions } from "../ts-api/src/weights/source-options.js";
+import { SOURCE_OPTIONS, type SourceOptions } from "../ts-api/src/weights/source-options.js";
 import type { ResearchOptions } from "../ts-api/src/weights/torch/research.js";
 import { openCalibration, refused, type Calibration } from "./calibration.js";
 import { PackedWriter, writeWhole, type FileBounds, type WrittenFile } from "./packed-writer.js";
@@ -56,6 +57,10 @@ export interface ConvertReport {
   calibration: Calibration | undefined;
 }
 
+const NAMES: OptionNames<ConvertOptions> = {
+  ...SOURCE_OPTIONS, checkpointKey: true, config: true, threads: true, revectorize: true, dtype: true, groupSize: true, calibrate: "string",
+  shardSize: "number", onProgress: "function",
+};
 /** Files that come along as they are. */
 const LICENSES = ["LICENSE", "LICENSE.txt", "LICENSE.md"];
 const BESIDE = ["config.json", "preprocessor_config.json", "README.md", ...LICENSES];
@@ -73,9 +78,10 @@ const MAX_TEXT = 2 ** 20;
  * @throws IJepaError what loading the source throws; `io/write` (disk full, read-only, a folder that is not empty, the source itself);
  *   `input/value` when a tensor does not fit into `shardSize`, or for `calibrate` without images or where nothing is quantized to int4; `aborted`. TypeError for options of a wrong type
  */
-export async function convertModel(source: ModelRef, destination: string | FolderWriter, options: ConvertOptions = {}): Promise<ConvertReport> {
-  const { shardSize } = options;
-  if (shardSize !== undefined && !(Number.isSafeInteger(shardSize) && shardSize > 0)) throw new TypeError(`shardSize must be a number of bytes, not ${shardSize}.`);
+export async function convertModel(source: ModelRef, destination: string | FolderWriter, given: ConvertOptions = {}): Promise<ConvertReport> {
+  const options = readOptions(given, NAMES, "convertModel"), { shardSize } = options;
+  if (shardSize !== undefined && !(Number.isSafeInteger(shardSize) && shardSize > 0)) throw wrongType("shardSize", "a number of bytes", shardSize);
+  if (typeof destination !== "string" && typeof destination?.createFile !== "function") throw wrongType("The destination", "a folder, or a FolderWriter", destination);
   const read = new Reading(options.onProgress);
   const checkpoint = await openCheckpoint(source, { ...options, onBytes: (name, bytes) => read.tensor(name, bytes) });
   try {

@@ -1,4 +1,5 @@
 import { BLOCK, type Dtype } from "../ts-api/src/core/numerics.js";
+import { readOptions, wrongType, type OptionNames } from "../ts-api/src/core/options.js";
 import { sizeOf } from "../ts-api/src/core/tensor.js";
 import type { IJepaConfig } from "../ts-api/src/config/config.js";
 import { partsOf, type FormatOptions } from "../ts-api/src/loading/pack-checkpoint.js";
@@ -7,7 +8,7 @@ import { openCheckpoint } from "../ts-api/src/weights/checkpoint.js";
 import type { ModelRef } from "../ts-api/src/weights/model-folder.js";
 import { expectedTensors } from "../ts-api/src/weights/tensor-names.js";
 import type { PackedInfo } from "../ts-api/src/weights/safetensors/packed-files.js";
-import type { SourceOptions } from "../ts-api/src/weights/source-options.js";
+import { SOURCE_OPTIONS, type SourceOptions } from "../ts-api/src/weights/source-options.js";
 import { estimate, type Estimate } from "./estimate.js";
 import { checkSameSize, decibels, squares } from "./measures.js";
 import { unpackMatrix } from "./unpack.js";
@@ -52,14 +53,15 @@ export interface LayerError {
   sqnr: number;
 }
 
+const NAMES: OptionNames<InspectOptions> = { ...SOURCE_OPTIONS, dtype: true, groupSize: true, imageSize: true, source: true };
 const MATRICES = ["qkv", "projection", "up", "down"] as const;
 
 /**
  * What a model's files hold, and what it needs to run. Of the weights one layer is read, and with `source` all.
  * @throws IJepaError as opening a model; `weights/shape` when `source` is of another size
  */
-export async function inspectModel(ref: ModelRef, options: InspectOptions = {}): Promise<InspectReport> {
-  const { source, signal } = options, givenSize = checkImageSize(options.imageSize);
+export async function inspectModel(ref: ModelRef, given: InspectOptions = {}): Promise<InspectReport> {
+  const options = readOptions(given, NAMES, "inspectModel"), { source, signal } = options, givenSize = checkImageSize(options.imageSize);
   const checkpoint = await openCheckpoint(ref, options);
   try {
     const { config, packed, metadata } = checkpoint, parts = partsOf(checkpoint, options), { dtype, groupSize = BLOCK } = parts;
@@ -89,9 +91,9 @@ export async function inspectModel(ref: ModelRef, options: InspectOptions = {}):
 
 function checkImageSize(size: InspectOptions["imageSize"]): readonly [number, number] | undefined {
   if (size === undefined) return undefined;
-  const [height, width] = typeof size === "number" ? [size, size] : size;
-  if ([height, width].every((side) => Number.isSafeInteger(side) && side > 0)) return [height, width];
-  throw new TypeError(`imageSize must be a number of pixels or [height, width], not ${JSON.stringify(size)}.`);
+  const sides: readonly unknown[] = Array.isArray(size) ? size : [size, size];
+  if (sides.length === 2 && sides.every((side) => Number.isSafeInteger(side) && (side as number) > 0)) return sides as [number, number];
+  throw wrongType("imageSize", "a number of pixels or [height, width]", size);
 }
 
 async function compareWith(source: ModelRef, config: IJepaConfig, parts: PackedParts, options: SourceOptions): Promise<LayerError[]> {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IJepaError } from "../../../ts-api/src/core/errors.js";
-import { checkSignal, checkType, didYouMean, nearest, readOptions } from "../../../ts-api/src/core/options.js";
+import { checkType, didYouMean, nearest, readOptions } from "../../../ts-api/src/core/options.js";
 import { show } from "../../../ts-api/src/core/show.js";
 
 interface Options {
@@ -45,9 +45,9 @@ test("wrong types are TypeErrors that say what came in", () => {
   for (const [value, shown] of cases) assert.throws(() => read(value), { name: "TypeError", message: `The options of extract must be an object, not ${shown}.` });
   assert.throws(() => checkType("pool", Promise.resolve(), "string"), { name: "TypeError", message: "pool must be a string, not a Promise." });
   assert.throws(() => checkType("normalize", 1, "boolean"), { name: "TypeError", message: "normalize must be true or false, not 1." });
-  assert.throws(() => checkSignal({}), { name: "TypeError", message: "signal must be an AbortSignal, not an object." });
+  assert.throws(() => checkType("signal", {}, "AbortSignal"), { name: "TypeError", message: "signal must be an AbortSignal, not an object." });
   for (const absent of [undefined, null]) checkType("pool", absent, "string");
-  checkSignal(new AbortController().signal);
+  checkType("signal", new AbortController().signal, "AbortSignal");
 });
 
 test("values in messages are short, and never fail", () => {

@@ -1,4 +1,5 @@
 import { IJepaError } from "../core/errors.js";
+import { didYouMean, isRecord, wrongType } from "../core/options.js";
 import { show } from "../core/show.js";
 import { ACTIVATION_NAMES, type ActivationName } from "../ops/activation.js";
 
@@ -9,7 +10,9 @@ export class FieldReader<F extends string> {
 
   /** @param jsonNames the names that fields have in config.json, used in errors */
   constructor(fields: Partial<Record<F, unknown>>, jsonNames: Readonly<Record<F, string>>) {
-    if (typeof fields !== "object" || fields === null) throw new TypeError("A configuration takes an object of fields.");
+    if (!isRecord(fields)) throw wrongType("A configuration", "made of an object of fields", fields);
+    const names = Object.keys(jsonNames), unknown = Object.keys(fields).find((name) => !names.includes(name));
+    if (unknown !== undefined) throw fieldError(unknown, (fields as Record<string, unknown>)[unknown], `A configuration has no field ${show(unknown)}${didYouMean(unknown, names)}`);
     this.#fields = fields;
     this.#jsonNames = jsonNames;
   }
@@ -44,7 +47,7 @@ export class FieldReader<F extends string> {
   }
 
   #get(field: F, fallback: unknown): unknown {
-    return this.#fields[field] === undefined ? fallback : this.#fields[field];
+    return this.#fields[field] ?? fallback;
   }
 
   #fail(field: F, rule: string): never {

@@ -2,22 +2,37 @@
 import { IJepaError } from "./errors.js";
 import { show, shorten } from "./show.js";
 
-/** Every name of `T`: an option that is added does not compile until its function knows it. */
-export type OptionNames<T> = { readonly [K in keyof T]-?: true };
+/** Letters of a name that say which one is meant, at least. */
+const MIN_PART = 4;
+
+/** Types that are checked for every function alike. */
+type Kind = "boolean" | "function" | "number" | "string" | "AbortSignal";
+
+/**
+ * Every name of `T`: an option that is added does not compile until its function knows it. With its type, or true where the function
+ * checks the value itself.
+ */
+export type OptionNames<T> = { readonly [K in keyof T]-?: Kind | true };
 
 /**
  * The options that were given. null is as good as absent, and is left out.
  *
  * @param names those that there are
  * @param owner what takes them, for messages: "pipeline", "the server"
- * @throws TypeError for something that is no object; IJepaError `input/value` for an unknown name
+ * @throws TypeError for something that is no object, and for values of another type; IJepaError `input/value` for an unknown name
  */
 export function readOptions<T extends object>(given: T | null | undefined, names: OptionNames<T>, owner: string): T {
   if (given === undefined || given === null) return {} as T;
-  if (typeof given !== "object" || Array.isArray(given)) throw wrongType(`The options of ${owner}`, "an object", given);
+  if (!isRecord(given)) throw wrongType(`The options of ${owner}`, "an object", given);
   checkNames(given, names, `${owner} has no option`);
-  const named = (Object.keys(names) as (keyof T)[]).map((name) => [name, given[name]] as const);
+  const named = (Object.keys(names) as (keyof T & string)[]).map((name) => [name, given[name]] as const);
+  for (const [name, value] of named) if (names[name] !== true) checkType(name, value, names[name]);
   return Object.fromEntries(named.filter(([, value]) => value !== undefined && value !== null)) as T;
+}
+
+/** True for an object whose names can be read; a promise, a list, bytes or a map have none that count. */
+export function isRecord(value: unknown): value is object {
+  return Object.prototype.toString.call(value) === "[object Object]" && typeof value === "object";
 }
 
 /**
@@ -56,15 +71,15 @@ export function wrongType(name: string, expected: string, value: unknown): TypeE
 }
 
 /** @throws TypeError unless the value is absent or of the type */
-export function checkType(name: string, value: unknown, type: "boolean" | "function" | "number" | "string"): void {
-  if (value === undefined || value === null || typeof value === type) return;
-  throw wrongType(name, type === "boolean" ? "true or false" : `a ${type}`, value);
+export function checkType(name: string, value: unknown, type: Kind): void {
+  if (value === undefined || value === null) return;
+  const fits = type === "AbortSignal" ? isSignal(value) : typeof value === type;
+  if (!fits) throw wrongType(name, type === "boolean" ? "true or false" : type === "AbortSignal" ? "an AbortSignal" : `a ${type}`, value);
 }
 
-/** @throws TypeError unless the value is absent or an AbortSignal of this or another realm */
-export function checkSignal(signal: unknown): void {
-  const fits = typeof signal === "object" && signal !== null && "aborted" in signal && "addEventListener" in signal;
-  if (signal !== undefined && signal !== null && !fits) throw wrongType("signal", "an AbortSignal", signal);
+/** Of this or of another realm. */
+function isSignal(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value;
 }
 
 /** The same letters, however the words are joined. */
@@ -72,9 +87,10 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, "");
 }
 
-/** Letters to change, add, leave out or swap. An abbreviation or a longer form of a name is one step from it. */
+/** Letters to change, add, leave out or swap. A name that is part of the other is one step from it. */
 function distanceOf(a: string, b: string): number {
-  if (a.length >= 3 && b.length >= 3 && (a.startsWith(b) || b.startsWith(a))) return a === b ? 0 : 1;
+  if (a === b) return 0;
+  if (a.length >= MIN_PART && b.length >= MIN_PART && (a.includes(b) || b.includes(a))) return 1;
   let before: number[] = [], last = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];

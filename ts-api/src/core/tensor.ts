@@ -1,4 +1,6 @@
 import { IJepaError } from "./errors.js";
+import { wrongType } from "./options.js";
+import { show } from "./show.js";
 
 /** Element types of a `Tensor`, with the array that holds them. */
 export interface TensorArrays {
@@ -31,11 +33,12 @@ export class Tensor<T extends TensorType = TensorType> {
    * @throws IJepaError `input/shape` when the two lengths differ
    */
   constructor(type: T, data: TensorArrays[T], dims: readonly number[]) {
-    const arrayType = ARRAYS[type];
-    if (arrayType === undefined) throw new TypeError(`Tensor type must be one of ${Object.keys(ARRAYS).join(", ")}, not ${String(type)}.`);
-    if (!(data instanceof arrayType)) throw new TypeError(`A ${type} tensor needs a ${arrayType.name}.`);
+    const arrayType = Object.hasOwn(ARRAYS, type) ? ARRAYS[type] : undefined;
+    if (arrayType === undefined) throw new TypeError(`Tensor type must be one of ${Object.keys(ARRAYS).join(", ")}, not ${show(type)}.`);
+    if (!(data instanceof arrayType)) throw new TypeError(`A ${type} tensor needs a ${arrayType.name}, not ${show(data)}.`);
+    if (!Array.isArray(dims)) throw wrongType("Tensor dims", "a list of whole numbers", dims);
     for (const dim of dims) {
-      if (!Number.isInteger(dim) || dim < 0) throw new TypeError(`Tensor dims must be whole numbers from 0 up, not [${dims.join(", ")}].`);
+      if (!Number.isInteger(dim) || dim < 0) throw new TypeError(`Tensor dims must be whole numbers from 0 up, not ${show(dims)}.`);
     }
     if (sizeOf(dims) !== data.length) {
       throw new IJepaError("input/shape", `A tensor of shape [${dims.join(", ")}] has ${sizeOf(dims)} elements, but the data has ${data.length}.`, {
@@ -63,4 +66,15 @@ export class Tensor<T extends TensorType = TensorType> {
     };
     return nest(0, 0);
   }
+}
+
+/**
+ * @param types element types that will do
+ * @throws TypeError
+ */
+export function checkTensor<T extends TensorType>(name: string, value: unknown, ...types: readonly T[]): asserts value is Tensor<T> {
+  if (value instanceof Tensor && types.includes(value.type as T)) return;
+  const wanted = types.length === 1 ? types[0] : `${types.slice(0, -1).join(", ")} or ${types.at(-1)}`;
+  const actual = value instanceof Tensor ? `${/^[aeiou]/.test(value.type) ? "an" : "a"} ${value.type} Tensor` : show(value);
+  throw new TypeError(`${name} must be a ${wanted} Tensor, not ${actual}.`);
 }

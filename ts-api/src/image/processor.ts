@@ -1,8 +1,9 @@
 import { IJepaError } from "../core/errors.js";
+import { checkNames as checkKnown, isRecord, readOptions, wrongType } from "../core/options.js";
 import { show } from "../core/show.js";
 import { Tensor } from "../core/tensor.js";
 import { readProcessorConfig } from "../weights/checkpoint.js";
-import type { SourceOptions } from "../weights/source-options.js";
+import { SOURCE_OPTIONS, type SourceOptions } from "../weights/source-options.js";
 import { CONFIG_NAMES, DEFAULT_SETTINGS, readSettings } from "./processor-settings.js";
 import type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, SettingError } from "./processor-settings.js";
 import { checkRawImage, toRgb } from "./raw-image.js";
@@ -64,7 +65,7 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
    * @throws IJepaError `config/missing` without preprocessor_config.json, `config/field`, `hub/*`, `io/*`, `aborted`
    */
   static async fromPretrained(ref: string, options: SourceOptions = {}): Promise<IJepaImageProcessor> {
-    const [config] = await Promise.all([readProcessorConfig(ref, options), openResizer()]);
+    const [config] = await Promise.all([readProcessorConfig(ref, readOptions(options, SOURCE_OPTIONS, "IJepaImageProcessor.fromPretrained")), openResizer()]);
     return IJepaImageProcessor.fromConfig(config);
   }
 
@@ -106,8 +107,8 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
    * @throws IJepaError `input/value` for a wrong override, `input/shape` for images that do not fit each other or the
    *   mean and std, and what `checkRawImage` throws
    */
-  preprocess(images: RawImage | readonly RawImage[], overrides: ImageProcessorOptions = {}): { pixelValues: Tensor<"float32"> } {
-    const settings = readSettings(checkNames(overrides), this, inputError);
+  preprocess(images: RawImage | readonly RawImage[], overrides?: ImageProcessorOptions | null): { pixelValues: Tensor<"float32"> } {
+    const settings = readSettings(checkNames(overrides ?? {}), this, inputError);
     const list: readonly RawImage[] = Array.isArray(images) ? images : [images as RawImage];
     if (list.length === 0) throw new IJepaError("input/missing", "preprocess needs at least one image.", { name: "images" });
     const resized = list.map((image, i) => prepare(image, `images[${i}]`, settings));
@@ -180,11 +181,8 @@ function perChannel(name: "imageMean" | "imageStd", value: number | readonly num
 
 /** The options as they are, when all their names are known: a misspelt one must not be ignored. */
 function checkNames(options: ImageProcessorOptions): Record<string, unknown> {
-  for (const name of Object.keys(options)) {
-    if (name in CONFIG_NAMES) continue;
-    const message = `The image processor has no setting "${name}". It has ${Object.keys(CONFIG_NAMES).join(", ")}.`;
-    throw new IJepaError("input/value", message, { name, value: options[name as keyof ImageProcessorOptions] });
-  }
+  if (!isRecord(options)) throw wrongType("The settings of the image processor", "an object", options);
+  checkKnown(options, CONFIG_NAMES, "The image processor has no setting");
   return { ...options };
 }
 

@@ -4,11 +4,13 @@ import type { Backend } from "../backends/backend.js";
 import { openDevice, type Device, type Opened, type OpenOptions } from "../backends/open.js";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import { DTYPES, type Dtype, type Group } from "../core/numerics.js";
+import { wrongType, type OptionNames } from "../core/options.js";
+import { show } from "../core/show.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
 import { openModelCheckpoint, type HeadOptions } from "../weights/head-checkpoint.js";
 import { randomCheckpoint } from "../weights/random.js";
-import type { ModelRef } from "../weights/model-folder.js";
-import type { SourceOptions } from "../weights/source-options.js";
+import { isModelSource, type ModelRef } from "../weights/model-folder.js";
+import { SOURCE_OPTIONS, type SourceOptions } from "../weights/source-options.js";
 import type { ResearchOptions } from "../weights/torch/research.js";
 import { IJepaConfig } from "../config/config.js";
 import { Encoder } from "../encoder/encoder.js";
@@ -50,6 +52,14 @@ export interface RandomOptions extends Pick<LoadOptions, "dtype" | "device" | "s
   seed?: number;
 }
 
+const DEVICE_OPTIONS = { threads: true, revectorize: true, gpuDevice: true, powerPreference: "string", determinism: "string" } as const;
+export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
+  ...SOURCE_OPTIONS, ...DEVICE_OPTIONS, checkpointKey: true, config: true, dtype: true, groupSize: true, resident: "boolean", device: true,
+};
+export const RANDOM_OPTIONS: OptionNames<RandomOptions> = {
+  ...DEVICE_OPTIONS, dtype: true, device: true, signal: "AbortSignal", progress_callback: "function", seed: true,
+};
+
 export class Session<X> {
   readonly config: IJepaConfig;
   readonly preprocessorConfig: Record<string, unknown> | undefined;
@@ -84,8 +94,7 @@ export class Session<X> {
   /** Loads tensor by tensor into the weight format `dtype`; a failure leaves nothing open. */
   static async open<X>(ref: ModelRef = runtime.defaultModel, options: LoadOptions, loadExtra: ExtraLoader<X>): Promise<Session<X>> {
     checkDtype(options.dtype);
-    if (!["boolean", "undefined"].includes(typeof options.resident)) throw new TypeError(`resident must be true or false, not ${JSON.stringify(options.resident)}.`);
-    const name = typeof ref === "object" && ref !== null ? ref.name : ref;
+    const name = isModelSource(ref) ? ref.name : ref;
     throwIfAborted(options.signal, `loading ${name}`);
     options.progress_callback?.({ status: "initiate", name, loaded: 0, total: 1, progress: 0 });
     const open = (signal?: AbortSignal) => openModelCheckpoint(ref, { ...options, signal, progress_callback: undefined });
@@ -103,8 +112,8 @@ export class Session<X> {
 
   /** Random weights; nothing is made or opened before `ready`. */
   static random<X>(config: IJepaConfig, { seed = 0, ...options }: RandomOptions, loadExtra: ExtraLoader<X>): Session<X> {
-    if (!(config instanceof IJepaConfig)) throw new TypeError("A model with random weights takes an IJepaConfig; fromPretrained loads one that is stored.");
-    if (!Number.isSafeInteger(seed) || seed < 0) throw new TypeError(`seed must be a whole number from 0 to 2^53 - 1, not ${String(seed)}.`);
+    if (!(config instanceof IJepaConfig)) throw new TypeError(`A model with random weights takes an IJepaConfig, not ${show(config)}; fromPretrained loads one that is stored.`);
+    if (!Number.isSafeInteger(seed) || seed < 0) throw wrongType("seed", "a whole number from 0 to 2^53 - 1", seed);
     checkDtype(options.dtype);
     const checkpoint = randomCheckpoint(config, seed);
     return new Session(checkpoint, options, loadExtra, async () => checkpoint);
@@ -182,7 +191,7 @@ export class Session<X> {
 }
 
 function checkDtype(dtype: Dtype | undefined): void {
-  if (dtype !== undefined && !DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
+  if (dtype !== undefined && !DTYPES.includes(dtype)) throw wrongType("dtype", `one of ${DTYPES.join(", ")}`, dtype);
 }
 
 async function load<X>(checkpoint: Checkpoint, options: LoadOptions & { dtype: Dtype }, loadExtra: ExtraLoader<X>): Promise<Resources<X>> {

@@ -1,26 +1,22 @@
 import { IJepaError } from "../core/errors.js";
 import { digestOf, NUMERICS_VERSION, type Numerics } from "../core/numerics.js";
-import { Tensor } from "../core/tensor.js";
+import { readOptions } from "../core/options.js";
+import { checkTensor, Tensor } from "../core/tensor.js";
 import { expectedTensors } from "../weights/tensor-names.js";
 import type { SaveLayout } from "../weights/save.js";
 import { IJepaConfig } from "../config/config.js";
 import { Head } from "./head.js";
-import { checkInputs, type ModelInputs } from "./inputs.js";
+import { checkInputs, CLASSIFIER_INPUTS, readForward, type ClassifierInputs, type ForwardOptions } from "./inputs.js";
 import { classificationLoss, inferProblemType, PROBLEM_TYPES, type ProblemType } from "./loss.js";
-import type { ForwardOptions } from "./model.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import { meanPool, meansSideBySide } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
 import { probePixels } from "./probe.js";
 import { encoderReference } from "../weights/head-checkpoint.js";
-import type { ModelRef } from "../weights/model-folder.js";
-import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "../loading/session.js";
+import { modelAndOptions, type ModelRef } from "../weights/model-folder.js";
+import { LOAD_OPTIONS, RANDOM_OPTIONS, Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "../loading/session.js";
 
-/** What `IJepaForImageClassification.forward` takes. */
-export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
-  /** [images] class numbers, or [images, classes] values: with them comes `loss`. */
-  labels?: Tensor | undefined;
-}
+export type { ClassifierInputs } from "./inputs.js";
 
 /** What `IJepaForImageClassification.forward` gives. */
 export interface ClassifierOutput extends LayerOutputs {
@@ -44,7 +40,7 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
 
   /** Random weights, as `new IJepaModel`, and a random head of `config.numLabels` classes. */
   constructor(config: IJepaConfig = new IJepaConfig(), options: RandomOptions = {}, session?: Session<Extra>) {
-    super(session ?? Session.random(config, options, loadHead));
+    super(session ?? Session.random(config, readOptions(options, RANDOM_OPTIONS, "IJepaForImageClassification"), loadHead));
     const names = [...expectedTensors(this.config, { classifier: true }).keys()];
     this.layout = { architecture: "IJepaForImageClassification", names, nameOf: (name) => (name.startsWith("classifier.") ? name : `ijepa.${name}`) };
   }
@@ -55,11 +51,14 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
    *
    * @throws IJepaError `weights/missing` without a head, and what IJepaModel.fromPretrained throws
    */
-  static async fromPretrained(ref?: ModelRef, options: LoadOptions = {}): Promise<IJepaForImageClassification> {
-    const session = await Session.open(ref, options, loadHead), model = new IJepaForImageClassification(session.config, options, session);
+  static fromPretrained(options: LoadOptions): Promise<IJepaForImageClassification>;
+  static fromPretrained(ref?: ModelRef | URL, options?: LoadOptions | null): Promise<IJepaForImageClassification>;
+  static async fromPretrained(ref?: ModelRef | URL | LoadOptions, given?: LoadOptions | null): Promise<IJepaForImageClassification> {
+    const [model, rest] = modelAndOptions(ref, given), options = readOptions(rest, LOAD_OPTIONS, "IJepaForImageClassification.fromPretrained");
+    const session = await Session.open(model, options, loadHead), classifier = new IJepaForImageClassification(session.config, {}, session);
     try {
-      await model.#checkEncoder(options.signal);
-      return model;
+      await classifier.#checkEncoder(options.signal);
+      return classifier;
     } catch (error) {
       await session.dispose();
       throw error;
@@ -67,8 +66,10 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
   }
 
   /** Logits, and the loss where labels are given. Throws what IJepaModel.forward throws, and for labels that cannot be. */
-  async forward(inputs: ClassifierInputs, options: ForwardOptions = {}): Promise<ClassifierOutput> {
-    const { pixels, ...checked } = checkInputs(inputs, this.config);
+  async forward(given: ClassifierInputs, givenOptions: ForwardOptions = {}): Promise<ClassifierOutput> {
+    const { inputs, options } = readForward(given, givenOptions, CLASSIFIER_INPUTS);
+    if (inputs.labels !== undefined) checkTensor("labels", inputs.labels, "int32", "uint8", "bool", "float32");
+    const { pixels, ...checked } = checkInputs(inputs, this.config, options.interpolatePosEncoding);
     const { images } = pixels, { hiddenSize } = this.config, isDeep = encoderReference(this.config)?.layers === "last4";
     const { logits, lastHiddenState, result } = await this.session.run(options.signal, async ({ encoder, extra: { head } }) => {
       const result = await encoder.encode(pixels, { ...options, ...checked, outputHiddenStates: isDeep || options.outputHiddenStates });

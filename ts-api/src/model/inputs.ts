@@ -1,14 +1,31 @@
 /** The arguments of `forward`, checked before anything runs, in the words of Hugging Face where it has some. */
 import { IJepaError } from "../core/errors.js";
-import { Tensor } from "../core/tensor.js";
+import { isRecord, readOptions, wrongType, type OptionNames } from "../core/options.js";
+import { checkTensor, Tensor } from "../core/tensor.js";
 import { firstNonFinite } from "../weights/dtypes.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { EncodeOptions } from "../encoder/encoder.js";
 import type { Pixels } from "../encoder/pixels.js";
 import { passSize } from "../encoder/plan.js";
 
+/** What may stand with the inputs, as in Hugging Face, or among the options, which win. */
+export interface EitherPlace {
+  /** Also return `hiddenStates`. */
+  outputHiddenStates?: boolean | undefined;
+  /** Also return `attentions`. */
+  outputAttentions?: boolean | undefined;
+  /** Accept images of another size than the config's, and interpolate the position embeddings (torch's bicubic). Default false. */
+  interpolatePosEncoding?: boolean | undefined;
+}
+
+/** Options of `forward`; none changes a bit of the features. */
+export interface ForwardOptions extends EitherPlace {
+  /** Looked at before each layer. */
+  signal?: AbortSignal | undefined;
+}
+
 /** What `IJepaModel.forward` takes. */
-export interface ModelInputs {
+export interface ModelInputs extends EitherPlace {
   /** [images, channels, height, width], as IJepaImageProcessor makes it. */
   pixelValues: Tensor<"float32">;
   /**
@@ -28,8 +45,33 @@ export interface ModelInputs {
    * have in the whole image, as I-JEPA's context encoder does in training. The output has `kept` tokens.
    */
   keepPatches?: Tensor<"int32"> | undefined;
-  /** Accept images of another size than the config's, and interpolate the position embeddings (torch's bicubic). Default false. */
-  interpolatePosEncoding?: boolean | undefined;
+}
+
+/** What `IJepaForImageClassification.forward` takes. */
+export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
+  /** [images] class numbers, or [images, classes] values: with them comes `loss`. */
+  labels?: Tensor | undefined;
+}
+
+const EITHER: OptionNames<EitherPlace> = { outputHiddenStates: "boolean", outputAttentions: "boolean", interpolatePosEncoding: "boolean" };
+const FORWARD: OptionNames<ForwardOptions> = { ...EITHER, signal: "AbortSignal" };
+export const MODEL_INPUTS: OptionNames<ModelInputs> = {
+  ...EITHER, pixelValues: true, boolMaskedPos: true, attentionMask: true, headMask: true, keepPatches: true,
+};
+export const CLASSIFIER_INPUTS: OptionNames<ClassifierInputs> = {
+  ...EITHER, pixelValues: true, attentionMask: true, headMask: true, keepPatches: true, labels: true,
+};
+
+/**
+ * Both arguments of `forward` by their names; what may stand in either is among the options.
+ *
+ * @throws TypeError, IJepaError `input/value`
+ */
+export function readForward<I extends EitherPlace>(given: I, options: ForwardOptions | undefined, names: OptionNames<I>): { inputs: I; options: ForwardOptions } {
+  if (given instanceof Tensor || (given !== undefined && given !== null && !isRecord(given))) throw wrongType("The inputs of forward", "an object such as { pixelValues }", given);
+  const inputs = readOptions(given, names, "forward"), { outputHiddenStates, outputAttentions, interpolatePosEncoding } = inputs;
+  const either = { outputHiddenStates, outputAttentions, interpolatePosEncoding };
+  return { inputs, options: { ...either, ...readOptions(options, FORWARD, "forward") } };
 }
 
 /** Every argument of `forward`; the encoder's options are those that were given. */
@@ -41,9 +83,8 @@ export interface CheckedInputs extends Pick<EncodeOptions, "keep" | "mask" | "he
  * @param hasMaskToken whether the model was loaded with it
  * @throws IJepaError `input/missing`, `input/shape`, `input/value`; TypeError for tensors of a wrong type
  */
-export function checkInputs(inputs: ModelInputs, config: IJepaConfig, hasMaskToken = false): CheckedInputs {
-  const interpolatePosEncoding = inputs?.interpolatePosEncoding ?? false;
-  const pixels = checkPixels(inputs?.pixelValues, config, interpolatePosEncoding);
+export function checkInputs(inputs: ModelInputs, config: IJepaConfig, interpolatePosEncoding = false, hasMaskToken = false): CheckedInputs {
+  const pixels = checkPixels(inputs.pixelValues, config, interpolatePosEncoding);
   const { images, height, width } = pixels, keep = checkKeep(inputs.keepPatches, config, pixels);
   const tokens = keep === undefined ? passSize(config, 1, height, width).tokens : keep.length / images;
   return {
@@ -62,7 +103,7 @@ export function checkInputs(inputs: ModelInputs, config: IJepaConfig, hasMaskTok
  */
 export function checkPixels(pixels: Tensor<"float32"> | undefined, config: IJepaConfig, interpolate = false): Pixels {
   if (pixels === undefined) throw new IJepaError("input/missing", "You have to specify pixelValues.", { name: "pixelValues" });
-  if (!(pixels instanceof Tensor) || pixels.type !== "float32") throw new TypeError("pixelValues must be a float32 Tensor.");
+  checkTensor("pixelValues", pixels, "float32");
   const { numChannels, imageHeight, imageWidth } = config;
   const expected = `[images, ${numChannels}, ${interpolate ? "height, width" : `${imageHeight}, ${imageWidth}`}]`;
   const wrong = (message: string) => new IJepaError("input/shape", message, { name: "pixelValues", expected, actual: pixels.dims });
@@ -94,14 +135,14 @@ export function checkPixels(pixels: Tensor<"float32"> | undefined, config: IJepa
  */
 export function checkKeep(keep: Tensor | undefined, config: IJepaConfig, pixels: Pixels): Int32Array | undefined {
   if (keep === undefined) return undefined;
-  if (!(keep instanceof Tensor) || keep.type !== "int32") throw new TypeError("keepPatches must be an int32 Tensor.");
+  checkTensor("keepPatches", keep, "int32");
   const { tokens } = passSize(config, 1, pixels.height, pixels.width), [images, kept] = keep.dims;
   if (keep.dims.length !== 2 || images !== pixels.images || kept === 0) {
     const expected = `[${pixels.images}, kept]`;
     const message = `keepPatches must be ${expected} with at least one patch of each image, not [${keep.dims.join(", ")}].`;
     throw new IJepaError("input/shape", message, { name: "keepPatches", expected, actual: keep.dims });
   }
-  const data = keep.data as Int32Array, bad = data.findIndex((patch) => patch < 0 || patch >= tokens);
+  const { data } = keep, bad = data.findIndex((patch) => patch < 0 || patch >= tokens);
   if (bad >= 0) {
     const message = `keepPatches holds ${data[bad]} at index ${bad}; patches go from 0 to ${tokens - 1}.`;
     throw new IJepaError("input/value", message, { name: "keepPatches", value: data[bad] });
@@ -132,7 +173,7 @@ export function checkAttentionMask(mask: Tensor | undefined, images: number, tok
 
 function checkBits(name: string, mask: Tensor | undefined, images: number, tokens: number): Uint8Array | undefined {
   if (mask === undefined) return undefined;
-  if (!(mask instanceof Tensor) || mask.type === "float32") throw new TypeError(`${name} must be a bool, uint8 or int32 Tensor.`);
+  checkTensor(name, mask, "bool", "uint8", "int32");
   if (mask.dims.length !== 2 || mask.dims[0] !== images || mask.dims[1] !== tokens) {
     const expected = `[${images}, ${tokens}]`;
     const message = `${name} must be ${expected}, one place a patch, not [${mask.dims.join(", ")}].`;
@@ -152,7 +193,7 @@ function checkBits(name: string, mask: Tensor | undefined, images: number, token
  */
 export function checkHeadMask(mask: Tensor<"float32"> | undefined, config: IJepaConfig): Float32Array | undefined {
   if (mask === undefined) return undefined;
-  if (!(mask instanceof Tensor) || mask.type !== "float32") throw new TypeError("headMask must be a float32 Tensor.");
+  checkTensor("headMask", mask, "float32");
   const { numHiddenLayers: layers, numAttentionHeads: heads } = config;
   const shape = mask.dims.join();
   if (shape !== `${heads}` && shape !== `${layers},${heads}`) {

@@ -1,6 +1,8 @@
 /** What tokens have to do with each other: likeness of their features, and attention through all layers. */
 import { IJepaError } from "../core/errors.js";
-import { Tensor } from "../core/tensor.js";
+import { wrongType } from "../core/options.js";
+import { show } from "../core/show.js";
+import { checkTensor, Tensor } from "../core/tensor.js";
 import { cosineSimilarity } from "./pooling.js";
 
 /**
@@ -13,10 +15,11 @@ import { cosineSimilarity } from "./pooling.js";
  * @throws IJepaError `input/shape`, `input/value` for a token that there is not
  */
 export function tokenSimilarity(hidden: Tensor<"float32">, token: number): Tensor<"float32"> {
+  checkTensor("hidden", hidden, "float32");
   if (hidden.dims.length !== 3) throw shapeError("hidden", "[images, tokens, width]", hidden.dims);
   const [images, tokens, width] = hidden.dims;
   if (!Number.isInteger(token) || token < 0 || token >= tokens) {
-    throw new IJepaError("input/value", `token must be a whole number from 0 to ${tokens - 1}, not ${token}.`, { name: "token", value: token });
+    throw new IJepaError("input/value", `token must be a whole number from 0 to ${tokens - 1}, not ${show(token)}.`, { name: "token", value: token });
   }
   const row = (image: number, t: number) => hidden.data.subarray((image * tokens + t) * width, (image * tokens + t + 1) * width);
   const cosines = Float32Array.from({ length: images * tokens }, (_, i) => {
@@ -36,6 +39,8 @@ export function tokenSimilarity(hidden: Tensor<"float32">, token: number): Tenso
  * @throws IJepaError `input/missing` without layers, `input/shape`
  */
 export function attentionRollout(attentions: readonly Tensor<"float32">[]): Tensor<"float32"> {
+  if (!Array.isArray(attentions)) throw wrongType("attentions", "a list of float32 Tensors, one a layer", attentions);
+  attentions.forEach((layer, i) => checkTensor(`attentions[${i}]`, layer, "float32"));
   if (attentions.length === 0) throw new IJepaError("input/missing", "attentionRollout needs the attentions of at least one layer: run the model with outputAttentions.", { name: "attentions" });
   const [{ dims }] = attentions, [images, , tokens] = dims;
   for (const layer of attentions) {

@@ -1,22 +1,23 @@
 import type { Backend } from "../backends/backend.js";
 import type { Numerics } from "../core/numerics.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { Tensor } from "../core/tensor.js";
 import { activationOf } from "../ops/activation.js";
 import { expectedTensors } from "../weights/tensor-names.js";
 import type { SaveLayout } from "../weights/save.js";
 import { IJepaConfig } from "../config/config.js";
 import { Head } from "./head.js";
-import { checkInputs, type ModelInputs } from "./inputs.js";
+import { checkInputs, MODEL_INPUTS, readForward, type ForwardOptions, type ModelInputs } from "./inputs.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import type { TensorReader } from "../loading/pack-checkpoint.js";
 import { firstToken } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
-import type { ModelRef } from "../weights/model-folder.js";
-import { Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "../loading/session.js";
+import { modelAndOptions, type ModelRef } from "../weights/model-folder.js";
+import { LOAD_OPTIONS, RANDOM_OPTIONS, Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "../loading/session.js";
 
 export type { ModelRef, ModelSource } from "../weights/model-folder.js";
 export type { ProgressInfo } from "../weights/source-options.js";
-export type { ModelInputs } from "./inputs.js";
+export type { ForwardOptions, ModelInputs } from "./inputs.js";
 export type { LoadOptions, RandomOptions } from "../loading/session.js";
 
 /** Options of `IJepaModel.fromPretrained`. */
@@ -25,16 +26,6 @@ export interface ModelLoadOptions extends LoadOptions {
   useMaskToken?: boolean;
   /** Load the pooler, whose output is then in `poolerOutput`. Default false, as in Hugging Face. */
   addPoolingLayer?: boolean;
-}
-
-/** Options of `forward`; none changes a bit of the features. */
-export interface ForwardOptions {
-  /** Looked at before each layer. */
-  signal?: AbortSignal | undefined;
-  /** Also return `hiddenStates`. */
-  outputHiddenStates?: boolean | undefined;
-  /** Also return `attentions`. */
-  outputAttentions?: boolean | undefined;
 }
 
 /** What `IJepaModel.forward` gives. */
@@ -54,6 +45,10 @@ interface Extra {
 /** Options of `new IJepaModel`. */
 export interface ModelInitOptions extends RandomOptions, Pick<ModelLoadOptions, "useMaskToken" | "addPoolingLayer"> {}
 
+const EXTRAS = { useMaskToken: "boolean", addPoolingLayer: "boolean" } as const;
+const MODEL_OPTIONS: OptionNames<ModelLoadOptions> = { ...LOAD_OPTIONS, ...EXTRAS };
+const INIT_OPTIONS: OptionNames<ModelInitOptions> = { ...RANDOM_OPTIONS, ...EXTRAS };
+
 /** An I-JEPA encoder on a backend. */
 export class IJepaModel extends PreTrainedModel<Extra> {
   protected readonly layout: SaveLayout;
@@ -63,9 +58,10 @@ export class IJepaModel extends PreTrainedModel<Extra> {
    * A model with random weights, of Hugging Face's distributions and our own generator: the same `seed` gives the same weights
    * everywhere. Nothing is made or opened before the first `forward`, or `await model.ready`. (`session` is what fromPretrained loaded.)
    *
-   * @throws TypeError for options of a wrong type
+   * @throws TypeError for options of a wrong type; IJepaError `input/value` for unknown ones
    */
-  constructor(config: IJepaConfig = new IJepaConfig(), options: ModelInitOptions = {}, session?: Session<Extra>) {
+  constructor(config: IJepaConfig = new IJepaConfig(), given: ModelInitOptions = {}, session?: Session<Extra>) {
+    const options = session === undefined ? readOptions(given, INIT_OPTIONS, "IJepaModel") : given;
     super(session ?? Session.random(config, options, extraLoader(options)));
     const { useMaskToken: maskToken = false, addPoolingLayer: pooler = false } = options;
     this.#hasMaskToken = maskToken;
@@ -79,8 +75,11 @@ export class IJepaModel extends PreTrainedModel<Extra> {
    *   .pth.tar of the research code, or files that the caller opens; default: the model of the package
    * @throws IJepaError `config/*`, `weights/*`, `hub/*`, `io/*`, `backend/*`, `aborted`; TypeError for options of a wrong type
    */
-  static async fromPretrained(ref?: ModelRef, options: ModelLoadOptions = {}): Promise<IJepaModel> {
-    const session = await Session.open(ref, options, extraLoader(options));
+  static fromPretrained(options: ModelLoadOptions): Promise<IJepaModel>;
+  static fromPretrained(ref?: ModelRef | URL, options?: ModelLoadOptions | null): Promise<IJepaModel>;
+  static async fromPretrained(ref?: ModelRef | URL | ModelLoadOptions, given?: ModelLoadOptions | null): Promise<IJepaModel> {
+    const [model, rest] = modelAndOptions(ref, given), options = readOptions(rest, MODEL_OPTIONS, "IJepaModel.fromPretrained");
+    const session = await Session.open(model, options, extraLoader(options));
     return new IJepaModel(session.config, options, session);
   }
 
@@ -90,8 +89,9 @@ export class IJepaModel extends PreTrainedModel<Extra> {
    * @throws IJepaError `input/missing`, `input/shape` or `input/value` (NaN or infinite pixels) before anything runs; `aborted`
    *   between layers, after which the model can be used again
    */
-  async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<ModelOutput> {
-    const { pixels, ...checked } = checkInputs(inputs, this.config, this.#hasMaskToken);
+  async forward(given: ModelInputs, givenOptions: ForwardOptions = {}): Promise<ModelOutput> {
+    const { inputs, options } = readForward(given, givenOptions, MODEL_INPUTS);
+    const { pixels, ...checked } = checkInputs(inputs, this.config, options.interpolatePosEncoding, this.#hasMaskToken);
     const { images } = pixels, { hiddenSize, poolerOutputSize } = this.config;
     const { result, lastHiddenState, pooled } = await this.session.run(options.signal, async ({ encoder, extra }) => {
       const result = await encoder.encode(pixels, { ...options, ...checked, maskToken: extra.maskToken });

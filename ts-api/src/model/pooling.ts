@@ -1,5 +1,7 @@
 import { IJepaError } from "../core/errors.js";
-import { Tensor } from "../core/tensor.js";
+import { wrongType } from "../core/options.js";
+import { show } from "../core/show.js";
+import { checkTensor, Tensor } from "../core/tensor.js";
 
 const fround = Math.fround;
 
@@ -11,6 +13,7 @@ const fround = Math.fround;
  * @returns [images, width]
  */
 export function meanPool(hidden: Tensor<"float32">): Tensor<"float32"> {
+  checkTensor("hidden", hidden, "float32");
   if (hidden.dims.length !== 3) throw shapeError("hidden", "[images, tokens, width]", hidden.dims);
   const [images, tokens, width] = hidden.dims;
   const inverse = fround(1 / tokens), pooled = new Float32Array(images * width);
@@ -46,6 +49,7 @@ export function meansSideBySide(states: readonly Tensor<"float32">[]): Tensor<"f
  * @returns [images, width]
  */
 export function firstToken(hidden: Tensor<"float32">): Tensor<"float32"> {
+  checkTensor("hidden", hidden, "float32");
   if (hidden.dims.length !== 3) throw shapeError("hidden", "[images, tokens, width]", hidden.dims);
   const [images, tokens, width] = hidden.dims, first = new Float32Array(images * width);
   for (let i = 0; i < images; i++) first.set(hidden.data.subarray(i * tokens * width, (i * tokens + 1) * width), i * width);
@@ -54,6 +58,7 @@ export function firstToken(hidden: Tensor<"float32">): Tensor<"float32"> {
 
 /** Each row of the last axis over its Euclidean norm, in double precision, rounded once; rows of zeros stay. */
 export function normalizeRows(tensor: Tensor<"float32">): Tensor<"float32"> {
+  checkTensor("tensor", tensor, "float32");
   const width = tensor.dims.at(-1) ?? 1, rows = new Float32Array(tensor.size);
   for (let from = 0; from < tensor.size; from += width) {
     const row = tensor.data.subarray(from, from + width);
@@ -66,9 +71,11 @@ export function normalizeRows(tensor: Tensor<"float32">): Tensor<"float32"> {
 /**
  * Cosine of the angle between two vectors of the same length, in double precision; 0 when either is zero.
  * Takes tensors of any shape, or plain arrays, and sees them as flat.
+ *
+ * @throws TypeError for anything else; IJepaError `input/shape` for two lengths
  */
 export function cosineSimilarity(a: Tensor<"float32"> | ArrayLike<number>, b: Tensor<"float32"> | ArrayLike<number>): number {
-  const x = a instanceof Tensor ? a.data : a, y = b instanceof Tensor ? b.data : b;
+  const x = numbersOf("a", a), y = numbersOf("b", b);
   if (x.length !== y.length) throw shapeError("b", `${x.length} elements`, [y.length]);
   let dot = 0, xx = 0, yy = 0;
   for (let i = 0; i < x.length; i++) {
@@ -77,6 +84,21 @@ export function cosineSimilarity(a: Tensor<"float32"> | ArrayLike<number>, b: Te
     yy += y[i] * y[i];
   }
   return xx === 0 || yy === 0 ? 0 : dot / Math.sqrt(xx * yy);
+}
+
+/** The numbers of a tensor or a list; anything else would silently count as zeros or NaN. */
+function numbersOf(name: string, value: Tensor<"float32"> | ArrayLike<number>): ArrayLike<number> {
+  if (value instanceof Tensor) {
+    checkTensor(name, value, "float32");
+    return value.data;
+  }
+  if (ArrayBuffer.isView(value) && "BYTES_PER_ELEMENT" in value && typeof value[0] !== "bigint") return value;
+  const length: unknown = typeof value === "object" && value !== null && "length" in value ? value.length : undefined;
+  if (!Number.isInteger(length) || ArrayBuffer.isView(value)) throw wrongType(name, "a float32 Tensor or a list of numbers", value);
+  for (let i = 0; i < value.length; i++) {
+    if (typeof value[i] !== "number") throw new TypeError(`${name} must be a float32 Tensor or a list of numbers, but holds ${show(value[i])} at index ${i}.`);
+  }
+  return value;
 }
 
 function shapeError(name: string, expected: string, actual: readonly number[]): IJepaError {

@@ -1,7 +1,8 @@
 import type { BackendId } from "../backends/backend.js";
 import type { Rejection } from "../backends/open.js";
+import { wrongType } from "../core/options.js";
 import { digestOf, NUMERICS_VERSION, type Dtype, type Group, type Numerics } from "../core/numerics.js";
-import { saveCheckpoint, type SaveLayout, type SaveOptions } from "../weights/save.js";
+import { checkSaveOptions, saveCheckpoint, type SaveLayout, type SaveOptions } from "../weights/save.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { Session } from "../loading/session.js";
 
@@ -71,7 +72,9 @@ export abstract class PreTrainedModel<X> {
    * @param folder a local path; made where it is not there
    * @throws IJepaError `weights/missing` where the tensors cannot be read again, `io/write`, `input/value`, `aborted`
    */
-  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
+  async savePretrained(folder: string, given?: SaveOptions): Promise<void> {
+    const options = checkSaveOptions(given);
+    if (typeof folder !== "string") throw wrongType("folder", "a path", folder);
     const checkpoint = await this.session.source(options.signal);
     try {
       await saveCheckpoint(checkpoint, folder, this.layout, options);

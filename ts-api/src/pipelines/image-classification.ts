@@ -1,4 +1,5 @@
 import { IJepaError } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import { loadImage, type ImageSource } from "../image/source.js";
@@ -42,8 +43,10 @@ export interface ImageClassificationPipeline {
   dispose(): Promise<void>;
 }
 
+const NAMES: OptionNames<ClassifyOptions> = { top_k: true, function_to_apply: true, signal: "AbortSignal", maxPixels: "number" };
+
 /** Loads the model and its image processor; `ref` and `options` are those of IJepaForImageClassification.fromPretrained. */
-export async function imageClassification(ref?: ModelRef, options: LoadOptions = {}): Promise<ImageClassificationPipeline> {
+export async function imageClassification(ref?: ModelRef, options?: LoadOptions): Promise<ImageClassificationPipeline> {
   const model = await IJepaForImageClassification.fromPretrained(ref, options);
   const processor = await processorOf(model);
 
@@ -55,7 +58,10 @@ export async function imageClassification(ref?: ModelRef, options: LoadOptions =
     return rankLabels(model.config, logits.data, classifyOptions);
   };
 
-  async function classify(images: ImageSource | readonly ImageSource[], classifyOptions: ClassifyOptions = {}): Promise<Classification[] | Classification[][]> {
+  async function classify(images: ImageSource | readonly ImageSource[], given?: ClassifyOptions): Promise<Classification[] | Classification[][]> {
+    const { top_k: top } = given ?? {}, named = readOptions(given, NAMES, "classify");
+    // Here null says something: all labels.
+    const classifyOptions: ClassifyOptions = top === null ? { ...named, top_k: null } : named;
     if (!Array.isArray(images)) return classifyOne(images as ImageSource, classifyOptions);
     const results: Classification[][] = [];
     for (const image of images as readonly ImageSource[]) results.push(await classifyOne(image, classifyOptions));

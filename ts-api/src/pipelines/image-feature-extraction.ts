@@ -1,6 +1,8 @@
 import { IJepaError } from "../core/errors.js";
 import type { Numerics } from "../core/numerics.js";
 import { digestOf } from "../core/numerics.js";
+import { readOptions, type OptionNames } from "../core/options.js";
+import { show } from "../core/show.js";
 import type { Tensor } from "../core/tensor.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import { loadImage, type ImageSource } from "../image/source.js";
@@ -49,17 +51,17 @@ export interface ImageFeatureExtractionPipeline {
   dispose(): Promise<void>;
 }
 
+const NAMES: OptionNames<ExtractOptions> = { pool: true, normalize: "boolean", return_tensors: "boolean", signal: "AbortSignal", maxPixels: "number" };
 const POOLS: readonly unknown[] = ["mean", "first", "none", true, false];
 
 /** Loads the model and its image processor; `ref` and `options` are those of IJepaModel.fromPretrained. */
-export async function imageFeatureExtraction(ref?: ModelRef, options: ModelLoadOptions = {}): Promise<ImageFeatureExtractionPipeline> {
+export async function imageFeatureExtraction(ref?: ModelRef, options?: ModelLoadOptions): Promise<ImageFeatureExtractionPipeline> {
   const model = await IJepaModel.fromPretrained(ref, options);
   const processor = await processorOf(model);
 
   const extractOne = async (image: ImageSource, extractOptions: ExtractOptions): Promise<Features | NestedFeatures> => {
     const { pool = "none", normalize = false, return_tensors: asTensors = true, signal, maxPixels } = extractOptions;
-    if (typeof asTensors !== "boolean") throw new TypeError(`return_tensors must be true or false, not ${String(asTensors)}.`);
-    if (!POOLS.includes(pool)) throw new IJepaError("input/value", `pool must be one of ${POOLS.join(", ")}, not ${String(pool)}.`, { name: "pool", value: pool });
+    if (!POOLS.includes(pool)) throw new IJepaError("input/value", `pool must be one of ${POOLS.join(", ")}, not ${show(pool)}.`, { name: "pool", value: pool });
     const loaded = await loadImage(image, { signal, ...(maxPixels === undefined ? {} : { maxPixels }) });
     const output = await model.forward(processor.preprocess(loaded), { signal });
     const pooled = poolOutput(output, pool), features = normalize ? normalizeRows(pooled) : pooled;
@@ -68,7 +70,8 @@ export async function imageFeatureExtraction(ref?: ModelRef, options: ModelLoadO
     return Object.assign(features, { numerics: { ...output.numerics, digest } });
   };
 
-  async function extract(images: ImageSource | readonly ImageSource[], extractOptions: ExtractOptions = {}): Promise<unknown> {
+  async function extract(images: ImageSource | readonly ImageSource[], given?: ExtractOptions): Promise<unknown> {
+    const extractOptions = readOptions(given, NAMES, "extract");
     if (!Array.isArray(images)) return extractOne(images as ImageSource, extractOptions);
     const features: (Features | NestedFeatures)[] = [];
     for (const image of images as readonly ImageSource[]) features.push(await extractOne(image, extractOptions));

@@ -1,6 +1,7 @@
 /** Where WebAssembly modules come from: from the caller, or from the files of the package. */
 import { fromBase64 } from "../core/base64.js";
 import { IJepaError, isIJepaError } from "../core/errors.js";
+import { didYouMean, isRecord, wrongType } from "../core/options.js";
 import { whereToLook } from "./build-tool.js";
 import { WASM_MODULES, type Runtime, type WasmModuleName } from "./env.js";
 import { MODULE_COPIES, MODULE_FILES } from "./package-files.js";
@@ -22,10 +23,11 @@ const compiled = new Map<WasmModuleName, Promise<WebAssembly.Module>>();
  * @throws TypeError for a name that is none of the package's modules, or a value that is neither a module nor an address
  */
 export function setWasmModules(modules: WasmModules): void {
+  if (!isRecord(modules)) throw wrongType("setWasmModules", "given an object of modules by their names", modules);
   for (const [name, source] of Object.entries(modules) as [WasmModuleName, WebAssembly.Module | URL | string][]) {
-    if (!WASM_MODULES.includes(name)) throw new TypeError(`There is no module ${JSON.stringify(name)}; there is ${WASM_MODULES.join(", ")}.`);
+    if (!WASM_MODULES.includes(name)) throw new TypeError(`There is no module ${JSON.stringify(name)}${didYouMean(name, WASM_MODULES)}`);
     if (typeof source !== "string" && !(source instanceof URL) && !(source instanceof WebAssembly.Module)) {
-      throw new TypeError(`The module ${name} must be a WebAssembly.Module or the URL of one.`);
+      throw wrongType(`The module ${name}`, "a WebAssembly.Module or the URL of one", source);
     }
     given.set(name, source);
     compiled.delete(name);

@@ -1,7 +1,7 @@
 /** The options of `createServer`, checked. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
-import { checkType, readOptions, wrongType, type OptionNames } from "../core/options.js";
+import { readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
 import { DecodePool } from "../decoding/pool.js";
 
@@ -44,7 +44,7 @@ export interface CheckedServerOptions extends Pick<ServerOptions, "fetchImage" |
 }
 
 const NAMES: OptionNames<ServerOptions> = {
-  name: true, maxBody: true, concurrency: true, timeout: true, maxPixels: true, decodeThreads: true, decodeTimeout: true, cors: true, fetchImage: true, onError: true,
+  name: "string", maxBody: "number", concurrency: "number", timeout: "number", maxPixels: "number", decodeThreads: true, decodeTimeout: "number", cors: true, fetchImage: "function", onError: "function",
 };
 const DEFAULT_MAX_BODY = 20 * 2 ** 20;
 const DEFAULT_CONCURRENCY = 256;
@@ -60,9 +60,6 @@ export function checkServerOptions(options: ServerOptions): CheckedServerOptions
   const given = readOptions(options, NAMES, "createServer");
   const { name = "ijepa", maxBody = DEFAULT_MAX_BODY, concurrency = DEFAULT_CONCURRENCY, timeout = DEFAULT_TIMEOUT } = given;
   const { maxPixels = DEFAULT_MAX_PIXELS, decodeThreads = "auto", cors = [], fetchImage, onError } = given;
-  checkType("name", name, "string");
-  checkType("fetchImage", fetchImage, "function");
-  checkType("onError", onError, "function");
   checkAmount("maxBody", maxBody, Infinity);
   checkAmount("concurrency", concurrency, Infinity);
   checkAmount("timeout", timeout, MAX_TIMEOUT);
@@ -74,9 +71,8 @@ export function checkServerOptions(options: ServerOptions): CheckedServerOptions
   return { name, maxBody, concurrency, timeout, maxPixels, decoders, fetchImage, onError, origins };
 }
 
-function checkAmount(name: string, value: unknown, most: number): void {
-  checkType(name, value, "number");
-  if (typeof value === "number" && value >= 1 && value <= most) return;
+function checkAmount(name: string, value: number, most: number): void {
+  if (value >= 1 && value <= most) return;
   throw new IJepaError("input/value", `${name} must be a number from 1${most === Infinity ? " up" : ` to ${most}`}, not ${show(value)}.`, { name, value });
 }
 

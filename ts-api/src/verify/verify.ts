@@ -3,6 +3,7 @@ import { runtime } from "#runtime";
 import { variantsHere, type AbsentVariant, type Variant } from "../backends/variants.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { digestOf, DTYPES, NUMERICS_VERSION, type Dtype } from "../core/numerics.js";
+import { readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { IJepaImageProcessor } from "../image/processor.js";
 import { loadImage, type ImageSource } from "../image/source.js";
 import type { IJepaConfig } from "../config/config.js";
@@ -11,7 +12,8 @@ import type { Pixels } from "../encoder/pixels.js";
 import { loadEncoder } from "../encoder/place-weights.js";
 import { gpuOf, partsOf } from "../loading/pack-checkpoint.js";
 import { openCheckpoint, type Checkpoint } from "../weights/checkpoint.js";
-import type { SourceOptions } from "../weights/source-options.js";
+import { modelAndOptions, type ModelRef } from "../weights/model-folder.js";
+import { SOURCE_OPTIONS, type SourceOptions } from "../weights/source-options.js";
 import { compareResults, type Difference } from "./difference.js";
 import { traced, type TracedResult, type TraceOptions } from "./trace.js";
 
@@ -69,11 +71,17 @@ interface Keep {
   pair?: number | undefined;
 }
 
+const NAMES: OptionNames<VerifyOptions> = { ...SOURCE_OPTIONS, dtypes: true, image: true, onRow: "function", variants: true };
+
 /**
- * @param ref as IJepaModel.fromPretrained
- * @throws IJepaError as loading a model and an image; `backend/*` when a variant that is present fails
+ * @param given as IJepaModel.fromPretrained
+ * @throws IJepaError as loading a model and an image; `input/value` for unknown options; `backend/*` when a variant that is present
+ *   fails. TypeError for options of a wrong type
  */
-export async function verify(ref: string = runtime.defaultModel, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verify(given: ModelRef | URL | undefined, options?: VerifyOptions | null): Promise<VerifyReport>;
+export async function verify(options?: VerifyOptions): Promise<VerifyReport>;
+export async function verify(given?: ModelRef | URL | VerifyOptions, givenOptions?: VerifyOptions | null): Promise<VerifyReport> {
+  const [ref = runtime.defaultModel, rest] = modelAndOptions(given, givenOptions), options = checkOptions(rest);
   const { image, signal, onRow = () => {} } = options;
   const { present, absent } = options.variants === undefined ? await variantsHere() : { present: options.variants, absent: [] };
   const checkpoint = await openCheckpoint(ref, options);
@@ -99,12 +107,20 @@ export async function verify(ref: string = runtime.defaultModel, options: Verify
         onRow(row);
       }
     }
-    const recorded = image === undefined && ref === runtime.defaultModel ? await compareRecorded(ref, rows) : [];
+    const recorded = image === undefined && ref === runtime.defaultModel ? await compareRecorded(checkpoint, rows) : [];
     const same = rows.every((row) => row.same) && recorded.every((entry) => entry.same);
-    return { numerics: NUMERICS_VERSION, runtime: runtime.name, model: ref, rows, absent, recorded, same };
+    return { numerics: NUMERICS_VERSION, runtime: runtime.name, model: typeof ref === "string" ? ref : ref.name, rows, absent, recorded, same };
   } finally {
     await checkpoint.close();
   }
+}
+
+function checkOptions(given: VerifyOptions | undefined): VerifyOptions {
+  const options = readOptions(given, NAMES, "verify"), { dtypes = [], variants = [] } = options;
+  const known = Array.isArray(dtypes) && dtypes.every((dtype) => DTYPES.includes(dtype));
+  if (!known) throw wrongType("dtypes", `a list of ${DTYPES.join(", ")}`, dtypes);
+  if (!Array.isArray(variants)) throw wrongType("variants", "a list of variants", variants);
+  return options;
 }
 
 /** The first result that is not as expected: its index, and that of the expected one. */
@@ -168,10 +184,10 @@ async function pixelsOf(image: ImageSource, { preprocessorConfig, config }: Chec
 }
 
 /** digests.json of the package's model: dtype to the digest for `seededPixels`. */
-async function compareRecorded(ref: string, rows: readonly VerifyRow[]): Promise<VerifyReport["recorded"]> {
-  const file = await runtime.openFile(`${ref}/digests.json`);
-  const recorded = JSON.parse(new TextDecoder().decode(await file.read(0, file.size))) as Record<Dtype, string>;
-  await file.close();
+async function compareRecorded(checkpoint: Checkpoint, rows: readonly VerifyRow[]): Promise<VerifyReport["recorded"]> {
+  const bytes = await checkpoint.file("digests.json");
+  if (bytes === undefined) throw new IJepaError("io/read", `${checkpoint.ref} has no digests.json: the model of the package is not whole.`, { path: checkpoint.ref });
+  const recorded = JSON.parse(new TextDecoder().decode(bytes)) as Record<Dtype, string>;
   const first = rows.filter((row, i) => rows.findIndex(({ dtype }) => dtype === row.dtype) === i);
   return first.map(({ dtype, digest }) => ({ dtype, expected: recorded[dtype], same: recorded[dtype] === digest }));
 }

@@ -1,6 +1,7 @@
 /** A map over its photo, in integers only: the same pixels on every runtime. */
 import { IJepaError } from "../core/errors.js";
-import { toRgb, type RawImage, type RgbImage } from "../image/raw-image.js";
+import { readOptions, type OptionNames } from "../core/options.js";
+import { checkRawImage, toRgb, type RawImage, type RgbImage } from "../image/raw-image.js";
 import { RESAMPLE, resize } from "../image/resize.js";
 import { tokenOf, type Patch } from "./maps.js";
 
@@ -14,6 +15,7 @@ export interface DrawOptions {
   patch?: Patch | undefined;
 }
 
+const NAMES: OptionNames<DrawOptions> = { opacity: "number", maxSide: "number", patch: true };
 /** Viridis at nine places, evenly spaced; between them colours are mixed. */
 const VIRIDIS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725"].map((hex) => parseInt(hex, 16));
 const WHITE = 255;
@@ -28,7 +30,10 @@ const FRAME = 200;
  * @param map as `pcaMap`, `similarityMap` and `attentionMap` give it
  * @throws IJepaError `input/value` for options that cannot be
  */
-export function drawMap(photo: RawImage, map: RawImage, { opacity = 0.6, maxSide = 1024, patch }: DrawOptions = {}): RgbImage {
+export function drawMap(photo: RawImage, map: RawImage, options: DrawOptions = {}): RgbImage {
+  const { opacity = 0.6, maxSide = 1024, patch } = readOptions(options, NAMES, "drawMap");
+  checkRawImage(photo, "photo");
+  checkRawImage(map, "map");
   if (!(opacity >= 0 && opacity <= 1)) throw new IJepaError("input/value", `opacity must be from 0 to 1, not ${opacity}.`, { name: "opacity", value: opacity });
   if (!Number.isInteger(maxSide) || maxSide < 1) throw new IJepaError("input/value", `maxSide must be a whole number from 1 up, not ${maxSide}.`, { name: "maxSide", value: maxSide });
   const base = fitted(toRgb(photo), maxSide), { width, height } = base;

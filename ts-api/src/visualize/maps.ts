@@ -1,6 +1,8 @@
 /** From features and attention to small images, one pixel a patch. */
 import { IJepaError } from "../core/errors.js";
-import { Tensor } from "../core/tensor.js";
+import { checkType, readOptions, wrongType, type OptionNames } from "../core/options.js";
+import { show } from "../core/show.js";
+import { checkTensor, Tensor } from "../core/tensor.js";
 import type { RawImage, RgbImage } from "../image/raw-image.js";
 import { cosineSimilarity } from "../model/pooling.js";
 import { principalComponents } from "./components.js";
@@ -16,6 +18,7 @@ export interface AttentionOptions {
   patch?: Patch | undefined;
 }
 
+const ATTENTION: OptionNames<AttentionOptions> = { head: "number", patch: true };
 /** A score this many standard deviations away has the full colour. */
 const FULL_COLOUR = 2;
 
@@ -59,7 +62,9 @@ export function similarityMap(features: Tensor<"float32">, columns: number, patc
  * @param columns of the patch grid
  * @throws IJepaError `input/shape`, `input/value` for a patch or head that there is not
  */
-export function attentionMap(attention: Tensor<"float32">, columns: number, { head, patch }: AttentionOptions = {}): RawImage {
+export function attentionMap(attention: Tensor<"float32">, columns: number, options: AttentionOptions = {}): RawImage {
+  const { head, patch } = readOptions(options, ATTENTION, "attentionMap");
+  checkTensor("attention", attention, "float32");
   const [heads, tokens, keys] = attention.dims.slice(-3);
   if (attention.dims.length < 3 || tokens !== keys || heads * tokens * tokens !== attention.size) throw shapeError("attention", "[1, heads, tokens, tokens]", attention.dims);
   const { rows } = gridOf(new Tensor("float32", attention.data.subarray(0, tokens * tokens), [tokens, tokens]), columns);
@@ -80,17 +85,27 @@ export function attentionMap(attention: Tensor<"float32">, columns: number, { he
 
 /** The place of a patch among the tokens. Throws IJepaError `input/value` for a patch outside the grid. */
 export function tokenOf(patch: Patch, columns: number, rows: number): number {
-  const [column, row] = patch;
+  if (!Array.isArray(patch) || patch.length !== 2) throw wrongType("patch", "[column, row]", patch);
+  const [column, row] = patch as Patch;
   const inside = Number.isInteger(column) && Number.isInteger(row) && column >= 0 && row >= 0 && column < columns && row < rows;
   if (inside) return row * columns + column;
-  throw new IJepaError("input/value", `patch must be a column from 0 to ${columns - 1} and a row from 0 to ${rows - 1}, not ${String(patch)}.`, { name: "patch", value: patch });
+  throw new IJepaError("input/value", `patch must be a column from 0 to ${columns - 1} and a row from 0 to ${rows - 1}, not ${show(patch)}.`, { name: "patch", value: patch });
 }
 
 function gridOf(features: Tensor<"float32">, columns: number): { tokens: number; rows: number } {
+  checkTensor("features", features, "float32");
+  checkColumns(columns);
   const { dims } = features, tokens = dims.at(-2) ?? 0;
   const one = dims.length === 2 || (dims.length === 3 && dims[0] === 1);
   if (!one || tokens === 0 || tokens % columns !== 0) throw shapeError("features", `[1, tokens, width] with a multiple of ${columns} tokens`, dims);
   return { tokens, rows: tokens / columns };
+}
+
+/** @throws TypeError, IJepaError `input/value` */
+function checkColumns(columns: unknown): void {
+  checkType("columns", columns, "number");
+  if (Number.isInteger(columns) && (columns as number) > 0) return;
+  throw new IJepaError("input/value", `columns must be the width of the patch grid, config.gridWidth, not ${show(columns)}.`, { name: "columns", value: columns });
 }
 
 /** Values from the least to the greatest as 0 to 255. */

@@ -1,8 +1,9 @@
 import { IJepaError } from "../core/errors.js";
+import { wrongType } from "../core/options.js";
 import { impostorOf } from "./impostor.js";
 import { parseJson } from "./json.js";
 import { readRange } from "./sources/bytes.js";
-import type { ModelFolder, ModelRef, ModelSource, OpenOptions } from "./model-folder.js";
+import { isModelSource, type ModelFolder, type ModelRef, type OpenOptions } from "./model-folder.js";
 import { looksLikeRepo } from "./hub/names.js";
 import { kindOf, openFileIfPresent, pathOfFileUrl } from "./sources/file.js";
 import { displayUrl, openUrlIfPresent } from "./sources/url.js";
@@ -23,15 +24,9 @@ export async function openFolder(ref: ModelRef, options: SourceOptions = {}): Pr
   return openHubFolder(ref, options);
 }
 
-function isModelSource(ref: unknown): ref is ModelSource {
-  if (typeof ref !== "object" || ref === null) return false;
-  const { name, open } = ref as Partial<ModelSource>;
-  return typeof name === "string" && typeof open === "function";
-}
-
 /** A folder at a path or URL. */
 export function folderAt(ref: string): ModelFolder {
-  if (typeof ref !== "string") throw new TypeError(`A model is named by a string, or is an object with name and open, not ${ref === null ? "null" : `a ${typeof ref}`}.`);
+  if (typeof ref !== "string") throw wrongType("A model", "a folder, a URL, a name on the Hub, or an object with name and open", ref);
   if (ref === "") throw badRef(ref, "is empty");
   if (ref.includes("\0")) throw badRef(ref, "holds a zero byte");
   if (/^https?:/i.test(ref)) return urlFolder(ref);

@@ -1,4 +1,5 @@
 /** What a model is read from: a folder of files, wherever it is. */
+import { isRecord } from "../core/options.js";
 import type { ByteSource } from "../runtime/env.js";
 import type { UrlOptions } from "./sources/url.js";
 
@@ -17,6 +18,19 @@ export interface ModelSource {
 
 /** What names a model. */
 export type ModelRef = string | ModelSource;
+
+export function isModelSource(ref: unknown): ref is ModelSource {
+  if (typeof ref !== "object" || ref === null) return false;
+  const { name, open } = ref as Partial<ModelSource>;
+  return typeof name === "string" && typeof open === "function";
+}
+
+/** The arguments (model, options), where options may stand alone. */
+export function modelAndOptions<O extends object>(ref: ModelRef | URL | O | undefined, options: O | null | undefined): [ref: ModelRef | undefined, options: O | undefined] {
+  const alone = options === undefined && isRecord(ref) && !("name" in ref) && !("open" in ref);
+  if (alone) return [undefined, ref as O];
+  return [ref instanceof URL ? ref.href : (ref as ModelRef | undefined), options ?? undefined];
+}
 
 /** A folder in Hugging Face's layout, wherever it is. */
 export interface ModelFolder {

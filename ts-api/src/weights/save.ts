@@ -1,6 +1,7 @@
 /** Writes a checkpoint in Hugging Face's layout, with the tensors as they are stored, one at a time. */
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { ENCODER_FIELD } from "./head-checkpoint.js";
@@ -16,6 +17,11 @@ export interface SaveOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** @throws IJepaError `input/value`; TypeError */
+export function checkSaveOptions(options: SaveOptions | undefined): SaveOptions {
+  return readOptions(options, NAMES, "savePretrained");
+}
+
 /** What a model class saves. */
 export interface SaveLayout {
   /** The class, for config.json. */
@@ -26,6 +32,7 @@ export interface SaveLayout {
   nameOf(name: string): string;
 }
 
+const NAMES: OptionNames<SaveOptions> = { max_shard_size: true, signal: "AbortSignal" };
 const SINGLE = "model.safetensors";
 const UNITS: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40 };
 const CONFIG_DTYPES: Readonly<Record<string, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16", F64: "float64" };
@@ -36,8 +43,8 @@ const CONFIG_DTYPES: Readonly<Record<string, string>> = { F32: "float32", F16: "
  * @param folder a local path; made where it is not there
  * @throws IJepaError `io/write`, `weights/missing`, `io/read`, `input/value`, `aborted`
  */
-export async function saveCheckpoint(checkpoint: Checkpoint, folder: string, layout: SaveLayout, options: SaveOptions = {}): Promise<void> {
-  const { signal } = options, limit = bytesOf(options.max_shard_size ?? "5GB"), target = folderAt(folder);
+export async function saveCheckpoint(checkpoint: Checkpoint, folder: string, layout: SaveLayout, { signal, max_shard_size: size = "5GB" }: SaveOptions): Promise<void> {
+  const limit = bytesOf(size), target = folderAt(folder);
   if (target.remote) throw new IJepaError("input/value", `A model is saved to a folder, not to ${target.name}.`, { name: "folder", value: folder });
   const tensors = layout.names.flatMap((name) => {
     const stored = checkpoint.stored(name);

@@ -1,3 +1,5 @@
+import type { OptionNames } from "../core/options.js";
+
 /** What `progress_callback` is told, in the manner of transformers.js. */
 export interface ProgressInfo {
   /**
@@ -34,3 +36,7 @@ export interface SourceOptions {
   /** The token for private and gated models; false: none. Default: HF_TOKEN, else the one that `hf auth login` stored. */
   token?: string | false | undefined;
 }
+
+export const SOURCE_OPTIONS: OptionNames<SourceOptions> = {
+  signal: "AbortSignal", fetch: "function", progress_callback: "function", revision: "string", cache_dir: "string", local_files_only: "boolean", token: true,
+};
