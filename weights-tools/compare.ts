@@ -1,4 +1,4 @@
-import { readOptions, wrongType, type OptionNames } from "../ts-api/src/core/options.js";
+import { checkList, readOptions, type OptionNames } from "../ts-api/src/core/options.js";
 import type { Dtype } from "../ts-api/src/core/numerics.js";
 import type { Tensor } from "../ts-api/src/core/tensor.js";
 import { loadImage, type ImageSource } from "../ts-api/src/image/source.js";
@@ -39,7 +39,7 @@ const NAMES: OptionNames<CompareOptions> = { ...SOURCE_OPTIONS, device: true, th
  */
 export async function compareModels(a: ModelRef, b: ModelRef, images: readonly ImageSource[], given: CompareOptions = {}): Promise<CompareReport> {
   const options = readOptions(given, NAMES, "compareModels");
-  if (!Array.isArray(images)) throw wrongType("images", "a list of images", images);
+  checkList("images", images, "a list of images");
   if (images.length === 0) throw new TypeError("compareModels needs at least one image.");
   const { dtypeA, dtypeB, ...rest } = options, { signal } = options;
   const reference = await open(a, dtypeA, "fp32", rest);

@@ -77,6 +77,11 @@ export function checkType(name: string, value: unknown, type: Kind): void {
   if (!fits) throw wrongType(name, type === "boolean" ? "true or false" : type === "AbortSignal" ? "an AbortSignal" : `a ${type}`, value);
 }
 
+/** @throws TypeError unless the value is a list */
+export function checkList(name: string, value: unknown, expected: string): void {
+  if (!Array.isArray(value)) throw wrongType(name, expected, value);
+}
+
 /** Of this or of another realm. */
 function isSignal(value: unknown): boolean {
   return typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value;

@@ -1,5 +1,5 @@
 import { IJepaError } from "./errors.js";
-import { wrongType } from "./options.js";
+import { checkList } from "./options.js";
 import { show } from "./show.js";
 
 /** Element types of a `Tensor`, with the array that holds them. */
@@ -36,7 +36,7 @@ export class Tensor<T extends TensorType = TensorType> {
     const arrayType = Object.hasOwn(ARRAYS, type) ? ARRAYS[type] : undefined;
     if (arrayType === undefined) throw new TypeError(`Tensor type must be one of ${Object.keys(ARRAYS).join(", ")}, not ${show(type)}.`);
     if (!(data instanceof arrayType)) throw new TypeError(`A ${type} tensor needs a ${arrayType.name}, not ${show(data)}.`);
-    if (!Array.isArray(dims)) throw wrongType("Tensor dims", "a list of whole numbers", dims);
+    checkList("Tensor dims", dims, "a list of whole numbers");
     for (const dim of dims) {
       if (!Number.isInteger(dim) || dim < 0) throw new TypeError(`Tensor dims must be whole numbers from 0 up, not ${show(dims)}.`);
     }
@@ -73,8 +73,9 @@ export class Tensor<T extends TensorType = TensorType> {
  * @throws TypeError
  */
 export function checkTensor<T extends TensorType>(name: string, value: unknown, ...types: readonly T[]): asserts value is Tensor<T> {
-  if (value instanceof Tensor && types.includes(value.type as T)) return;
+  const given = value instanceof Tensor ? (value as Tensor) : undefined;
+  if (given !== undefined && types.includes(given.type as T)) return;
   const wanted = types.length === 1 ? types[0] : `${types.slice(0, -1).join(", ")} or ${types.at(-1)}`;
-  const actual = value instanceof Tensor ? `${/^[aeiou]/.test(value.type) ? "an" : "a"} ${value.type} Tensor` : show(value);
+  const actual = given === undefined ? show(value) : `${given.type === "int32" ? "an" : "a"} ${given.type} Tensor`;
   throw new TypeError(`${name} must be a ${wanted} Tensor, not ${actual}.`);
 }

@@ -1,29 +1,44 @@
-/** From what callers have of an image to its pixels: a path, a URL, the bytes of a file, or raw pixels. */
-import { runtime } from "#runtime";
-import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { readDataUrl } from "./data-url.js";
-import { decodeImage } from "./decode.js";
+/** From what callers have of an image to its pixels. */
+import { throwIfAborted, IJepaError } from "../core/errors.js";
+import { readOptions, wrongType, type OptionNames } from "../core/options.js";
+import { show } from "../core/show.js";
+import { decodeImage, DEFAULT_MAX_PIXELS } from "./decode.js";
 import type { DecodeOptions } from "./decode.js";
-import { readError, tooLong } from "./image-error.js";
+import { drawnPixels, isDrawable, type Drawable } from "./drawable.js";
+import { tooLong } from "./image-error.js";
 import { checkRawImage, dropAlpha } from "./raw-image.js";
 import type { RawImage } from "./raw-image.js";
+import { guarded, nameOf, readAddress, readBody, readResponse, type ReadLimits } from "./read-bytes.js";
 
 /**
- * - a string or URL: a local path, or an http(s):, blob:, data: or file: URL;
- * - Uint8Array or ArrayBuffer: the bytes of an image file;
- * - an object with pixels: `RawImage`, or a canvas's ImageData, which has no `channels`.
+ * - a string or URL: a local path, or an http(s):, blob:, data: or file: URL; in browsers also one relative to the page;
+ * - the bytes of an image file: Uint8Array, ArrayBuffer, Blob, File, Response, or a ReadableStream of bytes; the same bits as everywhere;
+ * - an object with pixels: `RawImage`, or a canvas's ImageData, which has no `channels`;
+ * - what a browser has drawn: an image element, a canvas, an ImageBitmap, a video or a frame of one. Its pixels are taken as they
+ *   are; browsers decode and convert colours in their own ways, so the bits may differ from those of the file.
  */
-export type ImageSource = string | URL | Uint8Array | ArrayBuffer | RawImage | Omit<RawImage, "channels">;
+export type ImageSource =
+  | string | URL | Uint8Array | Uint8ClampedArray | DataView | ArrayBufferLike | Blob | Response | ReadableStream<Uint8Array>
+  | RawImage | Omit<RawImage, "channels"> | Drawable;
 
 /** Options of `loadImage`. */
 export interface LoadImageOptions extends DecodeOptions {
   /** Stops a download. */
   signal?: AbortSignal | undefined;
   /** Most bytes that are read from a file or URL. Default 256 MiB. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
+  /** Most milliseconds that a download from a URL may take, from the request to its last byte. Default 60000. */
+  timeout?: number | undefined;
 }
 
 const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
+const DEFAULT_TIMEOUT = 60_000;
+/** Timers take no more. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+const NAMES: OptionNames<LoadImageOptions> = { source: "string", maxPixels: true, signal: "AbortSignal", maxBytes: "number", timeout: "number" };
+const EXPECTED =
+  "a path, a URL, the bytes of an image file (Uint8Array, ArrayBuffer, Blob, File, Response or ReadableStream), pixels { data, width, height, channels }, " +
+  "or an image, canvas or bitmap of a browser";
 
 /**
  * Reads and decodes an image. Files and URLs give RGB; raw pixels come back as they are, without their alpha.
@@ -31,20 +46,18 @@ const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
  * @throws TypeError for something that is no image source
  * @throws IJepaError `io/read` when the bytes cannot be had, `aborted`, and what `decodeImage` and `checkRawImage` throw
  */
-export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<RawImage> {
-  throwIfAborted(options.signal, "loading an image");
-  if (source instanceof Uint8Array || source instanceof ArrayBuffer) {
-    return decodeImage(source instanceof Uint8Array ? source : new Uint8Array(source), options);
-  }
-  if (typeof source === "string" || source instanceof URL) {
-    const name = options.source ?? nameOf(String(source));
-    const bytes = await readBytes(String(source), name, options);
-    throwIfAborted(options.signal, `loading ${name}`);
+export async function loadImage(source: ImageSource, given: LoadImageOptions = {}): Promise<RawImage> {
+  const options = readOptions(given, NAMES, "loadImage"), { signal, maxPixels = DEFAULT_MAX_PIXELS } = options;
+  throwIfAborted(signal, "loading an image");
+  const { source: name = typeof source === "string" || source instanceof URL ? nameOf(String(source)) : "the image", ...rest } = options;
+  const bytes = await bytesOf(source, limitsOf(name, rest));
+  if (bytes !== undefined) {
+    throwIfAborted(signal, `loading ${name}`);
     return decodeImage(bytes, { ...options, source: name });
   }
-  if (typeof source !== "object" || source === null || !("data" in source)) {
-    throw new TypeError("An image must be a path, a URL, the bytes of an image file, or { data, width, height, channels }.");
-  }
+  if (typeof source !== "object" || source === null) throw wrongType("An image", EXPECTED, source);
+  if (isDrawable(source)) return dropAlpha(await drawnPixels(source, name, maxPixels));
+  if (!("data" in source)) throw wrongType("An image", EXPECTED, source);
   const { data, width, height } = source;
   const channels = "channels" in source ? source.channels : (data?.length ?? 0) / (width * height);
   const image = { data, width, height, channels };
@@ -59,73 +72,40 @@ export async function loadImage(source: ImageSource, options: LoadImageOptions =
  * @throws IJepaError `io/read`, `aborted`
  */
 export async function readImageBytes(address: string, options: Omit<LoadImageOptions, "maxPixels"> = {}): Promise<Uint8Array> {
-  return readBytes(address, options.source ?? nameOf(address), options);
+  return readAddress(address, limitsOf(options.source ?? nameOf(address), options));
 }
 
-/** A data: URL carries the whole image; messages name it by its beginning. */
-function nameOf(address: string): string {
-  return /^data:/i.test(address) ? `${address.slice(0, 32)}...` : address;
+function limitsOf(name: string, { maxBytes = DEFAULT_MAX_BYTES, timeout = DEFAULT_TIMEOUT, signal }: LoadImageOptions): ReadLimits {
+  if (timeout > 0 && timeout <= MAX_TIMEOUT) return { name, maxBytes, timeout, signal };
+  throw new IJepaError("input/value", `timeout must be milliseconds, from 1 to ${MAX_TIMEOUT}, not ${show(timeout)}.`, { name: "timeout", value: timeout });
 }
 
-async function readBytes(address: string, name: string, options: LoadImageOptions): Promise<Uint8Array> {
-  const { signal, maxBytes = DEFAULT_MAX_BYTES } = options;
-  if (/^data:/i.test(address)) return readDataUrl(address, name, maxBytes);
-  if (/^(https?|blob):/i.test(address)) return readUrl(address, name, maxBytes, signal);
-  return readFile(/^file:/i.test(address) ? pathOf(new URL(address)) : address, name, maxBytes, signal);
-}
-
-async function readFile(path: string, name: string, maxBytes: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  const file = await runtime.openFile(path);
-  try {
-    if (file.size > maxBytes) throw tooLong(name, file.size, maxBytes);
-    return await file.read(0, file.size, signal);
-  } finally {
-    await file.close();
-  }
-}
-
-/** The path of a file: URL; of "/C:/x" on Windows the part after the slash. */
-function pathOf(url: URL): string {
-  return decodeURIComponent(url.pathname).replace(/^\/(?=[A-Za-z]:\/)/, "");
-}
-
-async function readUrl(url: string, name: string, maxBytes: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  try {
-    const response = await fetch(url, signal ? { signal } : {});
-    if (!response.ok) throw readError(name, `the server answers ${response.status} ${response.statusText}`.trimEnd());
-    const announced = Number(response.headers.get("content-length") ?? 0);
-    if (announced > maxBytes) throw tooLong(name, announced, maxBytes);
-    return await readBody(response, name, maxBytes);
-  } catch (cause) {
-    throwIfAborted(signal, `loading ${name}`);
-    if (cause instanceof IJepaError) throw cause;
-    throw readError(name, reason(cause), cause);
-  }
-}
-
-async function readBody(response: Response, name: string, maxBytes: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let total = 0;
-  const reader = response.body?.getReader();
-  for (let next = await reader?.read(); next?.value; next = await reader?.read()) {
-    total += next.value.length;
-    if (total > maxBytes) {
-      await reader?.cancel();
-      throw tooLong(name, total, maxBytes);
+/** Of what carries a file; undefined for anything else. Classes are told by their names, for there is one of each in every window. */
+async function bytesOf(source: ImageSource, limits: ReadLimits): Promise<Uint8Array | undefined> {
+  if (typeof source === "string" || source instanceof URL) return readAddress(String(source), limits);
+  if (typeof source !== "object" || source === null) return undefined;
+  if (ArrayBuffer.isView(source)) return isByteView(source) ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength) : undefined;
+  const { name, maxBytes } = limits;
+  switch (Object.prototype.toString.call(source)) {
+    case "[object ArrayBuffer]":
+    case "[object SharedArrayBuffer]":
+      return new Uint8Array(source as ArrayBuffer);
+    case "[object Blob]":
+    case "[object File]": {
+      const blob = source as Blob;
+      if (blob.size > maxBytes) throw tooLong(name, blob.size, maxBytes);
+      return guarded(limits, async () => new Uint8Array(await blob.arrayBuffer()));
     }
-    parts.push(next.value);
+    case "[object Response]":
+      return readResponse(source as Response, limits);
+    case "[object ReadableStream]":
+      return guarded(limits, () => readBody({ body: source as ReadableStream<Uint8Array> }, limits));
+    default:
+      return undefined;
   }
-  const bytes = new Uint8Array(total);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
-/** The message of an error; `fetch` hides the reason in the cause. */
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+/** Wider numbers are no bytes of a file. */
+function isByteView(view: ArrayBufferView): boolean {
+  return /^\[object (Uint8Array|Uint8ClampedArray|DataView)\]$/.test(Object.prototype.toString.call(view));
 }

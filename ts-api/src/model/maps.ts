@@ -1,6 +1,6 @@
 /** What tokens have to do with each other: likeness of their features, and attention through all layers. */
 import { IJepaError } from "../core/errors.js";
-import { wrongType } from "../core/options.js";
+import { checkList } from "../core/options.js";
 import { show } from "../core/show.js";
 import { checkTensor, Tensor } from "../core/tensor.js";
 import { cosineSimilarity } from "./pooling.js";
@@ -39,7 +39,7 @@ export function tokenSimilarity(hidden: Tensor<"float32">, token: number): Tenso
  * @throws IJepaError `input/missing` without layers, `input/shape`
  */
 export function attentionRollout(attentions: readonly Tensor<"float32">[]): Tensor<"float32"> {
-  if (!Array.isArray(attentions)) throw wrongType("attentions", "a list of float32 Tensors, one a layer", attentions);
+  checkList("attentions", attentions, "a list of float32 Tensors, one a layer");
   attentions.forEach((layer, i) => checkTensor(`attentions[${i}]`, layer, "float32"));
   if (attentions.length === 0) throw new IJepaError("input/missing", "attentionRollout needs the attentions of at least one layer: run the model with outputAttentions.", { name: "attentions" });
   const [{ dims }] = attentions, [images, , tokens] = dims;

@@ -23,6 +23,10 @@ export const runtime: Runtime = {
   },
   ...noFiles("Browsers"),
   openStorage: opfsStorage,
+  get pageUrl() {
+    const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+    return base === undefined || /^(about|blob|data):/.test(base) ? undefined : base;
+  },
   cores: noThreads === undefined ? navigator.hardwareConcurrency : 1,
   noThreads,
 

@@ -119,6 +119,8 @@ export interface Runtime {
   wasmModule(name: WasmModuleName): Promise<WebAssembly.Module>;
   /** A kernel module whose pairs of vectors are compiled to one of 256 bits; absent where the engine cannot do it. Rejects as `wasmModule`. */
   revectorizedModule?: ((name: KernelModuleName) => Promise<WebAssembly.Module>) | undefined;
+  /** What relative URLs are relative to, in hosts that have pages and no files; undefined elsewhere. */
+  readonly pageUrl?: string | undefined;
   /** Folder or URL of the model that the package carries. Throws IJepaError `input/missing` where it can carry none. */
   readonly defaultModel: string;
   /** Opens a local file for ranged reads. Rejects with IJepaError `io/read`, also where there are no files. */

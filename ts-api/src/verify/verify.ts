@@ -3,7 +3,7 @@ import { runtime } from "#runtime";
 import { variantsHere, type AbsentVariant, type Variant } from "../backends/variants.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { digestOf, DTYPES, NUMERICS_VERSION, type Dtype } from "../core/numerics.js";
-import { readOptions, wrongType, type OptionNames } from "../core/options.js";
+import { checkList, readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { IJepaImageProcessor } from "../image/processor.js";
 import { loadImage, type ImageSource } from "../image/source.js";
 import type { IJepaConfig } from "../config/config.js";
@@ -117,9 +117,10 @@ export async function verify(given?: ModelRef | URL | VerifyOptions, givenOption
 
 function checkOptions(given: VerifyOptions | undefined): VerifyOptions {
   const options = readOptions(given, NAMES, "verify"), { dtypes = [], variants = [] } = options;
-  const known = Array.isArray(dtypes) && dtypes.every((dtype) => DTYPES.includes(dtype));
-  if (!known) throw wrongType("dtypes", `a list of ${DTYPES.join(", ")}`, dtypes);
-  if (!Array.isArray(variants)) throw wrongType("variants", "a list of variants", variants);
+  checkList("dtypes", dtypes, `a list of ${DTYPES.join(", ")}`);
+  const unknown = dtypes.find((dtype) => !DTYPES.includes(dtype));
+  if (unknown !== undefined) throw wrongType("Each of dtypes", `one of ${DTYPES.join(", ")}`, unknown);
+  checkList("variants", variants, "a list of variants");
   return options;
 }
 

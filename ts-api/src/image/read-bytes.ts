@@ -1,0 +1,149 @@
+/** The bytes of an image file, from wherever it is: a path, a URL, or what browsers hand around. */
+import { runtime } from "#runtime";
+import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { show, shorten } from "../core/show.js";
+import { readDataUrl } from "./data-url.js";
+import { readError, tooLong } from "./image-error.js";
+
+export interface ReadLimits {
+  /** How messages call the image. */
+  readonly name: string;
+  readonly maxBytes: number;
+  /** Most milliseconds of a download. */
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A body of bytes that somebody else opened: of a response, or a stream. */
+export interface Body {
+  readonly body: ReadableStream<Uint8Array> | null;
+}
+
+/** Longest path of any system. */
+const MAX_PATH = 4096;
+/** The longest name in a message. */
+const MAX_NAME = 200;
+
+/** An address as messages show it. A data: URL carries the whole image, and is known by its beginning. */
+export function nameOf(address: string): string {
+  return /^data:/i.test(address) ? `${address.slice(0, 32)}...` : shorten(address, MAX_NAME);
+}
+
+/**
+ * @param address a local path, or an http(s):, blob:, data: or file: URL; where there are no files, also a URL relative to the page
+ * @throws IJepaError `io/read`, `aborted`
+ */
+export async function readAddress(address: string, limits: ReadLimits): Promise<Uint8Array> {
+  const { name, maxBytes } = limits;
+  if (/^data:/i.test(address)) return readDataUrl(address, name, maxBytes);
+  if (/^(https?|blob):/i.test(address)) return readUrl(address, limits);
+  if (runtime.pageUrl !== undefined && !/^[a-z][a-z0-9+.-]*:/i.test(address) && URL.canParse(address, runtime.pageUrl)) {
+    return readUrl(new URL(address, runtime.pageUrl).href, limits);
+  }
+  if (address.length > MAX_PATH) {
+    throw readError(name, `it has ${address.length} characters, more than a path has. An image in base64 is given as "data:image/png;base64,..."`);
+  }
+  return readFile(/^file:/i.test(address) ? pathOf(new URL(address)) : address, limits);
+}
+
+/**
+ * The bytes of a response or stream.
+ *
+ * @throws IJepaError `io/read`, `aborted`; TypeError for a stream of something else than bytes
+ */
+export async function readBody({ body }: Body, { name, maxBytes, signal }: ReadLimits): Promise<Uint8Array> {
+  if (body?.locked) throw readError(name, "it is being read, or was read before");
+  const reader = body?.getReader();
+  const stop = (): void => void reader?.cancel().catch(() => undefined);
+  signal?.addEventListener("abort", stop);
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  try {
+    for (let next = await reader?.read(); next !== undefined && !next.done; next = await reader?.read()) {
+      const { value }: { value: unknown } = next;
+      if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a stream of Uint8Array, but gives ${show(value)}.`);
+      total += value.length;
+      if (total > maxBytes) throw tooLong(name, total, maxBytes);
+      parts.push(value);
+    }
+    throwIfAborted(signal, `loading ${name}`);
+  } catch (error) {
+    stop();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/**
+ * @param response answered by a server
+ * @throws IJepaError `io/read`, `aborted`
+ */
+export async function readResponse(response: Response, limits: ReadLimits): Promise<Uint8Array> {
+  const { name, maxBytes, signal } = limits;
+  if (response.type === "opaque") throw readError(name, "the response is opaque: its server lets no other origin read it, or it was fetched with mode no-cors");
+  if (!response.ok) throw readError(name, `the server answers ${response.status} ${response.statusText}`.trimEnd());
+  if (response.bodyUsed) throw readError(name, "the body of the response was read before");
+  const announced = Number(response.headers.get("content-length") ?? 0);
+  if (announced > maxBytes) throw tooLong(name, announced, maxBytes);
+  return guarded(limits, () => readBody(response, { ...limits, signal }));
+}
+
+/** Failures of the network as errors of the library. */
+export async function guarded<T>({ name, signal }: ReadLimits, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throwIfAborted(signal, `loading ${name}`);
+    if (cause instanceof IJepaError || (cause instanceof TypeError && cause.message.startsWith(name))) throw cause;
+    throw readError(name, reason(cause), cause);
+  }
+}
+
+async function readFile(path: string, { name, maxBytes, signal }: ReadLimits): Promise<Uint8Array> {
+  const file = await runtime.openFile(path);
+  try {
+    if (file.size > maxBytes) throw tooLong(name, file.size, maxBytes);
+    return await file.read(0, file.size, signal);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The path of a file: URL; of "/C:/x" on Windows the part after the slash. */
+function pathOf(url: URL): string {
+  return decodeURIComponent(url.pathname).replace(/^\/(?=[A-Za-z]:\/)/, "");
+}
+
+/** A host that stalls, or sends a byte now and then, is given up when the time is over. */
+async function readUrl(url: string, limits: ReadLimits): Promise<Uint8Array> {
+  const { name, timeout, signal: outer } = limits, controller = new AbortController(), { signal } = controller;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const abort = (): void => controller.abort();
+  outer?.addEventListener("abort", abort);
+  try {
+    const late = new Promise<never>((_, reject) => {
+      const seconds = timeout / 1000;
+      timer = setTimeout(() => reject(readError(name, `it did not arrive within ${seconds} s`, undefined, "Check the address, or raise timeout.")), timeout);
+    });
+    const download = guarded({ ...limits, signal: outer }, async () => readResponse(await fetch(url, { signal }), { ...limits, signal }));
+    return await Promise.race([download, late]);
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener("abort", abort);
+    controller.abort();
+  }
+}
+
+/** The message of an error; `fetch` hides the reason in the cause. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+}
