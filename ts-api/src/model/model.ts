@@ -17,7 +17,7 @@ import { LOAD_OPTIONS, RANDOM_OPTIONS, Session, type ExtraLoader, type LoadOptio
 
 export type { ModelRef, ModelSource } from "../weights/model-folder.js";
 export type { ProgressInfo } from "../weights/source-options.js";
-export type { ForwardOptions, ModelInputs } from "./inputs.js";
+export type { EitherPlace, ForwardOptions, ModelInputs } from "./inputs.js";
 export type { LoadOptions, RandomOptions } from "../loading/session.js";
 
 /** Options of `IJepaModel.fromPretrained`. */
