@@ -35,7 +35,7 @@ const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
 const DEFAULT_TIMEOUT = 60_000;
 /** Timers take no more. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
-const NAMES: OptionNames<LoadImageOptions> = { source: "string", maxPixels: true, signal: "AbortSignal", maxBytes: "number", timeout: "number" };
+const NAMES: OptionNames<LoadImageOptions> = { source: "string", maxPixels: true, strict: "boolean", signal: "AbortSignal", maxBytes: "number", timeout: "number" };
 const EXPECTED =
   "a path, a URL, the bytes of an image file (Uint8Array, ArrayBuffer, Blob, File, Response or ReadableStream), pixels { data, width, height, channels }, " +
   "or an image, canvas or bitmap of a browser";

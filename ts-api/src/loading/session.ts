@@ -54,7 +54,7 @@ export interface RandomOptions extends Pick<LoadOptions, "dtype" | "device" | "s
 
 const DEVICE_OPTIONS = { threads: true, revectorize: true, gpuDevice: true, powerPreference: "string", determinism: "string" } as const;
 export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
-  ...SOURCE_OPTIONS, ...DEVICE_OPTIONS, checkpointKey: true, config: true, dtype: true, groupSize: true, resident: "boolean", device: true,
+  ...SOURCE_OPTIONS, ...DEVICE_OPTIONS, checkpointKey: true, config: true, dtype: true, groupSize: true, resident: "boolean", device: true, encoder: true,
 };
 export const RANDOM_OPTIONS: OptionNames<RandomOptions> = {
   ...DEVICE_OPTIONS, dtype: true, device: true, signal: "AbortSignal", progress_callback: "function", seed: true,
