@@ -113,8 +113,8 @@ test("damaged parts are named, with what is lost, and can be put aside and made 
   writeFileSync(third, bytes);
   await assert.rejects(Collection.open(path), (error) => {
     assert.ok(isIJepaError(error, "collection/damaged"));
-    assert.match(error.message, /10 places from "photos\/0.jpg" to "photos\/9.jpg": it has 1000 bytes/);
-    assert.match(error.message, /10 places from "photos\/10.jpg" to "photos\/19.jpg": it is gone/);
+    assert.match(error.message, /10 places, from "photos\/0.jpg" to "photos\/9.jpg": it has 1000 bytes/);
+    assert.match(error.message, /10 places, from "photos\/10.jpg" to "photos\/19.jpg": it is gone/);
     return error.details.files.length === 2;
   });
   const left = await Collection.open(path, { skipDamaged: true });

@@ -1,5 +1,6 @@
 import { DTYPES, GROUPS, type Device, type Dtype, type ExtractOptions, type Group, type LoadOptions, type Patch, type Threads } from "../index.js";
 import { parseArgs, type CliHost } from "../runtime/cli-host.js";
+import { COLLECTION_OPTIONS, type GivenOptions } from "./collection-options.js";
 import { UsageError } from "./exit.js";
 
 type Pool = Extract<NonNullable<ExtractOptions["pool"]>, "none" | "mean">;
@@ -47,7 +48,7 @@ export const OPTIONS = {
   threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },
   revectorize: { help: "have vectors of 256 bits, an experimental step of V8, or fail; by default they are taken where they give the same bits and are faster" },
   pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean (default: none)" },
-  out: { value: "FILE", help: "what to write: features as .npy, .json, .jsonl or .safetensors, a picture as .png" },
+  out: { value: "FILE", help: "what to write: features as .npy, .json, .jsonl or .safetensors, a picture as .png, a classifier as a folder" },
   kind: { value: KINDS.join("|"), help: "what is shown: principal components of the features, their likeness to a patch, or attention (default: pca)" },
   patch: { value: "COLUMN,ROW", help: "a patch, counted from 0 at the top left (default for similarity: the one in the middle)" },
   layer: { value: "N", help: "layer, from 1; of pca and similarity its output (default: the model's output, and the last layer's attention)" },
@@ -62,6 +63,7 @@ export const OPTIONS = {
   "decode-timeout": { value: "SECONDS", help: "most seconds that the decoding of an image may take; its thread is then ended (default: 60, of serve 10)" },
   "allow-urls": { help: "let clients name images by http(s) URLs, which the server downloads" },
   cors: { value: "ORIGIN", help: "let pages of this origin ask, such as https://example.org, or * for all; it may be given several times" },
+  ...COLLECTION_OPTIONS,
   json: { help: "print one JSON document; errors are JSON objects on stderr, one a line" },
   help: { short: "h", help: "print this help" },
 } as const satisfies Record<string, Option>;
@@ -120,6 +122,8 @@ export interface Settings {
   readonly allowUrls: boolean;
   readonly cors: readonly string[];
   readonly json: boolean;
+  /** All options as they were given, for those that collection-options.ts reads. */
+  readonly given: GivenOptions;
 }
 
 export interface Command {
@@ -185,6 +189,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     allowUrls: values["allow-urls"] === true,
     cors: (values["cors"] as string[] | undefined) ?? [],
     json: values["json"] === true,
+    given: values,
   };
 }
 

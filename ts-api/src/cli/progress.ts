@@ -26,6 +26,14 @@ export class ProgressBar {
     this.#shown = true;
   }
 
+  /** The same where nobody knows how many there will be. */
+  count(done: number, label: string): void {
+    const { columns } = this.#output;
+    if (columns === undefined) return;
+    this.#write(ERASE + `${done} done, ${printable(label)}`.slice(0, columns - 1));
+    this.#shown = true;
+  }
+
   /** Erases the bar; call it before anything else is printed. */
   clear(): void {
     if (this.#shown) this.#write(ERASE);

@@ -1,18 +1,24 @@
 import type { CliHost } from "../runtime/cli-host.js";
 import { parseCommandLine, wantsJson, type Command } from "./args.js";
+import { classify } from "./classify.js";
+import { collection } from "./collection.js";
 import { compare } from "./compare.js";
 import { convert } from "./convert.js";
 import { doctor } from "./doctor.js";
+import { duplicates } from "./duplicates.js";
 import { embed } from "./embed.js";
 import { reportFailure, UsageError } from "./exit.js";
 import { commandHelp, mainHelp } from "./help.js";
+import { fit } from "./fit.js";
+import { index } from "./index-images.js";
 import { inspect } from "./inspect.js";
+import { search } from "./search.js";
 import { serve } from "./serve.js";
 import { similarity } from "./similarity.js";
 import { verify } from "./verify.js";
 import { visualize } from "./visualize.js";
 
-export const COMMANDS: readonly Command[] = [embed, similarity, visualize, serve, convert, inspect, compare, verify, doctor];
+export const COMMANDS: readonly Command[] = [embed, similarity, visualize, index, search, duplicates, fit, classify, collection, serve, convert, inspect, compare, verify, doctor];
 
 /** Runs the command line of `host` and returns the exit code. It never rejects: failures are printed. */
 export async function run(host: CliHost): Promise<number> {

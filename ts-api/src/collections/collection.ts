@@ -296,7 +296,7 @@ function storageAt(where: string | FolderStorage): FolderStorage {
 
 function damagedError(path: string, damaged: readonly DamagedPart[]): IJepaError<"collection/damaged"> {
   const list = damaged.map(({ file, problem, rows, first, last }) => {
-    const lost = rows === undefined ? "" : `, which had ${rows} places from ${JSON.stringify(first)} to ${JSON.stringify(last)}`;
+    const lost = rows === undefined ? "" : `, which had ${rows === 1 ? "one place" : `${rows} places`}, from ${JSON.stringify(first)} to ${JSON.stringify(last)}`;
     return `${file}${lost}: ${problem}`;
   });
   const message = `${path} is damaged: ${list.join("; ")}. "ijepa collection ${path} --repair" puts such parts aside; "ijepa index" then takes in again what they held.`;

@@ -1,7 +1,7 @@
 /** Collections of features: `ijepa/collections`. */
 export { Collection, type AddReport, type CollectionOptions } from "./collection.js";
 export type { CollectionWriter } from "./writer.js";
-export { differences, LAYERS, type Encoding, type Layers } from "./encoding.js";
+export { checkEncoding, differences, LAYERS, type Encoding, type Layers } from "./encoding.js";
 export { featureDigest, type CollectionFailure, type CollectionRow } from "./row.js";
 export { memoryStorage } from "./memory-storage.js";
 export type { FolderStorage, StorageLock } from "../runtime/storage.js";
@@ -14,3 +14,8 @@ export { indexImages, type IndexOptions, type IndexReport } from "./indexing.js"
 export { classifierFiles, filesAsModel, fitClassifier, folderLabels, type ClassifierFit, type ClassifierReport, type FitClassifierOptions, type Labels } from "./classifier.js";
 export type { FitReport } from "../classifiers/fit.js";
 export type { FittedHead } from "../classifiers/logistic.js";
+export { exportFile, exportNames, exportQdrant, exportSql, type ExportOptions, type SqlClient } from "./export.js";
+export { openPostgres } from "./postgres.js";
+export { mirrored, parseLabels } from "./labels.js";
+export { duplicatesPage, fitPage, searchPage, type PageOptions } from "./page.js";
+export { DecodePool, type DecodePoolOptions } from "../decoding/pool.js";

@@ -1,6 +1,6 @@
 /** Parts of a collection as Parquet, which DuckDB, Polars, pandas, Spark and others read. */
 import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type SchemaElement } from "hyparquet";
-import { parquetWriteBuffer } from "hyparquet-writer";
+import { ByteWriter, ParquetWriter, type ColumnSource } from "hyparquet-writer";
 import type { ByteSource } from "../runtime/env.js";
 import type { CollectionRow } from "./row.js";
 
@@ -28,9 +28,45 @@ export type RowFacts = Omit<CollectionRow, "feature" | "tokens">;
  * @param encoding what the file says of how its features were made
  */
 export function encodePart(rows: readonly CollectionRow[], encoding: string): Uint8Array {
-  const withTokens = rows.some(({ tokens }) => tokens !== undefined), lists = withTokens ? ["feature", "tokens"] : ["feature"];
+  const writer = new ByteWriter(), file = openFile(writer, encoding, rows.some(({ tokens }) => tokens !== undefined));
+  for (let from = 0; from < rows.length; from += GROUP) file.write(rows.slice(from, from + GROUP));
+  file.finish();
+  return writer.getBytes();
+}
+
+/** The same of any number of rows, as they come. */
+export async function* partStream(rows: AsyncIterable<CollectionRow>, encoding: string, withTokens: boolean): AsyncGenerator<Uint8Array> {
+  const writer = new ByteWriter(), file = openFile(writer, encoding, withTokens);
+  const drain = (): Uint8Array => {
+    const bytes = new Uint8Array(writer.buffer, 0, writer.index).slice();
+    writer.index = 0;
+    return bytes;
+  };
+  let group: CollectionRow[] = [];
+  for await (const row of rows) {
+    group.push(row);
+    if (group.length < GROUP) continue;
+    file.write(group);
+    group = [];
+    yield drain();
+  }
+  if (group.length > 0) file.write(group);
+  file.finish();
+  yield drain();
+}
+
+function openFile(writer: ByteWriter, encoding: string, withTokens: boolean): { write(rows: readonly CollectionRow[]): void; finish(): void } {
+  const lists = withTokens ? ["feature", "tokens"] : ["feature"];
   const schema = [{ name: "root", num_children: PLAIN_COLUMNS.length + lists.length }, ...PLAIN_COLUMNS, ...lists.flatMap(listOfFloats)];
-  const plain = [
+  const file = new ParquetWriter({ writer, schema, codec: "UNCOMPRESSED", statistics: false, createdBy: "ijepa", kvMetadata: [{ key: ENCODING, value: encoding }] });
+  return { write: (rows) => void file.write({ columnData: columnsOf(rows, withTokens), rowGroupSize: GROUP }), finish: () => file.finish() };
+}
+
+function columnsOf(rows: readonly CollectionRow[], withTokens: boolean): ColumnSource[] {
+  // The writer takes plain arrays only.
+  const numbers = [{ name: "feature", data: rows.map(({ feature }) => Array.from(feature)), encoding: "PLAIN" as const }];
+  if (withTokens) numbers.push({ name: "tokens", data: rows.map(({ tokens }) => Array.from(tokens ?? [])), encoding: "PLAIN" as const });
+  return [
     { name: "source", data: rows.map(({ source }) => source) },
     { name: "id", data: rows.map(({ id }) => id) },
     { name: "bytes", data: rows.map(({ bytes }) => BigInt(bytes)) },
@@ -39,20 +75,8 @@ export function encodePart(rows: readonly CollectionRow[], encoding: string): Ui
     { name: "height", data: rows.map(({ height }) => height) },
     { name: "label", data: rows.map(({ label }) => label ?? null) },
     { name: "digest", data: rows.map(({ digest }) => digest) },
+    ...numbers,
   ];
-  // The writer takes plain arrays only.
-  const numbers = [{ name: "feature", data: rows.map(({ feature }) => Array.from(feature)), encoding: "PLAIN" as const }];
-  if (withTokens) numbers.push({ name: "tokens", data: rows.map(({ tokens }) => Array.from(tokens ?? [])), encoding: "PLAIN" as const });
-  const buffer = parquetWriteBuffer({
-    schema,
-    columnData: [...plain, ...numbers],
-    codec: "UNCOMPRESSED",
-    statistics: false,
-    rowGroupSize: GROUP,
-    createdBy: "ijepa",
-    kvMetadata: [{ key: ENCODING, value: encoding }],
-  });
-  return new Uint8Array(buffer);
 }
 
 function listOfFloats(name: string): SchemaElement[] {

@@ -9,13 +9,16 @@ import { encodeIndex } from "./part-index.js";
 import { entryOf, keepIndex, type OpenPart } from "./parts.js";
 import { tombstone, type CollectionFailure, type CollectionRow } from "./row.js";
 
-/** A part is written when it has so many rows, or so many numbers, or when so many milliseconds have passed since the last. */
-const MOST_ROWS = 4096, MOST_NUMBERS = 6 * 2 ** 20, FLUSH_AFTER = 15_000;
+/** A part is written when it has so many rows or so many numbers. */
+const MOST_ROWS = 4096, MOST_NUMBERS = 6 * 2 ** 20;
+/** And after so many milliseconds: soon at first, so that short runs that are cut leave something, then twice as late each time. */
+const FIRST_WAIT = 1_000, LONGEST_WAIT = 15_000;
 
 export class CollectionWriter {
   #pending = new Map<string, CollectionRow>();
   #numbers = 0;
   #since = performance.now();
+  #wait = FIRST_WAIT;
   #failures: Map<string, CollectionFailure> | undefined;
   #failuresChanged = false;
 
@@ -90,7 +93,9 @@ export class CollectionWriter {
   }
 
   async #flushInTime(): Promise<void> {
-    if (this.#pending.size >= MOST_ROWS || this.#numbers >= MOST_NUMBERS || performance.now() - this.#since > FLUSH_AFTER) await this.flush();
+    const isLate = performance.now() - this.#since > this.#wait;
+    if (isLate) this.#wait = Math.min(LONGEST_WAIT, 2 * this.#wait);
+    if (isLate || this.#pending.size >= MOST_ROWS || this.#numbers >= MOST_NUMBERS) await this.flush();
   }
 
   async #writePart(rows: readonly CollectionRow[]): Promise<void> {

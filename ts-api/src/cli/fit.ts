@@ -1,0 +1,129 @@
+import { runtime } from "#runtime";
+import { IJepaError, IJepaForImageClassification, loadImage } from "../index.js";
+import type { ClassifierReport, Collection, FeatureEncoder, Labels } from "../collections/index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
+import { numberOf, textOf, wholeOf, wordOf } from "./collection-options.js";
+import { reportFailure, UsageError } from "./exit.js";
+import { ProgressBar } from "./progress.js";
+import { formatTable, printable } from "./text.js";
+
+/** Tables with more classes are for the page and for --json. */
+const MOST_CLASSES = 20;
+
+export const fit: Command = {
+  name: "fit",
+  usage: "COLLECTION --labels folders|FILE --out DIR [options]",
+  summary: "Fit a classifier on the features of labelled images, and say how good it is on those that were held out",
+  options: ["labels", "out", "full", "strength", "seed", "hold-out", "views", "html", "encoder", ...SOURCE_OPTIONS.filter((name) => name !== "model"), "device", "threads", "revectorize", "json", "help"],
+  images: [1, 1],
+  notes: [
+    "The classifier is a linear layer on the pooled features, fitted to the end in double precision: the same images and labels give the " +
+      "same bits on every machine. The means of the classes and the nearest neighbours, which need no fit, are measured beside it.",
+    "--out is a new folder in Hugging Face's layout: the layer, and a reference to its encoder; with --full everything. " +
+      "classify, serve and the library's image-classification take it.",
+    "The CSV file has a line with the names of its columns, source and label, then a line for each image. Labels without images and images " +
+      "without labels are counted in the report.",
+  ],
+  run: runFit,
+};
+
+async function runFit(settings: Settings, host: CliHost): Promise<number> {
+  const { images: [folder], out, json, given } = settings, { signal } = host, bar = new ProgressBar(host.stderr);
+  const labelsFrom = textOf(given, "labels"), C = numberOf(given, "strength", 1e-9, 1e9), html = textOf(given, "html");
+  const seed = wholeOf(given, "seed", 0, Number.MAX_SAFE_INTEGER), holdOut = numberOf(given, "hold-out", 0, 0.9), flips = wordOf(given, "views", ["flip"]);
+  if (labelsFrom === undefined) throw new UsageError('"ijepa fit" needs --labels folders or a CSV file. See "ijepa fit --help".');
+  if (out === undefined) throw new UsageError('"ijepa fit" needs --out DIR. See "ijepa fit --help".');
+  if (holdOut === 0 && C === undefined) throw new UsageError("--hold-out 0 leaves nothing to choose by: give --strength.");
+  if (html !== undefined) await host.checkWritable(html);
+  const tools = await import("../collections/index.js");
+  const collection = await tools.Collection.open(folder, { signal }), { model, revision, dtype, layers, pooling, tokens } = collection.encoding;
+  const table = labelsFrom === "folders" ? undefined : await readLabels(labelsFrom), labels: Labels = table === undefined ? tools.folderLabels : (source) => table.get(source);
+  const encoder = await tools.FeatureEncoder.open(textOf(given, "encoder") ?? model ?? undefined, {
+    ...modelOptions(settings), revision: settings.revision ?? revision ?? undefined, dtype, layers, pooling, tokens: tokens !== null, signal,
+  });
+  let exitCode = 0;
+  const views = async (source: string): Promise<Float32Array[]> => {
+    try {
+      return [(await encoder.embedLoaded(tools.mirrored(await loadImage(source, { signal })), signal)).feature];
+    } catch (error) {
+      if (!(error instanceof IJepaError) || error.code === "aborted") throw error;
+      exitCode ||= await reportFailure(host, error, { json, file: source });
+      return [];
+    }
+  };
+  try {
+    tools.checkEncoding(encoder.encoding, collection.encoding, collection.name);
+    const result = await tools.fitClassifier(collection, {
+      labels, seed, holdOut, C, signal, views: flips === undefined ? undefined : views, onProgress: (done, total) => bar.show(done, total, "fits"),
+    });
+    bar.clear();
+    const files = await tools.classifierFiles(result, collection, encoder);
+    if (given["full"] === true) await saveFull(tools.filesAsModel("the classifier", files), files, out, settings, encoder);
+    else await saveFiles(files, out);
+    const unused = table === undefined ? [] : await sourcesWithoutImages(collection, table), report = { ...result.report, labelsWithoutImages: unused.length };
+    if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(tools.fitPage(out, result)));
+    await host.stdout.write(json ? `${JSON.stringify({ out, ...report }, null, 2)}\n` : toText(out, result.report, unused));
+    return exitCode;
+  } finally {
+    bar.clear();
+    await encoder.dispose();
+    await collection.close();
+  }
+}
+
+async function saveFiles(files: ReadonlyMap<string, Uint8Array>, out: string): Promise<void> {
+  const folder = await runtime.createFolder!(out);
+  try {
+    for (const [name, bytes] of files) {
+      const file = await folder.createFile(name);
+      await file.write(bytes, 0);
+      await file.close();
+    }
+    await folder.commit();
+  } catch (error) {
+    await folder.discard();
+    throw error;
+  }
+}
+
+async function saveFull(head: ReturnType<typeof import("../collections/index.js").filesAsModel>, files: ReadonlyMap<string, Uint8Array>, out: string, settings: Settings, { encoding }: FeatureEncoder): Promise<void> {
+  if (encoding.layers === "last4") throw new UsageError("--full is for --layers last: Hugging Face's classifier has no place for four layers.");
+  const model = await IJepaForImageClassification.fromPretrained(head, { ...modelOptions(settings), dtype: undefined, encoder: textOf(settings.given, "encoder") });
+  try {
+    await model.savePretrained(out);
+    await runtime.writeFile(`${out.replace(/[/\\]+$/, "")}/fit.json`, files.get("fit.json")!);
+  } finally {
+    await model.dispose();
+  }
+}
+
+async function readLabels(path: string): Promise<Map<string, string>> {
+  const file = await runtime.openFile(path);
+  try {
+    const { parseLabels } = await import("../collections/index.js");
+    return parseLabels(new TextDecoder().decode(await file.read(0, file.size)), path);
+  } finally {
+    await file.close();
+  }
+}
+
+async function sourcesWithoutImages({ live }: Collection, table: ReadonlyMap<string, string>): Promise<string[]> {
+  return [...table.keys()].filter((source) => live.find(source) === undefined);
+}
+
+function toText(out: string, report: ClassifierReport, unused: readonly string[]): string {
+  const { linear, means, neighbours, C, best, labels, images, unlabelled } = report, percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const lines = [`${out}: ${labels.length} classes, ${images} images; strength ${C}`];
+  if (linear !== undefined && means !== undefined && neighbours !== undefined) {
+    const rows = [["on the held-out part", "top 1", "top 5"], ["linear", percent(linear.top1), percent(linear.top5)], ["class means", percent(means.top1), percent(means.top5)], [`${neighbours.k} neighbours`, percent(neighbours.top1), percent(neighbours.top5)]];
+    lines.push("", ...formatTable(rows, [1, 2]), "", `best: ${best}; calibration error of linear ${percent(linear.calibrationError)}`);
+    if (labels.length <= MOST_CLASSES) {
+      const names = labels.map(({ label }) => printable(label));
+      lines.push("", "true class by row, first answer by column:", ...formatTable([["", ...names], ...linear.confusion.map((row, i) => [names[i], ...row.map(String)])], names.map((_, i) => i + 1)));
+    }
+  }
+  if (unlabelled > 0) lines.push("", `${unlabelled} places of the collection have no label.`);
+  if (unused.length > 0) lines.push("", `${unused.length} labels have no image, such as that of ${printable(unused[0])}.`);
+  return `${lines.join("\n")}\n`;
+}

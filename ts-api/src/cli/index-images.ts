@@ -1,0 +1,83 @@
+import { IJepaError } from "../index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
+import { LAYERS, textOf, wordOf } from "./collection-options.js";
+import { reportFailure, UsageError } from "./exit.js";
+import { imagesBelow } from "./folder-images.js";
+import { ProgressBar, showDownloads } from "./progress.js";
+
+export const index: Command = {
+  name: "index",
+  usage: "IMAGE|FOLDER... --collection DIR [options]",
+  summary: "Take images into a collection of features: what is new in files and folders, from where the last call ended",
+  options: ["collection", "layers", "tokens", "prune", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
+  images: [1, Infinity],
+  notes: [
+    "Folders are searched to the bottom for JPEG, PNG and WebP. An image that cannot be read is reported on stderr and noted in " +
+      "failures.jsonl; the others are taken in, and the exit code is that of the first such image. An image is known by its size and " +
+      "time, and else by its bytes: a copy is not encoded again.",
+    "What is computed is stored as it goes. After Ctrl-C, or if the machine is switched off, the same command goes on from there. The " +
+      "root digest at the end does not depend on that, on the order, on --threads or on --device.",
+    "All images of a collection have one encoding: model, --dtype, --layers and --tokens. Another one is refused. --threads is auto here.",
+  ],
+  run: runIndex,
+};
+
+async function runIndex(settings: Settings, host: CliHost): Promise<number> {
+  const { images, json, given, maxPixels, decodeThreads, decodeTimeout } = settings, folder = textOf(given, "collection"), { signal } = host;
+  const layers = wordOf(given, "layers", LAYERS);
+  if (folder === undefined) throw new UsageError('"ijepa index" needs --collection DIR. See "ijepa index --help".');
+  const { Collection, DecodePool, FeatureEncoder, indexImages } = await import("../collections/index.js");
+  const bar = new ProgressBar(host.stderr), started = performance.now();
+  const encoder = await FeatureEncoder.open(settings.model, {
+    ...modelOptions({ ...settings, threads: settings.threads ?? "auto" }), layers, tokens: given["tokens"] === true, signal, progress_callback: showDownloads(bar),
+  });
+  const decoders = new DecodePool({ threads: decodeThreads, timeout: decodeTimeout === undefined ? undefined : decodeTimeout * 1000 });
+  let exitCode = 0;
+  const fail = async (error: IJepaError, file: string): Promise<void> => {
+    bar.clear();
+    const code = await reportFailure(host, error, { json, file });
+    exitCode ||= code;
+  };
+  try {
+    const collection = await Collection.openOrCreate(folder, encoder.encoding, { signal });
+    const seen = new Set<string>();
+    const sources = async function* (): AsyncGenerator<string> {
+      for await (const path of imagesBelow(images, fail)) {
+        if (given["prune"] === true) seen.add(path);
+        yield path;
+      }
+    };
+    const report = await indexImages(collection, encoder, sources(), {
+      signal,
+      decoders,
+      maxPixels,
+      onProgress: ({ done, rate, failed, source }) => bar.count(done, `${rate.toFixed(1)} a second${failed > 0 ? `, ${failed} failed` : ""}, ${source}`),
+      onFailure: ({ code, message, source }) => fail(new IJepaError(code === "unexpected" ? "io/read" : code, message, { path: source } as never), source),
+    });
+    bar.clear();
+    const removed = given["prune"] === true ? await prune(collection, images, seen) : 0;
+    const { places, images: count } = collection.size, root = await collection.rootDigest(), seconds = (performance.now() - started) / 1000;
+    const document = { collection: folder, ...report, removed, places, images: count, root, seconds: Number(seconds.toFixed(3)) };
+    const { added, copies, unchanged, failed } = report;
+    const text = `${folder}: ${added} added, ${copies} copies, ${unchanged} unchanged, ${failed} failed${removed > 0 ? `, ${removed} gone` : ""}; ${count} images at ${places} places\nroot digest ${root}\n`;
+    await host.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : text);
+    await collection.close();
+    return exitCode;
+  } finally {
+    bar.clear();
+    await decoders.close();
+    await encoder.dispose();
+  }
+}
+
+/** Forgets places below the folders given that were not seen. */
+async function prune(collection: import("../collections/index.js").Collection, folders: readonly string[], seen: ReadonlySet<string>): Promise<number> {
+  const below = folders.map((folder) => `${folder.replace(/[/\\]+$/, "")}/`), gone: string[] = [];
+  for (const { part, row } of collection.live.rows()) {
+    const source = collection.live.parts[part].source(row);
+    if (!seen.has(source) && below.some((folder) => source.startsWith(folder))) gone.push(source);
+  }
+  if (gone.length > 0) await collection.remove(gone);
+  return gone.length;
+}

@@ -1,0 +1,70 @@
+import { runtime } from "#runtime";
+import { IJepaError } from "../index.js";
+import type { FeatureEncoder, SearchQuery, SearchResult } from "../collections/index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
+import { textOf, wholeOf } from "./collection-options.js";
+import { UsageError } from "./exit.js";
+import { formatTable, printable } from "./text.js";
+
+const MOST_RESULTS = 1_000_000;
+
+export const search: Command = {
+  name: "search",
+  usage: "COLLECTION IMAGE|ID [options]",
+  summary: "Find the images of a collection that are most like an image, exactly",
+  options: ["results", "patch", "html", "encoder", ...SOURCE_OPTIONS.filter((name) => name !== "model"), "device", "threads", "revectorize", "max-pixels", "json", "help"],
+  images: [2, 2],
+  notes: [
+    "The query is a path or URL of an image, which is encoded as the collection was, or the id of an image of the collection (the SHA-256 " +
+      "of its file), for which no model is needed. The score is the cosine similarity; equal scores go by id.",
+    "--patch COLUMN,ROW asks for the places in all images that are most like that place of the query; the collection must be made " +
+      "with --tokens.",
+  ],
+  run: runSearch,
+};
+
+async function runSearch(settings: Settings, host: CliHost): Promise<number> {
+  const { images: [folder, asked], patch, json, given } = settings, { signal } = host, k = wholeOf(given, "results", 1, MOST_RESULTS) ?? 10, html = textOf(given, "html");
+  if (html !== undefined) await host.checkWritable(html);
+  const { Collection, FeatureEncoder, searchPage } = await import("../collections/index.js");
+  const collection = await Collection.open(folder, { signal }), isId = /^[0-9a-f]{64}$/.test(asked);
+  const { model, revision, dtype, layers, pooling, tokens } = collection.encoding;
+  if (patch !== undefined && tokens === null) throw new IJepaError("input/value", `${folder} has no features of patches. Make it with "ijepa index --tokens".`, { name: "patch", value: patch });
+  let query: SearchQuery = { id: asked };
+  if (!isId) {
+    const encoder = await FeatureEncoder.open(textOf(given, "encoder") ?? model ?? undefined, {
+      ...modelOptions(settings), revision: settings.revision ?? revision ?? undefined, dtype, layers, pooling, tokens: tokens !== null, signal,
+    });
+    try {
+      query = await featureOf(encoder, collection, settings, host);
+    } finally {
+      await encoder.dispose();
+    }
+  }
+  const results = await collection.search(query, { k, patches: patch !== undefined, patch, signal });
+  await collection.close();
+  if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(await searchPage(asked, results, { signal })));
+  await host.stdout.write(json ? `${JSON.stringify({ collection: folder, query: asked, patch, results }, null, 2)}\n` : toTable(results));
+  return 0;
+}
+
+async function featureOf(encoder: FeatureEncoder, collection: import("../collections/index.js").Collection, { images: [, file], patch, maxPixels }: Settings, host: CliHost): Promise<Float32Array> {
+  const { checkEncoding } = await import("../collections/index.js"), { signal } = host;
+  checkEncoding(encoder.encoding, collection.encoding, collection.name);
+  const options = { signal, ...(maxPixels === undefined ? {} : { maxPixels }) }, { tokens: grid, width } = collection.encoding;
+  const { feature, tokens } = file === "-" ? await encoder.embed(await host.readStdin(), { ...options, source: "standard input" }) : await encoder.embed(file, options);
+  if (patch === undefined) return feature;
+  const [column, row] = patch, [rows, columns] = grid!;
+  if (column >= columns || row >= rows) throw new UsageError(`--patch must be a column below ${columns} and a row below ${rows}, not ${patch.join()}.`);
+  const from = (row * columns + column) * width;
+  return tokens!.slice(from, from + width);
+}
+
+function toTable(results: readonly SearchResult[]): string {
+  const rows = results.map(({ score, sources: [source, ...copies], width, height, patch, id }) => [
+    score.toFixed(6), printable(source), ...(patch === undefined ? [] : [patch.join()]), `${width}x${height}`, copies.length === 0 ? "" : `+${copies.length}`, id.slice(0, 16),
+  ]);
+  const headings = ["score", "image", ...(results[0]?.patch === undefined ? [] : ["patch"]), "size", "copies", "id"];
+  return `${formatTable([headings, ...rows], [0, headings.length - 3]).join("\n")}\n`;
+}

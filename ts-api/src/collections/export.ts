@@ -1,0 +1,128 @@
+/** A collection as other tools take it: one Parquet file, .npy with its names, JSON lines, a PostgreSQL table with pgvector, Qdrant. */
+import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { npyHeader } from "../weights/npy.js";
+import type { Collection } from "./collection.js";
+import { partStream } from "./parquet.js";
+import type { CollectionRow } from "./row.js";
+
+export interface ExportOptions {
+  signal?: AbortSignal | undefined;
+  /** Told of the places that are done. */
+  onProgress?: ((done: number) => void) | undefined;
+}
+
+/** What runs SQL, with numbered parameters. */
+export interface SqlClient {
+  query(sql: string, parameters?: readonly unknown[]): Promise<unknown>;
+}
+
+const FILES: Readonly<Record<string, (collection: Collection, options: ExportOptions) => AsyncGenerator<Uint8Array>>> = {
+  ".parquet": toParquet,
+  ".npy": toNpy,
+  ".jsonl": toJsonLines,
+};
+const BATCH = 256;
+
+/** The bytes of a file, whose kind is that of its name. Throws `input/value` for a name of another kind, before anything is read. */
+export function exportFile(collection: Collection, name: string, options: ExportOptions = {}): AsyncGenerator<Uint8Array> {
+  const extension = /\.[^./\\]+$/.exec(name)?.[0].toLowerCase() ?? "";
+  if (Object.hasOwn(FILES, extension)) return FILES[extension](collection, options);
+  throw new IJepaError("input/value", `A collection cannot be exported to ${JSON.stringify(name)}; its name must end in ${Object.keys(FILES).join(", ")}, or be a postgres: or http: URL.`, { name: "export", value: name });
+}
+
+/** What the rows of a .npy file are, one JSON object a line. */
+export async function* exportNames(collection: Collection, options: ExportOptions = {}): AsyncGenerator<Uint8Array> {
+  for await (const { feature: _, tokens: _tokens, ...facts } of collection.rows(options)) yield utf8(`${JSON.stringify(facts)}\n`);
+}
+
+/**
+ * Writes the places into a table with pgvector, which is made where it is not there; a place that is there already is replaced.
+ * @param table its name; letters, digits and _
+ */
+export async function exportSql(collection: Collection, client: SqlClient, table = "ijepa_features", options: ExportOptions = {}): Promise<number> {
+  if (!/^[A-Za-z_]\w{0,62}$/.test(table)) throw new IJepaError("input/value", `A table must be named by letters, digits and _, not ${JSON.stringify(table)}.`, { name: "table", value: table });
+  await client.query("CREATE EXTENSION IF NOT EXISTS vector");
+  await client.query(
+    `CREATE TABLE IF NOT EXISTS "${table}" (source text PRIMARY KEY, id text NOT NULL, bytes bigint NOT NULL, modified timestamptz, width integer NOT NULL, height integer NOT NULL, ` +
+      `label text, digest text NOT NULL, feature vector(${collection.encoding.width}) NOT NULL)`,
+  );
+  await client.query(`COMMENT ON TABLE "${table}" IS '${JSON.stringify(collection.encoding).replaceAll("'", "''")}'`);
+  let done = 0;
+  for await (const { source, id, bytes, modified, width, height, label, digest, feature } of collection.rows(options)) {
+    await client.query(
+      `INSERT INTO "${table}" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::vector) ON CONFLICT (source) DO UPDATE SET id = EXCLUDED.id, bytes = EXCLUDED.bytes, modified = EXCLUDED.modified, ` +
+        "width = EXCLUDED.width, height = EXCLUDED.height, label = EXCLUDED.label, digest = EXCLUDED.digest, feature = EXCLUDED.feature",
+      [source, id, String(bytes), modified === null ? null : new Date(modified).toISOString(), width, height, label ?? null, digest, `[${feature.join()}]`],
+    );
+    options.onProgress?.(++done);
+  }
+  return done;
+}
+
+/**
+ * Writes the images into a Qdrant collection by its REST interface, which is made where it is not there.
+ * @param url http(s)://HOST[:PORT][/NAME]; the name is "ijepa" where none is given
+ * @throws IJepaError `io/write` where the server refuses
+ */
+export async function exportQdrant(collection: Collection, url: string, { apiKey, fetch = globalThis.fetch, ...options }: ExportOptions & { apiKey?: string | undefined; fetch?: typeof globalThis.fetch } = {}): Promise<number> {
+  const { origin, pathname } = new URL(url), name = pathname.replace(/^\/|\/$/g, "") || "ijepa", base = `${origin}/collections/${name}`;
+  const send = async (path: string, method: string, body?: object): Promise<Response> => {
+    const headers = { "content-type": "application/json", ...(apiKey === undefined ? {} : { "api-key": apiKey }) };
+    const fail = (reason: string, cause?: unknown) => new IJepaError("io/write", `Cannot write to ${base}: ${reason}.`, { path: base }, { cause });
+    const response = await fetch(`${base}${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(options.signal ? { signal: options.signal } : {}) }).catch((cause: unknown) => {
+      throwIfAborted(options.signal, "exporting");
+      throw fail(cause instanceof Error ? cause.message : String(cause), cause);
+    });
+    if (!response.ok && !(method === "GET" && response.status === 404)) throw fail(`the server answers ${response.status}: ${(await response.text()).slice(0, 200)}`);
+    return response;
+  };
+  if (!(await send("", "GET")).ok) await send("", "PUT", { vectors: { size: collection.encoding.width, distance: "Cosine" } });
+  let done = 0, points: object[] = [];
+  const flush = async (): Promise<void> => {
+    if (points.length > 0) await send("/points?wait=true", "PUT", { points });
+    options.onProgress?.((done += points.length));
+    points = [];
+  };
+  const seen = new Set<string>();
+  for await (const { id, feature, width, height, digest, label } of collection.rows(options)) {
+    if (seen.has(id)) continue;
+    seen.add(id);
+    points.push({ id: uuidOf(id), vector: Array.from(feature), payload: { id, sources: collection.live.sourcesOf(id), width, height, digest, label } });
+    if (points.length >= BATCH) await flush();
+  }
+  await flush();
+  return done;
+}
+
+/** Qdrant takes numbers and UUIDs: the first 128 bits of the digest. */
+function uuidOf(id: string): string {
+  return id.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+async function* toParquet(collection: Collection, options: ExportOptions): AsyncGenerator<Uint8Array> {
+  yield* partStream(counted(collection, options), JSON.stringify(collection.encoding), collection.encoding.tokens !== null);
+}
+
+async function* toNpy(collection: Collection, options: ExportOptions): AsyncGenerator<Uint8Array> {
+  yield npyHeader([collection.size.places, collection.encoding.width]);
+  for await (const { feature } of counted(collection, options)) yield new Uint8Array(feature.buffer, feature.byteOffset, feature.byteLength);
+}
+
+async function* toJsonLines(collection: Collection, options: ExportOptions): AsyncGenerator<Uint8Array> {
+  for await (const row of counted(collection, options)) {
+    const { feature, tokens: _, ...facts } = row;
+    yield utf8(`${JSON.stringify({ ...facts, feature: Array.from(feature) })}\n`);
+  }
+}
+
+async function* counted(collection: Collection, { signal, onProgress }: ExportOptions): AsyncGenerator<CollectionRow> {
+  let done = 0;
+  for await (const row of collection.rows({ signal })) {
+    yield row;
+    onProgress?.(++done);
+  }
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

@@ -1,0 +1,27 @@
+/** PostgreSQL by the package postgres, which is the user's to install. */
+import { IJepaError } from "../core/errors.js";
+import type { SqlClient } from "./export.js";
+
+/** The part of the package that is used. */
+type Postgres = (url: string, options: object) => { unsafe(sql: string, parameters?: unknown[]): Promise<unknown>; end(): Promise<void> };
+
+/** @throws IJepaError `io/write` where the package is not installed; a client that cannot connect rejects its queries with that */
+export async function openPostgres(url: string): Promise<SqlClient & { end(): Promise<void> }> {
+  const address = new URL(url);
+  address.password = "";
+  const name = "postgres", path = address.href;
+  const module = (await import(name).catch((cause: unknown) => {
+    throw new IJepaError("io/write", 'Exporting to PostgreSQL needs the package "postgres". Install it beside ijepa: npm install postgres.', { path }, { cause });
+  })) as { default: Postgres };
+  const sql = module.default(url, { max: 1, onnotice: () => undefined });
+  return {
+    async query(text, parameters = []) {
+      try {
+        return await sql.unsafe(text, [...parameters]);
+      } catch (cause) {
+        throw new IJepaError("io/write", `PostgreSQL at ${path} refuses: ${cause instanceof Error ? cause.message : String(cause)}.`, { path }, { cause });
+      }
+    },
+    end: () => sql.end(),
+  };
+}
