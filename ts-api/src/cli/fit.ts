@@ -1,5 +1,5 @@
 import { runtime } from "#runtime";
-import { IJepaError, IJepaForImageClassification, loadImage } from "../index.js";
+import { IJepaError, IJepaForImageClassification, loadImage, type ModelSource } from "../index.js";
 import type { ClassifierReport, Collection, FeatureEncoder, Labels } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
@@ -87,7 +87,7 @@ async function saveFiles(files: ReadonlyMap<string, Uint8Array>, out: string): P
   }
 }
 
-async function saveFull(head: ReturnType<typeof import("../collections/index.js").filesAsModel>, files: ReadonlyMap<string, Uint8Array>, out: string, settings: Settings, { encoding }: FeatureEncoder): Promise<void> {
+async function saveFull(head: ModelSource, files: ReadonlyMap<string, Uint8Array>, out: string, settings: Settings, { encoding }: FeatureEncoder): Promise<void> {
   if (encoding.layers === "last4") throw new UsageError("--full is for --layers last: Hugging Face's classifier has no place for four layers.");
   const model = await IJepaForImageClassification.fromPretrained(head, { ...modelOptions(settings), dtype: undefined, encoder: textOf(settings.given, "encoder") });
   try {

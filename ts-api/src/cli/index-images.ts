@@ -1,4 +1,5 @@
 import { IJepaError } from "../index.js";
+import type { Collection } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
 import { LAYERS, textOf, wordOf } from "./collection-options.js";
@@ -53,7 +54,7 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
       decoders,
       maxPixels,
       onProgress: ({ done, rate, failed, source }) => bar.count(done, `${rate.toFixed(1)} a second${failed > 0 ? `, ${failed} failed` : ""}, ${source}`),
-      onFailure: ({ code, message, source }) => fail(new IJepaError(code === "unexpected" ? "io/read" : code, message, { path: source } as never), source),
+      onFailure: ({ code, message, source }) => fail(new IJepaError(code === "unexpected" ? "io/read" : code, message, { path: source }), source),
     });
     bar.clear();
     const removed = given["prune"] === true ? await prune(collection, images, seen) : 0;
@@ -72,7 +73,7 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
 }
 
 /** Forgets places below the folders given that were not seen. */
-async function prune(collection: import("../collections/index.js").Collection, folders: readonly string[], seen: ReadonlySet<string>): Promise<number> {
+async function prune(collection: Collection, folders: readonly string[], seen: ReadonlySet<string>): Promise<number> {
   const below = folders.map((folder) => `${folder.replace(/[/\\]+$/, "")}/`), gone: string[] = [];
   for (const { part, row } of collection.live.rows()) {
     const source = collection.live.parts[part].source(row);

@@ -1,6 +1,6 @@
 import { runtime } from "#runtime";
 import { IJepaError } from "../index.js";
-import type { FeatureEncoder, SearchQuery, SearchResult } from "../collections/index.js";
+import type { Collection, FeatureEncoder, SearchQuery, SearchResult } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { textOf, wholeOf } from "./collection-options.js";
@@ -49,7 +49,7 @@ async function runSearch(settings: Settings, host: CliHost): Promise<number> {
   return 0;
 }
 
-async function featureOf(encoder: FeatureEncoder, collection: import("../collections/index.js").Collection, { images: [, file], patch, maxPixels }: Settings, host: CliHost): Promise<Float32Array> {
+async function featureOf(encoder: FeatureEncoder, collection: Collection, { images: [, file], patch, maxPixels }: Settings, host: CliHost): Promise<Float32Array> {
   const { checkEncoding } = await import("../collections/index.js"), { signal } = host;
   checkEncoding(encoder.encoding, collection.encoding, collection.name);
   const options = { signal, ...(maxPixels === undefined ? {} : { maxPixels }) }, { tokens: grid, width } = collection.encoding;

@@ -59,7 +59,7 @@ function openFile(writer: ByteWriter, encoding: string, withTokens: boolean): { 
   const lists = withTokens ? ["feature", "tokens"] : ["feature"];
   const schema = [{ name: "root", num_children: PLAIN_COLUMNS.length + lists.length }, ...PLAIN_COLUMNS, ...lists.flatMap(listOfFloats)];
   const file = new ParquetWriter({ writer, schema, codec: "UNCOMPRESSED", statistics: false, createdBy: "ijepa", kvMetadata: [{ key: ENCODING, value: encoding }] });
-  return { write: (rows) => void file.write({ columnData: columnsOf(rows, withTokens), rowGroupSize: GROUP }), finish: () => file.finish() };
+  return { write: (rows) => void file.write({ columnData: columnsOf(rows, withTokens), rowGroupSize: GROUP }), finish: () => void file.finish() };
 }
 
 function columnsOf(rows: readonly CollectionRow[], withTokens: boolean): ColumnSource[] {
