@@ -20,7 +20,12 @@ export async function startEngine() {
   };
 }
 
-/** @param report told of { text, part }, part from 0 to 1 */
+/** Ends the call under way with the code "aborted". */
+export function stop() {
+  worker.postMessage({ stop: true });
+}
+
+/** @param report told of { text, part }, part from 0 to 1, or undefined */
 export function call(task, given, report = () => {}) {
   return new Promise((resolve, reject) => {
     const id = crypto.randomUUID();

@@ -6,24 +6,30 @@ const view = document.querySelector.bind(document);
 
 // What is loaded from here on is kept for offline use.
 await keepForOffline();
-const [{ createView, EXPLANATIONS }, { call, startEngine }, { Tensor }] = await Promise.all([import("./view.js"), import("./client.js"), import("./library.js")]);
+const [{ createView, EXPLANATIONS }, { call, startEngine, stop }, { compareWays, showProof }, { restoreSettings, settings }, { Tensor }] =
+  await Promise.all(["view", "client", "proof", "settings", "library"].map((name) => import(`./${name}.js`)));
 
+const FIRST = "../photos/rocket.jpg";
 /** `shape` is that of the model: its choices stay when the photo changes. */
-const state = { photo: undefined, result: undefined, maps: undefined, shape: {}, busy: false, again: false };
-const canvas = createView($("canvas"), chosen);
+const state = { photo: undefined, name: "", result: undefined, maps: undefined, head: undefined, looked: undefined, shape: {}, busy: false, again: false };
+const canvas = createView({ photo: $("photo"), canvas: $("canvas"), marker: $("marker") }, { look, leave, choose });
 
 $("file").addEventListener("change", ({ target }) => target.files[0] && take(target.files[0]));
-$("another").addEventListener("click", () => $("file").click());
 for (const button of document.querySelectorAll("[data-sample]")) button.addEventListener("click", () => takeSample(button.dataset.sample));
 for (const name of ["dragover", "dragleave", "drop"]) window.addEventListener(name, dragged);
-$("settings").addEventListener("change", run);
-$("views").addEventListener("change", show);
-$("opacity").addEventListener("input", show);
+for (const id of ["settings", "grid"]) $(id).addEventListener("change", run);
+$("views").addEventListener("change", ({ target }) => target !== $("grid") && show());
+$("layer").addEventListener("input", show);
+for (const id of ["opacity", "wipe"]) $(id).addEventListener("input", cover);
 $("compare").addEventListener("click", compare);
-sayWhatIsMissing();
+$("stop").addEventListener("click", stop);
+$("copy").addEventListener("click", () => navigator.clipboard.writeText($("command").textContent).then(() => say("Copied.")));
+restoreSettings();
 explain();
+cover();
 await attempt(startEngine);
 document.body.dataset.ready = "true";
+if (state.photo === undefined) await takeSample(FIRST);
 
 function dragged(event) {
   event.preventDefault();
@@ -35,7 +41,7 @@ async function takeSample(path) {
   await attempt(async () => {
     const response = await fetch(path);
     if (!response.ok) throw new Error(`The sample cannot be read: status ${response.status}.`);
-    await take(await response.blob());
+    await take(new File([await response.blob()], path.split("/").at(-1)));
   });
 }
 
@@ -44,28 +50,31 @@ async function take(file) {
   await attempt(async () => {
     say("Decoding the photo");
     const photo = await call("decode", { bytes: new Uint8Array(await file.arrayBuffer()) });
-    Object.assign(state, { photo, result: undefined, maps: undefined });
-    canvas.draw("photo", photo);
-    $("drop").hidden = true;
-    $("frame").hidden = $("another").hidden = false;
+    Object.assign(state, { photo, name: file.name, result: undefined, maps: undefined, looked: undefined });
+    canvas.show(photo);
     await run();
   });
 }
 
 /** Runs the model on the photo with the settings as they are. A change in the meantime runs it once more. */
 async function run() {
+  const chosen = settings();
   if (state.photo === undefined) return;
   state.again = state.busy;
   if (state.busy) return;
   state.busy = true;
   $("compare").disabled = true;
   await attempt(async () => {
-    do {
+    for (let now = chosen; ; now = settings()) {
       state.again = false;
-      const { photo } = state, result = await runOn(settings());
-      if (photo !== state.photo) state.again = true;
-      else adopt(result);
-    } while (state.again);
+      const { photo } = state, proven = await runOn({ ...now, finer: 1 });
+      const result = now.finer === 1 ? proven : await compute(now);
+      if (photo === state.photo && !state.again) {
+        adopt(result);
+        showProof({ ...proven, name: state.name, model: now.model });
+        break;
+      }
+    }
     await show();
     say(`${state.result.deviceDescription}: ${seconds(state.result.milliseconds)}.`);
   });
@@ -73,31 +82,47 @@ async function run() {
   $("compare").disabled = state.result === undefined;
 }
 
-async function runOn(chosen) {
+async function compute(chosen) {
   const result = await call("run", { image: state.photo, settings: chosen }, report);
-  addTiming(chosen.device, result);
   return { ...result, features: new Tensor("float32", result.features.data, result.features.dims) };
+}
+
+async function runOn(chosen) {
+  const result = await compute(chosen);
+  addTiming(chosen.device, result);
+  return result;
 }
 
 /** Makes a result the one that is shown. */
 function adopt(result) {
-  const { columns, rows, layers, heads, digest } = result, { shape } = state;
+  const { columns, rows, layers, heads } = result, { shape } = state;
   if (shape.columns !== columns || shape.rows !== rows) canvas.reset(result);
   if (shape.layers !== layers || shape.heads !== heads) {
-    fill($("layer"), Array.from({ length: layers }, (_, i) => [i, `${i + 1}`]), layers - 1);
-    fill($("head"), [["", "mean"], ...Array.from({ length: heads }, (_, i) => [i, `${i + 1}`])], "");
+    Object.assign($("layer"), { max: layers, value: layers });
+    state.head = undefined;
   }
-  if ($("digest").textContent !== digest) $("badge").dataset.state = $("badge").value = "";
   Object.assign(state, { result, maps: undefined, shape: { columns, rows, layers, heads } });
-  $("digest").textContent = digest;
-  $("keys").hidden = false;
+}
+
+/** The pointer is over a patch: what is like it shows at once, and goes with the pointer. */
+function look(patch) {
+  if (viewKind() === "attention" || state.result === undefined) return;
+  if (state.looked?.[0] === patch[0] && state.looked?.[1] === patch[1]) return;
+  state.looked = patch;
+  draw("similarity");
+}
+
+function leave() {
+  if (state.looked === undefined) return;
+  state.looked = undefined;
+  if (state.result !== undefined) draw(viewKind());
 }
 
 /** A patch was clicked or reached by the arrow keys. */
-function chosen([column, row]) {
-  const kind = viewKind();
-  if (kind === "photo" || kind === "pca") view('[value="similarity"]').checked = true;
-  if (kind === "attention") $("from-patch").checked = true;
+function choose([column, row]) {
+  state.looked = undefined;
+  if (viewKind() === "pca") view('[value="similarity"]').checked = true;
+  if (viewKind() === "attention") $("from-patch").checked = true;
   $("canvas").setAttribute("aria-label", `Patch in column ${column + 1}, row ${row + 1}`);
   void show();
 }
@@ -115,38 +140,48 @@ async function show() {
     });
     if (state.maps === undefined) return;
   }
-  const head = $("head").value === "" ? undefined : Number($("head").value);
-  const attention = { maps: state.maps, layer: Number($("layer").value), head, fromPatch: $("from-patch").checked };
-  canvas.draw(viewKind(), photo, result.features, attention, Number($("opacity").value) / 100);
-  $("canvas").dataset.shown = viewKind();
+  draw(viewKind());
+  if (viewKind() === "attention") showHeads();
 }
 
-/** The same photo and weights on CPU and WebGPU: are the digests equal? */
+function draw(kind) {
+  canvas.draw(kind, state.result.features, attention(), state.looked);
+  $("canvas").dataset.shown = kind;
+}
+
+function attention() {
+  return { maps: state.maps, layer: Number($("layer").value) - 1, head: state.head, fromPatch: $("from-patch").checked };
+}
+
+/** Every head of the layer as a small picture that can be chosen. */
+function showHeads() {
+  const buttons = canvas.multiples(attention(), state.shape.heads).map(({ head, canvas: small }) => {
+    const button = document.createElement("button"), text = head === undefined ? "mean" : `${head + 1}`;
+    button.type = "button";
+    button.setAttribute("aria-pressed", String(head === state.head));
+    button.setAttribute("aria-label", head === undefined ? "Mean of all heads" : `Head ${head + 1}`);
+    button.append(small, text);
+    button.addEventListener("click", () => {
+      state.head = head;
+      draw("attention");
+      for (const other of $("multiples").children) other.setAttribute("aria-pressed", String(other === button));
+    });
+    return button;
+  });
+  $("multiples").replaceChildren(...buttons);
+}
+
 async function compare() {
-  const badge = $("badge");
-  const tell = (kind, text) => Object.assign(badge, { value: text }).setAttribute("data-state", kind);
-  if (!("gpu" in navigator)) return tell("absent", "This browser has no WebGPU to compare with.");
   $("compare").disabled = true;
-  tell("working", "Running on both ...");
-  try {
-    const digests = [];
-    for (const device of ["wasm", "webgpu"]) digests.push((await runOn({ ...settings(), device })).digest);
-    const same = digests[0] === digests[1];
-    tell(same ? "same" : "different", same ? "The same: CPU and WebGPU agree in every bit." : "DIFFERENT. Please report this, with the name of the device.");
-    say("");
-  } catch (error) {
-    tell("absent", `Not compared: ${error.message}`);
-    say("");
-  }
+  await compareWays(runOn, { ...settings(), finer: 1 });
+  say("");
   $("compare").disabled = false;
 }
 
-function settings() {
-  const model = $("model").value.trim();
-  const threads = $("threads").value === "auto" ? "auto" : 1;
-  // A name of the Hub has one slash and no dot before it; what is left is an address.
-  const ref = model === "" ? undefined : /^[\w-]+\/[\w.-]+$/.test(model) ? model : new URL(model, location.href).href;
-  return { model: ref, dtype: $("dtype").value, device: $("device").value, threads };
+/** How much of the map covers the photo. */
+function cover() {
+  $("canvas").style.opacity = Number($("opacity").value) / 100;
+  $("canvas").style.clipPath = `inset(0 ${100 - $("wipe").value}% 0 0)`;
 }
 
 function viewKind() {
@@ -154,8 +189,11 @@ function viewKind() {
 }
 
 function explain() {
-  $("explanation").textContent = EXPLANATIONS[viewKind()];
-  $("heads").hidden = viewKind() !== "attention";
+  const kind = viewKind();
+  $("explanation").textContent = EXPLANATIONS[kind];
+  $("heads").hidden = kind !== "attention";
+  $("scale").hidden = kind === "pca";
+  $("layer-number").value = `${$("layer").value} of ${$("layer").max || 1}`;
 }
 
 function addTiming(device, { dtype, loadMilliseconds, milliseconds }) {
@@ -165,36 +203,29 @@ function addTiming(device, { dtype, loadMilliseconds, milliseconds }) {
   row.replaceChildren(...[name, dtype, seconds(loadMilliseconds), seconds(milliseconds)].map((text) => Object.assign(document.createElement("td"), { textContent: text })));
 }
 
-function fill(select, options, value) {
-  select.replaceChildren(...options.map(([key, text]) => new Option(text, key)));
-  select.value = value;
-}
-
 /** Tells of a failure where the user looks for results. */
 async function attempt(work) {
   try {
     await work();
   } catch (error) {
-    say(error.code === undefined ? error.message : `${error.message} [${error.code}]`, "failed");
+    if (error.code === "aborted") say("Stopped.");
+    else say(error.code === undefined ? error.message : `${error.message} [${error.code}]`, "failed");
   }
 }
 
+/** @param part from 0 to 1; undefined where nobody knows */
 function report({ text, part }) {
   say(`${text} ...`, "working");
-  $("progress").value = 100 * part;
+  if (part === undefined) $("progress").removeAttribute("value");
+  else $("progress").value = 100 * part;
 }
 
 function say(text, kind = "done") {
   $("status").textContent = text;
   $("status").dataset.state = kind;
-  $("progress").hidden = kind !== "working";
+  $("progress").hidden = $("stop").hidden = kind !== "working";
 }
 
 function seconds(milliseconds) {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(2)} s`;
-}
-
-function sayWhatIsMissing() {
-  if (!("gpu" in navigator)) Object.assign(view('[value="webgpu"]'), { disabled: true, textContent: "WebGPU (not in this browser)" });
-  if (!crossOriginIsolated) Object.assign($("threads"), { disabled: true, title: "Threads need a page that is cross-origin isolated: see the README." });
 }

@@ -5,7 +5,7 @@
 const CACHE = "ijepa-2";
 /** What may be needed offline though it was not used yet. The rest is kept as it is loaded. */
 const WANTED = [
-  "./", "style.css", "main.js", "client.js", "engine.js", "library.js", "offline.js", "view.js",
+  "./", "style.css", "main.js", "client.js", "engine.js", "library.js", "offline.js", "proof.js", "settings.js", "view.js",
   "../photos/chelsea.png", "../photos/rocket.jpg",
   "../../dist/wasm/jpeg-decoder.wasm", "../../dist/wasm/webp-decoder.wasm",
   "../../dist/vendor/pako.js",

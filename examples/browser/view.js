@@ -1,68 +1,103 @@
-/** What is on the canvas, and which patch is chosen. */
+/** The photo, the map over it, and the patch that is looked at. The map has one pixel a patch; the browser stretches it. */
 import { attentionMap, drawMap, pcaMap, similarityMap } from "./library.js";
 
 export const EXPLANATIONS = {
-  photo: "The photo as it was decoded.",
-  pca: "The three strongest components of the features as red, green and blue: patches of one colour are alike to the model.",
-  similarity: "How alike each patch is to the framed one, from violet to yellow.",
-  attention: "How much each patch is attended to; or what the framed patch attends to.",
+  pca: "The three strongest components of the features, as red, green and blue.",
+  similarity: "How much each patch looks like the framed one to the model.",
+  attention: "Where the model looks: how much each patch is attended to.",
 };
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /**
- * @param canvas
- * @param choose told of a patch that the user chose, [column, row]
+ * @param on { look(patch), leave(), choose(patch) }: the pointer is over a patch, or no more; a patch was clicked or reached by key
  */
-export function createView(canvas, choose) {
-  let grid = { columns: 1, rows: 1 }, patch = [0, 0];
+export function createView({ photo, canvas, marker }, on) {
+  let grid = { columns: 1, rows: 1 }, patch = [0, 0], components = {};
 
-  const move = (column, row) => {
-    const inside = (value, count) => Math.min(count - 1, Math.max(0, value));
-    patch = [inside(column, grid.columns), inside(row, grid.rows)];
-    choose(patch);
+  const inside = (value, count) => Math.min(count - 1, Math.max(0, value));
+  const patchAt = ({ clientX, clientY }) => {
+    const box = canvas.getBoundingClientRect();
+    const place = (at, length, count) => inside(Math.floor((at / length) * count), count);
+    return [place(clientX - box.left, box.width, grid.columns), place(clientY - box.top, box.height, grid.rows)];
   };
-  canvas.addEventListener("click", (event) => {
-    // The canvas may be narrower than its box: object-fit is "contain".
-    const box = canvas.getBoundingClientRect(), scale = Math.min(box.width / canvas.width, box.height / canvas.height);
-    const left = box.left + (box.width - canvas.width * scale) / 2, top = box.top + (box.height - canvas.height * scale) / 2;
-    const place = (at, from, length, count) => Math.floor(((at - from) / (length * scale)) * count);
-    move(place(event.clientX, left, canvas.width, grid.columns), place(event.clientY, top, canvas.height, grid.rows));
-  });
+  const choose = (chosen) => {
+    patch = chosen;
+    on.choose(patch);
+  };
+  canvas.addEventListener("pointermove", (event) => on.look(patchAt(event)));
+  canvas.addEventListener("pointerleave", () => on.leave());
+  canvas.addEventListener("click", (event) => choose(patchAt(event)));
   canvas.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    move(patch[0] + step[0], patch[1] + step[1]);
+    choose([inside(patch[0] + step[0], grid.columns), inside(patch[1] + step[1], grid.rows)]);
   });
 
+  const mark = (framed) => {
+    marker.hidden = framed === undefined;
+    if (framed === undefined) return;
+    const percent = (value, count) => `${(100 * value) / count}%`;
+    Object.assign(marker.style, { left: percent(framed[0], grid.columns), top: percent(framed[1], grid.rows), width: percent(1, grid.columns), height: percent(1, grid.rows) });
+  };
+
   return {
-    /** Another image: the patch in its middle is chosen. */
+    get patch() {
+      return patch;
+    },
+
+    /** Another photo. */
+    show(pixels) {
+      put(photo, pixels);
+      canvas.parentElement.style.aspectRatio = `${pixels.width} / ${pixels.height}`;
+      canvas.hidden = marker.hidden = true;
+    },
+
+    /** Another grid: the patch in its middle is chosen. */
     reset({ columns, rows }) {
       grid = { columns, rows };
       patch = [Math.floor(columns / 2), Math.floor(rows / 2)];
     },
 
     /**
-     * @param kind "photo", "pca", "similarity" or "attention"
-     * @param photo pixels
-     * @param features tensor; undefined for the photo alone
+     * @param kind "pca", "similarity" or "attention"
+     * @param features tensor
      * @param attention { maps, layer, head, fromPatch }, for its view
-     * @param opacity 0 to 1
+     * @param looked the patch under the pointer; without one the chosen patch counts
      */
-    draw(kind, photo, features, attention, opacity) {
+    draw(kind, features, attention, looked = patch) {
       const { columns } = grid;
-      const pictures = {
-        photo: () => photo,
-        pca: () => drawMap(photo, pcaMap(features, columns), { opacity }),
-        similarity: () => drawMap(photo, similarityMap(features, columns, patch), { opacity, patch }),
-        attention() {
-          const { maps, layer, head, fromPatch } = attention, from = fromPatch ? patch : undefined;
-          return drawMap(photo, attentionMap(maps[layer], columns, { head, patch: from }), { opacity, patch: from });
+      const maps = {
+        pca() {
+          if (components.of !== features) components = { of: features, map: pcaMap(features, columns) };
+          return components.map;
         },
+        similarity: () => similarityMap(features, columns, looked),
+        attention: () => mapOf(attention, attention.head, columns, looked),
       };
-      put(canvas, features === undefined ? photo : pictures[kind]());
+      put(canvas, coloured(maps[kind]()));
+      canvas.hidden = false;
+      mark(kind === "similarity" || (kind === "attention" && attention.fromPatch) ? looked : undefined);
+    },
+
+    /** Every head of the layer as a canvas, and first their mean. */
+    multiples(attention, heads) {
+      return [undefined, ...Array.from({ length: heads }, (_, head) => head)].map((head) => {
+        const small = document.createElement("canvas");
+        put(small, coloured(mapOf(attention, head, grid.columns, patch)));
+        return { head, canvas: small };
+      });
     },
   };
+}
+
+function mapOf({ maps, layer, fromPatch }, head, columns, patch) {
+  return attentionMap(maps[layer], columns, { head, patch: fromPatch ? patch : undefined });
+}
+
+/** Violet to yellow, where a map has one value a patch. */
+function coloured(map) {
+  return drawMap(map, map, { opacity: 1 });
 }
 
 function put(canvas, { data, width, height, channels }) {

@@ -56,6 +56,18 @@ async function digestOf(page: Page, digest: string): Promise<void> {
   assert.equal(await page.textContent("#digest"), digest, (await page.textContent("#status")) ?? "");
 }
 
+async function setRange(page: Page, id: string, value: number): Promise<void> {
+  await page.evaluate(`Object.assign(document.getElementById("${id}"), { value: ${value} }).dispatchEvent(new Event("input", { bubbles: true }))`);
+}
+
+/** The pointer at the middle of the map, or gone from it. */
+async function pointer(page: Page, type: "pointermove" | "pointerleave"): Promise<void> {
+  await page.evaluate(`(() => {
+    const canvas = document.getElementById("canvas"), box = canvas.getBoundingClientRect();
+    canvas.dispatchEvent(new PointerEvent("${type}", { clientX: box.left + box.width / 3, clientY: box.top + box.height / 3 }));
+  })()`);
+}
+
 /** What is on the canvas, as the text of a PNG file. */
 const PIXELS = 'document.getElementById("canvas").toDataURL()';
 
@@ -81,6 +93,11 @@ test("the page: drop a photo, look at every map, compare the bits, on a narrow s
   await page.goto(url);
   await ready();
   assert.equal(await page.evaluate("crossOriginIsolated"), true);
+  // It opens alive: a sample is there, with its digest beside the recorded one.
+  await digestOf(page, stored["bf16 rocket.jpg"]);
+  assert.equal(await page.evaluate('document.getElementById("recorded").dataset.state'), "same");
+  assert.equal(await page.textContent("#command"), "ijepa embed examples/photos/rocket.jpg --dtype bf16");
+  await idle();
   await screenshot("start");
   await drop(page, "chelsea.png");
   await digestOf(page, stored["bf16 chelsea.png"]);
@@ -90,7 +107,7 @@ test("the page: drop a photo, look at every map, compare the bits, on a narrow s
   await screenshot("colours");
 
   // The mouse chooses a patch, the arrow keys another.
-  await page.click("#canvas", { position: { x: 40, y: 40 } });
+  await page.click("#canvas", { position: { x: 10, y: 10 } });
   await shown("similarity");
   pictures.add(await page.evaluate(PIXELS));
   assert.equal(await page.evaluate('document.getElementById("canvas").ariaLabel'), "Patch in column 1, row 1");
@@ -105,14 +122,18 @@ test("the page: drop a photo, look at every map, compare the bits, on a narrow s
   await page.check('[value="attention"]');
   await shown("attention");
   pictures.add(await page.evaluate(PIXELS));
-  await page.selectOption("#layer", { label: "3" });
-  await page.selectOption("#head", { label: "2" });
+  await setRange(page, "layer", 3);
+  assert.equal(await page.evaluate('document.querySelectorAll("#multiples button").length'), 4, "three heads and their mean");
+  await page.click('#multiples button[aria-label="Head 2"]');
   pictures.add(await page.evaluate(PIXELS));
   await page.check("#from-patch");
+  await page.waitForFunction('!document.getElementById("marker").hidden');
   pictures.add(await page.evaluate(PIXELS));
+  await screenshot("attention");
   assert.equal(pictures.size, 6, "every view is another picture");
 
   // Other weights, two threads: the digests of the contract.
+  await page.click("summary");
   await page.selectOption("#threads", { label: "all" });
   await page.selectOption("#dtype", { label: "int4" });
   await digestOf(page, stored["int4 chelsea.png"]);
@@ -123,8 +144,26 @@ test("the page: drop a photo, look at every map, compare the bits, on a narrow s
 
   await page.click("#compare");
   await page.waitForFunction('["same", "different", "absent"].includes(document.getElementById("badge").dataset.state)');
-  assert.equal(await page.evaluate('document.getElementById("badge").value'), "The same: CPU and WebGPU agree in every bit.");
+  assert.equal(await page.evaluate('document.getElementById("badge").value'), "The same in every bit: CPU, one thread; CPU, all threads; WebGPU.");
   assert.deepEqual(await page.evaluate('[...document.querySelectorAll("#timings tr")].map((row) => row.dataset.key)'), ["CPU bf16", "CPU int4", "WebGPU int4"]);
+
+  // Patches of three sizes: positions in between. The pointer shows what is like the patch below it, and takes it along when it leaves.
+  await page.check('[value="pca"]');
+  assert.equal(await page.evaluate('document.getElementById("canvas").width'), 16);
+  await page.selectOption("#grid", { label: "four times as fine" });
+  await page.waitForFunction('document.getElementById("canvas").width === 32');
+  await idle();
+  const colours = await page.evaluate(PIXELS);
+  await pointer(page, "pointermove");
+  await shown("similarity");
+  await pointer(page, "pointerleave");
+  await shown("pca");
+  assert.equal(await page.evaluate(PIXELS), colours);
+  await screenshot("finer");
+  await page.selectOption("#grid", { label: "as trained" });
+  await page.waitForFunction('document.getElementById("canvas").width === 8');
+  await digestOf(page, stored["int4 rocket.jpg"]);
+  await idle();
 
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
@@ -133,7 +172,7 @@ test("the page: drop a photo, look at every map, compare the bits, on a narrow s
     await screenshot(`narrow-${colorScheme}`);
   }
 
-  assert.equal(await page.inputValue("#layer"), "2", "choices stay when photo and weights change");
+  assert.equal(await page.inputValue("#layer"), "3", "choices stay when photo and weights change");
 
   // What is wrong is said, and the page goes on.
   await page.evaluate(`(() => {
@@ -148,10 +187,16 @@ test("the page: drop a photo, look at every map, compare the bits, on a narrow s
   await context.setOffline(true);
   await page.reload();
   await ready();
-  await page.click('[data-sample="../photos/rocket.jpg"]');
-  await digestOf(page, stored["bf16 rocket.jpg"]);
+  await digestOf(page, stored["int4 rocket.jpg"]);
+  await page.click('[data-sample="../photos/chelsea.png"]');
+  await digestOf(page, stored["int4 chelsea.png"]);
   await idle();
   assert.deepEqual(complaints.filter((text) => !text.includes("ERR_INTERNET_DISCONNECTED")), []);
+});
+
+test("the digests on the page are those of the contract", () => {
+  const recorded = [...readFileSync("examples/browser/proof.js", "utf8").matchAll(/^ {2}"(\w+ [\w.]+)": "([0-9a-f]{64})",$/gm)].map(([, key, digest]) => [key, digest]);
+  assert.deepEqual(Object.fromEntries(recorded), stored);
 });
 
 test("the page by keyboard alone: every control can be reached, and a sample starts", { skip: noChromium ?? false, timeout: 2 * PATIENCE_MS }, async (t) => {
@@ -166,12 +211,14 @@ test("the page by keyboard alone: every control can be reached, and a sample sta
   await page.goto(url);
   await page.waitForFunction('document.body.dataset.ready === "true"');
   const reached: string[] = [];
-  for (let i = 0; i < 14; i++) {
+  await page.click("summary");
+  await page.evaluate("document.activeElement.blur(), scrollTo(0, 0)");
+  for (let i = 0; i < 24; i++) {
     await page.keyboard.press("Tab");
     reached.push(await page.evaluate("document.activeElement.id || document.activeElement.dataset.sample || document.activeElement.name || document.activeElement.tagName"));
   }
-  for (const wanted of ["file", "../photos/chelsea.png", "../photos/rocket.jpg", "view", "opacity", "dtype", "device", "threads", "model"]) assert.ok(reached.includes(wanted), `${wanted} in ${reached.join(", ")}`);
-  await page.focus('[data-sample="../photos/rocket.jpg"]');
+  for (const wanted of ["file", "../photos/chelsea.png", "../photos/rocket.jpg", "view", "wipe", "opacity", "grid", "preset", "dtype", "device", "threads"]) assert.ok(reached.includes(wanted), `${wanted} in ${reached.join(", ")}`);
+  await page.focus('[data-sample="../photos/chelsea.png"]');
   await page.keyboard.press("Enter");
-  await digestOf(page, stored["bf16 rocket.jpg"]);
+  await digestOf(page, stored["bf16 chelsea.png"]);
 });

@@ -1,0 +1,54 @@
+/** The card with the digest: the recorded one, the command that makes the same, and other ways of computing it. */
+
+const $ = (id) => document.getElementById(id);
+/** Digests of the demo model that the package's tests hold every runtime to. */
+const RECORDED = {
+  "bf16 chelsea.png": "e6413807b169507f26332c54b233f12899a7625f4556a37510cc2bed96c24480",
+  "bf16 rocket.jpg": "57a17efa9c4e61080e64df7cb24ad581504b82426f0c1d84e531b9b528ba3ab0",
+  "fp32 chelsea.png": "ecf4dd6479a5563559820b05738b7a6af8266a3f0744d0d45a1206ad878f15fe",
+  "fp32 rocket.jpg": "bb9f6064d5e0ba612cb8d7bb7216677240166762cb1aed867795b42c902900d2",
+  "fp4 chelsea.png": "8826a5eb5321d3a2037de9704765cdaa5ff8e88f35cb0f34eb2add395567301e",
+  "fp4 rocket.jpg": "25897059402c17b36df420c48c1fa5481aac8190aaab5de8d8af0252127e9697",
+  "int4 chelsea.png": "6178dbe0a5e1bb0c0674d4e0306b0b8243a75b2853e8dcfec9371132b626f08d",
+  "int4 rocket.jpg": "6401b84f0bc6c25cb76998f348ac46bb52a7565f0b03cd084a9e823ccaf362a4",
+  "nf4 chelsea.png": "42287c9b9c1abb955eba03f97745abf096f9b71a6824c5e3e1ce2520f6f3c3f8",
+  "nf4 rocket.jpg": "c3c23409dbbff72c7d7d7bb72966910925f40220d4ecaea813a67d6fc617a1b7",
+};
+
+/** The digest of the photo with patches as trained, which are those of the command. */
+export function showProof({ digest, dtype, name, model }) {
+  if ($("digest").textContent !== digest) tell($("badge"), "none", "");
+  $("digest").textContent = digest;
+  const recorded = model === undefined ? RECORDED[`${dtype} ${name}`] : undefined;
+  const kind = recorded === undefined ? "none" : recorded === digest ? "same" : "different";
+  tell($("recorded"), kind, { none: "", same: "the recorded one", different: `DIFFERENT from the recorded ${recorded}` }[kind]);
+  const place = recorded === undefined ? name : `examples/photos/${name}`;
+  $("command").textContent = `ijepa embed ${place} --dtype ${dtype}${model === undefined ? "" : ` --model ${model}`}`;
+}
+
+/**
+ * The same photo and weights computed in several ways: are the digests equal?
+ *
+ * @param runOn gives the result of a way
+ */
+export async function compareWays(runOn, chosen) {
+  const badge = $("badge");
+  tell(badge, "working", "Running ...");
+  const ways = [["CPU, one thread", { device: "wasm", threads: 1 }]];
+  if (crossOriginIsolated) ways.push(["CPU, all threads", { device: "wasm", threads: "auto" }]);
+  if ("gpu" in navigator && (await navigator.gpu.requestAdapter()) !== null) ways.push(["WebGPU", { device: "webgpu", threads: 1 }]);
+  try {
+    const digests = [];
+    for (const [, way] of ways) digests.push((await runOn({ ...chosen, ...way })).digest);
+    const other = digests.findIndex((digest) => digest !== digests[0]), names = ways.map(([name]) => name).join("; ");
+    if (other < 0) tell(badge, "same", `The same in every bit: ${names}.`);
+    else tell(badge, "different", `DIFFERENT: ${ways[other][0]} gives ${digests[other]}, ${ways[0][0]} ${digests[0]}. Please report this, with the name of the device.`);
+  } catch (error) {
+    tell(badge, "absent", `Not compared: ${error.message}`);
+  }
+}
+
+function tell(output, state, text) {
+  output.value = text;
+  output.dataset.state = state;
+}
