@@ -1,0 +1,21 @@
+import { pipeline } from "ijepa";
+
+// "?photo=cat.jpg" takes a photo of this site, "?threads=2" that many threads.
+const { searchParams } = new URL(location.href);
+const threads = Number(searchParams.get("threads") ?? 1);
+// `npm run model` puts the model of the package there. Any other lies in a folder, or on the Hub, in the same way.
+const extractor = pipeline("image-feature-extraction", new URL("model", document.baseURI).href, { threads });
+
+async function show(photo) {
+  const output = document.querySelector("output");
+  try {
+    const extract = await extractor;
+    const { numerics } = await extract(photo);
+    output.value = numerics.digest;
+  } catch (error) {
+    output.value = `${error.message} [${error.code}]`;
+  }
+}
+
+document.querySelector("input").addEventListener("change", async ({ target }) => show(await target.files[0].arrayBuffer()));
+if (searchParams.has("photo")) void show(new URL(searchParams.get("photo"), document.baseURI).href);
