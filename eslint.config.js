@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["build/", "dist/", "**/node_modules/", "assembly/", "scripts/*.d.ts"] },
+  { ignores: ["build/", "dist/", "**/node_modules/", "assembly/", "scripts/*.d.ts", "examples/next/", "examples/typescript/"] },
   {
     files: ["**/*.ts"],
     extends: [...tseslint.configs.recommendedTypeChecked],

@@ -1,0 +1,146 @@
+/** Programs for transformers.js with another line of import and another model. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import * as ijepa from "../../../ts-api/src/index.js";
+import {
+  AutoImageProcessor, AutoModel, AutoModelForImageClassification, AutoProcessor, AutoTokenizer, cos_sim, env, load_image, pipeline, RawImage, Tensor, type ProgressEvent,
+} from "../../../ts-api/src/transformers/index.js";
+
+const MODEL = "models/demo";
+const CLASSIFIER = "tests/goldens/classifiers/classify-single";
+const CHELSEA = "examples/photos/chelsea.png", ROCKET = "examples/photos/rocket.jpg";
+const digests = JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>;
+const isRefused = (pattern: RegExp) => (error: ijepa.IJepaError) => error.code === "input/value" && pattern.test(error.message);
+
+test("the documented pipeline of image feature extraction", async () => {
+  const image_feature_extractor = await pipeline("image-feature-extraction", MODEL);
+  const features = await image_feature_extractor(CHELSEA);
+  assert.deepEqual([features.dims, features.type, features.size, features.data.length], [[1, 64, 192], "float32", 64 * 192, 64 * 192]);
+  assert.equal(features.numerics?.digest, digests["bf16 chelsea.png"]);
+
+  // A list is one tensor, with the bits of each image.
+  const both = await image_feature_extractor([CHELSEA, await RawImage.read(ROCKET)]);
+  assert.deepEqual(both.dims, [2, 64, 192]);
+  assert.deepEqual(both[0].data, features.data.subarray(0, 64 * 192));
+  await image_feature_extractor.dispose();
+});
+
+test("the documented model and processor", async () => {
+  const processor = await AutoProcessor.from_pretrained(MODEL);
+  const vision_model = await AutoModel.from_pretrained(MODEL, { dtype: "q4", device: "wasm" });
+  const image = await RawImage.read(ROCKET);
+  const image_inputs = await processor(image);
+  assert.deepEqual([image_inputs.pixel_values.dims, image_inputs.original_sizes, image_inputs.reshaped_input_sizes], [[1, 3, 128, 128], [[427, 640]], [[128, 128]]]);
+  const { last_hidden_state, numerics } = await vision_model(image_inputs);
+  assert.deepEqual(last_hidden_state.dims, [1, 64, 192]);
+  assert.deepEqual([numerics.dtype, numerics.digest], ["int4", digests["int4 rocket.jpg"]]);
+  assert.equal(vision_model.config["hidden_size"], 192);
+  const { hidden_states, attentions } = await vision_model({ ...image_inputs, output_hidden_states: true, output_attentions: true });
+  assert.deepEqual([hidden_states?.length, attentions?.[0].dims], [9, [1, 3, 64, 64]]);
+  await assert.rejects(vision_model({ ...image_inputs, input_ids: [] } as never), isRefused(/no input "input_ids"/));
+  await vision_model.dispose();
+});
+
+test("likeness of two photos, as programs compute it", async () => {
+  const extractor = await pipeline("image-feature-extraction", MODEL, { dtype: "fp32" });
+  const [cat, rocket] = await Promise.all([CHELSEA, ROCKET].map(async (photo) => (await extractor(photo)).mean(1).normalize()));
+  const expected = ijepa.cosineSimilarity(await own(CHELSEA), await own(ROCKET));
+  assert.equal(cos_sim((cat.tolist() as number[][])[0], (rocket.tolist() as number[][])[0]), cos_sim(cat[0].data, rocket[0].data));
+  assert.ok(Math.abs(cos_sim(cat[0].data, rocket[0].data) - expected) < 1e-6);
+  await extractor.dispose();
+
+  async function own(photo: string): Promise<ijepa.Tensor<"float32">> {
+    const extract = await ijepa.pipeline("image-feature-extraction", MODEL, { dtype: "fp32" });
+    const features = await extract(photo, { pool: "mean" });
+    await extract.dispose();
+    return features;
+  }
+});
+
+test("classification: top_k, and a model that is called", async () => {
+  const classifier = await pipeline("image-classification", CLASSIFIER);
+  const one = await classifier(ROCKET, { top_k: 2 });
+  assert.equal(one.length, 2);
+  assert.deepEqual((await classifier([ROCKET], { top_k: 2 }))[0], one);
+  await classifier.dispose();
+  const model = await AutoModelForImageClassification.from_pretrained(CLASSIFIER);
+  const { logits } = await model(await (await AutoImageProcessor.from_pretrained(CLASSIFIER))(ROCKET));
+  assert.equal(logits?.dims[0], 1);
+  await model.dispose();
+});
+
+test("progress_callback: initiate, progress, done of every file, then ready with the task", async () => {
+  const events: ProgressEvent[] = [];
+  const extractor = await pipeline("image-feature-extraction", MODEL, { progress_callback: (event) => void events.push(event) });
+  await extractor.dispose();
+  assert.deepEqual(events[0], { status: "initiate", name: MODEL, file: "model" });
+  assert.ok(events.some(({ status, progress = 0 }) => status === "progress" && progress > 0 && progress <= 100));
+  assert.deepEqual(events.slice(-2), [{ status: "done", name: MODEL, file: "model" }, { status: "ready", task: "image-feature-extraction", model: MODEL }]);
+});
+
+test("formats and devices are mapped, or refused by name", async () => {
+  const names = { fp32: "fp32", fp16: "bf16", bf16: "bf16", q4: "int4", q4f16: "int4", int4: "int4", bnb4: "nf4", nf4: "nf4", fp4: "fp4", auto: "bf16" };
+  for (const [name, dtype] of Object.entries(names)) {
+    const { model, dispose } = await AutoModel.from_pretrained(MODEL, { dtype: name, device: "cpu" });
+    assert.equal(model.dtype, dtype, name);
+    await dispose();
+  }
+  const has8 = (ijepa.DTYPES as readonly string[]).includes("int8");
+  if (!has8) await assert.rejects(AutoModel.from_pretrained(MODEL, { dtype: "q8" }), isRefused(/dtype "q8" is not there; there is .*q4/));
+  await assert.rejects(AutoModel.from_pretrained(MODEL, { dtype: "uint8" }), isRefused(/dtype "uint8"/));
+  await assert.rejects(AutoModel.from_pretrained(MODEL, { device: "cuda" }), isRefused(/device "cuda" is not there; there is auto, cpu, wasm, gpu, webgpu/));
+  await assert.rejects(AutoModel.from_pretrained(MODEL, { session_options: {} }), isRefused(/ONNX/));
+  await assert.rejects(AutoModel.from_pretrained(MODEL, { quantised: true }), isRefused(/no option "quantised"/));
+  await assert.rejects(pipeline("feature-extraction" as never, MODEL), isRefused(/no pipeline "feature-extraction"/));
+  await assert.rejects(AutoTokenizer.from_pretrained(), isRefused(/no tokenizer/));
+});
+
+test("env: threads, and models without the Hub", async () => {
+  env.backends.onnx.wasm.numThreads = 2;
+  env.allowRemoteModels = false;
+  env.cacheDir = "build/no-cache";
+  try {
+    const { model, dispose } = await AutoModel.from_pretrained(MODEL);
+    assert.match(model.deviceDescription, /2 threads/);
+    await dispose();
+    await assert.rejects(AutoModel.from_pretrained("nobody/nothing"), { code: "hub/offline" });
+    env.localModelPath = "models";
+    await (await AutoModel.from_pretrained("demo")).dispose();
+  } finally {
+    Object.assign(env, { allowRemoteModels: true, cacheDir: undefined, localModelPath: undefined });
+    delete env.backends.onnx.wasm.numThreads;
+  }
+});
+
+test("RawImage", async () => {
+  const bytes = readFileSync(ROCKET);
+  const image = await RawImage.read(ROCKET);
+  assert.deepEqual([image.size, image.channels], [[640, 427], 3]);
+  for (const other of [await RawImage.fromBlob(new Blob([bytes])), await load_image(new Uint8Array(bytes)), await RawImage.read(image)]) assert.deepEqual(other.data, image.data);
+  assert.deepEqual(image.rgba().rgb().data, image.data);
+  assert.equal(image.grayscale().channels, 1);
+  const small = await image.resize(64, 32);
+  assert.deepEqual([small.size, small.data.length], [[64, 32], 64 * 32 * 3]);
+  const cut = await image.crop([10, 20, 19, 24]);
+  assert.deepEqual([cut.size, cut.data[0]], [[10, 5], image.data[(20 * 640 + 10) * 3]]);
+  assert.deepEqual((await image.center_crop(100, 50)).size, [100, 50]);
+  const again = await RawImage.fromBlob(await small.toBlob());
+  assert.deepEqual(again.data, small.data);
+  await assert.rejects(image.center_crop(1000, 1000), isRefused(/cannot be cut/));
+});
+
+test("Tensor", () => {
+  const tensor = new Tensor("float32", [1, 2, 3, 4, 5, 6], [2, 3]);
+  assert.deepEqual([...tensor].map((row) => row.tolist()), [[1, 2, 3], [4, 5, 6]]);
+  assert.deepEqual(tensor[1].tolist(), [4, 5, 6]);
+  assert.deepEqual(tensor.mean(0).tolist(), [2.5, 3.5, 4.5]);
+  assert.deepEqual([tensor.mean(-1, true).dims, tensor.mean().item()], [[2, 1], 3.5]);
+  assert.deepEqual(tensor.slice(null, [1, 3]).tolist(), [[2, 3], [5, 6]]);
+  assert.deepEqual(tensor.slice(0).dims, [3]);
+  assert.deepEqual(tensor.slice(1, -1).item(), 6);
+  assert.deepEqual([tensor.view(3, -1).dims, tensor.flatten().dims, tensor.unsqueeze(0).dims, tensor.unsqueeze(-1).squeeze().dims], [[3, 2], [6], [1, 2, 3], [2, 3]]);
+  assert.ok((tensor.normalize(2, 1).tolist() as number[][]).every((row) => Math.abs(Math.hypot(...row) - 1) < 1e-6));
+  assert.throws(() => tensor.item(), isRefused(/6/));
+  assert.throws(() => tensor.mean(2), isRefused(/no axis 2/));
+});

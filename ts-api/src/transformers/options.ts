@@ -1,0 +1,110 @@
+/** Options as programs for transformers.js give them, and what they are here. */
+import { IJepaError } from "../core/errors.js";
+import { DTYPES, type Dtype, type ModelLoadOptions, type ProgressInfo } from "../index.js";
+
+/** What `progress_callback` is told. */
+export interface ProgressEvent {
+  status: "initiate" | "download" | "progress" | "done" | "ready";
+  name?: string;
+  /** A file of the Hub; "model" for the parts of the model that become ready. */
+  file?: string;
+  loaded?: number;
+  total?: number;
+  /** 0 to 100. */
+  progress?: number;
+  /** With "ready", of a pipeline. */
+  task?: string;
+  model?: string;
+}
+
+export interface PretrainedOptions {
+  /** Of transformers.js: fp32, fp16, q4, q4f16, q8, int8, bnb4, auto; of this library: bf16, int4, nf4, fp4. Default: bf16, or what the model is stored in. */
+  dtype?: string | Record<string, string> | null;
+  device?: "auto" | "cpu" | "wasm" | "gpu" | "webgpu" | (string & {}) | null;
+  progress_callback?: ((event: ProgressEvent) => void) | null;
+  revision?: string;
+  cache_dir?: string | null;
+  local_files_only?: boolean;
+  [other: string]: unknown;
+}
+
+/** Settings for all models; the others of transformers.js are taken and have no effect. */
+export const env = {
+  version: "ijepa",
+  /** False: nothing is asked of the Hub, as with `local_files_only`. */
+  allowRemoteModels: true,
+  allowLocalModels: true,
+  /** The folder of the Hub's cache. */
+  cacheDir: undefined as string | null | undefined,
+  /** Models are looked for here first, where it is set: a folder, or its URL. */
+  localModelPath: undefined as string | undefined,
+  backends: { onnx: { wasm: {} as { numThreads?: number; [other: string]: unknown }, webgpu: {} as Record<string, unknown>, logLevel: undefined as string | undefined } },
+};
+
+/** The formats of transformers.js, and those that have their place here. */
+const FORMATS: Record<string, string | undefined> = { auto: undefined, fp16: "bf16", q4: "int4", q4f16: "int4", bnb4: "nf4", q8: "int8", int8: "int8", quantized: "int8" };
+const DEVICES: Record<string, ModelLoadOptions["device"]> = { auto: "auto", cpu: "wasm", wasm: "wasm", gpu: "webgpu", webgpu: "webgpu" };
+/** Options of transformers.js that speak of ONNX files, which are not read here. */
+const ONNX_ONLY = ["model_file_name", "use_external_data_format", "session_options"];
+const TAKEN = ["dtype", "device", "progress_callback", "revision", "cache_dir", "local_files_only", "token", "config", "subfolder"];
+const OWN = ["threads", "groupSize", "resident", "signal", "fetch", "useMaskToken", "addPoolingLayer", "gpuDevice", "powerPreference", "revectorize", "determinism"];
+
+/**
+ * @throws IJepaError `input/value` for what is not there, with the reason
+ */
+export function loadOptions(options: PretrainedOptions = {}): ModelLoadOptions {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (ONNX_ONLY.includes(name)) throw refused(name, value, `${name} is about ONNX files; ijepa reads config.json and model.safetensors. Leave it out.`);
+    if (name === "config") throw refused(name, "an object", "A configuration of the program's own cannot replace the model's config.json. Leave config out.");
+    if (name === "subfolder" && value !== "onnx") throw refused(name, value, "Models lie at the top of their folder: name the folder itself, and leave subfolder out.");
+    if (!TAKEN.includes(name) && !OWN.includes(name)) throw refused(name, value, `There is no option ${JSON.stringify(name)}; there is ${[...TAKEN, ...OWN].join(", ")}.`);
+  }
+  const { dtype, device, progress_callback: report, cache_dir: cacheDir = env.cacheDir, local_files_only: localOnly = !env.allowRemoteModels, config: _config, subfolder: _subfolder, ...rest } = options;
+  const threads = env.backends.onnx.wasm.numThreads;
+  const given = {
+    ...(threads === undefined ? {} : { threads: threads === 0 ? "auto" : threads }),
+    ...Object.fromEntries(Object.entries(rest).filter(([name, value]) => value !== null && !ONNX_ONLY.includes(name))),
+    dtype: dtypeOf(dtype),
+    device: deviceOf(device),
+    cache_dir: cacheDir ?? undefined,
+    local_files_only: localOnly || undefined,
+    progress_callback: report ? (info: ProgressInfo) => eventsOf(info).forEach(report) : undefined,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** What a program calls a model, as `fromPretrained` takes it. */
+export function refOf(model: string | null | undefined): string | undefined {
+  if (model === null || model === undefined) return undefined;
+  const { localModelPath: folder } = env;
+  const isAddress = /^[a-z][a-z0-9+.-]*:|^[./\\]/i.test(model);
+  return folder === undefined || isAddress ? model : `${folder.replace(/\/+$/, "")}/${model}`;
+}
+
+function dtypeOf(dtype: PretrainedOptions["dtype"]): Dtype | undefined {
+  const name = typeof dtype === "object" && dtype !== null ? (dtype["model"] ?? Object.values(dtype)[0]) : dtype;
+  if (name === undefined || name === null) return undefined;
+  const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : name;
+  if (format === undefined || (DTYPES as readonly string[]).includes(format)) return format as Dtype | undefined;
+  const names = Object.keys(FORMATS).filter((known) => (DTYPES as readonly string[]).includes(FORMATS[known] ?? DTYPES[0]));
+  throw refused("dtype", name, `dtype ${JSON.stringify(name)} is not there; there is ${[...names, ...DTYPES].join(", ")}. "q4" is int4, "fp16" is bf16.`);
+}
+
+function deviceOf(device: PretrainedOptions["device"]): ModelLoadOptions["device"] {
+  if (device === undefined || device === null) return undefined;
+  if (Object.hasOwn(DEVICES, device)) return DEVICES[device];
+  throw refused("device", device, `device ${JSON.stringify(device)} is not there; there is ${Object.keys(DEVICES).join(", ")}.`);
+}
+
+/** Progress of the model itself is told as if it were a file. */
+function eventsOf({ status, name, file, loaded, total, progress }: ProgressInfo): ProgressEvent[] {
+  if (file !== undefined) return [{ status, name, file, loaded, total, progress }];
+  const model = { name, file: "model" };
+  if (status === "ready") return [{ status: "done", ...model }, { status: "ready", name }];
+  return [status === "initiate" ? { status, ...model } : { status, ...model, loaded, total, progress }];
+}
+
+export function refused(name: string, value: unknown, message: string): IJepaError<"input/value"> {
+  return new IJepaError("input/value", message, { name, value });
+}
