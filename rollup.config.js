@@ -130,7 +130,7 @@ const noCopies = {
 /** Vite's workers are one file each. Who has this one has the files that it names, too: bundlers find both in the same way. */
 const decoder = {
   input: join(built, "threads/browser-decoder.js"),
-  plugins: [host("browser"), addresses, noCopies, web, bare],
+  plugins: [host("browser-inner"), addresses, noCopies, web, bare],
   output: { file: "dist/browser/decoder.js", format: "es", inlineDynamicImports: true },
   onwarn,
 };

@@ -1,36 +1,14 @@
-/** Browsers, on the main thread and in workers; and what other runtimes share with them. */
-import { IJepaError } from "../core/errors.js";
-import { whereToLook } from "./build-tool.js";
+/** Browsers, on the main thread and in workers. */
+import { browser } from "./browser-base.js";
 import type { MessageThread, Runtime, Thread, ThreadEvents } from "./env.js";
-import { fetchModule, packageModule, wasmModules } from "./modules.js";
-import { noFiles } from "./no-files.js";
-import { opfsStorage } from "./opfs-storage.js";
-import { demoModel } from "./package-files.js";
-
-/** The name of a browser in its user agent, which names several. */
-const BROWSERS = [/(Firefox)\/(\d+)/, /(Edg)\/(\d+)/, /(Chrome)\/(\d+)/, /Version\/(\d+)\S* .*(Safari)/];
 
 const noThreads = reasonAgainstThreads();
 
-export const runtime: Runtime = {
-  name: hostName(),
-  wasmModule: wasmModules((name) => packageModule(name, fetchModule, (bytes) => WebAssembly.compile(bytes))),
-  get defaultModel() {
-    const model = demoModel();
-    if (model?.startsWith("http") === true) return model;
-    const message = `Bundles leave the model of the package behind. Pass the URL of a folder with config.json and model.safetensors. ${whereToLook()}`;
-    throw new IJepaError("input/missing", message, { name: "model" });
-  },
-  ...noFiles("Browsers"),
-  openStorage: opfsStorage,
-  get pageUrl() {
-    const base = globalThis.document?.baseURI ?? globalThis.location?.href;
-    return base === undefined || /^(about|blob|data):/.test(base) ? undefined : base;
-  },
+export const runtime: Runtime = Object.assign(browser, {
   cores: noThreads === undefined ? navigator.hardwareConcurrency : 1,
   noThreads,
 
-  async startThread(data, ended) {
+  async startThread(data: unknown, ended: (reason: string) => void): Promise<Thread> {
     try {
       return await start(() => new Worker(new URL("./thread.js", import.meta.url), { type: "module" }), data, ended);
     } catch (failure) {
@@ -40,18 +18,7 @@ export const runtime: Runtime = {
   },
 
   ...(typeof Worker === "undefined" ? {} : { startDecoder }),
-
-  // Timers of zero length wait for milliseconds when they are nested; messages do not.
-  yieldToHost: () =>
-    new Promise((resolve) => {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => {
-        port1.close();
-        resolve();
-      };
-      port2.postMessage(undefined);
-    }),
-};
+});
 
 /** Its program is a module, so a page needs no headers for it. */
 function startDecoder(data: unknown, { message, ended }: ThreadEvents): MessageThread {
@@ -103,10 +70,4 @@ function reasonAgainstThreads(): string | undefined {
   // WebKit isolates pages also where it keeps shared memory from them.
   if (typeof SharedArrayBuffer === "undefined") return "this browser gives pages no SharedArrayBuffer";
   return undefined;
-}
-
-function hostName(): string {
-  const agent = typeof navigator === "undefined" ? "" : (navigator.userAgent ?? "");
-  const words = BROWSERS.map((pattern) => pattern.exec(agent)?.slice(1)).find((found) => found !== undefined);
-  return words === undefined ? "browser" : words.sort((a, b) => Number(/\d/.test(a)) - Number(/\d/.test(b))).join(" ").toLowerCase();
 }
