@@ -39,7 +39,8 @@ export function writeTypes(target) {
     const visit = (node) => {
       const text = ts.isTypeReferenceNode(node) ? node.typeName.getText() : ts.isTypeQueryNode(node) ? node.exprName.getText() : undefined;
       if (text !== undefined && HOST_TYPES.has(text)) edits.push([node.getStart(), node.end, `import("${to("host-types.d.ts")}").${HOST_TYPES.get(text)}`]);
-      if (ts.isStringLiteral(node) && /^\.\.?\//.test(node.text)) {
+      const names = ts.isImportDeclaration(node.parent ?? source) || ts.isExportDeclaration(node.parent ?? source) || ts.isImportTypeNode(node.parent?.parent ?? source);
+      if (names && ts.isStringLiteral(node) && node.text.startsWith(".")) {
         const other = join(dirname(path), node.text.replace(/\.js$/, ".d.ts"));
         edits.push([node.getStart(), node.end, JSON.stringify(to(placeOf(other)))]);
         write(other);
