@@ -90,7 +90,7 @@ export class AutoProcessor {
 }
 
 export function processorOf(processor: IJepaImageProcessor): CallableProcessor {
-  const process = async (images: ImageInput | readonly ImageInput[]): Promise<ProcessorOutputs> => {
+  const run = async (images: ImageInput | readonly ImageInput[]): Promise<ProcessorOutputs> => {
     const loaded = await Promise.all((Array.isArray(images) ? (images as readonly ImageInput[]) : [images as ImageInput]).map((image) => RawImage.read(image)));
     const pixels = processor.preprocess(loaded).pixelValues, [, , height, width] = pixels.dims;
     return {
@@ -99,7 +99,7 @@ export function processorOf(processor: IJepaImageProcessor): CallableProcessor {
       reshaped_input_sizes: loaded.map(() => [height, width]),
     };
   };
-  return Object.assign(process, { image_processor: processor, config: processor.toConfig() });
+  return Object.assign(run, { image_processor: processor, config: processor.toConfig() });
 }
 
 function callable<M extends Encoder | Classifier>(model: M): CallableModel<M> {
