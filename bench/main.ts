@@ -1,4 +1,4 @@
-/** `npm run bench -- ops|encoder|peers|file|threads|webgpu|weights|worker`: see docs/performance.md. */
+/** `npm run bench -- ops|encoder|peers|file|search|threads|webgpu|weights|worker`: see docs/performance.md. */
 import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchEncoder } from "./encoder/main.js";
@@ -6,6 +6,7 @@ import { benchFile } from "./file/main.js";
 import { benchOps } from "./ops/main.js";
 import type { AccuracyLevel } from "./peers/graph.js";
 import { benchPeers } from "./peers/main.js";
+import { benchSearch } from "./search/main.js";
 import { describeMachine } from "./support/machine.js";
 import { MODELS, type ModelName } from "./support/models.js";
 import { benchThreads } from "./threads/main.js";
@@ -17,6 +18,7 @@ const USAGE = `npm run bench -- ops     [--rounds N] [--only TEXT]
 npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
 npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--accuracy-level 0|4]
 npm run bench -- file    [--rounds N]
+npm run bench -- search  [--rows N]...
 npm run bench -- threads [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
 npm run bench -- webgpu  [--rounds N] [--model vitb16|vith14|tiny] [--dtype fp32|bf16|int4]... [--batch N]... [--out FILE]
 npm run bench -- weights [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
@@ -39,6 +41,7 @@ const { positionals, values } = parseArgs({
     revectorize: { type: "boolean", default: false },
     batch: { type: "string", multiple: true, default: ["1"] },
     out: { type: "string" },
+    rows: { type: "string", multiple: true, default: ["100000"] },
     "accuracy-level": { type: "string", default: "0" },
     help: { type: "boolean", default: false },
   },
@@ -50,6 +53,7 @@ const benches: Record<string, () => Promise<void>> = {
   peers: () =>
     benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevel: accuracyLevel() }),
   file: () => benchFile({ rounds: rounds(9) }),
+  search: () => benchSearch({ rows: values.rows.map((rows) => wholeNumber("--rows", rows)) }),
   threads: () =>
     benchThreads({ rounds: rounds(21), model: model(), dtypes: dtypes(), threads: Math.max(2, threads()), revectorize: values.revectorize }),
   webgpu: () =>

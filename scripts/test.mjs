@@ -21,7 +21,7 @@ if (only.length === 0) {
     "node_modules/@as-pect/cli/bin/asp.js", "--config", `${tests}/as-pect.config.js`, "--as-config", `${tests}/as-pect.asconfig.json`, "--summary", "--no-logo",
   ]);
 }
-for (const bench of ["tests/runtimes/node24", "tests/runtimes/bun", "tests/package", "docs/site"]) installBench(`${root}/${bench}`);
+for (const bench of ["tests/databases", "tests/runtimes/node24", "tests/runtimes/bun", "tests/package", "docs/site"]) installBench(`${root}/${bench}`);
 const wanted = only.length === 0 ? ["."] : only;
 const files = wanted.flatMap((folder) => globSync(`${root}/build/tests/${folder}`, ".test.js"));
 if (files.length === 0) {

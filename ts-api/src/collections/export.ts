@@ -54,7 +54,8 @@ export async function exportSql(collection: Collection, client: SqlClient, table
         "width = EXCLUDED.width, height = EXCLUDED.height, label = EXCLUDED.label, digest = EXCLUDED.digest, feature = EXCLUDED.feature",
       [source, id, String(bytes), modified === null ? null : new Date(modified).toISOString(), width, height, label ?? null, digest, `[${feature.join()}]`],
     );
-    options.onProgress?.(++done);
+    done++;
+    options.onProgress?.(done);
   }
   return done;
 }
@@ -80,7 +81,8 @@ export async function exportQdrant(collection: Collection, url: string, { apiKey
   let done = 0, points: object[] = [];
   const flush = async (): Promise<void> => {
     if (points.length > 0) await send("/points?wait=true", "PUT", { points });
-    options.onProgress?.((done += points.length));
+    done += points.length;
+    options.onProgress?.(done);
     points = [];
   };
   const seen = new Set<string>();
@@ -119,7 +121,8 @@ async function* counted(collection: Collection, { signal, onProgress }: ExportOp
   let done = 0;
   for await (const row of collection.rows({ signal })) {
     yield row;
-    onProgress?.(++done);
+    done++;
+    onProgress?.(done);
   }
 }
 
