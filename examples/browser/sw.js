@@ -3,6 +3,8 @@
  * Models are read in ranges, which caches do not hold: the whole file is kept, and ranges are cut from it.
  */
 const CACHE = "ijepa-2";
+/** Whole files that ranges are cut from, by their URL: the cache would read them anew for every range. */
+const files = new Map();
 /** What may be needed offline though it was not used yet. The rest is kept as it is loaded. */
 const WANTED = [
   "./", "style.css", "main.js", "client.js", "engine.js", "library.js", "offline.js", "proof.js", "settings.js", "view.js",
@@ -41,11 +43,15 @@ async function whole(request) {
 
 /** The first range of a file asks the network whether it has changed; the others come from what was kept then. */
 async function part(url, start, end) {
-  const cache = await caches.open(CACHE);
-  const kept = start === 0 ? undefined : await cache.match(url);
-  const response = kept ?? (await whole(new Request(url)));
-  if (!response.ok) return response;
-  const body = await response.blob(), last = Math.min(end, body.size - 1);
+  let body = start === 0 ? undefined : await files.get(url);
+  if (body === undefined) {
+    const cache = await caches.open(CACHE), kept = start === 0 ? undefined : await cache.match(url);
+    const response = kept ?? (await whole(new Request(url)));
+    if (!response.ok) return response;
+    files.set(url, response.blob());
+    body = await files.get(url);
+  }
+  const last = Math.min(end, body.size - 1);
   if (start > last) return new Response(null, { status: 416 });
   const headers = { "content-range": `bytes ${start}-${last}/${body.size}`, "content-type": "application/octet-stream" };
   return new Response(body.slice(start, last + 1), { status: 206, headers });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { modelOfAddress } from "../../../ts-api/src/weights/hub/names.js";
 import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
 import { digestOfEtag, startDigest } from "../../../ts-api/src/weights/hub/digest.js";
 import { openHubFolder } from "../../../ts-api/src/weights/hub/folder.js";
@@ -126,4 +127,16 @@ test("Retry-After in seconds or as a date", () => {
   assert.equal(after("Thu, 01 Jan 2015 00:00:00 GMT"), 0);
   assert.equal(after("soon"), undefined);
   assert.equal(retryAfter(new Headers(), now), undefined);
+});
+
+test("addresses of the Hub's site name a model, as people copy them", () => {
+  const cases: [address: string, repo: string | undefined, revision?: string][] = [
+    ["https://huggingface.co/facebook/ijepa_vith14_1k", "facebook/ijepa_vith14_1k"], ["https://huggingface.co/facebook/ijepa_vith14_1k/", "facebook/ijepa_vith14_1k"],
+    ["HTTPS://HuggingFace.co/a/b?library=transformers#x", "a/b"], ["huggingface.co/a/b", "a/b"], ["http://www.huggingface.co/a/b", "a/b"], ["https://hf.co/a/b", "a/b"],
+    ["https://huggingface.co/a/b/tree/main", "a/b", "main"], ["https://huggingface.co/a/b/blob/v1/config.json", "a/b", "v1"], ["https://huggingface.co/a/b/tree/refs%2Fpr%2F1", "a/b", "refs/pr/1"],
+    ["https://huggingface.co/a/b/tree/refs/pr/1/x", "a/b", "refs/pr/1"],
+    ["https://huggingface.co/a", undefined], ["https://huggingface.co/datasets/a/b", undefined], ["https://huggingface.co/docs/transformers", undefined], ["https://huggingface.co/a/b/resolve/main", undefined],
+    ["https://huggingface.co/a/b/discussions/1", undefined], ["https://example.org/a/b", undefined], ["https://huggingface.co.example.org/a/b", undefined], ["a/b", undefined], ["./huggingface.co/a/b", undefined],
+  ];
+  for (const [address, repo, revision] of cases) assert.deepEqual(modelOfAddress(address), repo && { repo, revision }, address);
 });

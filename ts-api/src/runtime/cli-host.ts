@@ -30,9 +30,9 @@ export interface CliHost {
   readonly stdout: TextOutput;
   /** Never rejects: there is no place left to report to. */
   readonly stderr: TextOutput;
-  /** Aborted by SIGINT. A second SIGINT ends the process at once. */
+  /** Aborted by SIGINT, SIGTERM and SIGHUP. A second one of a kind ends the process at once. */
   readonly signal: AbortSignal;
-  /** Resolves at SIGINT or SIGTERM, which from then on ends the process at once. Before it is called, SIGTERM does that anyway. */
+  /** Resolves at one of these signals, after which the command ends in peace. */
   untilStopped(): Promise<void>;
   /** The bytes of standard input up to its end. Rejects with IJepaError `io/read` or `aborted`. */
   readStdin(): Promise<Uint8Array>;
@@ -40,12 +40,22 @@ export interface CliHost {
   checkWritable(path: string): Promise<void>;
 }
 
+/** What ends a command, which then leaves nothing half-done behind. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** The signal that stopped the command; none where that is how it ends anyway. */
+let stoppedBy: (typeof SIGNALS)[number] | undefined;
+
 /** As the limit of `loadImage` for files. */
 const MAX_STDIN = 256 * 2 ** 20;
 
 export function openCliHost(): CliHost {
   const interrupt = new AbortController();
-  process.once("SIGINT", () => interrupt.abort());
+  for (const name of SIGNALS) {
+    process.once(name, () => {
+      stoppedBy = name;
+      interrupt.abort();
+    });
+  }
   return {
     argv: process.argv.slice(2),
     version: (createRequire(import.meta.url)("ijepa/package.json") as { version: string }).version,
@@ -56,19 +66,24 @@ export function openCliHost(): CliHost {
     stderr: textOutput(process.stderr, () => undefined),
     signal: interrupt.signal,
     untilStopped: () =>
-      new Promise((resolve) => {
-        process.once("SIGTERM", () => resolve());
+      new Promise<void>((resolve) => {
         interrupt.signal.addEventListener("abort", () => resolve());
         if (interrupt.signal.aborted) resolve();
+      }).then(() => {
+        stoppedBy = undefined;
       }),
     readStdin: () => readStdin(interrupt.signal),
     checkWritable,
   };
 }
 
-/** Ends the process with this status once everything is written. */
+/**
+ * Ends the process with this status once everything is written. What was stopped by a signal other than SIGINT ends by that signal,
+ * so that whoever sent it can tell.
+ */
 export function setExitCode(code: number): void {
   process.exitCode = code;
+  if (stoppedBy !== undefined && stoppedBy !== "SIGINT") process.kill(process.pid, stoppedBy);
 }
 
 function textOutput(stream: NodeJS.WriteStream, refuse: (cause: Error) => void): TextOutput {

@@ -6,7 +6,9 @@ import { dirname, relative } from "node:path";
 import type { Files } from "./env.js";
 
 export const files: Files = {
-  home: homedir(),
+  get home() {
+    return homedir();
+  },
 
   async stat(path) {
     const info = await orAbsent(() => stat(path));

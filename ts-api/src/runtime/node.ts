@@ -1,18 +1,24 @@
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { IJepaError } from "../core/errors.js";
+import { shorten } from "../core/show.js";
 import { whereToLook } from "./build-tool.js";
 import type { ByteSource, Runtime, WasmModuleName } from "./env.js";
 import { checkedModule, missingModule, packageModule, wasmModules } from "./modules.js";
 import { files } from "./node-files.js";
 import { createFolder } from "./node-folder.js";
 import { nodeStorage } from "./node-storage.js";
+import { replaceFile } from "./replace-file.js";
 import { nodeThreads } from "./node-threads.js";
 import { demoModel } from "./package-files.js";
 import { revectorizer } from "./revectorize.js";
+
+/** Longest path of any system, and how much of one is shown. */
+const MAX_PATH = 4096;
+const MAX_SHOWN = 200;
 
 export const runtime: Runtime = {
   name: hostName(),
@@ -28,6 +34,7 @@ export const runtime: Runtime = {
 
   async openFile(path): Promise<ByteSource> {
     try {
+      checkLength(path);
       const kind = await stat(path);
       if (!kind.isFile()) throw new Error(kind.isDirectory() ? "it is a folder" : "it is no regular file");
       const handle = await open(path, "r");
@@ -47,26 +54,20 @@ export const runtime: Runtime = {
       };
     } catch (cause) {
       if (cause instanceof IJepaError) throw cause;
-      throw new IJepaError("io/read", `Cannot read ${path}: ${reason(cause)}. Check the path and its permissions.`, { path }, { cause });
+      const name = shorten(path, MAX_SHOWN);
+      throw new IJepaError("io/read", `Cannot read ${name}: ${reason(cause)}. Check the path and its permissions.`, { path: name }, { cause });
     }
   },
 
   async writeFile(path, content, { makeFolder = false } = {}) {
-    const temporary = `${path}.${randomUUID()}.tmp`;
+    const name = shorten(path, MAX_SHOWN);
     try {
+      checkLength(path);
       if (makeFolder) await mkdir(dirname(path), { recursive: true });
-      const file = await open(temporary, "wx");
-      try {
-        if (content instanceof Uint8Array) await file.writeFile(content);
-        else for await (const chunk of content) await file.appendFile(chunk);
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, path);
+      await replaceFile(path, content);
     } catch (cause) {
-      await rm(temporary, { force: true }).catch(() => {}); // Where its folder is none, there is nothing to remove.
       if (cause instanceof IJepaError) throw cause;
-      throw new IJepaError("io/write", `Cannot write ${path}: ${reason(cause)}. Check that the folder exists and may be written.`, { path }, { cause });
+      throw new IJepaError("io/write", `Cannot write ${name}: ${reason(cause)}. Check that the folder exists and may be written.`, { path: name }, { cause });
     }
   },
 
@@ -80,7 +81,9 @@ export const runtime: Runtime = {
     return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest("hex") };
   },
 
-  cores: availableParallelism(),
+  get cores() {
+    return availableParallelism();
+  },
 
   noThreads: undefined,
 
@@ -99,6 +102,11 @@ async function readModule(url: URL): Promise<Uint8Array<ArrayBuffer>> {
     throw missingModule(where, reason(cause), cause);
   });
   return checkedModule(where, bytes);
+}
+
+/** Systems would repeat a path that is too long in full. */
+function checkLength(path: string): void {
+  if (path.length > MAX_PATH) throw new Error(`it has ${path.length} characters, more than a path has`);
 }
 
 function reason(cause: unknown): string {

@@ -1,10 +1,12 @@
-import { IJepaError } from "../core/errors.js";
+import { runtime } from "#runtime";
+import { IJepaError, isIJepaError } from "../core/errors.js";
+import { show } from "../core/show.js";
 import { wrongType } from "../core/options.js";
 import { impostorOf } from "./impostor.js";
 import { parseJson } from "./json.js";
 import { readRange } from "./sources/bytes.js";
 import { isModelSource, type ModelFolder, type ModelRef, type OpenOptions } from "./model-folder.js";
-import { looksLikeRepo } from "./hub/names.js";
+import { looksLikeRepo, modelOfAddress } from "./hub/names.js";
 import { kindOf, openFileIfPresent, pathOfFileUrl } from "./sources/file.js";
 import { displayUrl, openUrlIfPresent } from "./sources/url.js";
 import type { SourceOptions } from "./source-options.js";
@@ -19,9 +21,25 @@ const MAX_JSON = 32 * 2 ** 20;
  */
 export async function openFolder(ref: ModelRef, options: SourceOptions = {}): Promise<ModelFolder> {
   if (isModelSource(ref)) return { name: ref.name, remote: true, pathOf: (name) => `${ref.name}/${name}`, open: (name, given) => ref.open(name, given) };
-  if (typeof ref !== "string" || !looksLikeRepo(ref) || (await kindOf(ref)) !== undefined) return folderAt(ref);
+  const shown = typeof ref === "string" ? modelOfAddress(ref) : undefined;
+  if (shown === undefined && (typeof ref !== "string" || !looksLikeRepo(ref) || (await kindOf(ref)) !== undefined)) return folderAt(ref);
   const { openHubFolder } = await import("./hub/folder.js");
-  return openHubFolder(ref, options);
+  if (shown === undefined) return noFolderHere(await openHubFolder(ref as string, options));
+  const { revision = shown.revision } = options;
+  return openHubFolder(shown.repo, revision === undefined ? options : { ...options, revision });
+}
+
+/** A folder of the Hub whose name may have been meant as a path: its failures say so. */
+function noFolderHere(folder: ModelFolder): ModelFolder {
+  return {
+    ...folder,
+    open: (name, options) =>
+      folder.open(name, options).catch((error: unknown) => {
+        if (!isIJepaError(error, "io/read") && !isIJepaError(error, "hub/missing")) throw error;
+        const { code, message, details } = error;
+        throw new IJepaError(code, `${message} There is no folder ${show(folder.name)} here, so the Hugging Face Hub was asked.`, details, { cause: error });
+      }),
+  };
 }
 
 /** A folder at a path or URL. */
@@ -32,6 +50,8 @@ export function folderAt(ref: string): ModelFolder {
   if (/^https?:/i.test(ref)) return urlFolder(ref);
   if (/^file:/i.test(ref)) return localFolder(pathOfFileUrl(ref));
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(ref)) throw badRef(ref, "is a URL of a kind that cannot be read");
+  // Where there are pages and no files, a path is relative to the page.
+  if (runtime.pageUrl !== undefined && URL.canParse(ref, runtime.pageUrl)) return urlFolder(new URL(ref, runtime.pageUrl).href);
   return localFolder(ref);
 }
 
@@ -112,6 +132,6 @@ function urlFolder(ref: string): ModelFolder {
 }
 
 function badRef(ref: string, problem: string): IJepaError<"input/value"> {
-  const message = `The model ${JSON.stringify(ref)} ${problem}. Pass a folder, an http(s) or file URL of one, or the name of a model on the Hub.`;
+  const message = `The model ${show(ref)} ${problem}. Pass a folder, an http(s) or file URL of one, or the name of a model on the Hub.`;
   return new IJepaError("input/value", message, { name: "model", value: ref });
 }

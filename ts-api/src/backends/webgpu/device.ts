@@ -43,6 +43,14 @@ async function loadPackage(): Promise<GPU | undefined> {
   }
 }
 
+const NO_GPU_IN_BROWSER = "browser has no WebGPU, or gives it only to pages that come over https. Try a newer browser.";
+const NO_GPU_ELSEWHERE = "runtime has no WebGPU. Node and Bun get it from the package webgpu (npm install webgpu).";
+
+/** Pages have a document, their workers a scope. */
+function inBrowser(): boolean {
+  return "document" in globalThis || "WorkerGlobalScope" in globalThis;
+}
+
 /**
  * @throws IJepaError `backend/unavailable` without WebGPU, without an adapter, or when the adapter gives no device
  */
@@ -54,7 +62,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDev
     return { device: options.gpuDevice, name: nameOf(adapterInfo), features, software: isSoftware(adapterInfo), owned: false };
   }
   if (gpu === undefined) {
-    throw unavailable("This runtime has no WebGPU. Node and Bun get it from the package webgpu (npm install webgpu); or use device wasm.");
+    throw unavailable(`This ${inBrowser() ? NO_GPU_IN_BROWSER : NO_GPU_ELSEWHERE} Or use device wasm.`);
   }
   const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" }).catch((cause: unknown) => {
     throw unavailable(`WebGPU failed to look for an adapter: ${String(cause)}. Use device wasm.`, cause);

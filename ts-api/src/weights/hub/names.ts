@@ -7,6 +7,23 @@ export function looksLikeRepo(ref: string): boolean {
   return /^[\w.-]+\/[\w.-]+$/.test(ref) && !ref.startsWith(".");
 }
 
+/** First parts of the Hub's addresses that are no owners of models. */
+const NO_OWNERS = new Set(["api", "blog", "collections", "datasets", "docs", "learn", "models", "organizations", "papers", "posts", "settings", "spaces", "tasks"]);
+
+/**
+ * The model that an address of the Hub's site shows, as people copy it from there: https://huggingface.co/OWNER/NAME, with or without
+ * /tree/REVISION; undefined for every other text.
+ */
+export function modelOfAddress(ref: string): { repo: string; revision: string | undefined } | undefined {
+  const [, path] = /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/([^?#]+)/i.exec(ref) ?? [];
+  const [owner, name, kind, ...rest] = (path ?? "").replace(/\/+$/, "").split("/");
+  if (name === undefined || NO_OWNERS.has(owner) || !looksLikeRepo(`${owner}/${name}`)) return undefined;
+  if (kind === undefined) return { repo: `${owner}/${name}`, revision: undefined };
+  if (!["tree", "blob"].includes(kind) || rest.length === 0) return undefined;
+  // A branch may have slashes, which the site leaves as %2F; what follows is a file.
+  return { repo: `${owner}/${name}`, revision: decodeURIComponent(rest[0] === "refs" ? rest.slice(0, 3).join("/") : rest[0]) };
+}
+
 /**
  * The Hub's rules for names (`validate_repo_id` of huggingface_hub).
  * @throws IJepaError `input/value`

@@ -1,0 +1,48 @@
+/** Writing a file whole or not at all, in the place and with the permissions of the one that was there. */
+import { randomUUID } from "node:crypto";
+import { chmod, open, readlink, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+
+type Content = Uint8Array | AsyncIterable<Uint8Array>;
+
+/** As many links as systems follow. */
+const MAX_LINKS = 40;
+const PERMISSIONS = 0o7777;
+
+/**
+ * The file appears under its name when it is whole. A symbolic link stays one: the file that it leads to is replaced. Pipes and devices
+ * are written to.
+ */
+export async function replaceFile(path: string, content: Content): Promise<void> {
+  const target = await endOfLinks(path), existing = await stat(target).catch(() => undefined);
+  if (existing !== undefined && !existing.isFile() && !existing.isDirectory()) return write(await open(target, "w"), content);
+  const temporary = `${target}.${randomUUID()}.tmp`;
+  try {
+    await write(await open(temporary, "wx"), content);
+    if (existing?.isFile() === true) await chmod(temporary, existing.mode & PERMISSIONS);
+    await rename(temporary, target);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {}); // Where its folder is none, there is nothing to remove.
+    throw cause;
+  }
+}
+
+async function write(file: FileHandle, content: Content): Promise<void> {
+  try {
+    if (content instanceof Uint8Array) await file.writeFile(content);
+    else for await (const chunk of content) await file.appendFile(chunk);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Where a link leads, also one to a file that is not there yet. */
+async function endOfLinks(path: string): Promise<string> {
+  let target = path;
+  for (let links = 0; links < MAX_LINKS; links++) {
+    const next = await readlink(target).catch(() => undefined);
+    if (next === undefined) return target;
+    target = resolve(dirname(target), next);
+  }
+  throw new Error("its symbolic links lead in a circle");
+}
