@@ -24,7 +24,7 @@ export async function openFolder(ref: ModelRef, options: SourceOptions = {}): Pr
   const shown = typeof ref === "string" ? modelOfAddress(ref) : undefined;
   if (shown === undefined && (typeof ref !== "string" || !looksLikeRepo(ref) || (await kindOf(ref)) !== undefined)) return folderAt(ref);
   const { openHubFolder } = await import("./hub/folder.js");
-  if (shown === undefined) return noFolderHere(await openHubFolder(ref as string, options));
+  if (shown === undefined) return noFolderHere(await openHubFolder(ref, options));
   const { revision = shown.revision } = options;
   return openHubFolder(shown.repo, revision === undefined ? options : { ...options, revision });
 }
