@@ -107,7 +107,20 @@ test("doConvertRgb makes RGB of grey and of RGBA", () => {
 });
 
 const BAD_FIELDS: Record<string, unknown>[] = [
-  { size: { shortest_edge: 224 } },
+  { size: { shortest_edge: 0 } },
+  { size: { longest_edge: 224 } },
+  { size: { shortest_edge: 224, height: 224, width: 224 } },
+  { size: { max_height: 224 } },
+  { do_center_crop: true },
+  { do_center_crop: true, crop_size: { shortest_edge: 32 } },
+  { crop_size: 0 },
+  { do_pad: "yes" },
+  { pad_size: { height: 48 } },
+  { size_divisor: 32 },
+  { do_reduce_labels: true },
+  { crop_pct: 0.875 },
+  { data_format: "channels_last" },
+  { do_flip_channel_order: true },
   { size: { height: 224 } },
   { size: { height: -1, width: 224 } },
   { size: 0 },
@@ -115,7 +128,7 @@ const BAD_FIELDS: Record<string, unknown>[] = [
   { size: "224" },
   { size: [1, 2, 3] },
   { resample: 6 },
-  { resample: "bilinear" },
+  { resample: "sinc" },
   { do_resize: "yes" },
   { do_normalize: 1 },
   { rescale_factor: 0 },
@@ -160,4 +173,57 @@ test("images that fit neither each other nor the mean are refused", async () => 
   await fails(() => processor.preprocess({ ...filled(2, 2, 3), height: 3 }), "input/shape", /images\[0\]/);
   await fails(() => processor.preprocess([]), "input/missing");
   assert.throws(() => processor.preprocess([undefined as unknown as RawImage]), TypeError);
+});
+
+const plain = { doNormalize: false, doRescale: false };
+const shapeOf = (config: Record<string, unknown>, width: number, height: number) =>
+  IJepaImageProcessor.fromConfig(config).preprocess(filled(width, height, 3)).pixelValues.dims.slice(2);
+
+test("sizes by edge and by frame, as transformers computes them", () => {
+  assert.deepEqual(shapeOf({ size: { shortest_edge: 32 } }, 50, 40), [32, 40]);
+  assert.deepEqual(shapeOf({ size: { shortest_edge: 32 } }, 37, 101), [87, 32]);
+  assert.deepEqual(shapeOf({ size: 32, default_to_square: false }, 50, 40), [32, 40]);
+  assert.deepEqual(shapeOf({ size: { height: null, width: null, shortest_edge: 32, longest_edge: null } }, 50, 40), [32, 40]);
+  assert.deepEqual(shapeOf({ size: { shortest_edge: 32, longest_edge: 40 } }, 100, 50), [20, 40]);
+  assert.deepEqual(shapeOf({ size: { shortest_edge: 32, longest_edge: 41 } }, 60, 100), [41, 25]);
+  assert.deepEqual(shapeOf({ size: { shortest_edge: 32, longest_edge: 400 } }, 32, 77), [77, 32]);
+  assert.deepEqual(shapeOf({ size: { max_height: 32, max_width: 32 } }, 50, 40), [25, 32]);
+});
+
+test("the middle is cropped, and black is put around what is smaller", () => {
+  const row = (...values: number[]) => ({ data: Uint8Array.from(values), width: values.length, height: 1, channels: 1 });
+  const crop = (image: RawImage, width: number, height = 1) =>
+    [...new IJepaImageProcessor({ ...plain, doResize: false, doCenterCrop: true, cropSize: { height, width } }).preprocess(image).pixelValues.data];
+  assert.deepEqual(crop(row(1, 2, 3, 4, 5), 3), [2, 3, 4]);
+  assert.deepEqual(crop(row(1, 2, 3, 4, 5), 2), [2, 3]);
+  assert.deepEqual(crop(row(1, 2), 5), [0, 0, 1, 2, 0]);
+  assert.deepEqual(crop(row(1, 2, 3, 4), 2, 2), [0, 0, 2, 3]);
+});
+
+test("padding comes last, with zeros, to the right and below", () => {
+  const processor = IJepaImageProcessor.fromConfig({ do_resize: false, do_pad: true, pad_size: { height: 2, width: 3 } });
+  const image = { data: Uint8Array.of(255, 0), width: 2, height: 1, channels: 1 };
+  const { pixelValues } = processor.preprocess(image, { imageMean: 0.5, imageStd: 0.5 });
+  assert.deepEqual([[...pixelValues.data], pixelValues.dims], [[1, -1, 0, 0, 0, 0], [1, 1, 2, 3]]);
+  assert.throws(() => processor.preprocess(filled(4, 1, 3)), /larger than the 2 x 3/);
+});
+
+test("without a size a batch is padded to its largest sides", () => {
+  const processor = new IJepaImageProcessor({ ...plain, doResize: false, doPad: true });
+  const { pixelValues } = processor.preprocess([filled(2, 1, 1, 7), filled(1, 2, 1, 8)]);
+  assert.deepEqual([[...pixelValues.data], pixelValues.dims], [[7, 7, 0, 0, 8, 0, 8, 0], [2, 1, 2, 2]]);
+});
+
+test("a config that crops and pads, by names and with nulls, comes back", () => {
+  const config = {
+    do_resize: null, size: { shortest_edge: 40 }, resample: "bicubic", do_center_crop: true, crop_size: { height: 32, width: 32 },
+    do_pad: true, pad_size: { height: 48, width: 48 }, size_divisor: null, data_format: "channels_first", _valid_processor_keys: ["images"],
+  };
+  const processor = IJepaImageProcessor.fromConfig(config);
+  assert.deepEqual(processor.preprocess(filled(90, 60, 3)).pixelValues.dims, [1, 3, 48, 48]);
+  assert.equal(processor.resample, 3);
+  assert.deepEqual(IJepaImageProcessor.fromConfig(processor.toConfig()), processor);
+  for (const resample of ["BICUBIC", "PILImageResampling.BICUBIC", "InterpolationMode.BICUBIC"]) {
+    assert.equal(IJepaImageProcessor.fromConfig({ resample }).resample, 3);
+  }
 });

@@ -1,20 +1,22 @@
 /** The fields of preprocessor_config.json that ViTImageProcessor uses, their defaults and their checks. */
 import type { IJepaError } from "../core/errors.js";
+import type { ImageSize, ResizeTarget } from "./geometry.js";
 import { RESAMPLE } from "./resample-table.js";
 import type { Resample } from "./resample-table.js";
 
-/** Pixels down and across. */
-export interface ImageSize {
-  readonly height: number;
-  readonly width: number;
-}
+export type { ImageSize, ResizeTarget } from "./geometry.js";
 
 export interface ImageProcessorSettings {
   /** Resize to `size`. */
   readonly doResize: boolean;
-  readonly size: ImageSize;
+  readonly size: ResizeTarget;
+  /** Take one number as `size` for both sides (true), or for the shorter one. */
+  readonly defaultToSquare: boolean;
   /** Pillow's filter number: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming. */
   readonly resample: Resample;
+  /** Cut the middle of `cropSize` out of the resized image; what is smaller gets black around it. */
+  readonly doCenterCrop: boolean;
+  readonly cropSize: ImageSize | undefined;
   /** Multiply the pixels (0 to 255) by `rescaleFactor`. */
   readonly doRescale: boolean;
   readonly rescaleFactor: number;
@@ -25,38 +27,62 @@ export interface ImageProcessorSettings {
   readonly imageStd: number | readonly number[];
   /** Make RGB of images that are not. */
   readonly doConvertRgb: boolean;
+  /** Put zeros to the right and below, after all else, up to `padSize`; without it up to the largest image of the batch. */
+  readonly doPad: boolean;
+  readonly padSize: ImageSize | undefined;
 }
 
-/** Settings as a caller gives them: all optional, and `size` also as one number (a square) or [height, width]. */
+type Sizes = "size" | "cropSize" | "padSize";
+/** Settings as a caller gives them: all optional, sizes also as one number (a square) or [height, width], `resample` also by name. */
 export type ImageProcessorOptions = {
-  readonly [K in Exclude<keyof ImageProcessorSettings, "size">]?: ImageProcessorSettings[K] | null | undefined;
-} & { readonly size?: ImageSize | number | readonly [number, number] | null | undefined };
+  readonly [K in Exclude<keyof ImageProcessorSettings, Sizes | "resample">]?: ImageProcessorSettings[K] | null | undefined;
+} & {
+  readonly [K in Sizes]?: ImageProcessorSettings[K] | number | readonly [number, number] | null | undefined;
+} & { readonly resample?: Resample | keyof typeof RESAMPLE | null | undefined };
 
 /** What ViTImageProcessor takes for fields that are absent. */
 export const DEFAULT_SETTINGS: ImageProcessorSettings = {
   doResize: true,
   size: { height: 224, width: 224 },
+  defaultToSquare: true,
   resample: RESAMPLE.bilinear,
+  doCenterCrop: false,
+  cropSize: undefined,
   doRescale: true,
   rescaleFactor: 1 / 255,
   doNormalize: true,
   imageMean: [0.5, 0.5, 0.5],
   imageStd: [0.5, 0.5, 0.5],
   doConvertRgb: false,
+  doPad: false,
+  padSize: undefined,
 };
 
 /** Each setting's name in preprocessor_config.json. */
 export const CONFIG_NAMES: { readonly [K in keyof ImageProcessorSettings]: string } = {
   doResize: "do_resize",
   size: "size",
+  defaultToSquare: "default_to_square",
   resample: "resample",
+  doCenterCrop: "do_center_crop",
+  cropSize: "crop_size",
   doRescale: "do_rescale",
   rescaleFactor: "rescale_factor",
   doNormalize: "do_normalize",
   imageMean: "image_mean",
   imageStd: "image_std",
   doConvertRgb: "do_convert_rgb",
+  doPad: "do_pad",
+  padSize: "pad_size",
 };
+
+/** Fields that say nothing about pixels. */
+const INERT = new Set(["processor_class", "feature_extractor_type", "auto_map", "transformers_version", "return_tensors", "device", "disable_grouping", "input_data_format", "image_seq_length", "model_input_names"]);
+
+/** Whether a field that is no setting changes nothing: of no concern here, switched off, or what is done anyway. */
+export function isInert(field: string, value: unknown): boolean {
+  return value === null || value === undefined || value === false || field.startsWith("_") || INERT.has(field) || (field === "data_format" && value === "channels_first");
+}
 
 /** Makes the error for a setting with a wrong value; `expected` completes "must be ...". */
 export type SettingError = (name: keyof ImageProcessorSettings, value: unknown, expected: string) => IJepaError;
@@ -79,17 +105,24 @@ export function readSettings(
     return parsed;
   };
   const bool = "true or false";
+  const defaultToSquare = read("defaultToSquare", parseBoolean, bool);
   const settings: ImageProcessorSettings = {
     doResize: read("doResize", parseBoolean, bool),
-    size: read("size", parseSize, "{ height, width } in whole pixels from 1 up; ViTImageProcessor has no sizes by edge"),
-    resample: read("resample", parseResample, "a number from 0 to 5 (nearest, lanczos, bilinear, bicubic, box, hamming)"),
+    size: read("size", (value) => parseTarget(value, defaultToSquare), "{ height, width }, { shortest_edge }, { shortest_edge, longest_edge } or { max_height, max_width } in whole pixels from 1 up"),
+    defaultToSquare,
+    resample: read("resample", parseResample, "a number from 0 to 5, or the filter's name (nearest, lanczos, bilinear, bicubic, box, hamming)"),
+    doCenterCrop: read("doCenterCrop", parseBoolean, bool),
+    cropSize: read("cropSize", parseSize, "{ height, width } in whole pixels from 1 up"),
     doRescale: read("doRescale", parseBoolean, bool),
     rescaleFactor: read("rescaleFactor", (value) => (isFinite(value) && value > 0 ? value : undefined), "a number above 0"),
     doNormalize: read("doNormalize", parseBoolean, bool),
     imageMean: read("imageMean", (value) => parsePerChannel(value, isFinite), "a number, or a list with one for each channel"),
     imageStd: read("imageStd", (value) => parsePerChannel(value, isStd), "a number above 0, or a list with one for each channel"),
     doConvertRgb: read("doConvertRgb", parseBoolean, bool),
+    doPad: read("doPad", parseBoolean, bool),
+    padSize: read("padSize", parseSize, "{ height, width } in whole pixels from 1 up"),
   };
+  if (settings.doCenterCrop && settings.cropSize === undefined) throw error("cropSize", null, "given where the middle is to be cropped");
   const { imageMean, imageStd } = settings;
   if (typeof imageMean !== "number" && typeof imageStd !== "number" && imageMean.length !== imageStd.length) {
     throw error("imageStd", imageStd, `a list of ${imageMean.length} numbers, as the mean is`);
@@ -110,15 +143,34 @@ function parseBoolean(value: unknown): boolean | undefined {
   return typeof value === "boolean" ? value : undefined;
 }
 
+/** Also as `PILImageResampling.BICUBIC` or `InterpolationMode.BICUBIC`, as Python prints them. */
 function parseResample(value: unknown): Resample | undefined {
-  return Object.values(RESAMPLE).find((known) => known === value);
+  if (typeof value !== "string") return Object.values(RESAMPLE).find((known) => known === value);
+  const name = value.toLowerCase().replace(/^(pilimageresampling|resampling|interpolationmode)\./, "");
+  return Object.hasOwn(RESAMPLE, name) ? RESAMPLE[name as keyof typeof RESAMPLE] : undefined;
+}
+
+function parseTarget(value: unknown, square: boolean): ResizeTarget | undefined {
+  if (typeof value === "number" && !square) return isSide(value) ? { shortest_edge: value } : undefined;
+  const sides = withoutNulls(value), names = Object.keys(sides).sort().join();
+  if (!Object.values(sides).every(isSide)) return parseSize(value);
+  if (names === "shortest_edge" || names === "longest_edge,shortest_edge" || names === "max_height,max_width") return sides as unknown as ResizeTarget;
+  return parseSize(value);
 }
 
 function parseSize(value: unknown): ImageSize | undefined {
-  let { height, width } = value as Partial<Record<"height" | "width", unknown>>;
+  const sides = withoutNulls(value);
+  let { height, width } = sides;
   if (typeof value === "number") height = width = value;
   else if (Array.isArray(value) && value.length === 2) [height, width] = value as unknown[];
+  else if (Object.keys(sides).length !== 2) return undefined;
   return isSide(height) && isSide(width) ? { height, width } : undefined;
+}
+
+/** The entries of a size that have a value: transformers writes those that do not apply as null. */
+function withoutNulls(value: unknown): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
+  return Object.fromEntries(Object.entries(value).filter(([, side]) => side !== null && side !== undefined));
 }
 
 function isSide(value: unknown): value is number {

@@ -4,34 +4,42 @@ import { show } from "../core/show.js";
 import { Tensor } from "../core/tensor.js";
 import { readProcessorConfig } from "../weights/checkpoint.js";
 import { SOURCE_OPTIONS, type SourceOptions } from "../weights/source-options.js";
-import { CONFIG_NAMES, DEFAULT_SETTINGS, readSettings } from "./processor-settings.js";
-import type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, SettingError } from "./processor-settings.js";
+import { centerCrop, resizedSize } from "./geometry.js";
+import { CONFIG_NAMES, DEFAULT_SETTINGS, isInert, readSettings } from "./processor-settings.js";
+import type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, ResizeTarget, SettingError } from "./processor-settings.js";
 import { checkRawImage, toRgb } from "./raw-image.js";
 import type { RawImage } from "./raw-image.js";
 import { resize } from "./resize.js";
 import { openResizer } from "./resizer.js";
 import type { Resample } from "./resample-table.js";
 
-export type { ImageProcessorOptions, ImageProcessorSettings, ImageSize } from "./processor-settings.js";
+export type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, ResizeTarget } from "./processor-settings.js";
 
 const DEFAULT_TYPE = "ViTImageProcessor";
+/** Settings that configs do not have where they are off. */
+const RARE: readonly (keyof ImageProcessorSettings)[] = ["defaultToSquare", "doCenterCrop", "cropSize", "doPad", "padSize"];
 /** The names under which transformers has saved this processor. */
 const KNOWN_TYPES = /^(ViT|IJepa)(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/;
 
 /**
  * Makes model inputs of pixels, exactly as transformers' ViTImageProcessor does with Pillow (not its torchvision variant,
- * whose bits depend on the machine): resize to 8-bit pixels, rescale, normalize, channels first.
+ * whose bits depend on the machine): resize to 8-bit pixels, crop, rescale, normalize, pad, channels first.
  */
 export class IJepaImageProcessor implements ImageProcessorSettings {
   readonly doResize: boolean;
-  readonly size: ImageSize;
+  readonly size: ResizeTarget;
+  readonly defaultToSquare: boolean;
   readonly resample: Resample;
+  readonly doCenterCrop: boolean;
+  readonly cropSize: ImageSize | undefined;
   readonly doRescale: boolean;
   readonly rescaleFactor: number;
   readonly doNormalize: boolean;
   readonly imageMean: number | readonly number[];
   readonly imageStd: number | readonly number[];
   readonly doConvertRgb: boolean;
+  readonly doPad: boolean;
+  readonly padSize: ImageSize | undefined;
   /** `image_processor_type` of the config. */
   readonly imageProcessorType: string;
   /** Keys of the config that are not used here; `toConfig` gives them back. */
@@ -47,13 +55,18 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
     const settings = readSettings(checkNames(options), DEFAULT_SETTINGS, inputError);
     this.doResize = settings.doResize;
     this.size = settings.size;
+    this.defaultToSquare = settings.defaultToSquare;
     this.resample = settings.resample;
+    this.doCenterCrop = settings.doCenterCrop;
+    this.cropSize = settings.cropSize;
     this.doRescale = settings.doRescale;
     this.rescaleFactor = settings.rescaleFactor;
     this.doNormalize = settings.doNormalize;
     this.imageMean = settings.imageMean;
     this.imageStd = settings.imageStd;
     this.doConvertRgb = settings.doConvertRgb;
+    this.doPad = settings.doPad;
+    this.padSize = settings.padSize;
     this.imageProcessorType = imageProcessorType;
     this.otherFields = otherFields;
   }
@@ -71,7 +84,7 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
 
   /**
    * @param config a parsed preprocessor_config.json
-   * @throws IJepaError `config/field` for a field with a value that cannot be used
+   * @throws IJepaError `config/field` for a field with a value that cannot be used, and for one that asks for something that is not done
    */
   static fromConfig(config: unknown): IJepaImageProcessor {
     if (typeof config !== "object" || config === null || Array.isArray(config)) {
@@ -89,6 +102,11 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
       const message = `image_processor_type ${show(type)} is not supported; I-JEPA checkpoints have "${DEFAULT_TYPE}".`;
       throw new IJepaError("config/field", message, { field: "image_processor_type", value: type });
     }
+    for (const [field, value] of Object.entries(otherFields)) {
+      if (isInert(field, value)) continue;
+      const message = `${field} in preprocessor_config.json is ${show(value)}, which is not supported. Remove it, or set it to null, if the model does without.`;
+      throw new IJepaError("config/field", message, { field, value });
+    }
     const settings = readSettings(given, DEFAULT_SETTINGS, configError);
     return new IJepaImageProcessor(settings, type, otherFields);
   }
@@ -96,7 +114,8 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
   /** The fields as preprocessor_config.json has them; `fromConfig` reads them back. */
   toConfig(): Record<string, unknown> {
     const settings = Object.keys(CONFIG_NAMES) as (keyof ImageProcessorSettings)[];
-    const fields = settings.map((name): [string, unknown] => [CONFIG_NAMES[name], this[name]]);
+    const written = settings.filter((name) => !RARE.includes(name) || this[name] !== DEFAULT_SETTINGS[name]);
+    const fields = written.map((name): [string, unknown] => [CONFIG_NAMES[name], this[name]]);
     return { ...this.otherFields, ...Object.fromEntries(fields), image_processor_type: this.imageProcessorType };
   }
 
@@ -111,18 +130,21 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
     const settings = readSettings(checkNames(overrides ?? {}), this, inputError);
     const list: readonly RawImage[] = Array.isArray(images) ? images : [images as RawImage];
     if (list.length === 0) throw new IJepaError("input/missing", "preprocess needs at least one image.", { name: "images" });
-    const resized = list.map((image, i) => prepare(image, `images[${i}]`, settings));
-    const [{ channels, height, width }] = resized;
-    resized.forEach((image, i) => checkSameShape(image, resized[0], i));
+    const prepared = list.map((image, i) => prepare(image, `images[${i}]`, settings));
+    const [{ channels }] = prepared;
+    const { height, width } = paddedSize(prepared, settings);
+    prepared.forEach((image, i) => checkFits(image, prepared[0], i, settings.doPad ? { height, width } : undefined));
 
     const tables = valueTables(channels, settings);
     const pixels = height * width;
     const values = new Float32Array(list.length * channels * pixels);
-    resized.forEach(({ data }, i) => {
+    prepared.forEach((image, i) => {
       for (let c = 0; c < channels; c++) {
         const table = tables[c];
-        const plane = (i * channels + c) * pixels;
-        for (let p = 0, from = c; p < pixels; p++, from += channels) values[plane + p] = table[data[from]];
+        for (let y = 0, from = c; y < image.height; y++) {
+          let to = (i * channels + c) * pixels + y * width;
+          for (const end = to + image.width; to < end; to++, from += channels) values[to] = table[image.data[from]];
+        }
       }
     });
     return { pixelValues: new Tensor("float32", values, [list.length, channels, height, width]) };
@@ -141,19 +163,38 @@ function prepare(image: RawImage, name: string, settings: ImageProcessorSettings
       actual: [height, width, channels],
     });
   }
-  return settings.doResize ? resize(converted, settings.size.width, settings.size.height, settings.resample) : converted;
+  const { doResize, doCenterCrop, cropSize } = settings;
+  let resized = converted;
+  if (doResize) {
+    const size = resizedSize(converted, settings.size);
+    if (size.height < 1 || size.width < 1) {
+      const message = `${name} of ${height} x ${width} pixels would be resized to ${size.height} x ${size.width}: nothing is left of it.`;
+      throw new IJepaError("input/shape", message, { name, expected: "sides that differ less", actual: [height, width, channels] });
+    }
+    resized = resize(converted, size.width, size.height, settings.resample);
+  }
+  return doCenterCrop && cropSize !== undefined ? centerCrop(resized, cropSize) : resized;
 }
 
-function checkSameShape(image: RawImage, first: RawImage, index: number): void {
-  if (image.height === first.height && image.width === first.width && image.channels === first.channels) return;
-  const shape = ({ height, width, channels }: RawImage) => `${height} x ${width} with ${channels} channels`;
-  const both = `images[0] is ${shape(first)}, images[${index}] is ${shape(image)}`;
-  const message = `All images of a batch must have one size: ${both}. Set doResize, or give them one by one.`;
-  throw new IJepaError("input/shape", message, {
-    name: `images[${index}]`,
-    expected: shape(first),
-    actual: [image.height, image.width, image.channels],
-  });
+/** What images are padded to: `padSize`, or the largest of the batch. Without padding it is the first image's size. */
+function paddedSize(images: readonly RawImage[], { doPad, padSize }: ImageProcessorSettings): ImageSize {
+  if (!doPad) return images[0];
+  return padSize ?? { height: Math.max(...images.map(({ height }) => height)), width: Math.max(...images.map(({ width }) => width)) };
+}
+
+/** @param padded the size that images may be smaller than */
+function checkFits(image: RawImage, first: RawImage, index: number, padded: ImageSize | undefined): void {
+  const name = `images[${index}]`, shape = ({ height, width, channels }: RawImage) => `${height} x ${width} with ${channels} channels`;
+  const refuse = (message: string, expected: string) =>
+    new IJepaError("input/shape", message, { name, expected, actual: [image.height, image.width, image.channels] });
+  if (padded !== undefined && (image.height > padded.height || image.width > padded.width)) {
+    const size = `${padded.height} x ${padded.width}`;
+    throw refuse(`${name} is ${shape(image)}, larger than the ${size} that it would be padded to.`, `at most ${size}`);
+  }
+  const sameSize = padded !== undefined || (image.height === first.height && image.width === first.width);
+  if (sameSize && image.channels === first.channels) return;
+  const both = `images[0] is ${shape(first)}, ${name} is ${shape(image)}`;
+  throw refuse(`All images of a batch must have one size: ${both}. Set doResize, or give them one by one.`, shape(first));
 }
 
 /**
