@@ -13,6 +13,7 @@ const VALUES: Record<OptionName, string | undefined> = {
   image: "b.png",
   model: "folder", revision: "main", "cache-dir": "folder", "local-files-only": undefined, dtype: "int4", device: "wasm", threads: "auto", revectorize: undefined, pool: "mean", out: "x.npy", "decode-threads": "2", "decode-timeout": "9",
   "max-pixels": "9",
+  strict: undefined,
   kind: "attention", patch: "3,5", layer: "2", head: "1",
   host: "localhost", port: "0", "max-body": "20MiB", concurrency: "9", timeout: "9", "allow-urls": undefined, cors: "*",
   source: "folder", "image-size": "224", "group-size": "64", calibrate: "folder", "shard-size": "24MiB", json: undefined, help: undefined,

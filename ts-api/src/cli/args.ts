@@ -54,6 +54,7 @@ export const OPTIONS = {
   layer: { value: "N", help: "layer, from 1; of pca and similarity its output (default: the model's output, and the last layer's attention)" },
   head: { value: "N", help: "attention head, from 1 (default: the mean of all)" },
   "max-pixels": { value: "N", help: "most pixels of an image, the library's maxPixels (default: 178956970, as Pillow; of serve 50000000)" },
+  strict: { help: "refuse images that are damaged, even where their pixels can be read; without it a warning says what is wrong" },
   host: { value: "ADDRESS", help: "where to listen; 0.0.0.0 for all addresses of the machine (default: 127.0.0.1)" },
   port: { value: "N", help: "port to listen on, 0 for one that is free (default: 8080)" },
   "max-body": { value: "SIZE", help: "most bytes of a request, such as 500KiB or 20MiB (default: 20MiB)" },
@@ -105,6 +106,7 @@ export interface Settings {
   /** From 1. */
   readonly head: number | undefined;
   readonly maxPixels: number | undefined;
+  readonly strict: boolean;
   readonly groupSize: Group | undefined;
   readonly calibrate: string | undefined;
   /** Bytes. */
@@ -179,6 +181,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     calibrate: text("calibrate"),
     shardSize: byteSize("shard-size", text("shard-size"), Number.MAX_SAFE_INTEGER),
     maxPixels: whole("max-pixels", text("max-pixels"), Number.MAX_SAFE_INTEGER),
+    strict: values["strict"] === true,
     host: text("host"),
     port: whole("port", text("port"), MAX_PORT, 0),
     maxBody: byteSize("max-body", text("max-body"), MAX_BODY),

@@ -16,7 +16,7 @@ export const embed: Command = {
   name: "embed",
   usage: "IMAGE... [options]",
   summary: "Extract the features of images: a table of what was computed, and with two images their cosine similarity",
-  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "pool", "out", "max-pixels", "json", "help"],
+  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "pool", "out", "max-pixels", "strict", "json", "help"],
   images: [1, Infinity],
   notes: [
     "The table has for every image its size in pixels, the milliseconds for resizing and encoding it, and the SHA-256 of its " +

@@ -1,11 +1,12 @@
 /** What the commands have in common: from the images of a command line to their features. */
-import { isIJepaError, loadImage, pipeline } from "../index.js";
+import { isIJepaError, pipeline } from "../index.js";
 import type { Features, ImageFeatureExtractionPipeline, Numerics, ProgressInfo, RawImage } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { displayUrl } from "../weights/sources/url.js";
 import { modelOptions, type Settings } from "./args.js";
 import { reportFailure } from "./exit.js";
 import { ProgressBar, showDownloads } from "./progress.js";
+import { readImage } from "./read-image.js";
 import { warnOfUnused } from "./unused.js";
 
 /** How messages and results name the model of the package. */
@@ -22,6 +23,8 @@ export interface ImageResult {
   /** Time for resizing, normalizing and encoding; reading and decoding are not in it. */
   readonly milliseconds: number;
   readonly numerics: Numerics;
+  /** Of a damaged file: what is wrong with it. */
+  readonly warnings?: readonly string[];
 }
 
 export interface Extraction {
@@ -66,8 +69,9 @@ export async function extractImages(settings: Settings, host: CliHost, keep: boo
       const start = performance.now();
       const output = await extract(image, { pool, signal });
       const milliseconds = Number((performance.now() - start).toFixed(3));
-      const { width, height } = image;
-      results.push({ file, width, height, dims: output.dims.slice(1), milliseconds, numerics: output.numerics });
+      const { width, height, warnings = [] } = image;
+      const damage = warnings.length === 0 ? {} : { warnings };
+      results.push({ file, width, height, dims: output.dims.slice(1), milliseconds, numerics: output.numerics, ...damage });
       if (keep) features.push(output);
     }
     return { results, features, deviceDescription: extract?.model.deviceDescription, exitCode };
@@ -88,11 +92,6 @@ export function toJson(settings: Settings, { results, deviceDescription }: Extra
   const { pool = "none" } = settings;
   const document = { model: modelName(settings.model), deviceDescription, pool, images: results, cosineSimilarity: similarity };
   return `${JSON.stringify(document, null, 2)}\n`;
-}
-
-async function readImage(file: string, { maxPixels }: Settings, host: CliHost): Promise<RawImage> {
-  const options = { signal: host.signal, ...(maxPixels === undefined ? {} : { maxPixels }) };
-  return file === "-" ? loadImage(await host.readStdin(), { ...options, source: "standard input" }) : loadImage(file, options);
 }
 
 /** @param bar shows the parts of the model; a download has a bar of its own */

@@ -7,7 +7,7 @@ export const similarity: Command = {
   name: "similarity",
   usage: "IMAGE IMAGE [options]",
   summary: "Print the cosine similarity of the mean-pooled features of two images, a number from -1 to 1",
-  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "json", "help"],
+  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "strict", "json", "help"],
   images: [2, 2],
   notes: ["Nothing is printed on stdout when an image cannot be read; each such image is reported on stderr."],
   run: runSimilarity,

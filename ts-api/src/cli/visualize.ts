@@ -1,10 +1,11 @@
 import { runtime } from "#runtime";
-import { attentionMap, drawMap, encodePng, IJepaError, loadImage, pcaMap, pipeline, similarityMap } from "../index.js";
+import { attentionMap, drawMap, encodePng, IJepaError, pcaMap, pipeline, similarityMap } from "../index.js";
 import type { ImageFeatureExtractionPipeline, ModelOutput, Numerics, Patch, RawImage } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type KINDS, type Settings } from "./args.js";
 import { UsageError } from "./exit.js";
 import { modelName } from "./extract.js";
+import { readImage } from "./read-image.js";
 import { printable } from "./text.js";
 import { warnOfUnused } from "./unused.js";
 
@@ -14,7 +15,7 @@ export const visualize: Command = {
   name: "visualize",
   usage: "IMAGE --out FILE.png [options]",
   summary: "Draw what the model sees over an image: which patches have features alike, or where it attends",
-  options: ["out", "kind", "patch", "layer", "head", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "json", "help"],
+  options: ["out", "kind", "patch", "layer", "head", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "strict", "json", "help"],
   images: [1, 1],
   notes: [
     "pca: the three strongest principal components of the patch features as red, green and blue; patches of one colour are alike. " +
@@ -34,14 +35,13 @@ interface View {
 }
 
 async function runVisualize(settings: Settings, host: CliHost): Promise<number> {
-  const { images, out, kind = "pca", head, patch, model, json, maxPixels } = settings, [file] = images, { signal } = host;
+  const { images, out, kind = "pca", head, patch, model, json } = settings, [file] = images, { signal } = host;
   if (out === undefined) throw new UsageError('"ijepa visualize" needs --out FILE.png. See "ijepa visualize --help".');
   if (!/\.png$/i.test(out)) throw new UsageError(`The picture cannot be written to ${JSON.stringify(out)}; its name must end in .png.`);
   if (head !== undefined && kind !== "attention") throw new UsageError("--head is for --kind attention.");
   if (patch !== undefined && kind === "pca") throw new UsageError("--patch is for --kind similarity and attention.");
   await host.checkWritable(out);
-  const options = { signal, ...(maxPixels === undefined ? {} : { maxPixels }) };
-  const photo = file === "-" ? await loadImage(await host.readStdin(), { ...options, source: "standard input" }) : await loadImage(file, options);
+  const photo = await readImage(file, settings, host);
   const extract = await openModel(settings, signal);
   try {
     await warnOfUnused(extract.model, host);

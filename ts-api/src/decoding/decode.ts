@@ -2,13 +2,14 @@
 import type { Tensor } from "../core/tensor.js";
 import { decodeImage, type DecodeOptions } from "../image/decode.js";
 import { IJepaImageProcessor } from "../image/processor.js";
-import type { RgbImage } from "../image/raw-image.js";
 
 /** An image as the encoder takes it. */
 export interface PreparedImage {
   /** Its pixels, upright, before they were resized. */
   readonly width: number;
   readonly height: number;
+  /** What is wrong with the file; empty for an intact one. */
+  readonly warnings: readonly string[];
   /** [1, channels, height, width]. */
   readonly pixelValues: Tensor<"float32">;
 }
@@ -19,8 +20,8 @@ export type ProcessorConfig = Record<string, unknown>;
 let known: { config: string; processor: IJepaImageProcessor } | undefined;
 
 export async function prepareImage(bytes: Uint8Array, processor: ProcessorConfig, options: DecodeOptions): Promise<PreparedImage> {
-  const image: RgbImage = await decodeImage(bytes, options), { width, height } = image;
-  return { width, height, pixelValues: processorOf(processor).preprocess(image).pixelValues };
+  const image = await decodeImage(bytes, options), { width, height, warnings } = image;
+  return { width, height, warnings, pixelValues: processorOf(processor).preprocess(image).pixelValues };
 }
 
 /** The last one is kept: all images of a job have the same. */

@@ -23,6 +23,8 @@ export interface ClassifyOptions extends LabelOptions {
   signal?: AbortSignal | undefined;
   /** Pixel limit of the decoders; default as Pillow's. */
   maxPixels?: number | undefined;
+  /** Refuse damaged images, even where their pixels can be read. Default false. */
+  strict?: boolean | undefined;
 }
 
 /** A label with its score. */
@@ -51,9 +53,9 @@ export async function imageClassification(ref?: ModelRef, options?: LoadOptions)
   const processor = await processorOf(model);
 
   const classifyOne = async (image: ImageSource, classifyOptions: ClassifyOptions): Promise<Classification[]> => {
-    const { signal, maxPixels } = classifyOptions;
+    const { signal, maxPixels, strict = false } = classifyOptions;
     checkLabelOptions(classifyOptions);
-    const loaded = await loadImage(image, { signal, ...(maxPixels === undefined ? {} : { maxPixels }) });
+    const loaded = await loadImage(image, { signal, strict, ...(maxPixels === undefined ? {} : { maxPixels }) });
     const { logits } = await model.forward(processor.preprocess(loaded), { signal });
     return rankLabels(model.config, logits.data, classifyOptions);
   };

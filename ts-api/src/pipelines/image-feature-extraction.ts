@@ -28,10 +28,12 @@ export interface ExtractOptions {
   signal?: AbortSignal | undefined;
   /** Pixel limit of the decoders; default as Pillow's. */
   maxPixels?: number | undefined;
+  /** Refuse damaged images, even where their pixels can be read. Default false. */
+  strict?: boolean | undefined;
 }
 
-/** The features of one image, and how they were made: `numerics.digest` is of these very bits. */
-export type Features = Tensor<"float32"> & { numerics: Numerics };
+/** The features of one image, and how they were made: `numerics.digest` is of these very bits; `warnings` say what is wrong with its file. */
+export type Features = Tensor<"float32"> & { numerics: Numerics; warnings: readonly string[] };
 
 /** The features of one image as arrays: [1][tokens][width], pooled [1][width]. */
 export type NestedFeatures = number[][] | number[][][];
@@ -60,14 +62,14 @@ export async function imageFeatureExtraction(ref?: ModelRef, options?: ModelLoad
   const processor = await processorOf(model);
 
   const extractOne = async (image: ImageSource, extractOptions: ExtractOptions): Promise<Features | NestedFeatures> => {
-    const { pool = "none", normalize = false, return_tensors: asTensors = true, signal, maxPixels } = extractOptions;
+    const { pool = "none", normalize = false, return_tensors: asTensors = true, signal, maxPixels, strict = false } = extractOptions;
     if (!POOLS.includes(pool)) throw new IJepaError("input/value", `pool must be one of ${POOLS.join(", ")}, not ${show(pool)}.`, { name: "pool", value: pool });
-    const loaded = await loadImage(image, { signal, ...(maxPixels === undefined ? {} : { maxPixels }) });
+    const loaded = await loadImage(image, { signal, strict, ...(maxPixels === undefined ? {} : { maxPixels }) });
     const output = await model.forward(processor.preprocess(loaded), { signal });
     const pooled = poolOutput(output, pool), features = normalize ? normalizeRows(pooled) : pooled;
     if (!asTensors) return features.tolist() as NestedFeatures;
     const digest = features === output.lastHiddenState ? output.numerics.digest : await digestOf(features.data);
-    return Object.assign(features, { numerics: { ...output.numerics, digest } });
+    return Object.assign(features, { numerics: { ...output.numerics, digest }, warnings: loaded.warnings ?? [] });
   };
 
   async function extract(images: ImageSource | readonly ImageSource[], given?: ExtractOptions): Promise<unknown> {
