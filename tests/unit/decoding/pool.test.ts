@@ -25,9 +25,9 @@ for (const threads of [0, 2]) {
   test(`${threads} threads: the pixels and the model's inputs are those of decoding in place`, async () => {
     const some = threads === 2 ? pool : new DecodePool({ threads });
     await Promise.all(FILES.map(async (name) => {
-      const image = await decodeImage(file(name)), { pixelValues } = processor.preprocess(image), { width, height } = image;
+      const image = await decodeImage(file(name)), { pixelValues } = processor.preprocess(image), { width, height, warnings } = image;
       assert.deepEqual(await some.decode(file(name)), image, name);
-      assert.deepEqual(await some.prepare(file(name), processor), { width, height, pixelValues }, name);
+      assert.deepEqual(await some.prepare(file(name), processor), { width, height, warnings, pixelValues }, name);
     }));
   });
 }

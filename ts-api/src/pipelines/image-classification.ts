@@ -45,7 +45,7 @@ export interface ImageClassificationPipeline {
   dispose(): Promise<void>;
 }
 
-const NAMES: OptionNames<ClassifyOptions> = { top_k: true, function_to_apply: true, signal: "AbortSignal", maxPixels: "number" };
+const NAMES: OptionNames<ClassifyOptions> = { top_k: true, function_to_apply: true, signal: "AbortSignal", maxPixels: "number", strict: "boolean" };
 
 /** Loads the model and its image processor; `ref` and `options` are those of IJepaForImageClassification.fromPretrained. */
 export async function imageClassification(ref?: ModelRef, options?: LoadOptions): Promise<ImageClassificationPipeline> {

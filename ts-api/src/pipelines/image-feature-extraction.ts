@@ -53,7 +53,7 @@ export interface ImageFeatureExtractionPipeline {
   dispose(): Promise<void>;
 }
 
-const NAMES: OptionNames<ExtractOptions> = { pool: true, normalize: "boolean", return_tensors: "boolean", signal: "AbortSignal", maxPixels: "number" };
+const NAMES: OptionNames<ExtractOptions> = { pool: true, normalize: "boolean", return_tensors: "boolean", signal: "AbortSignal", maxPixels: "number", strict: "boolean" };
 const POOLS: readonly unknown[] = ["mean", "first", "none", true, false];
 
 /** Loads the model and its image processor; `ref` and `options` are those of IJepaModel.fromPretrained. */
