@@ -140,6 +140,10 @@ export interface Runtime {
   openStorage?(path: string): FolderStorage;
   /** An environment variable; undefined where it is not set, or the host has none. */
   env(name: string): string | undefined;
+  /** The global `fetch` as it is when it is called; by the user's proxy, where the host can be told to use it. */
+  readonly fetch: typeof globalThis.fetch;
+  /** Where the environment names a proxy that `fetch` does not heed: that it is so, and what to do. */
+  readonly unheededProxy?: string | undefined;
   /** Digests by the host itself, where it can take bytes piece by piece. */
   createHash?(algorithm: "sha1" | "sha256"): Hasher;
   /** Processors that threads may use. */

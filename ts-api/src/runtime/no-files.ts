@@ -3,7 +3,7 @@ import { IJepaError } from "../core/errors.js";
 import type { Runtime } from "./env.js";
 
 /** @param host how messages call the runtime: "Browsers", "Workers" */
-export function noFiles(host: string): Pick<Runtime, "openFile" | "writeFile" | "env"> {
+export function noFiles(host: string): Pick<Runtime, "openFile" | "writeFile" | "env" | "fetch"> {
   return {
     async openFile(path) {
       throw new IJepaError("io/read", `Cannot read ${path}: ${host} have no files. Pass a URL with its scheme, or the bytes.`, { path });
@@ -12,5 +12,6 @@ export function noFiles(host: string): Pick<Runtime, "openFile" | "writeFile" | 
       throw new IJepaError("io/write", `Cannot write ${path}: ${host} have no files. Keep the bytes, or send them somewhere.`, { path });
     },
     env: () => undefined,
+    fetch: (input, init) => globalThis.fetch(input, init),
   };
 }

@@ -14,6 +14,7 @@ import { nodeStorage } from "./node-storage.js";
 import { replaceFile } from "./replace-file.js";
 import { nodeThreads } from "./node-threads.js";
 import { demoModel } from "./package-files.js";
+import { fetch, unheededProxy } from "./proxy.js";
 import { revectorizer } from "./revectorize.js";
 
 /** Longest path of any system, and how much of one is shown. */
@@ -75,6 +76,10 @@ export const runtime: Runtime = {
   openStorage: (path) => nodeStorage(path, (file) => runtime.openFile(file)),
   files,
   env: (name) => process.env[name],
+  fetch,
+  get unheededProxy() {
+    return unheededProxy();
+  },
 
   createHash(algorithm) {
     const hash = createHash(algorithm);

@@ -190,7 +190,7 @@ async function openHuggingFace(ref: ModelRef, options: CheckpointOptions): Promi
 async function openTorch(ref: string, options: CheckpointOptions): Promise<Opened> {
   const { folder, name } = openFolderOf(ref), where = folder.pathOf(name);
   throwIfAborted(options.signal, `opening ${where}`);
-  const source = await folder.open(name, options);
+  const source = await folder.open(name, { signal: options.signal, fetch: options.fetch, required: true });
   if (source === undefined) throw new IJepaError("weights/missing", `There is no ${where}.`, { what: "file", names: [name] });
   try {
     const { config, file } = await openResearch(source, options, options.signal);

@@ -94,6 +94,26 @@ export async function readJson(
   options: OpenOptions,
   refuse: (file: string, problem: string, cause?: unknown) => IJepaError,
 ): Promise<unknown> {
+  return repairing(folder, name, options.signal, () => readJsonOnce(folder, name, options, refuse));
+}
+
+/** Reads a file of a folder; where it is refused and turns out to be a damaged copy, once more from a new copy. */
+export async function repairing<T>(folder: ModelFolder, name: string, signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const isRefused = isIJepaError(error) && ["config/missing", "weights/format", "config/field"].includes(error.code);
+    if (isRefused && (await folder.repair?.(name, signal))) return read();
+    throw error;
+  }
+}
+
+async function readJsonOnce(
+  folder: ModelFolder,
+  name: string,
+  options: OpenOptions,
+  refuse: (file: string, problem: string, cause?: unknown) => IJepaError,
+): Promise<unknown> {
   const source = await folder.open(name, { ...options, maxBytes: MAX_JSON });
   if (source === undefined) return undefined;
   try {
@@ -127,7 +147,7 @@ function urlFolder(ref: string): ModelFolder {
     name: displayUrl(ref),
     remote: true,
     pathOf: (name) => displayUrl(urlOf(name).href),
-    open: (name, options) => openUrlIfPresent(urlOf(name).href, options),
+    open: (name, options = {}) => openUrlIfPresent(urlOf(name).href, { forbiddenIsAbsent: !options.required, ...options }),
   };
 }
 

@@ -40,6 +40,12 @@ export interface ModelFolder {
   readonly remote: boolean;
   /** Opens a file of the folder; undefined where there is none. `name` is a plain file name. */
   open(name: string, options?: OpenOptions): Promise<ByteSource | undefined>;
+  /**
+   * Of a cache, after a file could not be read: looks whether it is as it was stored, and fetches it again where it is not.
+   * @returns true where it was replaced
+   * @throws IJepaError `hub/corrupt` where it is damaged and cannot be fetched, and what opening throws
+   */
+  repair?(name: string, signal: AbortSignal | undefined): Promise<boolean>;
   /** Path or URL of a file of the folder, for messages. */
   pathOf(name: string): string;
 }

@@ -1,6 +1,8 @@
 /** What the Hub says of a file, and the file's bytes. */
 import { IJepaError } from "../../core/errors.js";
+import { show } from "../../core/show.js";
 import { Connection, failure, statusFailure, type Reply } from "./connection.js";
+import { parseJson } from "../json.js";
 import { digestOfEtag, type Digest } from "./digest.js";
 import { isCommit, resolveUrl } from "./names.js";
 import { pauseAfter, Transient, type Pace } from "./retry.js";
@@ -26,6 +28,13 @@ export interface Found {
   readonly file: RemoteFile | undefined;
 }
 
+export interface FindOptions {
+  /** How often a failure that may pass is tried. */
+  tries?: number | undefined;
+  /** Without the file the model cannot be opened. Default true. */
+  required?: boolean;
+}
+
 /** The model's files as `GET /api/models/REPO/revision/REVISION?blobs=true` lists them. */
 interface Listing {
   sha?: string;
@@ -49,14 +58,15 @@ export class HubClient {
   }
 
   /**
-   * @param tries how often a failure that may pass is tried
    * @throws IJepaError `hub/missing`, `hub/access`, `io/read`, `aborted`
    */
-  async find(name: string, revision: string, signal: AbortSignal | undefined, tries = this.pace.tries): Promise<Found> {
+  async find(name: string, revision: string, signal: AbortSignal | undefined, { tries = this.pace.tries, required = true }: FindOptions = {}): Promise<Found> {
     const pace = { ...this.pace, tries };
     for (let tried = 1; ; tried++) {
       try {
-        return await (this.#connection.redirectsAreHidden ? this.#findInListing(name, revision, signal) : this.#findByHead(name, revision, signal));
+        const found = await (this.#connection.redirectsAreHidden ? this.#findInListing(name, revision, signal) : this.#findByHead(name, revision, required, signal));
+        this.#checkCommit(name, revision, found.commit);
+        return found;
       } catch (error) {
         await pauseAfter(error, tried, pace, signal);
       }
@@ -80,7 +90,7 @@ export class HubClient {
    * @throws IJepaError `hub/missing`, `hub/access`, `io/read`, `aborted`
    */
   async *bytes(file: RemoteFile, begin: number, end: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void> {
-    for (let at = begin, tried = 1; at < end; tried++) {
+    for (let at = begin, tried = 1, fresh = 0; at < end; tried++) {
       try {
         const reply = await this.#get(file, at, end, signal);
         let skip = reply.response.status === 200 ? at : 0;
@@ -89,7 +99,11 @@ export class HubClient {
           skip -= Math.min(skip, chunk.length);
           if (part.length === 0) continue;
           at += part.length;
-          tried = 1;
+          fresh += part.length;
+          if (fresh >= this.pace.leastProgress) {
+            fresh = 0;
+            tried = 1;
+          }
           yield part;
           if (at === end) return;
         }
@@ -126,7 +140,14 @@ export class HubClient {
     throw known === undefined || failed instanceof Transient ? failed : new Transient(failed);
   }
 
-  async #findByHead(name: string, revision: string, signal: AbortSignal | undefined): Promise<Found> {
+  /** Files of two commits do not belong together, whatever the server says. */
+  #checkCommit(name: string, revision: string, commit: string | undefined): void {
+    if (commit === undefined || commit === revision || !isCommit(revision)) return;
+    const url = resolveUrl(this.settings.endpoint, this.repo, revision, name);
+    throw failure(url, `the server names the commit ${show(commit)} where ${revision} was asked for; files of two commits do not belong together`);
+  }
+
+  async #findByHead(name: string, revision: string, required: boolean, signal: AbortSignal | undefined): Promise<Found> {
     const { endpoint } = this.settings;
     const url = resolveUrl(endpoint, this.repo, revision, name);
     // Compressed, the answer would tell another length.
@@ -135,7 +156,7 @@ export class HubClient {
     reply.drop();
     const { response } = reply;
     const commit = reply.header("x-repo-commit");
-    if (isEntryMissing(response, revision)) return { commit, file: undefined };
+    if (isEntryMissing(response, revision) || (!required && isForbiddenEntry(response, revision))) return { commit, file: undefined };
     const isRedirect = response.status >= 300 && response.status < 400;
     if (!response.ok && !isRedirect) throw this.#refusal(reply, revision);
     const etag = reply.header("x-linked-etag") ?? response.headers.get("etag") ?? undefined;
@@ -168,7 +189,7 @@ export class HubClient {
     const pieces: Uint8Array[] = [];
     for await (const piece of reply.body()) pieces.push(piece);
     try {
-      return JSON.parse(await new Blob(pieces as BlobPart[]).text()) as Listing;
+      return parseJson(new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer())) as Listing;
     } catch (cause) {
       throw failure(url, "it is not the JSON of the Hub", cause);
     }
@@ -212,6 +233,11 @@ export class HubClient {
 function isEntryMissing({ status, headers }: Response, revision: string): boolean {
   const code = headers.get("x-error-code");
   return status === 404 && (code === "EntryNotFound" || (code === null && (isCommit(revision) || headers.get("x-repo-commit") !== null)));
+}
+
+/** Mirrors on S3 or CloudFront answer 403 for files that they do not have, where the commit is known to be there. */
+function isForbiddenEntry({ status, headers }: Response, revision: string): boolean {
+  return status === 403 && isCommit(revision) && headers.get("x-error-code") === null && headers.get("x-error-message") === null;
 }
 
 /** What is wrong with an answer of status 200 or 206; undefined where nothing is, or where the server hides its headers. */

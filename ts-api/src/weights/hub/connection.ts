@@ -1,9 +1,12 @@
 /** One request: redirects without the token, silence, failures of the network. */
 import { IJepaError, throwIfAborted } from "../../core/errors.js";
+import { networkFailure, proxyRefusal } from "../sources/network.js";
 import { displayUrl } from "../sources/url.js";
 import { retryAfter, Transient } from "./retry.js";
 
 const MAX_REDIRECTS = 10;
+/** Bytes that are a sign of life. */
+const LEAST_BYTES = 1024;
 
 export interface ConnectionSettings {
   readonly endpoint: string;
@@ -26,7 +29,7 @@ export interface Reply {
   drop(): void;
 }
 
-/** How far redirects are followed: to their end, or not off the Hub. */
+/** How far redirects are followed: to their end, or to the Hub, wherever a mirror says that it is. */
 export type Reach = "anywhere" | "hub";
 
 export class Connection {
@@ -57,9 +60,10 @@ export class Connection {
           this.#redirectsAreHidden = true;
           continue;
         }
+        watch.saw(LEAST_BYTES);
         answers.push(response);
         const next = redirectOf(response, at);
-        if (next === undefined || (reach === "hub" && !this.isHub(next))) return reply(answers, next ?? (response.url || at), watch);
+        if (next === undefined || (reach === "hub" && !this.isHub(next) && !isMirror(response))) return reply(answers, next ?? (response.url || at), watch);
         discard(response);
         if (answers.length > MAX_REDIRECTS) throw failure(url, `it redirects more than ${MAX_REDIRECTS} times`);
         at = next;
@@ -87,6 +91,8 @@ export function failure(url: string, problem: string, cause?: unknown): IJepaErr
 export function statusFailure(url: string, { status, statusText, headers }: Response): Transient | IJepaError {
   const after = retryAfter(headers);
   const wait = after === undefined ? "" : `, and to come back in ${Math.ceil(after / 1000)} seconds`;
+  const proxy = proxyRefusal(status);
+  if (proxy !== undefined) return failure(url, proxy);
   const problem = failure(url, `the server answered with HTTP status ${status} ${statusText}`.trimEnd() + wait);
   return status === 408 || status === 429 || status >= 500 ? new Transient(problem, after) : problem;
 }
@@ -107,6 +113,7 @@ function reply(answers: readonly Response[], url: string, watch: Watch): Reply {
         while (reader !== undefined) {
           const { value, done } = await watch.wait(() => reader.read());
           if (done) return;
+          watch.saw(value.length);
           yield value;
         }
       } finally {
@@ -115,6 +122,11 @@ function reply(answers: readonly Response[], url: string, watch: Watch): Reply {
       }
     },
   };
+}
+
+/** Redirects of the Hub tell what they lead to; a mirror that only sends on to the Hub has nothing to tell. */
+function isMirror({ headers }: Response): boolean {
+  return !["x-repo-commit", "x-linked-etag", "x-linked-size", "x-error-code"].some((name) => headers.has(name));
 }
 
 /** Where a redirect leads; undefined for other answers. */
@@ -136,6 +148,9 @@ class Watch {
   readonly #controller = new AbortController();
   readonly #abort = (): void => this.#controller.abort();
   #silent = false;
+  /** Milliseconds of waiting, and bytes, since the last sign of life. */
+  #waited = 0;
+  #fresh = 0;
 
   constructor(
     readonly url: string,
@@ -150,22 +165,31 @@ class Watch {
     return this.#controller.signal;
   }
 
-  /** Waits for the next sign of life. */
+  /** Takes note of bytes; a few now and then are no sign of life. */
+  saw(bytes: number): void {
+    this.#fresh += bytes;
+    if (this.#fresh < LEAST_BYTES) return;
+    this.#fresh = 0;
+    this.#waited = 0;
+  }
+
+  /** Waits for the next sign of life. Only waiting counts: what is done with the bytes may take its time. */
   async wait<T>(work: () => Promise<T>): Promise<T> {
+    const began = performance.now();
     const timer = setTimeout(() => {
       this.#silent = true;
       this.#controller.abort();
-    }, this.silence);
+    }, Math.max(0, this.silence - this.#waited));
     try {
       return await work();
     } catch (error) {
       this.#check();
-      if (this.#silent) throw new Transient(failure(this.url, `nothing came for ${this.silence / 1000} seconds`, error));
-      // fetch says "failed" only; the network's reason is one level down.
-      const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      throw new Transient(failure(this.url, inner instanceof Error ? inner.message || inner.name : String(inner), error));
+      if (this.#silent) throw new Transient(failure(this.url, `next to nothing came for ${this.silence / 1000} seconds`, error));
+      const { problem, mayPass } = networkFailure(error), failed = failure(this.url, problem, error);
+      throw mayPass ? new Transient(failed) : failed;
     } finally {
       clearTimeout(timer);
+      this.#waited += performance.now() - began;
     }
   }
 

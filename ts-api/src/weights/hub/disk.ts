@@ -15,10 +15,10 @@ import type { ByteSource, Files, FileWriter, Hasher } from "../../runtime/env.js
 import { readRange } from "../sources/bytes.js";
 import { openFileIfPresent } from "../sources/file.js";
 import type { HubClient, RemoteFile } from "./client.js";
-import { startDigest } from "./digest.js";
+import { digestOfEtag, startDigest } from "./digest.js";
 import { cacheFolderName } from "./names.js";
 import { sleep } from "./retry.js";
-import { corrupt, type Cached, type Report, type Store } from "./store.js";
+import { corrupt, type Cached, type Check, type Report, type Store } from "./store.js";
 import { download } from "./transfer.js";
 
 /** Ends the names of files that are being written, as huggingface_hub ends them. */
@@ -78,14 +78,39 @@ export class DiskStore implements Store {
   }
 
   async fetch(file: RemoteFile, report: Report, signal: AbortSignal | undefined): Promise<ByteSource> {
-    const blob = `${this.#root}/blobs/${file.etag}`;
+    const blob = this.#blob(file);
+    await this.#checkPlace(`${this.#root}/blobs`);
+    await this.#checkPlace(parentOf(this.#pointer(file.commit, file.name)));
     await this.#writing(blob, () => this.files.makeFolder(`${this.#root}/blobs`));
-    await this.#checkInside(`${this.#root}/blobs`);
     if (!(await this.#has(file, blob))) await this.#fill(file, blob, report, signal);
     const pointer = this.#pointer(file.commit, file.name);
     await this.#writing(pointer, () => this.files.link(blob, pointer));
     await this.#checkInside(pointer);
     return runtime.openFile(pointer);
+  }
+
+  async check(commit: string, name: string): Promise<Check | undefined> {
+    const path = this.#pointer(commit, name), real = await this.files.realPath(path);
+    const digest = digestOfEtag(real?.split(/[/\\]/).at(-1) ?? "");
+    if (real === undefined || digest === undefined) return undefined;
+    const source = await runtime.openFile(real);
+    try {
+      const hash = await startDigest(digest.kind, source.size);
+      for (let at = 0; at < source.size; at += COPY_BYTES) hash.update(await readRange(source, at, Math.min(COPY_BYTES, source.size - at)));
+      return { path, actual: hash.hex(), expected: digest.hex };
+    } finally {
+      await source.close();
+    }
+  }
+
+  async replace(file: RemoteFile, report: Report, signal: AbortSignal | undefined): Promise<ByteSource> {
+    await this.#checkPlace(`${this.#root}/blobs`);
+    await this.#writing(this.#blob(file), () => this.files.remove(this.#blob(file)));
+    return this.fetch(file, report, signal);
+  }
+
+  #blob({ etag }: RemoteFile): string {
+    return `${this.#root}/blobs/${etag}`;
   }
 
   async #has(file: RemoteFile, blob: string): Promise<boolean> {
@@ -206,13 +231,25 @@ export class DiskStore implements Store {
     const [real, ...roots] = await Promise.all([path, this.cacheFolder, this.#root].map((one) => this.files.realPath(one)));
     const inside = roots.some((root) => root !== undefined && real !== undefined && (real.startsWith(`${root}/`) || real.startsWith(`${root}\\`)));
     if (inside) return;
-    throw new IJepaError("io/read", `${path} is a link that leads out of the Hub's cache, to ${String(real)}. Remove it.`, { path });
+    throw leadsOut(path, String(real));
+  }
+
+  /** Nothing is written into a folder that leads out of the cache, by whatever link above it. */
+  async #checkPlace(folder: string): Promise<void> {
+    const root = await this.files.realPath(this.cacheFolder);
+    for (let at = folder; root !== undefined && at.length > this.cacheFolder.length; at = parentOf(at)) {
+      const real = await this.files.realPath(at);
+      if (real === undefined) continue;
+      if (real.startsWith(`${root}/`) || real.startsWith(`${root}\\`)) return;
+      throw leadsOut(at, real);
+    }
   }
 
   /** Keeps a small fact. A cache that cannot be written can still be read. */
   async #note(path: string, bytes: Uint8Array): Promise<void> {
     try {
-      await this.files.makeFolder(path.slice(0, path.lastIndexOf("/")));
+      await this.#checkPlace(parentOf(path));
+      await this.files.makeFolder(parentOf(path));
       await runtime.writeFile(path, bytes);
     } catch {
       return;
@@ -237,6 +274,14 @@ export class DiskStore implements Store {
       throw cannotWrite(path, cause);
     }
   }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+function leadsOut(path: string, real: string): IJepaError<"io/read"> {
+  return new IJepaError("io/read", `${path} is a link that leads out of the Hub's cache, to ${real}. Remove it, or pass another cache_dir.`, { path });
 }
 
 function cannotWrite(path: string, cause: unknown): IJepaError<"io/write"> {

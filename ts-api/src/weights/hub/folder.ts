@@ -10,7 +10,7 @@ import { DiskStore } from "./disk.js";
 import { checkFileName, checkRepo, isCommit, resolveUrl } from "./names.js";
 import { DEFAULT_PACE, type Pace } from "./retry.js";
 import { readSettings } from "./settings.js";
-import type { Report, Store } from "./store.js";
+import type { Check, Report, Store } from "./store.js";
 import { WebStore, webHost, type WebHost } from "./web.js";
 
 /** What tests replace. */
@@ -51,7 +51,7 @@ export async function openHubFolder(repo: string, options: SourceOptions, parts:
     throw new IJepaError("hub/offline", message, { repo, revision, file: name });
   };
 
-  const openOnline = async (name: string, report: Reporter, signal: AbortSignal | undefined): Promise<ByteSource | undefined> => {
+  const openOnline = async (name: string, required: boolean, report: Reporter, signal: AbortSignal | undefined): Promise<ByteSource | undefined> => {
     if (commit !== undefined) {
       const cached = await store.open(commit, name);
       if (cached !== undefined) return cached === "absent" ? undefined : cached;
@@ -60,7 +60,7 @@ export async function openHubFolder(repo: string, options: SourceOptions, parts:
     const hasCopy = commit === undefined && (await store.commitOf(revision)) !== undefined;
     let found;
     try {
-      found = await client.find(name, commit ?? revision, signal, hasCopy ? 1 : undefined);
+      found = await client.find(name, commit ?? revision, signal, { tries: hasCopy ? 1 : undefined, required });
     } catch (error) {
       const cached = hasCopy && isIJepaError(error, "io/read") ? await openCached(name) : undefined;
       if (cached === undefined) throw error;
@@ -81,20 +81,45 @@ export async function openHubFolder(repo: string, options: SourceOptions, parts:
     return store.fetch(file, report.bytesOf(file.size), signal);
   };
 
+  const repair = async (name: string, signal: AbortSignal | undefined): Promise<boolean> => {
+    if (commit === undefined || store.check === undefined) return false;
+    const kept = await store.check(commit, name);
+    if (kept === undefined || kept.actual === kept.expected) return false;
+    if (offline) throw damaged(kept, "the Hub may not be asked (local_files_only or HF_HUB_OFFLINE)");
+    let file;
+    try {
+      ({ file } = await client.find(name, commit, signal));
+    } catch (cause) {
+      if (!isIJepaError(cause, "io/read")) throw cause;
+      throw damaged(kept, cause.message, cause);
+    }
+    if (file === undefined) throw damaged(kept, "the Hub has it no more");
+    const report = reporter(repo, name, options);
+    report("download", 0, file.size);
+    await (await store.replace!(file, report.bytesOf(file.size), signal)).close();
+    return true;
+  };
+
   const pathOf = (name: string): string => displayUrl(resolveUrl(endpoint, repo, commit ?? revision, name));
   return {
     name: repo,
     remote: true,
     pathOf,
+    repair,
     async open(name: string, { signal, required = false }: OpenOptions = {}) {
       checkFileName(name);
       const report = reporter(repo, name, options);
       report("initiate", 0, 0);
-      const source = await (offline ? openOffline(name, required) : openOnline(name, report, signal));
+      const source = await (offline ? openOffline(name, required) : openOnline(name, required, report, signal));
       if (source !== undefined) report("done", source.size, source.size);
       return source;
     },
   };
+}
+
+function damaged({ path, expected, actual }: Check, why: string, cause?: unknown): IJepaError<"hub/corrupt"> {
+  const message = `${path}, in the Hub's cache, is damaged: its digest is ${actual}, and its name says ${expected}. It cannot be fetched again: ${why.replace(/\.$/, "")}. Remove it, or load the model online.`;
+  return new IJepaError("hub/corrupt", message, { file: path, expected, actual }, { cause });
 }
 
 interface Reporter {

@@ -3,13 +3,14 @@ import { throwIfAborted, type IJepaError } from "../../core/errors.js";
 
 /** How patient downloads are; times in milliseconds. */
 export interface Pace {
-  /** Tries of one request without a new byte in between. */
+  /** Tries of one request without so many new bytes in between. */
   readonly tries: number;
+  readonly leastProgress: number;
   /** The first pause; each further one is twice as long. */
   readonly pause: number;
   /** The longest pause, also where the server asks for more: then the request fails. */
   readonly longestPause: number;
-  /** A connection without a byte for so long is given up. */
+  /** A connection is given up after so long without a byte, or with next to none. */
   readonly silence: number;
   /** Large files come in parts of so many bytes, several at once. */
   readonly partBytes: number;
@@ -20,6 +21,7 @@ export interface Pace {
 
 export const DEFAULT_PACE: Pace = {
   tries: 6,
+  leastProgress: 4096,
   pause: 500,
   longestPause: 120_000,
   silence: 30_000,

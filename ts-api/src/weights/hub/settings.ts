@@ -35,7 +35,7 @@ export async function readSettings(options: SourceOptions): Promise<HubSettings>
     token: checkToken(token === false ? undefined : (token ?? (await storedToken()))),
     cacheFolder: runtime.files === undefined ? undefined : trimSlashes(cache === undefined || cache === "" ? defaultCache() : expandHome(cache)),
     offline: offline ?? (isTrue("HF_HUB_OFFLINE") || isTrue("TRANSFORMERS_OFFLINE")),
-    fetch: options.fetch ?? globalThis.fetch,
+    fetch: options.fetch ?? runtime.fetch,
   };
 }
 

@@ -21,6 +21,18 @@ export interface Store {
    * @throws IJepaError `hub/corrupt` when it is wrong twice, `hub/missing`, `hub/access`, `io/read`, `io/write`, `aborted`
    */
   fetch(file: RemoteFile, report: Report, signal: AbortSignal | undefined): Promise<ByteSource>;
+  /** Reads a kept file whole; undefined where there is none, or where nothing tells what it should be. */
+  check?(commit: string, name: string): Promise<Check | undefined>;
+  /** As `fetch`, whatever is kept already. */
+  replace?(file: RemoteFile, report: Report, signal: AbortSignal | undefined): Promise<ByteSource>;
+}
+
+/** A file of the cache beside what it should be. */
+export interface Check {
+  readonly path: string;
+  /** Its digest, and the one that it was kept under. */
+  readonly actual: string;
+  readonly expected: string;
 }
 
 /** A file that came twice with another digest than the Hub says. */

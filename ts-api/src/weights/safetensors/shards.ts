@@ -1,6 +1,6 @@
-import { IJepaError } from "../../core/errors.js";
+import { IJepaError, isIJepaError } from "../../core/errors.js";
 import { show } from "../../core/show.js";
-import { readJson } from "../folder.js";
+import { readJson, repairing } from "../folder.js";
 import type { ModelFolder, OpenOptions } from "../model-folder.js";
 import { openSafetensors } from "./reader.js";
 import type { SafetensorsFile } from "./reader.js";
@@ -36,6 +36,10 @@ export async function openWeights(folder: ModelFolder, options: OpenOptions): Pr
 }
 
 async function openOne(folder: ModelFolder, name: string, options: OpenOptions): Promise<SafetensorsFile | undefined> {
+  return repairing(folder, name, options.signal, () => openOnce(folder, name, options));
+}
+
+async function openOnce(folder: ModelFolder, name: string, options: OpenOptions): Promise<SafetensorsFile | undefined> {
   const source = await folder.open(name, options);
   if (source === undefined) return undefined;
   try {
@@ -50,7 +54,10 @@ async function openOne(folder: ModelFolder, name: string, options: OpenOptions):
 async function readIndex(folder: ModelFolder, options: OpenOptions): Promise<Set<string>> {
   const refuse = (file: string, problem: string, cause?: unknown): IJepaError =>
     new IJepaError("weights/format", `${file} is not a valid index: ${problem}.`, { file }, { cause });
-  const json = await readJson(folder, INDEX, { ...options, required: true }, refuse);
+  const json = await readJson(folder, INDEX, { ...options, required: true }, refuse).catch((error: unknown) => {
+    if (!isIJepaError(error, "io/read")) throw error;
+    throw new IJepaError("io/read", `${error.message} ${SINGLE} is not there either.`, error.details, { cause: error });
+  });
   if (json === undefined) {
     const message =
       `There is neither ${folder.pathOf(SINGLE)} nor ${INDEX} beside it. ` +

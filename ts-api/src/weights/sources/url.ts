@@ -1,6 +1,8 @@
+import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { bytesSource } from "./bytes.js";
+import { networkFailure, proxyRefusal } from "./network.js";
 
 export interface UrlOptions {
   signal?: AbortSignal | undefined;
@@ -8,6 +10,8 @@ export interface UrlOptions {
   fetch?: typeof globalThis.fetch | undefined;
   /** The largest resource to accept, in bytes. Default: no limit. */
   maxBytes?: number | undefined;
+  /** Take status 403 for absence: S3 and CloudFront answer so for files that are not there, to those who may not list them. Default false. */
+  forbiddenIsAbsent?: boolean | undefined;
 }
 
 /** Bytes asked for first: enough for a configuration, or for the header of a large weights file. */
@@ -26,12 +30,12 @@ export async function openUrl(url: string, options: UrlOptions = {}): Promise<By
   throw new Resource(url, options).failure("there is nothing at this URL (HTTP status 404 or 410)");
 }
 
-/** As `openUrl`, but undefined where the server says that there is nothing (status 404 or 410). */
+/** As `openUrl`, but undefined where the server says that there is nothing (status 404 or 410; 403 with `forbiddenIsAbsent`). */
 export async function openUrlIfPresent(url: string, options: UrlOptions = {}): Promise<ByteSource | undefined> {
-  const { signal, maxBytes = Infinity } = options;
+  const { signal, maxBytes = Infinity, forbiddenIsAbsent = false } = options;
   const resource = new Resource(url, options);
   const first = await resource.get(signal, 0, FIRST_BYTES);
-  if (first.status === 404 || first.status === 410) {
+  if (first.status === 404 || first.status === 410 || (first.status === 403 && forbiddenIsAbsent)) {
     discard(first);
     return undefined;
   }
@@ -104,7 +108,7 @@ class Resource {
     }
     this.name = displayUrl(url);
     this.#url = url;
-    this.#fetch = options.fetch ?? globalThis.fetch;
+    this.#fetch = options.fetch ?? runtime.fetch;
   }
 
   /** Asks for `length` bytes at `offset`, or without these for all. */
@@ -121,7 +125,7 @@ class Resource {
   checkStatus(response: Response, ...accepted: number[]): void {
     if (accepted.includes(response.status)) return;
     discard(response);
-    throw this.failure(`the server answered with HTTP status ${response.status} ${response.statusText}`.trimEnd());
+    throw this.failure(proxyRefusal(response.status) ?? `the server answered with HTTP status ${response.status} ${response.statusText}`.trimEnd() + hintOf(response.status));
   }
 
   /** The body in pieces, at most `limit` bytes of it. */
@@ -170,9 +174,7 @@ class Resource {
     } catch (error) {
       throwIfAborted(signal, `reading ${this.name}`);
       if (error instanceof IJepaError) throw error;
-      // fetch says "failed" only; the network's reason is one level down.
-      const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      throw this.failure(inner instanceof Error ? inner.message || inner.name : String(inner), error);
+      throw this.failure(networkFailure(error).problem, error);
     }
   }
 }
@@ -205,6 +207,10 @@ function pieceReader(body: ReadableStream<Uint8Array>): PieceReader {
     },
     cancel: () => reader.cancel(),
   };
+}
+
+function hintOf(status: number): string {
+  return status === 403 ? ", as S3 and CloudFront do for a file that is not there; check the address, and who may read it" : "";
 }
 
 /** Lets the connection go; what becomes of the unread body is of no interest. */

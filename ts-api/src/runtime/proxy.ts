@@ -1,0 +1,45 @@
+/**
+ * The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name. Deno and Bun heed them, and so does Node from 22.21 and 24.5 on where
+ * NODE_USE_ENV_PROXY is set. In every other Node the package undici does it, where it is installed: the same code that Node's own fetch is.
+ */
+type Fetch = typeof globalThis.fetch;
+
+const VARIABLES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
+/** The fetch of undici with its proxies; undefined where the package is not installed. Asked for once. */
+let proxied: Promise<Fetch | undefined> | undefined;
+let isInstalled = true;
+
+export const fetch: Fetch = async (input, init) => {
+  const own = isUnheeded() ? await (proxied ??= openProxied()) : undefined;
+  return (own ?? globalThis.fetch)(input, init);
+};
+
+export function unheededProxy(): string | undefined {
+  if (isInstalled || !isUnheeded()) return undefined;
+  return `${VARIABLES.find((name) => process.env[name])!} is set, and this Node does not heed it: npm install undici, or set NODE_USE_ENV_PROXY=1 with Node 24.5 or newer`;
+}
+
+/** Whether the environment names a proxy that the global fetch does not know of. */
+function isUnheeded(): boolean {
+  const { bun, deno } = process.versions;
+  return bun === undefined && deno === undefined && !heedsItself() && VARIABLES.some((name) => process.env[name]);
+}
+
+function heedsItself(): boolean {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  return process.env["NODE_USE_ENV_PROXY"] === "1" && (major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21));
+}
+
+async function openProxied(): Promise<Fetch | undefined> {
+  try {
+    const { EnvHttpProxyAgent, fetch: own } = await import("undici");
+    const dispatcher = new EnvHttpProxyAgent();
+    // The package's own types of requests and answers; the objects are those of the standard.
+    return (input, init) => own(input as never, { ...init, dispatcher } as never) as unknown as Promise<Response>;
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    isInstalled = false;
+    return undefined;
+  }
+}

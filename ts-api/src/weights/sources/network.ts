@@ -1,0 +1,43 @@
+/** Why a request of fetch failed, in words, and whether the next one may do better. */
+import { runtime } from "#runtime";
+
+export interface NetworkFailure {
+  readonly problem: string;
+  /** False where the same request will fail again. */
+  readonly mayPass: boolean;
+}
+
+const PROXY_ASKS =
+  "the proxy asks for a name and a password (HTTP status 407); write them into HTTPS_PROXY, as http://name:password@host:port, with % escapes for special characters";
+
+/** @param error what fetch, or a body of it, was rejected with */
+export function networkFailure(error: unknown): NetworkFailure {
+  const reasons = reasonsOf(error);
+  if (isWordless(error) || reasons.some((reason) => /\b407\b|proxy auth/i.test(reason))) return { problem: PROXY_ASKS, mayPass: false };
+  const hint = runtime.unheededProxy;
+  return { problem: `${reasons.at(-1) ?? "the request failed"}${hint === undefined ? "" : ` (${hint})`}`, mayPass: true };
+}
+
+/** What an answer of this status means, where it does not come from the server that was asked; undefined for other statuses. */
+export function proxyRefusal(status: number): string | undefined {
+  return status === 407 ? PROXY_ASKS : undefined;
+}
+
+/** Node's fetch gives no answer of status 407 out: its error has a cause without a word, and nothing else has. */
+function isWordless(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && cause.constructor === Error && cause.message === "" && cause.cause === undefined && !("code" in cause);
+}
+
+/** fetch says "failed" only; the network's reason is one or more levels down, at times without words. */
+function reasonsOf(error: unknown): string[] {
+  const reasons: string[] = [];
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; depth++) {
+    const { code } = at as { code?: unknown };
+    if (at.message !== "") reasons.push(at.message);
+    else if (typeof code === "string") reasons.push(code);
+    at = at instanceof AggregateError && at.errors.length > 0 ? (at.errors as unknown[])[0] : at.cause;
+  }
+  if (!(error instanceof Error)) reasons.push(String(error));
+  return reasons;
+}
