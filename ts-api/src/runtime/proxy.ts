@@ -4,6 +4,7 @@
  */
 type Fetch = typeof globalThis.fetch;
 
+const PACKAGE: string = "undici";
 const VARIABLES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
 
 /** The fetch of undici with its proxies; undefined where the package is not installed. Asked for once. */
@@ -33,12 +34,12 @@ function heedsItself(): boolean {
 
 async function openProxied(): Promise<Fetch | undefined> {
   try {
-    const { EnvHttpProxyAgent, fetch: own } = await import("undici");
+    // A name in a variable: bundlers must not look for a package that need not be there.
+    const { EnvHttpProxyAgent, fetch: own } = (await import(PACKAGE)) as typeof import("undici");
     const dispatcher = new EnvHttpProxyAgent();
     // The package's own types of requests and answers; the objects are those of the standard.
     return (input, init) => own(input as never, { ...init, dispatcher } as never) as unknown as Promise<Response>;
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw error;
+  } catch {
     isInstalled = false;
     return undefined;
   }
