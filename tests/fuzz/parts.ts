@@ -1,5 +1,6 @@
 /** What `npm run fuzz` can try, by name. */
 import type { FuzzPart } from "./frame.js";
 import { images } from "./images.js";
+import { weights } from "./weights.js";
 
-export const PARTS: Record<string, FuzzPart> = { images };
+export const PARTS: Record<string, FuzzPart> = { images, weights };

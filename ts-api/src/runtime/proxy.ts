@@ -2,6 +2,8 @@
  * The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name. Deno and Bun heed them, and so does Node from 22.21 and 24.5 on where
  * NODE_USE_ENV_PROXY is set. In every other Node the package undici does it, where it is installed: the same code that Node's own fetch is.
  */
+import type * as Undici from "undici";
+
 type Fetch = typeof globalThis.fetch;
 
 const PACKAGE: string = "undici";
@@ -35,7 +37,7 @@ function heedsItself(): boolean {
 async function openProxied(): Promise<Fetch | undefined> {
   try {
     // A name in a variable: bundlers must not look for a package that need not be there.
-    const { EnvHttpProxyAgent, fetch: own } = (await import(PACKAGE)) as typeof import("undici");
+    const { EnvHttpProxyAgent, fetch: own } = (await import(PACKAGE)) as typeof Undici;
     const dispatcher = new EnvHttpProxyAgent();
     // The package's own types of requests and answers; the objects are those of the standard.
     return (input, init) => own(input as never, { ...init, dispatcher } as never) as unknown as Promise<Response>;
