@@ -53,7 +53,8 @@ async function pack({ name, files }: Base, dtype: "int4" | "bf16" | "nf4" | "fp3
 
 async function readFolder(folder: string): Promise<Files> {
   const names = (await readdir(folder)).filter((name) => /\.(json|safetensors)$/.test(name) && !/^(golden|out)/.test(name));
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, new Uint8Array(await readFile(join(folder, name)))])));
+  const read = async (name: string): Promise<[string, Uint8Array]> => [name, new Uint8Array(await readFile(join(folder, name)))];
+  return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
 /** Opens a model, reads every part of it that a model would compute with, and hashes them. */

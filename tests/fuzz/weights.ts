@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { IJepaError } from "../../ts-api/src/core/errors.js";
+import { isIJepaError } from "../../ts-api/src/core/errors.js";
 import type { FuzzPart } from "./frame.js";
 import { damageJson, jsonBytes } from "./json-damage.js";
 import { flip, mutate } from "./mutate.js";
@@ -49,7 +49,7 @@ async function outcomeOf(work: () => Promise<void>): Promise<string> {
     await work();
     return "ok";
   } catch (error) {
-    if (!(error instanceof IJepaError)) throw error;
+    if (!isIJepaError(error)) throw error;
     assert.doesNotMatch(error.message, HOLES);
     assert.ok(error.message.length < MAX_MESSAGE, `a message of ${error.message.length} characters`);
     return error.code;
