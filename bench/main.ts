@@ -1,7 +1,8 @@
-/** `npm run bench -- ops|encoder|peers|file|search|threads|webgpu|weights|worker`: see docs/performance.md. */
+/** `npm run bench -- ops|encoder|engines|peers|file|search|threads|webgpu|weights|worker`: see docs/performance.md. */
 import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchEncoder } from "./encoder/main.js";
+import { benchEngines } from "./engines/main.js";
 import { benchFile } from "./file/main.js";
 import { benchOps } from "./ops/main.js";
 import type { AccuracyLevel } from "./peers/graph.js";
@@ -16,7 +17,8 @@ import { benchWorker } from "./worker/main.js";
 
 const USAGE = `npm run bench -- ops     [--rounds N] [--only TEXT]
 npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
-npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--accuracy-level 0|4]
+npm run bench -- engines [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--only TEXT]
+npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--accuracy-level 0|4]...
 npm run bench -- file    [--rounds N]
 npm run bench -- search  [--rows N]...
 npm run bench -- threads [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
@@ -25,7 +27,7 @@ npm run bench -- weights [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16
 npm run bench -- worker  [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
 
 --node24          in Node 24 (relaxed SIMD), which is installed first; Linux on x86-64
---accuracy-level  of the peers' MatMulNBits: 0, its default, computes in f32; 4 rounds activations to int8
+--accuracy-level  of the peers' MatMulNBits: 0, its default, computes in f32; 4 rounds activations to int8; default both
 --threads         of threads: beside one; default 2
 --revectorize     vectors of 256 bits (Node 24 on x86-64); ops and peers time both
 Flags before the name of the bench go to node: npm run bench -- --cpu-prof encoder --node24`;
@@ -36,13 +38,13 @@ const { positionals, values } = parseArgs({
     rounds: { type: "string" },
     only: { type: "string", default: "" },
     model: { type: "string", default: "vitb16" },
-    dtype: { type: "string", multiple: true, default: ["int4"] },
+    dtype: { type: "string", multiple: true },
     threads: { type: "string", default: "1" },
     revectorize: { type: "boolean", default: false },
     batch: { type: "string", multiple: true, default: ["1"] },
     out: { type: "string" },
     rows: { type: "string", multiple: true, default: ["100000"] },
-    "accuracy-level": { type: "string", default: "0" },
+    "accuracy-level": { type: "string", multiple: true, default: ["0", "4"] },
     help: { type: "boolean", default: false },
   },
 });
@@ -50,8 +52,13 @@ const { positionals, values } = parseArgs({
 const benches: Record<string, () => Promise<void>> = {
   ops: () => benchOps({ rounds: rounds(7), only: values.only }),
   encoder: () => benchEncoder({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), revectorize: values.revectorize }),
+  engines: () =>
+    benchEngines({
+      rounds: rounds(5), model: model(), only: values.only,
+      dtypes: (values.dtype ?? ["int4", "bf16"]).map((dtype) => oneOf(["fp32", "bf16", "int4"] as const, "--dtype", dtype)),
+    }),
   peers: () =>
-    benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevel: accuracyLevel() }),
+    benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevels: accuracyLevels() }),
   file: () => benchFile({ rounds: rounds(9) }),
   search: () => benchSearch({ rows: values.rows.map((rows) => wholeNumber("--rows", rows)) }),
   threads: () =>
@@ -82,8 +89,8 @@ function threads(): number {
   return wholeNumber("--threads", values.threads);
 }
 
-function accuracyLevel(): AccuracyLevel {
-  return oneOf(["0", "4"], "--accuracy-level", values["accuracy-level"]);
+function accuracyLevels(): AccuracyLevel[] {
+  return values["accuracy-level"].map((level) => oneOf(["0", "4"], "--accuracy-level", level));
 }
 
 function wholeNumber(option: string, value: string): number {
@@ -97,7 +104,7 @@ function model(): ModelName {
 }
 
 function dtypes(): Dtype[] {
-  return values.dtype.map((dtype) => oneOf(DTYPES, "--dtype", dtype));
+  return (values.dtype ?? ["int4"]).map((dtype) => oneOf(DTYPES, "--dtype", dtype));
 }
 
 function oneOf<T extends string>(known: readonly T[], option: string, value: string): T {

@@ -2,9 +2,12 @@
  * Builds, then runs a bench: `npm run bench -- ops`. What stands before the bench's name goes to node; with --node24 that is
  * Node 24, which is installed with the test benches.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { installDebian } from "./debian.mjs";
+import { installEngines } from "./engines.mjs";
 import { root, run } from "./run.mjs";
-import { installLocked } from "./setup.mjs";
+import { installBench, installLocked } from "./setup.mjs";
 import { webgpuEnv } from "./webgpu.mjs";
 
 const NODE24 = join(root, "tests/runtimes/node24");
@@ -14,8 +17,13 @@ const named = args.findIndex((arg) => !arg.startsWith("-"));
 const flags = args.slice(0, Math.max(named, 0)), bench = args.slice(Math.max(named, 0));
 
 run(process.execPath, ["scripts/build.mjs"]);
-if (["peers", "file"].includes(bench[0])) installLocked(join(root, "bench/peers"));
+if (["engines", "peers", "file"].includes(bench[0])) installLocked(join(root, "bench/peers"));
 if (bench[0] === "worker") installLocked(join(root, "tests/package"));
+if (bench[0] === "engines") {
+  for (const folder of ["bench/engines", "tests/runtimes/node24", "tests/runtimes/bun", "tests/runtimes/webgpu"]) installBench(join(root, folder));
+  installEngines();
+  if (!existsSync("/usr/bin/chromium")) installDebian("chromium");
+}
 let node = process.execPath;
 if (process.argv.includes("--node24")) {
   installLocked(NODE24);

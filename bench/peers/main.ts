@@ -17,8 +17,8 @@ export interface PeersOptions {
   model: ModelName;
   dtypes: readonly Dtype[];
   threads: number;
-  /** Of the peers' MatMulNBits. */
-  accuracyLevel: AccuracyLevel;
+  /** Of the peers' MatMulNBits; each is timed. */
+  accuracyLevels: readonly AccuracyLevel[];
 }
 
 /** Least mean cosine of a peer's tokens to ours. int4 runs beside the same 4-bit weights, the others beside fp32. */
@@ -28,12 +28,13 @@ export async function benchPeers(options: PeersOptions): Promise<void> {
   for (const dtype of options.dtypes) await comparePeers(options, dtype);
 }
 
-async function comparePeers({ rounds, model: name, threads, accuracyLevel }: PeersOptions, dtype: Dtype): Promise<void> {
-  const config = recipeConfig(name), format: OnnxFormat = dtype === "int4" ? `q4-level${accuracyLevel}` : "fp32";
-  const file = await onnxFile(name, format);
+async function comparePeers({ rounds, model: name, threads, accuracyLevels }: PeersOptions, dtype: Dtype): Promise<void> {
+  const config = recipeConfig(name), formats: readonly OnnxFormat[] = dtype === "int4" ? accuracyLevels.map((level) => `q4-level${level}` as const) : ["fp32"];
+  const files = new Map<OnnxFormat, string>();
+  for (const format of formats) files.set(format, await onnxFile(name, format));
   const folder = await recipeFolder(name), open = (revectorize: boolean) => IJepaModel.fromPretrained(folder, { dtype, device: "wasm", threads, revectorize });
   const ours = await open(false), wide = runtime.revectorizedModule === undefined ? [] : [await open(true)];
-  const peers = await openPeers(file, format, threads);
+  const peers = await openPeers(files, threads);
   const pixelValues = imageOf(config), { data, dims } = pixelValues;
 
   const { lastHiddenState, numerics: { digest } } = await ours.forward({ pixelValues });

@@ -31,20 +31,21 @@ const requirePeer = createRequire(resolve("bench/peers/package.json"));
 
 /**
  * onnxruntime-web on its WebAssembly provider and onnxruntime-node, where it is installed, on its CPU provider.
- * @param model path of an ONNX file
- * @param format its weights, for the names
+ * @param models paths of ONNX files, by their weights' format
  */
-export async function openPeers(model: string, format: string, threads: number): Promise<Peer[]> {
+export async function openPeers(models: ReadonlyMap<string, string>, threads: number): Promise<Peer[]> {
   // They share one registry, in which the first to take the name "cpu" keeps it: the native one must come first.
-  const native = loadNative();
+  const native = loadNative(), peers: Peer[] = [];
   const web = requirePeer("onnxruntime-web") as Ort;
   web.env.wasm.numThreads = threads;
-  const webSession = await web.InferenceSession.create(readFileSync(model), { executionProviders: ["wasm"] });
-  const peers = [peerOf(web, webSession, `onnxruntime-web ${versionOf("onnxruntime-web")} ${format}`)];
-  if (native !== undefined) {
-    const options = { executionProviders: ["cpu"], intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: "sequential" };
-    const nativeSession = await native.InferenceSession.create(model, options);
-    peers.push(peerOf(native, nativeSession, `onnxruntime-node ${versionOf("onnxruntime-node")} ${format}`));
+  for (const [format, model] of models) {
+    const session = await web.InferenceSession.create(readFileSync(model), { executionProviders: ["wasm"] });
+    peers.push(peerOf(web, session, `onnxruntime-web ${versionOf("onnxruntime-web")} ${format}`));
+  }
+  if (native === undefined) return peers;
+  const options = { executionProviders: ["cpu"], intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: "sequential" };
+  for (const [format, model] of models) {
+    peers.push(peerOf(native, await native.InferenceSession.create(model, options), `onnxruntime-node ${versionOf("onnxruntime-node")} ${format}`));
   }
   return peers;
 }

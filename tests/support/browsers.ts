@@ -1,14 +1,14 @@
-/** Firefox and WebKitGTK of Debian: a page in a fresh profile, without a driver; the page reports by asking for /report/JSON. */
+/** Firefox, WebKitGTK and Chromium of Debian: a page in a fresh profile, without a driver; the page reports by asking for /report/JSON. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { servePages, type Answer } from "./chromium.js";
 
-export type BrowserName = "Firefox" | "WebKit";
+export type BrowserName = "Firefox" | "WebKit" | "Chromium";
 
 const MINIBROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
-const PROGRAMS: Record<BrowserName, string> = { Firefox: "/usr/bin/firefox-esr", WebKit: MINIBROWSER };
+const PROGRAMS: Record<BrowserName, string> = { Firefox: "/usr/bin/firefox-esr", WebKit: MINIBROWSER, Chromium: "/usr/bin/chromium" };
 /** Nothing but the page: no updates, reports, experiments or first pages. */
 const FIREFOX_PREFS = {
   "app.normandy.enabled": false, "app.update.enabled": false, "browser.aboutwelcome.enabled": false, "browser.safebrowsing.malware.enabled": false,
@@ -24,6 +24,9 @@ const COMMANDS: Record<BrowserName, (profile: string, url: string) => string[]> 
     return [PROGRAMS.Firefox, "--headless", "--no-remote", "--profile", profile, url];
   },
   WebKit: (_profile, url) => ["xvfb-run", "-a", MINIBROWSER, url],
+  Chromium: (profile, url) => [
+    PROGRAMS.Chromium, "--headless=new", "--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update", `--user-data-dir=${profile}`, url,
+  ],
 };
 /** Pages share memory among threads. */
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cache-Control": "no-store" };
@@ -40,12 +43,12 @@ export function absentBrowser(name: BrowserName): string | undefined {
  *
  * @param answer the page, and what it fetches
  */
-export async function reportOf<T>(name: BrowserName, answer: (path: string) => Promise<Answer>): Promise<T> {
+export async function reportOf<T>(name: BrowserName, answer: (path: string, range?: string) => Promise<Answer>): Promise<T> {
   let tell = (_report: T) => {};
   const reported = new Promise<T>((resolve) => (tell = resolve));
-  const server = await servePages(async (path) => {
+  const server = await servePages(async (path, range) => {
     if (path.startsWith(REPORT)) tell(JSON.parse(path.slice(REPORT.length)) as T);
-    const given = path.startsWith(REPORT) ? { status: 200, type: "text/plain", body: "" } : await answer(path);
+    const given = path.startsWith(REPORT) ? { status: 200, type: "text/plain", body: "" } : await answer(path, range);
     return { ...given, headers: { ...ISOLATED, ...given.headers } };
   });
   const profile = mkdtempSync(join(tmpdir(), "ijepa-browser-"));

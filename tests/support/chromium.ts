@@ -60,12 +60,12 @@ export interface PageServer {
   close(): void;
 }
 
-/** Serves what `answer` gives for a path, which has no slash at its start. */
-export async function servePages(answer: (path: string) => Promise<Answer>): Promise<PageServer> {
+/** Serves what `answer` gives for a path, which has no slash at its start, and the Range header of the request. */
+export async function servePages(answer: (path: string, range?: string) => Promise<Answer>): Promise<PageServer> {
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname.slice(1));
     const fail = (): Answer => ({ status: 404, type: "text/plain", body: "" });
-    void answer(path).catch(fail).then(({ status, type, body, headers }) => response.writeHead(status, { "Content-Type": type, ...headers }).end(body));
+    void answer(path, request.headers.range).catch(fail).then(({ status, type, body, headers }) => response.writeHead(status, { "Content-Type": type, ...headers }).end(body));
   });
   await new Promise<void>((ready) => server.listen(0, "localhost", ready));
   return { url: `http://localhost:${(server.address() as AddressInfo).port}/`, close: () => void server.close() };

@@ -1,0 +1,94 @@
+/** What is timed in an engine, page or process: only types are imported, so that every engine can load it. */
+import type { IJepaModel, Tensor } from "../../ts-api/src/index.js";
+import { gaussArray } from "../../tests/support/random.js";
+
+export interface Job {
+  dtype: "int4" | "bf16" | "fp32";
+  rounds: number;
+  /** A folder's path or address. */
+  model: string;
+  /** ONNX files of the same network, by what they are called in the table. */
+  peers: Record<string, string>;
+}
+
+export interface Times {
+  name: string;
+  /** Milliseconds of each image. */
+  samples: number[];
+}
+
+export interface Report {
+  device: string;
+  digest: string;
+  /** Ours, then the peers. */
+  times: Times[];
+  /** Peers that do not run in this engine, and why. */
+  absent: Record<string, string>;
+}
+
+interface Session {
+  run(feeds: Record<string, unknown>): Promise<Record<string, { data: Float32Array }>>;
+}
+
+/** The part of onnxruntime-web that is used. */
+export interface Ort {
+  env: { wasm: { numThreads?: number; wasmPaths?: string } };
+  Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => unknown;
+  InferenceSession: { create(model: Uint8Array, options: Record<string, unknown>): Promise<Session> };
+}
+
+export interface Host {
+  library: { IJepaModel: typeof IJepaModel; Tensor: typeof Tensor };
+  ort(): Promise<Ort>;
+  read(file: string): Promise<Uint8Array>;
+}
+
+/** Passes before the clock counts: the engine compiles. */
+const WARM_UP = 3;
+/** Least cosine of a peer's tokens to ours, all of them taken as one vector: bench/peers looks closer. */
+const LEAST_COSINE = 0.99;
+
+/** One thread, one image, in turn. Throws where a peer computes another network. */
+export async function timeEngine(host: Host, { dtype, rounds, model: folder, peers }: Job): Promise<Report> {
+  const { IJepaModel, Tensor } = host.library;
+  const model = await IJepaModel.fromPretrained(folder, { dtype, device: "wasm", threads: 1 });
+  const { numChannels, imageHeight, imageWidth } = model.config;
+  const data = gaussArray("pixel_values", numChannels * imageHeight * imageWidth), dims = [1, numChannels, imageHeight, imageWidth];
+  const pixelValues = new Tensor("float32", data, dims), { lastHiddenState, numerics } = await model.forward({ pixelValues });
+  const contestants: { name: string; run(): Promise<unknown> }[] = [{ name: "ijepa", run: () => model.forward({ pixelValues }) }];
+  const absent: Record<string, string> = {};
+  for (const [name, file] of Object.entries(peers)) {
+    try {
+      const ort = await host.ort();
+      ort.env.wasm.numThreads = 1;
+      const session = await ort.InferenceSession.create(await host.read(file), { executionProviders: ["wasm"] });
+      const run = async () => Object.values(await session.run({ pixel_values: new ort.Tensor("float32", data, dims) }))[0].data;
+      const likeness = cosine(await run(), lastHiddenState.data);
+      if (!(likeness > LEAST_COSINE)) throw new Error(`its tokens have cosine ${likeness} to ours`);
+      contestants.push({ name, run });
+    } catch (error) {
+      absent[name] = String(error);
+    }
+  }
+  const times = contestants.map(({ name }): Times => ({ name, samples: [] }));
+  for (let round = -WARM_UP; round < rounds; round++) {
+    for (const [i, contestant] of contestants.entries()) {
+      const start = performance.now();
+      await contestant.run();
+      if (round >= 0) times[i].samples.push(performance.now() - start);
+    }
+  }
+  const report = { device: model.deviceDescription, digest: numerics.digest, times, absent };
+  await model.dispose();
+  return report;
+}
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  let dot = 0, aa = 0, bb = 0;
+  for (let i = 0; i < a.length; i++) {
+    dot += a[i] * b[i];
+    aa += a[i] ** 2;
+    bb += b[i] ** 2;
+  }
+  return dot / Math.sqrt(aa * bb);
+}
