@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { servePages, type Answer } from "./chromium.js";
 
 export type BrowserName = "Firefox" | "WebKit" | "Chromium";
@@ -31,6 +32,7 @@ const COMMANDS: Record<BrowserName, (profile: string, url: string) => string[]> 
 /** Pages share memory among threads. */
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cache-Control": "no-store" };
 const REPORT = "report/";
+const TIMEOUT_MS = 600_000;
 
 /** Why the browser is not here; undefined where it is. */
 export function absentBrowser(name: BrowserName): string | undefined {
@@ -59,9 +61,11 @@ export async function reportOf<T>(name: BrowserName, answer: (path: string, rang
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
   const ended = new Promise<never>((_resolve, reject) => child.once("exit", (code) => reject(new Error(`${name} ended, ${code}: ${said.slice(-1000)}`))));
   ended.catch(() => {});
+  const late = new AbortController();
   try {
-    return await Promise.race([reported, ended]);
+    return await Promise.race([reported, ended, setTimeout(TIMEOUT_MS, undefined, { signal: late.signal }).then(() => Promise.reject(new Error(`${name} said nothing for ${TIMEOUT_MS / 1000} s.`)))]);
   } finally {
+    late.abort();
     await endGroup(child.pid!, ended);
     server.close();
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
@@ -76,6 +80,6 @@ async function endGroup(pid: number, ended: Promise<never>): Promise<void> {
     } catch {
       return;
     }
-    await Promise.race([ended.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 2000))]);
+    await Promise.race([ended.catch(() => {}), setTimeout(2000)]);
   }
 }

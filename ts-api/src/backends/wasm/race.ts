@@ -13,15 +13,19 @@ import { openWasm } from "./wasm.js";
 const ROWS = 96;
 const COLS = 32;
 const INNER = 512;
-/** Each racer runs at least this long in each round. */
+/** Each racer runs this long in each round, and longer where the clock has coarse steps. */
 const ROUND_MS = 1;
-/** Engines compile in two steps, the second beside the race: it goes on until this many rounds have made no racer faster. */
+const CLOCK_STEPS = 20;
+/**
+ * Engines compile twice, the second time beside the race. It goes on until every racer has gained so much on its first runs and none
+ * becomes faster for some rounds; or for some time, since an engine may have compiled for good before the race.
+ */
+const COMPILED = 0.6;
+const PATIENCE_MS = 250;
 const STEADY_ROUNDS = 3;
-const MAX_ROUNDS = 40;
 /** A time below this share of the best one is faster. */
 const FASTER = 0.97;
-/** Where the clock stands still while a program computes (Workers) nothing can be timed: no more runs than this, and these. */
-const MAX_RUNS = 100;
+/** Where the clock stands still while a program computes (Workers) nothing can be timed, and these are taken. */
 const UNTIMED: Record<Family, string> = { int4: "linear_int4_dot16_lanes", exact: "offsets", pinned: "offsets" };
 
 /** Half the work a step, or less: they stay out where there are loops of relaxed SIMD. */
@@ -51,15 +55,17 @@ export async function race(module: WebAssembly.Module, family: Family, revectori
   }
   const relaxed = names.some((name) => NARROW_LOOPS.includes(name)), out = [...(relaxed ? PLAIN_LOOPS : []), ...(revectorized ? NARROW_LOOPS : [])];
   const racers = runners.filter(({ name }) => !out.includes(name));
-  const best = racers.map(() => Infinity);
-  for (let round = 0, steady = 0; round < MAX_ROUNDS && steady < STEADY_ROUNDS; round++) {
+  const step = clockStep(), roundMs = Math.max(ROUND_MS, CLOCK_STEPS * step);
+  if (step === 0) return racers.map(({ name }) => ({ name, time: 0 })).sort((a, b) => Number(b.name === UNTIMED[family]) - Number(a.name === UNTIMED[family]));
+  const best = racers.map((racer) => racer.time(roundMs)), first = racers.map((racer, i) => Math.max(racer.early(), best[i])), start = performance.now();
+  for (let steady = 0; steady < STEADY_ROUNDS || (performance.now() - start < PATIENCE_MS && best.some((time, i) => time > first[i] * COMPILED)); ) {
     steady++;
     for (const [i, racer] of racers.entries()) {
-      const time = racer.time();
-      if (time === 0) return racers.map(({ name }) => ({ name, time: 0 })).sort((a, b) => Number(b.name === UNTIMED[family]) - Number(a.name === UNTIMED[family]));
+      const time = racer.time(roundMs);
       if (time < best[i] * FASTER) steady = 0;
       best[i] = Math.min(best[i], time);
     }
+    if (performance.now() - start > PATIENCE_MS * 2) break;
   }
   return racers.map(({ name }, i) => ({ name, time: best[i] })).sort((a, b) => a.time - b.time);
 }
@@ -67,7 +73,9 @@ export async function race(module: WebAssembly.Module, family: Family, revectori
 interface Runner {
   name: string;
   words(): Promise<Uint8Array>;
-  time(): number;
+  /** Milliseconds of the run after that of `words`, which compiled: the engine had no time to compile better. */
+  early(): number;
+  time(roundMs: number): number;
 }
 
 async function prepare(module: WebAssembly.Module, family: Family, name: string): Promise<Runner> {
@@ -81,25 +89,41 @@ async function prepare(module: WebAssembly.Module, family: Family, name: string)
   const bias = fill("bias", "f32", [COLS], new Uint8Array(COLS * 4));
   const call = { op: "linear", rows: ROWS, cols: COLS, inner: INNER, activation: "none", bias, y } as const;
   const program = await backend.compile([{ ...call, ...operands[family](fill) }]);
+  let early = 0;
   return {
     name,
     async words() {
       backend.run(program);
+      const start = performance.now();
+      backend.run(program);
+      early = performance.now() - start;
       return backend.read(y);
     },
-    /** Milliseconds of the fastest run of a round; of the average one where the clock is too coarse; 0 where it did not move. */
-    time() {
+    early: () => early,
+    /** Milliseconds of a run, the average of a round. */
+    time(roundMs) {
       const start = performance.now();
-      let runs = 0, elapsed = 0, best = Infinity;
-      for (; elapsed < ROUND_MS && runs < MAX_RUNS; runs++) {
-        const before = elapsed;
+      let runs = 0, elapsed = 0;
+      for (; elapsed < roundMs; runs++) {
         backend.run(program);
         elapsed = performance.now() - start;
-        best = Math.min(best, elapsed - before);
       }
-      return best > 0 ? best : elapsed / runs;
+      return elapsed / runs;
     },
   };
+}
+
+/** Milliseconds from one time to the next that the clock gives; 0 where it stands still. */
+function clockStep(): number {
+  let step = 0, last = performance.now();
+  for (let looks = 0, steps = 0; looks < 1e5 && steps < 3; looks++) {
+    const now = performance.now();
+    if (now === last) continue;
+    step = Math.max(step, steps === 0 ? 0 : now - last);
+    last = now;
+    steps++;
+  }
+  return step;
 }
 
 type Fill = (name: string, type: "i8" | "u8" | "bf16" | "f32" | "u32", dims: number[], bytes: Uint8Array) => DeviceTensor;
