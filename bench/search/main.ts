@@ -22,7 +22,7 @@ export interface SearchOptions {
 }
 
 export async function benchSearch({ rows: counts }: SearchOptions): Promise<void> {
-  const lines = [["rows", "opening, s", "first query, ms", "query, ms", "brute force in f64, ms", "compared", "resident, MB"]];
+  const lines = [["rows", "opening, s", "first query, ms", "query, ms", "of CPU", "brute force in f64, ms", "compared", "resident, MB"]];
   for (const count of counts) {
     const folder = await mkdtemp(join(tmpdir(), "ijepa-search-"));
     try {
@@ -40,19 +40,21 @@ async function measure(folder: string, count: number): Promise<string[]> {
   const start = performance.now(), collection = await Collection.open(storage);
   await collection.searcher();
   const opened = performance.now() - start, times: number[] = [];
-  const results = [];
+  const results = [], used: number[] = [];
   for (const query of queries) {
-    const from = performance.now();
+    const from = performance.now(), cpu = process.cpuUsage();
     results.push(await collection.search(query, { k: K }));
     times.push(performance.now() - from);
+    const { user, system } = process.cpuUsage(cpu);
+    used.push((user + system) / 1000);
   }
   const resident = process.memoryUsage().rss, from = performance.now(), expected = await bruteForce(storage, queries[0], count);
   const slow = performance.now() - from;
   const same = JSON.stringify(results[0].map(({ id, score }) => ({ id, score }))) === JSON.stringify(expected);
   if (!same) throw new Error("The search gives other results than brute force.");
   await collection.close();
-  const [first, ...rest] = times, median = rest.sort((a, b) => a - b)[rest.length >> 1];
-  return [String(count), (opened / 1000).toFixed(2), first.toFixed(1), median.toFixed(1), slow.toFixed(0), "same", (resident / 1e6).toFixed(0)];
+  const middle = (values: readonly number[]) => values.slice(1).sort((a, b) => a - b)[(values.length - 1) >> 1].toFixed(1);
+  return [String(count), (opened / 1000).toFixed(2), times[0].toFixed(1), middle(times), middle(used), slow.toFixed(0), "same", (resident / 1e6).toFixed(0)];
 }
 
 /** @returns queries close to some of its features */

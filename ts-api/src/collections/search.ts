@@ -109,10 +109,10 @@ export class Searcher {
     const candidates = this.#candidates(feature, matrices, k), top = new TopResults(k);
     for (let first = 0; first < candidates.length && !top.isBeyond(candidates[first].high); first += STEP) {
       throwIfAborted(signal, `searching ${this.storage.name}`);
-      for (const { part, unit } of candidates.slice(first, first + STEP)) {
+      const step = candidates.slice(first, first + STEP), rows = await Promise.all(step.map(({ part, unit }) => matrices.files[part].readRows(unit, 1)));
+      for (const [i, { part, unit }] of step.entries()) {
         const row = Math.floor(unit / matrices.units);
-        const score = cosineSimilarity(feature, await matrices.files[part].readRows(unit, 1));
-        top.add({ score, id: this.live.parts[part].id(row), unit: unit % matrices.units, part, row });
+        top.add({ score: cosineSimilarity(feature, rows[i]), id: this.live.parts[part].id(row), unit: unit % matrices.units, part, row });
       }
     }
     return top.sorted().map(({ id, score, unit, part, row }) => ({
