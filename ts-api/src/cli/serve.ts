@@ -1,10 +1,11 @@
 import { isIJepaError, pipeline, type LoadOptions } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
-import type { ServedPipeline } from "../server/index.js";
+import type { ServedPipeline, ServerOptions } from "../server/index.js";
 import { originsOf } from "../server/server-options.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
 import { modelName } from "./extract.js";
-import { reportFailure, usage } from "./exit.js";
+import { textOf } from "./collection-options.js";
+import { reportFailure, usage, UsageError } from "./exit.js";
 import { printable } from "./text.js";
 import { warnOfUnused, type LoadedModel } from "./unused.js";
 
@@ -15,9 +16,9 @@ const DEFAULT_SECONDS = 60;
 export const serve: Command = {
   name: "serve",
   usage: "[options]",
-  summary: "Serve a model over HTTP: POST /embed, /v1/embeddings (OpenAI's shape) and /classify, GET /healthz and /metrics",
+  summary: "Serve a model over HTTP: POST /embed, /v1/embeddings (OpenAI's shape), /classify and /search, GET /healthz and /metrics",
   options: [
-    "host", "port", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-body", "max-pixels", "concurrency", "timeout", "decode-threads", "decode-timeout", "allow-urls", "cors", "json", "help",
+    "host", "port", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-body", "max-pixels", "concurrency", "timeout", "decode-threads", "decode-timeout", "allow-urls", "cors", "collection", "encoder", "json", "help",
   ],
   images: [0, 0],
   notes: [
@@ -28,6 +29,8 @@ export const serve: Command = {
       "SIGINT ends it at once.",
     "There are no keys and no encryption: put a proxy in front before others can reach it. With --allow-urls it downloads images " +
       "for its clients, from public addresses only.",
+    "With --collection DIR, POST /search finds its images that are most like the photo in the body (?k=10). The model must be that of the " +
+      "collection, with the same --dtype.",
     "--json prints one object when it listens, and one when it has stopped.",
   ],
   run: runServe,
@@ -56,6 +59,7 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
       decodeTimeout: settings.decodeTimeout === undefined ? undefined : settings.decodeTimeout * 1000,
       cors,
       fetchImage: settings.allowUrls ? fetchPublic : undefined,
+      search: await searchIn(settings, served, host.signal),
       onError: (error) => void reportFailure(host, error, { json }),
     });
     const stop = host.untilStopped();
@@ -73,9 +77,21 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
   }
 }
 
+/** What POST /search looks through, with --collection. */
+async function searchIn({ given, model, revision }: Settings, served: ServedPipeline, signal: AbortSignal): Promise<ServerOptions["search"]> {
+  const folder = textOf(given, "collection");
+  if (folder === undefined) return undefined;
+  const { checkEncoding, Collection, encodingOf } = await import("../collections/index.js");
+  const collection = await Collection.open(folder, { signal }), { encoding } = collection, { pooling, layers } = encoding;
+  if (layers !== "last") throw new UsageError(`${folder} was made with --layers ${layers}; serve searches collections of the last layer.`);
+  checkEncoding(await encodingOf(served, { model: model ?? null, revision: revision ?? null, pooling, layers, tokens: null }), encoding, folder, ["tokens"]);
+  await collection.searcher(signal);
+  return { pooling, search: (feature, options) => collection.search(feature, options) };
+}
+
 /** With its head, where it has one. */
 async function openModel(settings: Settings, signal: AbortSignal): Promise<ServedPipeline & { readonly model: LoadedModel; dispose(): Promise<void> }> {
-  const { model } = settings, options: LoadOptions = { ...modelOptions(settings), signal };
+  const { model, given } = settings, options: LoadOptions = { ...modelOptions(settings), signal, encoder: textOf(given, "encoder") };
   try {
     return await pipeline("image-classification", model, options);
   } catch (error) {

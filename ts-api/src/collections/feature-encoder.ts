@@ -6,7 +6,7 @@ import { featuresOf } from "../bulk/feature.js";
 import type { LoadImageOptions, ImageSource } from "../image/source.js";
 import { loadImage } from "../image/source.js";
 import type { RawImage } from "../image/raw-image.js";
-import type { ModelLoadOptions } from "../model/model.js";
+import type { IJepaModel, ModelLoadOptions } from "../model/model.js";
 import { meanPool } from "../model/pooling.js";
 import { probePixels } from "../model/probe.js";
 import { imageFeatureExtraction } from "../pipelines/image-feature-extraction.js";
@@ -46,22 +46,9 @@ export class FeatureEncoder {
     const { pooling = "mean", layers = "last", tokens = false, ...loading } = options;
     const extractor = await imageFeatureExtraction(ref, loading);
     try {
-      const { model, processor } = extractor, { config } = model, { image_processor_type: _, ...settings } = processor.toConfig();
-      const named = typeof ref === "string" || ref === undefined ? ref : ref.name;
-      return new FeatureEncoder(extractor, {
-        model: named ?? null,
-        revision: options.revision ?? null,
-        encoder: await probe(extractor),
-        processor: await objectDigest(settings),
-        dtype: model.dtype,
-        numerics: NUMERICS_VERSION,
-        imageSize: [config.imageHeight, config.imageWidth],
-        interpolatePosEncoding: false,
-        pooling,
-        layers,
-        tokens: tokens ? [config.gridHeight, config.gridWidth] : null,
-        width: config.hiddenSize * (layers === "last4" ? 4 : 1),
-      });
+      const named = typeof ref === "string" || ref === undefined ? ref : ref.name, { gridHeight, gridWidth } = extractor.model.config;
+      const encoding = await encodingOf(extractor, { model: named ?? null, revision: options.revision ?? null, pooling, layers, tokens: tokens ? [gridHeight, gridWidth] : null });
+      return new FeatureEncoder(extractor, encoding);
     } catch (error) {
       await extractor.dispose();
       throw error;
@@ -100,8 +87,24 @@ export class FeatureEncoder {
   }
 }
 
-/** SHA-256 of the encoder's output for a fixed input. */
-async function probe({ model }: Pick<BulkExtractor, "model">): Promise<string> {
-  const { lastHiddenState } = await model.forward({ pixelValues: probePixels(model.config) });
-  return digestOf(lastHiddenState.data);
+/** A model with its image processor: also one with a head, whose encoder is meant. */
+export interface EncodingModel {
+  readonly model: Pick<IJepaModel, "config" | "dtype"> & { forward(inputs: { pixelValues: Tensor<"float32"> }): Promise<{ lastHiddenState: Tensor<"float32"> }> };
+  readonly processor: BulkExtractor["processor"];
+}
+
+/** The encoding of features that a model makes; it runs the model once, on a fixed input. */
+export async function encodingOf({ model, processor }: EncodingModel, chosen: Pick<Encoding, "model" | "revision" | "pooling" | "layers" | "tokens">): Promise<Encoding> {
+  const { config, dtype } = model, { image_processor_type: _, ...settings } = processor.toConfig();
+  const { lastHiddenState } = await model.forward({ pixelValues: probePixels(config) });
+  return {
+    ...chosen,
+    encoder: await digestOf(lastHiddenState.data),
+    processor: await objectDigest(settings),
+    dtype,
+    numerics: NUMERICS_VERSION,
+    imageSize: [config.imageHeight, config.imageWidth],
+    interpolatePosEncoding: false,
+    width: config.hiddenSize * (chosen.layers === "last4" ? 4 : 1),
+  };
 }

@@ -9,7 +9,7 @@ export type { DamagedPart } from "./parts.js";
 export type { PartsReport } from "./verify.js";
 export type { SearchOptions, SearchQuery, SearchResult } from "./search.js";
 export type { DuplicateGroup, DuplicateOptions } from "./duplicates.js";
-export { FeatureEncoder, type FeatureEncoderOptions, type ImageFeature } from "./feature-encoder.js";
+export { encodingOf, FeatureEncoder, type FeatureEncoderOptions, type ImageFeature } from "./feature-encoder.js";
 export { indexImages, type IndexOptions, type IndexReport } from "./indexing.js";
 export { classifierFiles, filesAsModel, fitClassifier, folderLabels, type ClassifierFit, type ClassifierReport, type FitClassifierOptions, type Labels } from "./classifier.js";
 export type { FitReport } from "../classifiers/fit.js";

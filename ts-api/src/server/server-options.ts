@@ -8,6 +8,13 @@ import { DecodePool } from "../decoding/pool.js";
 /** Reads an image from an http(s) URL. It decides which hosts may be asked. */
 export type FetchImage = (url: URL, limits: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>;
 
+/** Finds what is closest to the feature of an image: the mean of its patches, or the first of them. */
+export interface SearchFeatures {
+  readonly pooling: "mean" | "first";
+  /** @returns what JSON can hold, the best first */
+  search(feature: Float32Array, options: { k: number; signal: AbortSignal }): Promise<readonly object[]>;
+}
+
 /** Options of `createServer`. */
 export interface ServerOptions {
   /** What clients call the model. Default "ijepa". */
@@ -28,12 +35,14 @@ export interface ServerOptions {
   cors?: string | readonly string[] | undefined;
   /** Without it http(s) URLs in requests are refused. */
   fetchImage?: FetchImage | undefined;
+  /** What POST /search looks through. Without it there is no search. */
+  search?: SearchFeatures | undefined;
   /** Told of failures that are the server's own: answers with status 500. */
   onError?: ((error: unknown) => void) | undefined;
 }
 
 /** What was left out has its default. */
-export interface CheckedServerOptions extends Pick<ServerOptions, "fetchImage" | "onError"> {
+export interface CheckedServerOptions extends Pick<ServerOptions, "fetchImage" | "search" | "onError"> {
   readonly name: string;
   readonly maxBody: number;
   readonly concurrency: number;
@@ -44,7 +53,7 @@ export interface CheckedServerOptions extends Pick<ServerOptions, "fetchImage" |
 }
 
 const NAMES: OptionNames<ServerOptions> = {
-  name: "string", maxBody: "number", concurrency: "number", timeout: "number", maxPixels: "number", decodeThreads: true, decodeTimeout: "number", cors: true, fetchImage: "function", onError: "function",
+  name: "string", maxBody: "number", concurrency: "number", timeout: "number", maxPixels: "number", decodeThreads: true, decodeTimeout: "number", cors: true, fetchImage: "function", search: true, onError: "function",
 };
 const DEFAULT_MAX_BODY = 20 * 2 ** 20;
 const DEFAULT_CONCURRENCY = 256;
@@ -59,7 +68,7 @@ const MAX_TIMEOUT = 2 ** 31 - 1;
 export function checkServerOptions(options: ServerOptions): CheckedServerOptions {
   const given = readOptions(options, NAMES, "createServer");
   const { name = "ijepa", maxBody = DEFAULT_MAX_BODY, concurrency = DEFAULT_CONCURRENCY, timeout = DEFAULT_TIMEOUT } = given;
-  const { maxPixels = DEFAULT_MAX_PIXELS, decodeThreads = "auto", cors = [], fetchImage, onError } = given;
+  const { maxPixels = DEFAULT_MAX_PIXELS, decodeThreads = "auto", cors = [], fetchImage, search, onError } = given;
   checkAmount("maxBody", maxBody, Infinity);
   checkAmount("concurrency", concurrency, Infinity);
   checkAmount("timeout", timeout, MAX_TIMEOUT);
@@ -68,7 +77,7 @@ export function checkServerOptions(options: ServerOptions): CheckedServerOptions
   checkAmount("decodeTimeout", decodeTimeout, MAX_TIMEOUT);
   const threads = decodeThreads === "auto" ? Math.min(MAX_AUTO_THREADS, runtime.cores) : decodeThreads;
   const decoders = new DecodePool({ threads, timeout: decodeTimeout, maxWaiting: concurrency });
-  return { name, maxBody, concurrency, timeout, maxPixels, decoders, fetchImage, onError, origins };
+  return { name, maxBody, concurrency, timeout, maxPixels, decoders, fetchImage, search, onError, origins };
 }
 
 function checkAmount(name: string, value: number, most: number): void {

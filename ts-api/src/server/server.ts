@@ -3,9 +3,11 @@ import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
 import { NUMERICS_VERSION } from "../core/numerics.js";
 import { wrongType as wrongValue } from "../core/options.js";
+import { show } from "../core/show.js";
 import { readDataUrl } from "../image/data-url.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import { IJepaForImageClassification } from "../model/classifier.js";
+import { firstToken, meanPool } from "../model/pooling.js";
 import { checkLabelOptions, rankLabels, type LabelOptions } from "../pipelines/image-classification.js";
 import { Admission, type Ticket } from "./admission.js";
 import { announcedLength, codingOf, mediaType, readBody } from "./body.js";
@@ -58,6 +60,7 @@ const MAX_IMAGES_OF_REQUEST = 64;
 const MAX_RETRY_SECONDS = 60;
 /** Seconds for which a browser remembers that it may ask. */
 const PREFLIGHT_SECONDS = 600;
+const DEFAULT_RESULTS = 10;
 const IMAGE = /^(image\/[\w.+-]+|application\/octet-stream)$/;
 const JSON_TYPE = /^application\/json$/;
 
@@ -68,7 +71,7 @@ const JSON_TYPE = /^application\/json$/;
  */
 export function createServer(pipeline: ServedPipeline, options: ServerOptions = {}): ImageServer {
   const { model, processor } = checkPipeline(pipeline), { config, dtype, device } = model;
-  const { name, maxBody, concurrency, timeout, maxPixels, decoders, fetchImage, onError, origins } = checkServerOptions(options);
+  const { name, maxBody, concurrency, timeout, maxPixels, decoders, fetchImage, search: finder, onError, origins } = checkServerOptions(options);
   const served = { name, width: config.hiddenSize, maxImages: Math.min(MAX_IMAGES_OF_REQUEST, concurrency) };
   const metrics = new Metrics({ model: name, dtype, device, numerics: NUMERICS_VERSION });
   const lane = new Lane(model, processor, { decoders, maxPixels, onBatch: (images, seconds) => metrics.batch(images, seconds) });
@@ -132,6 +135,15 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
     return { model: name, labels: rankLabels(config, logits!.data, labels), numerics };
   };
 
+  const search = async ({ body, query, signal }: Call): Promise<object> => {
+    if (finder === undefined) throw new HttpError(404, "request/no-collection", `The server of ${name} has no collection.`);
+    const k = query["k"] ?? String(DEFAULT_RESULTS);
+    if (!/^\d{1,6}$/.test(k) || Number(k) < 1) throw new HttpError(400, "input/value", `k must be a whole number from 1 to 999999, not ${show(k)}.`, { param: "k" });
+    const { hidden, width, height } = await lane.encode(body, "the body", signal);
+    const { data } = finder.pooling === "mean" ? meanPool(hidden) : firstToken(hidden);
+    return { model: name, width, height, results: await finder.search(data, { k: Number(k), signal }) };
+  };
+
   const gauges = () => ({ requests: admission.requests, images: admission.images, bytes: admission.bytes, waiting: lane.waiting });
   const health = () => {
     const status = admission.stopping ? "stopping" : "ok";
@@ -150,6 +162,7 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
     { method: "POST", path: "/v1/embeddings", label: "/v1/embeddings", handle: post(JSON_TYPE, [], embeddings) },
     { method: "POST", path: "/embed", label: "/embed", handle: post(IMAGE, ["pool", "normalize", "encoding_format"], embed) },
     { method: "POST", path: "/classify", label: "/classify", handle: post(IMAGE, ["top_k"], classify) },
+    { method: "POST", path: "/search", label: "/search", handle: post(IMAGE, ["k"], search) },
     { method: "GET", path: "/v1/models", label: "/v1/models", handle: models },
     { method: "GET", path: "/v1/models/:name{.+}", label: "/v1/models/{name}", handle: oneModel },
     { method: "GET", path: "/healthz", label: "/healthz", handle: health },
