@@ -11,7 +11,7 @@ import { ijepa, succeed } from "./helpers.js";
 /** A value that each option takes; switches have none. */
 const VALUES: Record<OptionName, string | undefined> = {
   image: "b.png",
-  model: "folder", revision: "main", "cache-dir": "folder", "local-files-only": undefined, dtype: "int4", device: "wasm", threads: "auto", revectorize: undefined, pool: "mean", out: "x.npy", "decode-threads": "2", "decode-timeout": "9",
+  model: "folder", revision: "main", "cache-dir": "folder", "local-files-only": undefined, dtype: "int4", device: "wasm", threads: "auto", tensors: undefined, normalize: undefined, revectorize: undefined, pool: "mean", out: "x.npy", "decode-threads": "2", "decode-timeout": "9",
   "max-pixels": "9",
   strict: undefined,
   kind: "attention", patch: "3,5", layer: "2", head: "1",
@@ -40,9 +40,11 @@ test("help of a command names every option that it takes, and only these", async
 test("help says the values, the exit codes and the pixel limit as they are", async () => {
   const help = await succeed(["embed", "--help"]);
   const flowing = help.replace(/\s+/g, " ");
-  const texts = ["fp32|bf16|int4|nf4|fp4", "auto|wasm", "none|mean", "N|auto", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`];
+  const texts = ["fp32|bf16|int4|nf4|fp4", "auto|wasm", "none|mean|first", "N|auto", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`];
   for (const text of texts) assert.ok(flowing.includes(text), text);
-  const codes = [...help.slice(help.indexOf("Exit codes:")).matchAll(/^ {2}(\d+) /gm)].map(([, code]) => Number(code));
+  assert.ok(help.endsWith('\nExit codes: see "ijepa --help".\n'));
+  const main = await succeed(["--help"]);
+  const codes = [...main.slice(main.indexOf("Exit codes:")).matchAll(/^ {2}(\d+) /gm)].map(([, code]) => Number(code));
   assert.deepEqual(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
   assert.deepEqual(codes, [...EXIT_CODES.keys()]);
 });

@@ -3,8 +3,9 @@ import { test } from "node:test";
 import type { CompareReport, InspectReport } from "../../weights-tools/index.js";
 import { ASTRONAUT, CHELSEA, ijepa, succeed, TINY } from "./helpers.js";
 
-test("inspect: a table of tensors, then facts; --json has them all", async () => {
-  const text = await succeed(["inspect", TINY, "--dtype", "int4", "--image-size", "48", "--source", TINY]);
+test("inspect: facts, and with --tensors a table of them; --json has them all", async () => {
+  const text = await succeed(["inspect", TINY, "--dtype", "int4", "--image-size", "48", "--source", TINY, "--tensors"]);
+  assert.doesNotMatch(await succeed(["inspect", TINY]), /layernorm/);
   for (const part of [/^tensor +dtype +shape +size$/m, /^layernorm\.bias +F32 +\d+ +\d+ bytes$/m, /^one image +48x48, \d+ tokens, [\d.]+ GFLOP$/m, /^layer .*SQNR dB$/m]) assert.match(text, part);
   const report = JSON.parse(await succeed(["inspect", TINY, "--json"])) as InspectReport;
   assert.equal(report.dtype, "bf16");

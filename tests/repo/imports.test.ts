@@ -52,6 +52,11 @@ const EXCEPTIONS = new Set([
   "cli/output -> weights/dtypes",
   "cli/output -> weights/npy",
   "cli/output -> weights/safetensors/writer",
+  // Commands and options that are misspelt are answered as the library answers its own.
+  "cli/run -> core/options",
+  "cli/run -> core/show",
+  "cli/args -> core/options",
+  "cli/args -> core/show",
   // Messages show URLs without their secrets.
   "cli/extract -> weights/sources/url",
 ]);

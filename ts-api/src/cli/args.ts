@@ -1,13 +1,15 @@
+import { nearest } from "../core/options.js";
+import { shorten } from "../core/show.js";
 import { DTYPES, GROUPS, type Device, type Dtype, type ExtractOptions, type Group, type LoadOptions, type Patch, type Threads } from "../index.js";
 import { parseArgs, type CliHost } from "../runtime/cli-host.js";
 import { COLLECTION_OPTIONS, type GivenOptions } from "./collection-options.js";
 import { UsageError } from "./exit.js";
 
-type Pool = Extract<NonNullable<ExtractOptions["pool"]>, "none" | "mean">;
+type Pool = Extract<NonNullable<ExtractOptions["pool"]>, "none" | "mean" | "first">;
 
 // Records, so that a new device or pool does not compile until it stands here.
 const DEVICES = Object.keys({ auto: true, wasm: true, webgpu: true } satisfies Record<Device, true>) as Device[];
-const POOLS = Object.keys({ none: true, mean: true } satisfies Record<Pool, true>) as Pool[];
+const POOLS = Object.keys({ none: true, mean: true, first: true } satisfies Record<Pool, true>) as Pool[];
 export const KINDS = ["pca", "similarity", "attention"] as const;
 /** The library takes no more. */
 const MAX_THREADS = 64;
@@ -40,6 +42,7 @@ export const OPTIONS = {
   image: { value: "IMAGE", help: "the input: a path or URL of an image (default: numbers made from a seed)" },
   dtype: { value: DTYPES.join("|"), help: "format of the weights; others are converted while loading (default: bf16; of packed files and of nf4 or fp4 checkpoints their own)" },
   source: { value: "MODEL", help: "the original of a quantized model: every layer is compared with it" },
+  tensors: { help: "list every tensor, too" },
   "image-size": { value: "N", help: "side in pixels of the image that is estimated for (default: that of the model)" },
   "group-size": { value: GROUPS.join("|"), help: "int4: inputs that share a scale; 64 is smaller and further from the original (default: 32)" },
   calibrate: { value: "DIR", help: "int4: look at the images of this folder, such as the model will see, in place of synthetic ones" },
@@ -47,7 +50,8 @@ export const OPTIONS = {
   device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
   threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },
   revectorize: { help: "have vectors of 256 bits, an experimental step of V8, or fail; by default they are taken where they give the same bits and are faster" },
-  pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean (default: none)" },
+  pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean; first: those of the first patch (default: none)" },
+  normalize: { help: "divide the features by their Euclidean norm: of every token, or of what --pool makes" },
   out: { value: "FILE", help: "what to write: features as .npy, .json, .jsonl or .safetensors, a picture as .png, a classifier as a folder" },
   kind: { value: KINDS.join("|"), help: "what is shown: principal components of the features, their likeness to a patch, or attention (default: pca)" },
   patch: { value: "COLUMN,ROW", help: "a patch, counted from 0 at the top left (default for similarity: the one in the middle)" },
@@ -93,11 +97,13 @@ export interface Settings {
   readonly imageOptions: readonly string[];
   readonly source: string | undefined;
   readonly imageSize: number | undefined;
+  readonly tensors: boolean;
   readonly dtype: Dtype | undefined;
   readonly device: Device | undefined;
   readonly threads: Threads | undefined;
   readonly revectorize: true | "auto";
   readonly pool: Pool | undefined;
+  readonly normalize: boolean;
   readonly out: string | undefined;
   readonly kind: (typeof KINDS)[number] | undefined;
   readonly patch: Patch | undefined;
@@ -136,6 +142,8 @@ export interface Command {
   /** Paragraphs of --help. */
   readonly notes: readonly string[];
   readonly options: readonly OptionName[];
+  /** What an option means here, where that is not what it means elsewhere. */
+  readonly optionHelp?: Partial<Record<OptionName, string>>;
   /** How many images it takes. */
   readonly images: readonly [min: number, max: number];
   /** How many models it takes in place of images. */
@@ -166,12 +174,14 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     image: (values["image"] as string[] | undefined)?.at(-1),
     imageOptions: (values["image"] as string[] | undefined) ?? [],
     source: text("source"),
+    tensors: values["tensors"] === true,
     imageSize: whole("image-size", text("image-size"), MAX_IMAGE_SIDE),
     dtype: choice("dtype", text("dtype"), DTYPES),
     device: choice("device", text("device"), DEVICES),
     threads: text("threads") === "auto" ? "auto" : whole("threads", text("threads"), MAX_THREADS),
     revectorize: values["revectorize"] === true || "auto",
     pool: choice("pool", text("pool"), POOLS),
+    normalize: values["normalize"] === true,
     out: text("out"),
     kind: choice("kind", text("kind"), KINDS),
     patch: patchOf(text("patch")),
@@ -223,8 +233,15 @@ function parse(command: Command, args: readonly string[]): { values: Record<stri
     return parseArgs({ args: [...args], options: Object.fromEntries(config), allowPositionals: true });
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
+    const unknown = /^Unknown option '(-[^']*)'/.exec(error.message)?.[1];
+    if (unknown !== undefined) throw unknownOption(command, unknown);
     throw new UsageError(`${error.message.replaceAll("\n", " ").replace(/\.?$/, ".")} See "ijepa ${command.name} --help".`);
   }
+}
+
+function unknownOption({ name, options }: Command, given: string): UsageError {
+  const near = nearest(given, options);
+  return new UsageError(`Unknown option '${shorten(given)}'${near === undefined ? "." : `; did you mean --${near}?`} See "ijepa ${name} --help".`);
 }
 
 function checkCount({ name, images: [min, max], models }: Command, count: number): void {

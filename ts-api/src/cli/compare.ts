@@ -10,6 +10,7 @@ export const compare: Command = {
   usage: "A B --image IMAGE [options]",
   summary: "Measure how close model B is to model A on images: layer by layer, token by token",
   options: ["image", "dtype", ...HUB_OPTIONS, "device", "threads", "revectorize", "json", "help"],
+  optionHelp: { image: "an image to compare with: a path or URL; at least one, and several if given several times" },
   images: [0, 0],
   models: 2,
   notes: [
@@ -42,7 +43,7 @@ function toJson(report: CompareReport): string {
 }
 
 function toText({ a, b, images, sqnr, tokens, pooled }: CompareReport): string {
-  const states = sqnr.map((value, i) => [i === 0 ? "embedding" : i === sqnr.length - 1 ? "output" : `layer ${i - 1}`, value === Infinity ? "same" : value.toFixed(2)]);
+  const states = sqnr.map((value, i) => [i === 0 ? "embedding" : i === sqnr.length - 1 ? "output" : `layer ${i}`, value === Infinity ? "same" : value.toFixed(2)]);
   const cosines = [
     ["tokens", tokens.mean, tokens.percentile1, tokens.minimum],
     ["pooled", pooled.mean, undefined, pooled.minimum],

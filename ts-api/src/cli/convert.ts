@@ -11,6 +11,7 @@ export const convert: Command = {
   usage: "SOURCE TARGET [options]",
   summary: "Pack a model into a folder of safetensors that loads without computing, and in parts if asked",
   options: ["dtype", "group-size", "calibrate", "shard-size", ...HUB_OPTIONS, "threads", "revectorize", "json", "help"],
+  optionHelp: { dtype: "format of the matrices (default: int4; of packed files and of nf4 or fp4 checkpoints their own)" },
   images: [0, 0],
   models: 2,
   notes: [

@@ -16,13 +16,13 @@ export const embed: Command = {
   name: "embed",
   usage: "IMAGE... [options]",
   summary: "Extract the features of images: a table of what was computed, and with two images their cosine similarity",
-  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "pool", "out", "max-pixels", "strict", "json", "help"],
+  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "pool", "normalize", "out", "max-pixels", "strict", "json", "help"],
   images: [1, Infinity],
   notes: [
     "The table has for every image its size in pixels, the milliseconds for resizing and encoding it, and the SHA-256 of its " +
-      "features (little-endian f32). The digest depends on the image, model, dtype and pool, and on nothing else. On a terminal " +
+      "features (little-endian f32). The digest depends on the image, model, dtype, pool and --normalize, and on nothing else. On a terminal " +
       "that is too narrow for the row its first 16 digits are shown; elsewhere all 64.",
-    "With exactly two images the last line is the cosine similarity of their mean-pooled features.",
+    "With exactly two images the last line is the cosine similarity of their features; of all tokens, that of their means.",
     "An image that cannot be read is reported on stderr and the others are still computed; the exit code is then that of the " +
       "first such image. --out is written when every image succeeded, under a temporary name that is renamed at the end, or " +
       "else not at all.",

@@ -44,7 +44,7 @@ export interface Extraction {
  * @param keep keep the features of all images in memory
  */
 export async function extractImages(settings: Settings, host: CliHost, keep: boolean): Promise<Extraction> {
-  const { images, pool = "none", json } = settings;
+  const { images, pool = "none", normalize, json } = settings;
   const { signal } = host;
   const bar = images.length > 1 ? new ProgressBar(host.stderr) : undefined;
   const results: ImageResult[] = [];
@@ -67,7 +67,7 @@ export async function extractImages(settings: Settings, host: CliHost, keep: boo
       extract ??= await openModel(settings, host, bar);
       bar?.show(index, images.length, file);
       const start = performance.now();
-      const output = await extract(image, { pool, signal });
+      const output = await extract(image, { pool, normalize, signal });
       const milliseconds = Number((performance.now() - start).toFixed(3));
       const { width, height, warnings = [] } = image;
       const damage = warnings.length === 0 ? {} : { warnings };

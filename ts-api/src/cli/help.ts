@@ -19,8 +19,8 @@ export function mainHelp(commands: readonly Command[], version: string): string 
     "",
     "Options:",
     ...list([
-      ["-h, --help", "print this help; of a command with: ijepa COMMAND --help"],
-      ["--version", "print the version"],
+      ["-h, --help", "print this help; of a command with: ijepa help COMMAND"],
+      ["-v, --version", "print the version"],
     ]),
     "",
     ...exitCodes(),
@@ -29,7 +29,7 @@ export function mainHelp(commands: readonly Command[], version: string): string 
 }
 
 /** What `ijepa COMMAND --help` prints. */
-export function commandHelp({ name, usage, summary, notes, options, images, models }: Command): string {
+export function commandHelp({ name, usage, summary, notes, options, optionHelp = {}, images, models }: Command): string {
   const lines = [
     `Usage: ijepa ${name} ${usage}`,
     "",
@@ -38,10 +38,10 @@ export function commandHelp({ name, usage, summary, notes, options, images, mode
     ...(models === undefined ? [] : [...list([["MODEL", MODEL_HELP]]), ""]),
     ...(images[1] === 0 ? [] : [...list([["IMAGE", IMAGE_HELP]]), ""]),
     "Options:",
-    ...list(options.map((option) => [optionName(option), OPTIONS[option].help])),
+    ...list(options.map((option) => [optionName(option), optionHelp[option] ?? OPTIONS[option].help])),
     "",
     ...notes.flatMap((note) => [...wrap(note, WIDTH), ""]),
-    ...exitCodes(),
+    'Exit codes: see "ijepa --help".',
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -8,7 +8,7 @@ export const inspect: Command = {
   name: "inspect",
   usage: "MODEL [options]",
   summary: "Show what the files of a model hold, and estimate the memory and work that it needs",
-  options: ["dtype", "group-size", "image-size", "source", ...HUB_OPTIONS, "json", "help"],
+  options: ["dtype", "group-size", "image-size", "source", "tensors", ...HUB_OPTIONS, "json", "help"],
   images: [0, 0],
   models: 1,
   notes: [
@@ -21,14 +21,14 @@ export const inspect: Command = {
 };
 
 async function runInspect(settings: Settings, host: CliHost): Promise<number> {
-  const { models: [model], dtype, groupSize, imageSize, source, json } = settings, bar = new ProgressBar(host.stderr);
+  const { models: [model], dtype, groupSize, imageSize, source, tensors, json } = settings, bar = new ProgressBar(host.stderr);
   const from = { ...sourceOptions(settings), progress_callback: showDownloads(bar), signal: host.signal };
   const report = await inspectModel(model, { ...from, dtype, groupSize, imageSize, source }).finally(() => bar.clear());
-  await host.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : toText(report));
+  await host.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : toText(report, tensors));
   return 0;
 }
 
-function toText({ tensors, packed, bytes, parameters, dtype, bitsPerWeight, imageSize, estimate, layers }: InspectReport): string {
+function toText({ tensors, packed, bytes, parameters, dtype, bitsPerWeight, imageSize, estimate, layers }: InspectReport, listed: boolean): string {
   const rows = tensors.map(({ name, dtype: stored, shape, bytes: size }) => [printable(name), stored, shape.join("x"), formatBytes(size)]);
   const facts = [
     ["files", packed === undefined ? "a checkpoint" : packedAs(packed)],
@@ -38,8 +38,9 @@ function toText({ tensors, packed, bytes, parameters, dtype, bitsPerWeight, imag
     ["one image", `${imageSize.join("x")}, ${estimate.tokens} tokens, ${(estimate.flop / 1e9).toFixed(2)} GFLOP`],
     ["memory", `${formatBytes(estimate.resident)} resident, ${formatBytes(estimate.streamed)} streamed`],
   ];
-  const errors = layers?.map(({ layer, sqnr, ...matrices }) => [String(layer), ...Object.values(matrices).map((error) => error.toFixed(4)), sqnr.toFixed(2)]);
-  const lines = [...formatTable([["tensor", "dtype", "shape", "size"], ...rows], [2, 3]), "", ...formatTable(facts, [])];
+  const errors = layers?.map(({ layer, sqnr, ...matrices }) => [String(layer + 1), ...Object.values(matrices).map((error) => error.toFixed(4)), sqnr.toFixed(2)]);
+  const lines = formatTable(facts, []);
+  if (listed) lines.push("", ...formatTable([["tensor", "dtype", "shape", "size"], ...rows], [2, 3]));
   if (errors !== undefined) lines.push("", ...formatTable([["layer", "qkv", "projection", "up", "down", "SQNR dB"], ...errors], [0, 1, 2, 3, 4, 5]));
   return `${lines.join("\n")}\n`;
 }

@@ -1,3 +1,5 @@
+import { nearest } from "../core/options.js";
+import { shorten } from "../core/show.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { parseCommandLine, wantsJson, type Command } from "./args.js";
 import { classify } from "./classify.js";
@@ -36,17 +38,18 @@ async function dispatch(host: CliHost): Promise<number> {
     await stderr.write(mainHelp(COMMANDS, version));
     return 2;
   }
-  if (name === "--help" || name === "-h") {
+  const asked = name === "help" ? args[0] : undefined;
+  if (name === "--help" || name === "-h" || (name === "help" && asked === undefined)) {
     await stdout.write(mainHelp(COMMANDS, version));
     return 0;
   }
-  if (name === "--version") {
+  if (name === "--version" || name === "-v") {
     await stdout.write(`${version}\n`);
     return 0;
   }
-  const command = COMMANDS.find((known) => known.name === name);
-  if (command === undefined) throw unknownCommand(name);
-  const settings = parseCommandLine(command, args);
+  const command = COMMANDS.find((known) => known.name === (asked ?? name));
+  if (command === undefined) throw unknownCommand(asked ?? name);
+  const settings = asked === undefined ? parseCommandLine(command, args) : "help";
   if (settings !== "help") return command.run(settings, host);
   await stdout.write(commandHelp(command));
   return 0;
@@ -54,6 +57,7 @@ async function dispatch(host: CliHost): Promise<number> {
 
 function unknownCommand(name: string): UsageError {
   const what = name.startsWith("-") ? "option" : "command";
-  const known = COMMANDS.map((command) => command.name).join(", ");
-  return new UsageError(`There is no ${what} ${JSON.stringify(name)}; the commands are ${known}. See "ijepa --help".`);
+  const known = COMMANDS.map((command) => command.name), near = nearest(name, known);
+  const meant = near === undefined ? "" : `; did you mean ${JSON.stringify(near)}`;
+  return new UsageError(`There is no ${what} ${JSON.stringify(shorten(name))}${meant}${meant === "" ? ";" : "?"} ${meant === "" ? "the" : "The"} commands are ${known.join(", ")}. See "ijepa --help".`);
 }

@@ -50,7 +50,7 @@ function describe({ variant, dtype }: VerifyRow, difference: Difference): string
   const { part, op, buffer, coordinates, actual, expected, ulps, differing, total } = difference;
   const distance = ulps === undefined ? "" : `, ${ulps} ULP apart`;
   return (
-    `${variant}, ${dtype}: ${part}, ${op}, ${buffer}[${coordinates.join(", ")}] is ${actual}, not ${expected}${distance}; ` +
+    `${variant}, ${dtype}: ${part.replace(/^layer (\d+)$/, (_, layer) => `layer ${Number(layer) + 1}`)}, ${op}, ${buffer}[${coordinates.join(", ")}] is ${actual}, not ${expected}${distance}; ` +
     `${differing} of ${total} elements differ`
   );
 }

@@ -57,6 +57,11 @@ export class Tensor<T extends TensorType = TensorType> {
     return this.data.length;
   }
 
+  /** For JSON: the element type, the shape, the elements as an array, and what else the tensor carries, such as `numerics`. */
+  toJSON(): object {
+    return { ...this, data: Array.from(this.data) };
+  }
+
   /** Nested arrays of numbers, as the Python `tolist`. */
   tolist(): unknown {
     const nest = (axis: number, offset: number): unknown => {

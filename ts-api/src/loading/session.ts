@@ -143,6 +143,11 @@ export class Session<X> {
     return this.checkpoint.unused(names);
   }
 
+  /** The backend is open, or was. */
+  get isOpen(): boolean {
+    return this.#opened !== undefined;
+  }
+
   /** The backend, open or disposed of. Throws TypeError before `ready`. */
   get opened(): Opened {
     if (this.#opened === undefined) throw new TypeError("The model is not open yet: await model.ready first.");

@@ -83,6 +83,18 @@ export abstract class PreTrainedModel<X> {
     }
   }
 
+  /** For JSON: the class, the configuration, the format and, once it is open, the device. */
+  toJSON(): object {
+    const { config, dtype } = this, opened = this.session.isOpen;
+    return { model: this.layout.architecture, dtype, ...(opened ? { device: this.device, deviceDescription: this.deviceDescription } : {}), config };
+  }
+
+  /** What Node, Bun and Deno show of it. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    const { dtype, config: { hiddenSize, numHiddenLayers } } = this, where = this.session.isOpen ? `on ${this.deviceDescription}` : "not open yet";
+    return `${this.layout.architecture} { ${numHiddenLayers} layers of width ${hiddenSize}, ${dtype}, ${where} }`;
+  }
+
   /** What the class saves. */
   protected abstract readonly layout: SaveLayout;
 
