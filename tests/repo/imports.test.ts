@@ -32,7 +32,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   loading: ["core", "ops", "quantize", "backends/backend", "backends/*", "config", "packing", "weights", "encoder", "calibrate", "#runtime"],
   model: ["core", "ops", "backends/backend", "backends/*", "config", "packing", "weights", "encoder", "loading"],
   pipelines: ["core", "config", "weights", "image", "loading", "model"],
-  bulk: ["core", "image", "decoding", "model", "pipelines", "#runtime"],
+  bulk: ["core", "runtime/env", "image", "decoding", "model", "pipelines", "#runtime"],
   visualize: ["core", "image", "model"],
   classifiers: ["core"],
   collections: ["core", "runtime/env", "runtime/storage", "#runtime", "weights", "image", "model", "pipelines", "decoding", "bulk", "classifiers"],

@@ -16,6 +16,8 @@ export { DecodePool, type DecodePoolOptions, type PoolDecodeOptions, type Prepar
 export { embedImages, type BulkExtractor, type EmbedImagesOptions } from "./bulk/embed.js";
 export type { BulkProgress } from "./bulk/progress.js";
 export type { BulkFailure, BulkResult, BulkRow, BulkSkip } from "./bulk/results.js";
+export { findImages, type FindOptions } from "./bulk/files.js";
+export { chunksOfFile, imagesOfLines, linesOf } from "./bulk/lines.js";
 export type { BulkSource, Source } from "./bulk/source.js";
 export { AutoImageProcessor, AutoModel, AutoModelForImageClassification } from "./pipelines/auto.js";
 export { pipeline, type Pipelines } from "./pipelines/pipeline.js";

@@ -1,6 +1,7 @@
 /** Where the bytes of one image of many come from. */
 import { runtime } from "#runtime";
 import { readImageBytes } from "../image/source.js";
+import type { FileInfo } from "../runtime/env.js";
 
 /** An image that has not been read yet. */
 export interface BulkSource {
@@ -24,21 +25,29 @@ export interface SourceFacts {
 /** A string is a path or a URL. */
 export type Source = string | URL | BulkSource;
 
-const NOTHING: SourceFacts = { bytes: undefined, modified: undefined };
-
 export function sourceOf(source: Source): BulkSource {
   if (typeof source === "string" || source instanceof URL) return addressSource(String(source));
   if (typeof source === "object" && source !== null && typeof source.name === "string" && typeof source.read === "function") return source;
   throw new TypeError(`A source must be a path, a URL, or { name, read }, not ${source === null ? "null" : typeof source}.`);
 }
 
-function addressSource(address: string): BulkSource {
-  return { name: address, look: () => factsOf(address), read: (signal) => readImageBytes(address, { signal }) };
+/** Whether a text is a URL with its scheme. One letter is a disk of Windows. */
+export function isAddress(text: string): boolean {
+  return /^([a-z][a-z0-9+.-]+:\/\/|(data|blob|file):)/i.test(text);
 }
 
-/** What the file system says; nothing of URLs, and of what is not there. */
-async function factsOf(address: string): Promise<SourceFacts> {
-  if (runtime.files === undefined || /^[a-z][a-z0-9+.-]+:/i.test(address)) return NOTHING;
-  const info = await runtime.files.stat(address).catch(() => undefined);
-  return info?.kind === "file" ? { bytes: info.size, modified: info.modified } : NOTHING;
+/** @param info what the file system says of it, where it was asked already */
+export function addressSource(address: string, info?: FileInfo): BulkSource {
+  // A data: URL is the whole image.
+  const name = /^data:/i.test(address) ? `${address.slice(0, 32)}...` : address;
+  return { name, look: async () => factsOf(info ?? (await infoOf(address))), read: (signal) => readImageBytes(address, { signal }) };
+}
+
+/** Nothing of URLs, and of what is not there. */
+async function infoOf(address: string): Promise<FileInfo | undefined> {
+  return isAddress(address) ? undefined : runtime.files?.stat(address).catch(() => undefined);
+}
+
+function factsOf(info: FileInfo | undefined): SourceFacts {
+  return info?.kind === "file" ? { bytes: info.size, modified: info.modified } : { bytes: undefined, modified: undefined };
 }

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { countImages, findImages, type FindOptions } from "../../../ts-api/src/bulk/files.js";
+import { parsePatterns } from "../../../ts-api/src/bulk/glob.js";
+import { chunksOfFile, imagesOfLines, linesOf } from "../../../ts-api/src/bulk/lines.js";
+import type { BulkSource } from "../../../ts-api/src/bulk/source.js";
+import { fails } from "../image/helpers.js";
+
+const PHOTO = "tests/goldens/images/files/rocket.jpg";
+const never = new AbortController().signal;
+let root: string;
+
+before(() => {
+  root = mkdtempSync(join(tmpdir(), "ijepa-sources-"));
+  for (const folder of ["a", "a/deep/deeper", "b", ".hidden"]) mkdirSync(join(root, folder), { recursive: true });
+  for (const name of ["z.jpg", "a/1.JPG", "a/2.png", "a/no-extension", "a/deep/3.webp", "a/deep/deeper/4.jpg", "b/5.heic", ".hidden/6.jpg", "a/._1.JPG"]) copyFileSync(PHOTO, join(root, name));
+  for (const name of ["readme.txt", "a/notes", "a/labels.csv"]) writeFileSync(join(root, name), "no image, only some text");
+  symlinkSync("..", join(root, "a/deep/up"));
+  symlinkSync("../a/deep", join(root, "b/deep"));
+  symlinkSync("nowhere", join(root, "b/broken.jpg"));
+  symlinkSync("itself.jpg", join(root, "b/itself.jpg"));
+});
+after(() => rmSync(root, { recursive: true }));
+
+async function all(sources: AsyncIterable<BulkSource>): Promise<BulkSource[]> {
+  const list: BulkSource[] = [];
+  for await (const source of sources) list.push(source);
+  return list;
+}
+
+async function namesOf(names: string[], options?: FindOptions): Promise<string[]> {
+  return (await all(findImages(names, options))).map(({ name }) => name.replace(`${root}/`, ""));
+}
+
+test("a folder: its images by name or by first bytes, in order, without what begins with a dot", async () => {
+  assert.deepEqual(await namesOf([`${root}/a`]), ["a/1.JPG", "a/2.png", "a/no-extension"]);
+  assert.deepEqual(await namesOf([`${root}/a/`, `${root}/z.jpg`]), ["a/1.JPG", "a/2.png", "a/no-extension", "z.jpg"]);
+  assert.deepEqual(await namesOf([`${root}/a/notes`]), ["a/notes"], "a file that is named is taken as it is");
+});
+
+test("recursive: every folder once, although links go in circles", async () => {
+  assert.deepEqual(await namesOf([root], { recursive: true }), [
+    "z.jpg", "a/1.JPG", "a/2.png", "a/no-extension", "a/deep/3.webp", "a/deep/deeper/4.jpg", "b/5.heic", "b/broken.jpg", "b/itself.jpg",
+  ]);
+  assert.equal(await countImages([root, `${root}/b`], { recursive: true }), 9 + 8);
+});
+
+test("patterns", async () => {
+  const match = (pattern: string) => namesOf([`${root}/${pattern}`]);
+  assert.deepEqual(await match("a/*.{JPG,png}"), ["a/1.JPG", "a/2.png"]);
+  assert.deepEqual(await match("a/[0-9].*"), ["a/1.JPG", "a/2.png"]);
+  assert.deepEqual(await match("?/?.[!j]*"), ["a/1.JPG", "a/2.png", "b/5.heic"]);
+  assert.deepEqual(await match("**/*.jpg"), ["z.jpg", "a/deep/deeper/4.jpg", "b/broken.jpg", "b/itself.jpg"]);
+  assert.deepEqual(await match("a/**"), ["a/1.JPG", "a/2.png", "a/no-extension", "a/deep/3.webp", "a/deep/deeper/4.jpg"]);
+  assert.deepEqual(await match(".hidden/*.jpg"), [".hidden/6.jpg"]);
+  assert.deepEqual(await match("a/.*"), ["a/._1.JPG"]);
+  const [nothing] = await all(findImages([`${root}/*.tiff`]));
+  await fails(() => nothing.read(never), "io/read", /no file matches/);
+  assert.deepEqual(parsePatterns("/x*/y").map(({ folder }) => folder), ["/"]);
+});
+
+test("what is not there, links that lead nowhere and names that are no UTF-8 say so when they are read", async () => {
+  const folder = join(root, "odd");
+  mkdirSync(folder);
+  copyFileSync(PHOTO, Buffer.concat([Buffer.from(`${folder}/`), Buffer.of(0xff), Buffer.from(".jpg")]));
+  const [odd] = await all(findImages([folder]));
+  await fails(() => odd.read(never), "io/read", /UTF-8/);
+  for (const name of [`${root}/b/broken.jpg`, `${root}/b/itself.jpg`, `${root}/absent.jpg`]) {
+    const [source] = await all(findImages([name]));
+    await fails(() => source.read(never), "io/read");
+  }
+});
+
+test("sources know size and time, and read their bytes; URLs are read as they are", async () => {
+  const bytes = readFileSync(PHOTO), data = `data:image/jpeg;base64,${bytes.toString("base64")}`;
+  const sources = await all(findImages([PHOTO, pathToFileURL(PHOTO).href, data]));
+  assert.equal((await sources[0].look!()).bytes, bytes.length);
+  for (const source of sources) assert.ok(bytes.equals(await source.read(never)), source.name);
+  assert.ok(sources[2].name.length < 50);
+});
+
+test("lines: paths, URLs and base64, one image each", async () => {
+  const bytes = readFileSync(PHOTO), text = `${PHOTO}\r\n\n${bytes.toString("base64")}\nabsent.jpg\n  \ndata:image/jpeg;base64,${bytes.toString("base64")}`;
+  async function* chunks() {
+    const encoded = new TextEncoder().encode(text);
+    for (let at = 0; at < encoded.length; at += 1000) yield encoded.subarray(at, at + 1000);
+  }
+  const sources = await all(imagesOfLines(linesOf(chunks())));
+  assert.deepEqual(sources.map(({ name }) => name.slice(0, 20)), [PHOTO.slice(0, 20), "line 3", "absent.jpg", "data:image/jpeg;base"]);
+  for (const i of [0, 1, 3]) assert.ok(bytes.equals(await sources[i].read(never)));
+});
+
+test("100,000 lines", async () => {
+  const list = join(root, "list.txt");
+  writeFileSync(list, Array.from({ length: 100_000 }, (_, i) => `folder/photo ${i} \u00e4.jpg\n`).join(""));
+  let count = 0, last = "";
+  for await (const { name } of imagesOfLines(linesOf(chunksOfFile(list)))) [count, last] = [count + 1, name];
+  assert.deepEqual([count, last], [100_000, "folder/photo 99999 \u00e4.jpg"]);
+  await fails(async () => all(imagesOfLines(linesOf(chunksOfFile(join(root, "absent"))))), "io/read");
+});

@@ -1,0 +1,68 @@
+/** Lists of images: one on each line, as a path, a URL, or the image itself in base64. */
+import { runtime } from "#runtime";
+import { fromBase64 } from "../core/base64.js";
+import { IJepaError } from "../core/errors.js";
+import { addressSource, type BulkSource } from "./source.js";
+
+/** As the limit of `loadImage`, in base64. */
+const MAX_LINE = 360 * 2 ** 20;
+const CHUNK = 2 ** 16;
+/** How the base64 of a JPEG, PNG, WebP, GIF or BMP file begins, and long enough to be no path. */
+const BASE64_IMAGE = /^(\/9j\/|iVBORw0KGgo|UklGR|R0lGOD|Qk)[A-Za-z0-9+/]{60,}={0,2}$/;
+
+/** The lines of a text in UTF-8, without their ends; the last may lack one. */
+export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  // What came of a line so far: joined once, because lines may be long.
+  let parts: string[] = [], length = 0;
+  for await (const chunk of chunks) {
+    const texts = decoder.decode(chunk, { stream: true }).split("\n");
+    for (const [i, text] of texts.entries()) {
+      parts.push(text);
+      length += text.length;
+      if (length > MAX_LINE) throw new IJepaError("io/read", `A line of the list has more than ${MAX_LINE} characters.`, { path: "the list" });
+      if (i === texts.length - 1) break;
+      yield parts.join("").replace(/\r$/, "");
+      [parts, length] = [[], 0];
+    }
+  }
+  const last = parts.join("") + decoder.decode();
+  if (last !== "") yield last.replace(/\r$/, "");
+}
+
+/** A file, piece by piece. Throws IJepaError `io/read`. */
+export async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const file = await runtime.openFile(path);
+  try {
+    for (let at = 0; at < file.size; at += CHUNK) yield await file.read(at, Math.min(CHUNK, file.size - at));
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The image of each line that is not empty: exactly one, so that there is an answer to every line. Folders and patterns are not looked
+ * into.
+ */
+export async function* imagesOfLines(lines: AsyncIterable<string>): AsyncGenerator<BulkSource, void, undefined> {
+  let number = 0;
+  for await (const line of lines) {
+    number++;
+    if (line.trim() === "") continue;
+    if (BASE64_IMAGE.test(line)) yield base64Source(`line ${number}`, line);
+    else yield addressSource(line);
+  }
+}
+
+function base64Source(name: string, text: string): BulkSource {
+  return {
+    name,
+    async read() {
+      try {
+        return fromBase64(text);
+      } catch (cause) {
+        throw new IJepaError("io/read", `Cannot read ${name}: its base64 is damaged.`, { path: name }, { cause });
+      }
+    },
+  };
+}
