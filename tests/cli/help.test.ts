@@ -11,7 +11,7 @@ import { ijepa, succeed } from "./helpers.js";
 /** A value that each option takes; switches have none. */
 const VALUES: Record<OptionName, string | undefined> = {
   image: "b.png",
-  model: "folder", revision: "main", "cache-dir": "folder", "local-files-only": undefined, dtype: "int4", device: "wasm", threads: "auto", tensors: undefined, normalize: undefined, revectorize: undefined, pool: "mean", out: "x.npy", "decode-threads": "2", "decode-timeout": "9",
+  model: "folder", revision: "main", "cache-dir": "folder", "local-files-only": undefined, dtype: "int4", device: "wasm", threads: "auto", tensors: undefined, normalize: undefined, revectorize: undefined, pool: "mean", out: "x.npy", recursive: undefined, "from-file": "list.txt", "decode-threads": "2", "decode-timeout": "9",
   "max-pixels": "9",
   strict: undefined,
   kind: "attention", patch: "3,5", layer: "2", head: "1",

@@ -95,6 +95,9 @@ export function recordingHost(argv: readonly string[], columns: number | undefin
     signal: new AbortController().signal,
     untilStopped: async () => undefined,
     readStdin: async () => new Uint8Array(0),
+    stdinChunks: async function* () {
+      yield new Uint8Array(0);
+    },
     checkWritable: async () => undefined,
     ...changes,
     printed,

@@ -17,8 +17,9 @@ export { embedImages, type BulkExtractor, type EmbedImagesOptions } from "./bulk
 export type { BulkProgress } from "./bulk/progress.js";
 export type { BulkFailure, BulkResult, BulkRow, BulkSkip } from "./bulk/results.js";
 export { findImages, type FindOptions } from "./bulk/files.js";
+export { isPattern } from "./bulk/glob.js";
 export { chunksOfFile, imagesOfLines, linesOf } from "./bulk/lines.js";
-export type { BulkSource, Source } from "./bulk/source.js";
+export { isAddress, type BulkSource, type Source } from "./bulk/source.js";
 export { AutoImageProcessor, AutoModel, AutoModelForImageClassification } from "./pipelines/auto.js";
 export { pipeline, type Pipelines } from "./pipelines/pipeline.js";
 export type { Classification, ClassifyOptions, ImageClassificationPipeline } from "./pipelines/image-classification.js";

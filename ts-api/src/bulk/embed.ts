@@ -21,8 +21,8 @@ export interface EmbedImagesOptions extends FeatureOptions {
   decoders?: DecodePool | undefined;
   /** Pixel limit of the decoders; default as Pillow's. */
   maxPixels?: number | undefined;
-  /** How many images there are, for the progress. Default: the length of a list. */
-  total?: number | undefined;
+  /** How many images there are, for the progress; it may become known while they are computed. Default: the length of a list. */
+  total?: number | Promise<number | undefined> | undefined;
   /** Told after every image. */
   onProgress?: ((progress: BulkProgress) => void) | undefined;
   /** True for an image that is known by its name, size and time: it is not even read. */
@@ -57,21 +57,27 @@ export async function* embedImages(
   const decoders = options.decoders ?? new DecodePool();
   const { total = Array.isArray(sources) ? sources.length : undefined, ahead: limit = Math.max(DEFAULT_AHEAD, 2 * decoders.threads) } = options;
   checkCounts({ ahead: limit, batchSize });
-  const counter = new ProgressCounter(total), inner = new AbortController();
-  const follow = (): void => inner.abort(signal?.reason);
-  signal?.addEventListener("abort", follow);
+  const counter = new ProgressCounter(typeof total === "number" ? total : undefined), inner = new AbortController();
+  if (typeof total === "object") void total.then((count) => counter.expect(count)).catch(() => undefined);
+  /** Of the images that were begun; one for each, because hosts warn of leaks where many listen to one signal. */
+  const begun = new Set<AbortController>();
+  const stop = (): void => [inner, ...begun].forEach((controller) => controller.abort(signal?.reason));
+  signal?.addEventListener("abort", stop);
 
   const begin = async (given: Source): Promise<Begun> => {
-    const from = sourceOf(given), { name: source } = from;
+    const from = sourceOf(given), { name: source } = from, own = new AbortController();
+    begun.add(own);
     try {
       const facts = (await from.look?.()) ?? NOTHING, { modified } = facts;
       if (await hook(() => options.known?.(source, facts.bytes, modified))) return { kind: "skip", source, id: undefined, ...facts };
-      const file = await from.read(inner.signal), bytes = file.length, id = await sha256(file);
+      const file = await from.read(own.signal), bytes = file.length, id = await sha256(file);
       if (await hook(() => options.skip?.(id))) return { kind: "skip", source, id, bytes, modified };
-      const image = await decoders.prepare(file, processor, { source, signal: inner.signal, ...(maxPixels === undefined ? {} : { maxPixels }) });
+      const image = await decoders.prepare(file, processor, { source, signal: own.signal, ...(maxPixels === undefined ? {} : { maxPixels }) });
       return { kind: "prepared", source, id, bytes, modified, image };
     } catch (error) {
       return failureOf(source, error);
+    } finally {
+      begun.delete(own);
     }
   };
   const ahead = new Ahead(sources, begin, limit, inner.signal);
@@ -103,9 +109,9 @@ export async function* embedImages(
   } catch (error) {
     throw error instanceof HookError ? error.cause : error;
   } finally {
-    signal?.removeEventListener("abort", follow);
+    signal?.removeEventListener("abort", stop);
     ahead.close();
-    inner.abort();
+    stop();
     if (options.decoders === undefined) await decoders.close();
   }
 }

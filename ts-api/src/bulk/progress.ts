@@ -29,10 +29,14 @@ export class ProgressCounter {
   #moments: { at: number; done: number; computed: number }[];
 
   constructor(
-    private readonly total: number | undefined,
+    private total: number | undefined,
     private readonly now: () => number = () => performance.now(),
   ) {
     this.#moments = [{ at: now(), done: 0, computed: 0 }];
+  }
+
+  expect(total: number | undefined): void {
+    this.total = total;
   }
 
   count(outcome: Outcome): void {

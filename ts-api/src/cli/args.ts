@@ -52,7 +52,7 @@ export const OPTIONS = {
   revectorize: { help: "have vectors of 256 bits, an experimental step of V8, or fail; by default they are taken where they give the same bits and are faster" },
   pool: { value: POOLS.join("|"), help: "none: the features of every token; mean: their mean; first: those of the first patch (default: none)" },
   normalize: { help: "divide the features by their Euclidean norm: of every token, or of what --pool makes" },
-  out: { value: "FILE", help: "what to write: features as .npy, .json, .jsonl or .safetensors, a picture as .png, a classifier as a folder" },
+  out: { value: "FILE", help: "what to write: features as .npy, .json, .jsonl, .safetensors or .parquet, or - for a line of JSON for each image; a picture as .png, a classifier as a folder" },
   kind: { value: KINDS.join("|"), help: "what is shown: principal components of the features, their likeness to a patch, or attention (default: pca)" },
   patch: { value: "COLUMN,ROW", help: "a patch, counted from 0 at the top left (default for similarity: the one in the middle)" },
   layer: { value: "N", help: "layer, from 1; of pca and similarity its output (default: the model's output, and the last layer's attention)" },
@@ -64,6 +64,8 @@ export const OPTIONS = {
   "max-body": { value: "SIZE", help: "most bytes of a request, such as 500KiB or 20MiB (default: 20MiB)" },
   concurrency: { value: "N", help: "most images of the requests under way (default: 256)" },
   timeout: { value: "SECONDS", help: "most seconds that a request may take to arrive, and then to be answered (default: 60)" },
+  recursive: { short: "r", help: "also the images in the folders of a folder" },
+  "from-file": { value: "LIST", help: "images named by the lines of a file, - for standard input: paths, URLs, or images in base64" },
   "decode-threads": { value: "N|auto", help: "threads that decode images, auto for one per processor (serve: up to 4); 0 decodes in place (default: auto)" },
   "decode-timeout": { value: "SECONDS", help: "most seconds that the decoding of an image may take; its thread is then ended (default: 60, of serve 10)" },
   "allow-urls": { help: "let clients name images by http(s) URLs, which the server downloads" },
@@ -124,6 +126,8 @@ export interface Settings {
   readonly concurrency: number | undefined;
   /** Seconds. */
   readonly timeout: number | undefined;
+  readonly recursive: boolean;
+  readonly fromFile: string | undefined;
   readonly decodeThreads: Threads | undefined;
   /** Seconds. */
   readonly decodeTimeout: number | undefined;
@@ -161,7 +165,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
   const { values, positionals } = parse(command, args);
   if (values["help"] === true) return "help";
   const [images, models] = command.models === undefined ? [positionals, []] : [[], positionals];
-  checkCount(command, positionals.length);
+  if (values["from-file"] === undefined) checkCount(command, positionals.length);
   if (images.filter((image) => image === "-").length > 1) throw new UsageError("Standard input (-) can be read as one image only.");
   const text = (name: OptionName): string | undefined => values[name] as string | undefined;
   return {
@@ -197,6 +201,8 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     maxBody: byteSize("max-body", text("max-body"), MAX_BODY),
     concurrency: whole("concurrency", text("concurrency"), MAX_CONCURRENCY),
     timeout: whole("timeout", text("timeout"), MAX_SECONDS),
+    recursive: values["recursive"] === true,
+    fromFile: text("from-file"),
     decodeThreads: text("decode-threads") === "auto" ? "auto" : whole("decode-threads", text("decode-threads"), MAX_THREADS, 0),
     decodeTimeout: whole("decode-timeout", text("decode-timeout"), MAX_SECONDS),
     allowUrls: values["allow-urls"] === true,

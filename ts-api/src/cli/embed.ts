@@ -3,6 +3,7 @@ import { cosineSimilarity, isIJepaError, meanPool, type Features, type Tensor } 
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { UsageError } from "./exit.js";
+import { isMany } from "./many.js";
 import { extractImages, modelName, toJson, type ImageResult } from "./extract.js";
 import { checkOutputPath, serializeResults } from "./output.js";
 import { formatTable, printable } from "./text.js";
@@ -14,9 +15,9 @@ const SHORT_DIGEST = 16;
 
 export const embed: Command = {
   name: "embed",
-  usage: "IMAGE... [options]",
+  usage: "IMAGE|FOLDER|PATTERN... [options]",
   summary: "Extract the features of images: a table of what was computed, and with two images their cosine similarity",
-  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "pool", "normalize", "out", "max-pixels", "strict", "json", "help"],
+  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "pool", "normalize", "recursive", "from-file", "out", "max-pixels", "strict", "decode-threads", "decode-timeout", "json", "help"],
   images: [1, Infinity],
   notes: [
     "The table has for every image its size in pixels, the milliseconds for resizing and encoding it, and the SHA-256 of its " +
@@ -26,12 +27,18 @@ export const embed: Command = {
     "An image that cannot be read is reported on stderr and the others are still computed; the exit code is then that of the " +
       "first such image. --out is written when every image succeeded, under a temporary name that is renamed at the end, or " +
       "else not at all.",
+    "Many images: folders, patterns in quotes such as \"photos/**/*.jpg\", --recursive, --from-file or an --out of .parquet or -. They are " +
+      "decoded in threads, and threads is auto. --out takes --pool mean; images that cannot be read are reported and left out, and the exit code says so. " +
+      "What is done is kept in FILE.partial: after an interruption the same command goes on from there. A file that is there is not replaced. " +
+      "Beside FILE.npy, FILE.names.json says which image each row is.",
+    "--out - answers each image with a line of JSON as soon as it is there, in order; one that cannot be read with { file, error }.",
   ],
   run: runEmbed,
 };
 
 async function runEmbed(settings: Settings, host: CliHost): Promise<number> {
   const { images, out, json } = settings;
+  if (await isMany(settings)) return (await import("./embed-many.js")).embedMany(settings, host);
   if (out !== undefined) {
     checkExtension(out);
     await host.checkWritable(out);

@@ -1,4 +1,4 @@
-import { isIJepaError, type ErrorCode } from "../index.js";
+import { isIJepaError, type BulkFailure, type ErrorCode } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { printable } from "./text.js";
 
@@ -47,21 +47,31 @@ export interface FailureReport {
   /** Print a JSON object, on one line. */
   json: boolean;
   /** The image that failed, as the user named it. */
-  file?: string;
+  file?: string | undefined;
 }
+
+type FailureCode = ErrorCode | "usage" | "unexpected";
 
 /** Prints `error` on stderr, one line, with its stack only under IJEPA_DEBUG. Returns its exit code. */
 export async function reportFailure(host: CliHost, error: unknown, { json, file }: FailureReport): Promise<number> {
-  const code = codeOf(error);
-  const [exitCode] = EXITS[code.split("/")[0] as Kind];
-  const message = error instanceof Error ? error.message : String(error);
   // `details` stays out: it may hold values of any depth, from files.
-  const line = json ? JSON.stringify({ error: { code, message, exitCode, file } }) : printable(`ijepa: ${message} [${code}]`);
-  await host.stderr.write(`${line}\n${host.debug ? stackOf(error) : ""}`);
+  const exitCode = await report(host, { code: codeOf(error), message: error instanceof Error ? error.message : String(error) }, { json, file });
+  if (host.debug) await host.stderr.write(stackOf(error));
   return exitCode;
 }
 
-function codeOf(error: unknown): ErrorCode | "usage" | "unexpected" {
+/** The same for one image of many. */
+export async function report(host: CliHost, { code, message }: Pick<BulkFailure, "message"> & { code: FailureCode }, { json, file }: FailureReport): Promise<number> {
+  const exitCode = exitCodeOf(code);
+  await host.stderr.write(`${json ? JSON.stringify({ error: { code, message, exitCode, file } }) : printable(`ijepa: ${message} [${code}]`)}\n`);
+  return exitCode;
+}
+
+export function exitCodeOf(code: FailureCode): number {
+  return EXITS[code.split("/")[0] as Kind][0];
+}
+
+function codeOf(error: unknown): FailureCode {
   if (error instanceof UsageError) return "usage";
   return isIJepaError(error) ? error.code : "unexpected";
 }

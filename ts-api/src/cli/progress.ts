@@ -16,11 +16,12 @@ export class ProgressBar {
     this.#output = output;
   }
 
-  show(done: number, total: number, label: string): void {
+  /** @param total undefined where nobody knows it */
+  show(done: number, total: number | undefined, label: string): void {
     const { columns } = this.#output;
     if (columns === undefined) return;
-    const cells = Math.floor((CELLS * done) / total);
-    const line = `[${"#".repeat(cells)}${".".repeat(CELLS - cells)}] ${done}/${total} ${printable(label)}`;
+    const cells = total === undefined ? 0 : Math.floor((CELLS * Math.min(done, total)) / Math.max(1, total));
+    const line = total === undefined ? `${done} ${printable(label)}` : `[${"#".repeat(cells)}${".".repeat(CELLS - cells)}] ${done}/${total} ${printable(label)}`;
     // A full line would scroll.
     this.#write(ERASE + line.slice(0, columns - 1));
     this.#shown = true;

@@ -36,6 +36,8 @@ export interface CliHost {
   untilStopped(): Promise<void>;
   /** The bytes of standard input up to its end. Rejects with IJepaError `io/read` or `aborted`. */
   readStdin(): Promise<Uint8Array>;
+  /** The same piece by piece, without a limit. */
+  stdinChunks(): AsyncIterable<Uint8Array>;
   /** Rejects with IJepaError `io/write` where a file of this path clearly cannot be written. It creates nothing. */
   checkWritable(path: string): Promise<void>;
 }
@@ -73,6 +75,7 @@ export function openCliHost(): CliHost {
         stoppedBy = undefined;
       }),
     readStdin: () => readStdin(interrupt.signal),
+    stdinChunks: () => stdinChunks(interrupt.signal),
     checkWritable,
   };
 }
@@ -100,21 +103,29 @@ function textOutput(stream: NodeJS.WriteStream, refuse: (cause: Error) => void):
 }
 
 async function readStdin(signal: AbortSignal): Promise<Uint8Array> {
-  const during = "reading standard input";
-  throwIfAborted(signal, during);
   const chunks: Uint8Array[] = [];
   let size = 0;
-  try {
-    for await (const chunk of addAbortSignal(signal, process.stdin) as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > MAX_STDIN) throw new Error(`it has more than ${MAX_STDIN} bytes`);
-      chunks.push(chunk);
-    }
-  } catch (cause) {
-    throwIfAborted(signal, during);
-    throw new IJepaError("io/read", `Cannot read standard input: ${reason(cause)}.`, { path: "standard input" }, { cause });
+  for await (const chunk of stdinChunks(signal)) {
+    size += chunk.length;
+    if (size > MAX_STDIN) throw unreadable(new Error(`it has more than ${MAX_STDIN} bytes`));
+    chunks.push(chunk);
   }
   return new Uint8Array(Buffer.concat(chunks));
+}
+
+async function* stdinChunks(signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  const during = "reading standard input";
+  throwIfAborted(signal, during);
+  try {
+    yield* addAbortSignal(signal, process.stdin) as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throwIfAborted(signal, during);
+    throw unreadable(cause);
+  }
+}
+
+function unreadable(cause: unknown): IJepaError {
+  return new IJepaError("io/read", `Cannot read standard input: ${reason(cause)}.`, { path: "standard input" }, { cause });
 }
 
 async function checkWritable(path: string): Promise<void> {

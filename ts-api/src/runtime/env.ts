@@ -87,6 +87,8 @@ export interface Files {
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; harmless where there is none. */
   remove(path: string): Promise<void>;
+  /** Removes a folder and all that is in it; harmless where there is none. */
+  removeFolder(path: string): Promise<void>;
 }
 
 /** A file of a new folder. Its methods reject with IJepaError `io/write`. */

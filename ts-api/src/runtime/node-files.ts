@@ -54,6 +54,7 @@ export const files: Files = {
 
   rename,
   remove: (path) => rm(path, { force: true }),
+  removeFolder: (path) => rm(path, { force: true, recursive: true }),
 };
 
 async function orAbsent<T>(look: () => Promise<T>): Promise<T | undefined> {

@@ -1,0 +1,148 @@
+/** `ijepa embed` for many images: folders and lists into files, resumable, and lines that answer lines. */
+import assert from "node:assert/strict";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parquetReadObjects } from "hyparquet";
+import { pipeline } from "../../ts-api/src/index.js";
+import { finish, ijepa, photo, start, succeed, temporaryFolder, TINY } from "./helpers.js";
+
+const NAMES = ["jpeg-420.jpg", "jpeg-exif6.jpg", "png-palette.png", "png-rgba.png", "rocket.jpg", "webp-lossy.webp"];
+const MODEL = ["--model", TINY, "--dtype", "int4"];
+const MANY = ["--pool", "mean", ...MODEL];
+/** By name, what the library gives. */
+const features = new Map<string, { digest: string; data: Float32Array }>();
+
+before(async () => {
+  const extract = await pipeline("image-feature-extraction", TINY, { dtype: "int4" });
+  for (const name of NAMES) {
+    const { numerics, data } = await extract(photo(name), { pool: "mean" });
+    features.set(name, { digest: numerics.digest, data });
+  }
+  await extract.dispose();
+});
+
+/** Photos in a folder and one below it. */
+function album(folder: string, copies = 1): string {
+  mkdirSync(join(folder, "album/below"), { recursive: true });
+  for (let copy = 0; copy < copies; copy++) {
+    for (const [i, name] of NAMES.entries()) {
+      // Bytes after the end make another file of the same image.
+      const path = join(folder, "album", i < 4 ? "" : "below", copies === 1 ? name : `${String(copy).padStart(3, "0")}-${name}`);
+      writeFileSync(path, Buffer.concat([readFileSync(photo(name)), Buffer.alloc(copy)]));
+    }
+  }
+  return join(folder, "album");
+}
+
+async function rowsOf(path: string): Promise<Record<string, unknown>[]> {
+  const bytes = readFileSync(path);
+  return parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) });
+}
+
+test("a folder into Parquet: every image with its facts and its bits, bad ones in the report", async (t) => {
+  const folder = await temporaryFolder(t), photos = album(folder), out = join(folder, "f.parquet");
+  copyFileSync(photo("gif.gif"), join(photos, "x.gif"));
+  const { code, stdout, stderr } = await ijepa(["embed", photos, "--recursive", "--out", out, ...MANY]);
+  assert.equal(code, 3);
+  assert.match(stderr, /^ijepa: .*x\.gif.* \[image\/unsupported\]\n$/);
+  assert.match(stdout, /f\.parquet: 6 images, 1 failure, /);
+  const rows = await rowsOf(out);
+  assert.deepEqual(rows.map(({ source, digest }) => [source, digest]), NAMES.map((name, i) => [join(photos, i < 4 ? "" : "below", name), features.get(name)!.digest]));
+  for (const [i, { feature, bytes }] of rows.entries()) {
+    assert.deepEqual(Float32Array.from(feature as number[]), features.get(NAMES[i])!.data);
+    assert.equal(Number(bytes), readFileSync(photo(NAMES[i])).length);
+  }
+  assert.equal(existsSync(`${out}.partial`), false);
+
+  const again = await ijepa(["embed", photos, "--recursive", "--out", out, ...MANY]);
+  assert.equal(again.code, 6);
+  assert.match(again.stderr, /is there already, and is not replaced.*\[io\/write\]/);
+});
+
+test("the other formats, patterns, and a list of names", async (t) => {
+  const folder = await temporaryFolder(t), photos = album(folder), all = NAMES.map((name) => features.get(name)!);
+  await succeed(["embed", `${photos}/**/*.{jpg,png,webp}`, "--out", join(folder, "f.npy"), ...MANY]);
+  const npy = readFileSync(join(folder, "f.npy")), names = JSON.parse(readFileSync(join(folder, "f.names.json"), "utf8")) as string[];
+  assert.match(npy.toString("latin1"), /'shape': \(6, 64\)/);
+  for (const [i, name] of names.entries()) {
+    const { data } = features.get(name.split("/").at(-1)!)!;
+    assert.ok(npy.subarray(128 + i * data.byteLength, 128 + (i + 1) * data.byteLength).equals(Buffer.from(data.buffer, data.byteOffset, data.byteLength)), name);
+  }
+
+  writeFileSync(join(folder, "list.txt"), NAMES.map(photo).join("\r\n"));
+  const summary = JSON.parse(await succeed(["embed", "--from-file", join(folder, "list.txt"), "--out", join(folder, "f.jsonl"), "--json", ...MANY])) as Record<string, unknown>;
+  assert.deepEqual([summary["images"], summary["computed"], summary["failed"]], [6, 6, 0]);
+  const lines = readFileSync(join(folder, "f.jsonl"), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line) as { file: string; dims: number[]; embedding: number[]; numerics: { digest: string } });
+  assert.deepEqual(lines.map(({ file, dims, embedding, numerics }) => [file, dims, Float32Array.from(embedding), numerics.digest]), NAMES.map((name, i) => [photo(name), [64], all[i].data, all[i].digest]));
+
+  await succeed(["embed", ...NAMES.map(photo), "--recursive", "--out", join(folder, "f.safetensors"), ...MANY]);
+  const file = readFileSync(join(folder, "f.safetensors")), header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE())).toString()) as Record<string, Record<string, unknown>>;
+  assert.deepEqual(header["features"]["shape"], [6, 64]);
+  assert.deepEqual(JSON.parse(header["__metadata__"]["sources"] as string), NAMES.map(photo));
+  assert.ok(file.subarray(-256).equals(Buffer.from(all[5].data.buffer, all[5].data.byteOffset, 256)));
+});
+
+test("ended at any moment and started again, the file is that of an undisturbed run, byte by byte; another model does not go on", async (t) => {
+  const folder = await temporaryFolder(t), photos = album(folder, 200), command = (out: string) => ["embed", photos, "-r", "--out", join(folder, out), ...MANY];
+  await succeed(command("whole.parquet"));
+  const out = join(folder, "cut.parquet"), ends: string[] = [];
+  for (const [i, signal] of (["SIGINT", "SIGKILL", "SIGINT", "SIGKILL"] as const).entries()) {
+    const child = start(command("cut.parquet"), { stdio: "ignore" }), ended = finish(child);
+    while (!existsSync(`${out}.partial/collection.json`)) await sleep(20);
+    await Promise.race([sleep(700 + 200 * i), ended]);
+    child.kill(signal);
+    const { code, signal: by } = await ended;
+    ends.push(String(by ?? code));
+    if (code === 0) break;
+    assert.equal(existsSync(out), false);
+  }
+  t.diagnostic(`ended by ${ends.join(", ")}`);
+  assert.equal(ends[0], "130", "SIGINT ends it cleanly");
+  if (!existsSync(out)) {
+    const other = await ijepa([...command("cut.parquet").slice(0, -2), "--dtype", "bf16"]);
+    assert.match(other.stderr, /\[collection\/encoding\]/);
+    const { images, computed } = JSON.parse(await succeed([...command("cut.parquet"), "--json"])) as Record<string, number>;
+    t.diagnostic(`${images - computed} of ${images} were done before`);
+    assert.ok(images === 1200 && computed < images);
+  }
+  assert.ok(readFileSync(out).equals(readFileSync(join(folder, "whole.parquet"))));
+  assert.equal(existsSync(`${out}.partial`), false);
+});
+
+test("--from-file - --out -: every line is answered before the next one is there", async () => {
+  const child = start(["embed", "--from-file", "-", "--out", "-", "--pool", "mean", ...MODEL], { stdio: "pipe" });
+  let stderr = "";
+  child.stderr!.on("data", (text) => (stderr += String(text)));
+  const answers = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const ask = async (line: string) => {
+    child.stdin!.write(`${line}\n`);
+    return JSON.parse((await answers.next()).value as string) as { file: string; embedding?: number[]; numerics?: { digest: string }; error?: { code: string } };
+  };
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  for (const name of NAMES.slice(0, 3)) {
+    const { file, embedding, numerics } = await ask(photo(name));
+    assert.deepEqual([file, numerics!.digest, Float32Array.from(embedding!)], [photo(name), features.get(name)!.digest, features.get(name)!.data]);
+  }
+  assert.equal((await ask("absent.jpg")).error!.code, "io/read");
+  const base64 = await ask(readFileSync(photo("rocket.jpg")).toString("base64"));
+  assert.deepEqual([base64.file, base64.numerics!.digest], ["line 5", features.get("rocket.jpg")!.digest]);
+  child.stdin!.end();
+  assert.equal(await ended, 6);
+  assert.equal(stderr, "");
+});
+
+test("what does not go together is a usage error, before the model is loaded", async () => {
+  for (const args of [
+    ["embed", "tests/goldens/images/files"],
+    ["embed", "tests/goldens/images/files", "--out", "x.npy"],
+    ["embed", "tests/goldens/images/files", "--out", "x.txt", "--pool", "mean"],
+    ["embed", "-", "--from-file", "-", "--out", "-"],
+  ]) {
+    const { code, stderr } = await ijepa([...args, ...MODEL]);
+    assert.equal(code, 2, `${args.join(" ")}: ${stderr}`);
+  }
+  assert.equal((await ijepa(["embed", "--from-file", "absent.txt", "--out", "-", ...MODEL])).code, 6);
+});

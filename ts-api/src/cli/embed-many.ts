@@ -1,0 +1,129 @@
+/** `ijepa embed` for many images: into a file, resumable, or as lines that answer lines. */
+import { runtime } from "#runtime";
+import { Collection, FeatureEncoder, indexImages, type Encoding } from "../collections/index.js";
+import { RESULT_FORMATS, resultFile, resultNames, type ResultFormat } from "../collections/result-file.js";
+import { DecodePool, embedImages, IJepaError, NUMERICS_VERSION, pipeline, Tensor, type BulkProgress, type BulkRow } from "../index.js";
+import type { CliHost } from "../runtime/cli-host.js";
+import { modelOptions, type Settings } from "./args.js";
+import { exitCodeOf, report, UsageError } from "./exit.js";
+import { countOfImages, imagesOf } from "./many.js";
+import { ProgressBar, showDownloads } from "./progress.js";
+import { countOf, printable } from "./text.js";
+import { warnOfUnused } from "./unused.js";
+
+export async function embedMany(settings: Settings, host: CliHost): Promise<number> {
+  const { images, fromFile, out } = settings;
+  if (fromFile === "-" && images.includes("-")) throw new UsageError("Standard input (-) can be read as a list or as an image, not as both.");
+  // Before the model is loaded.
+  if (fromFile !== undefined && fromFile !== "-") await (await runtime.openFile(fromFile)).close();
+  const decoders = new DecodePool({ threads: settings.decodeThreads, timeout: settings.decodeTimeout === undefined ? undefined : settings.decodeTimeout * 1000 });
+  try {
+    return await (out === "-" ? answerLines(settings, host, decoders) : writeFile(settings, host, decoders));
+  } finally {
+    await decoders.close();
+  }
+}
+
+/** A line for each image, in order, as soon as it is there. */
+async function answerLines(settings: Settings, host: CliHost, decoders: DecodePool): Promise<number> {
+  const { pool = "none", normalize, maxPixels } = settings, { signal, stdout } = host;
+  const bar = new ProgressBar(host.stderr), options = { ...loadOptions(settings, bar), signal };
+  const extract = await pipeline("image-feature-extraction", settings.model, options).finally(() => bar.clear());
+  let exitCode = 0;
+  try {
+    const { dtype, device } = extract.model;
+    await warnOfUnused(extract.model, host);
+    for await (const result of embedImages(extract, imagesOf(settings, host), { pool, normalize, signal, decoders, maxPixels })) {
+      if (result.kind === "row") await stdout.write(`${JSON.stringify(answerOf(result, { version: NUMERICS_VERSION, dtype, device }))}\n`);
+      if (result.kind !== "failure") continue;
+      const { source: file, code, message } = result, error = { code, message, exitCode: exitCodeOf(code) };
+      await stdout.write(`${JSON.stringify({ file, error })}\n`);
+      exitCode ||= error.exitCode;
+    }
+  } finally {
+    await extract.dispose();
+  }
+  return exitCode;
+}
+
+function answerOf({ source: file, id, bytes, width, height, dims, feature, digest }: BulkRow, numerics: object): object {
+  return { file, id, bytes, width, height, dims, embedding: new Tensor("float32", feature, dims).tolist(), numerics: { ...numerics, digest } };
+}
+
+/** What is done is kept in a collection beside the file, which is written from it at the end. */
+async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool): Promise<number> {
+  const { out, pool, json, maxPixels } = settings, { signal } = host;
+  if (out === undefined) throw new UsageError("Many images need --out FILE. See \"ijepa embed --help\".");
+  const format = formatOf(out);
+  if (pool !== "mean") throw new UsageError("Many images in one file need --pool mean; --out - takes the features of every token too.");
+  if (settings.normalize) throw new UsageError("--normalize is for --out - or for few images: the features of many are kept as they are.");
+  await host.checkWritable(out);
+  if ((await runtime.files!.stat(out)) !== undefined) throw new IJepaError("io/write", `${out} is there already, and is not replaced. Choose another name, or remove it first.`, { path: out });
+
+  const bar = new ProgressBar(host.stderr), folder = `${out}.partial`;
+  const encoder = await FeatureEncoder.open(settings.model, { ...loadOptions(settings, bar), pooling: "mean", signal }).finally(() => bar.clear());
+  try {
+    await warnOfUnused(encoder.extractor.model, host);
+    const collection = await Collection.openOrCreate(folder, encoder.encoding, { signal });
+    const listed = collection.size.places === 0 ? undefined : new Set<string>();
+    async function* sources() {
+      for await (const source of imagesOf(settings, host)) {
+        listed?.add(source.name);
+        yield source;
+      }
+    }
+    let exitCode = 0;
+    const start = performance.now();
+    const indexed = await indexImages(collection, encoder, sources(), {
+      signal,
+      decoders,
+      maxPixels,
+      total: countOfImages(settings),
+      onProgress: (progress) => bar.show(progress.done, progress.total, describe(progress)),
+      onFailure: async (failure) => {
+        bar.clear();
+        exitCode ||= await report(host, failure, { json, file: failure.source });
+      },
+    }).finally(() => bar.clear());
+    const include = listed && ((source: string) => listed.has(source)), { failed, added } = indexed, seconds = (performance.now() - start) / 1000;
+    const written = indexed.added + indexed.copies + indexed.unchanged;
+    if (written > 0) await exportTo(collection, out, format, { include, signal });
+    await runtime.files!.removeFolder(folder);
+    const summary = { out: written > 0 ? out : null, images: written, computed: added, failed, seconds: Number(seconds.toFixed(3)), encoding: encoder.encoding satisfies Encoding };
+    await host.stdout.write(json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary));
+    return exitCode;
+  } finally {
+    await encoder.dispose();
+  }
+}
+
+async function exportTo(collection: Collection, out: string, format: ResultFormat, options: Parameters<typeof resultNames>[1]): Promise<void> {
+  if (format === "npy") await runtime.writeFile(out.replace(/\.npy$/i, ".names.json"), resultNames(collection, options));
+  await runtime.writeFile(out, resultFile(collection, format, options));
+}
+
+function summaryText({ out, images, failed, computed, seconds }: { out: string | null; images: number; failed: number; computed: number; seconds: number }): string {
+  const rate = computed > 0 ? `, ${(computed / seconds).toFixed(1)} images a second` : "", failures = failed > 0 ? `, ${countOf(failed, "failure")}` : "";
+  return `${out === null ? "nothing was written" : printable(out)}: ${countOf(images, "image")}${failures}${rate}\n`;
+}
+
+function formatOf(out: string): ResultFormat {
+  const format = RESULT_FORMATS.find((name) => out.toLowerCase().endsWith(`.${name}`));
+  if (format !== undefined) return format;
+  throw new UsageError(`The features of many images cannot be written to ${JSON.stringify(out)}; its name must end in ${RESULT_FORMATS.map((name) => `.${name}`).join(", ")}.`);
+}
+
+/** All processors, unless the user says otherwise: the bits do not depend on it. */
+function loadOptions(settings: Settings, bar: ProgressBar) {
+  return { ...modelOptions(settings), threads: settings.threads ?? ("auto" as const), progress_callback: showDownloads(bar) };
+}
+
+function describe({ rate, secondsLeft, failed }: BulkProgress): string {
+  const left = secondsLeft === undefined ? "" : `, ${timeText(secondsLeft)} left`;
+  return `${rate.toFixed(1)} images/s${left}${failed > 0 ? `, ${countOf(failed, "failure")}` : ""}`;
+}
+
+function timeText(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
