@@ -17,7 +17,7 @@ const named = args.findIndex((arg) => !arg.startsWith("-"));
 const flags = args.slice(0, Math.max(named, 0)), bench = args.slice(Math.max(named, 0));
 
 run(process.execPath, ["scripts/build.mjs"]);
-if (["engines", "peers", "file"].includes(bench[0])) installLocked(join(root, "bench/peers"));
+if (["engines", "peers", "file", "bulk"].includes(bench[0])) installLocked(join(root, "bench/peers"));
 if (bench[0] === "worker") installLocked(join(root, "tests/package"));
 if (bench[0] === "engines") {
   for (const folder of ["bench/engines", "tests/runtimes/node24", "tests/runtimes/bun", "tests/runtimes/webgpu"]) installBench(join(root, folder));

@@ -38,8 +38,8 @@ export function photoFile(width: number, height: number): Promise<string> {
   });
 }
 
-export async function openTransformers(name: ModelName): Promise<Way> {
-  (requirePeer("sharp") as Sharp).concurrency(1);
+export async function openTransformers(name: ModelName, threads = 1): Promise<Way> {
+  (requirePeer("sharp") as Sharp).concurrency(threads);
   const entry = requirePeer.resolve("@huggingface/transformers");
   const { AutoModel, AutoProcessor, env, RawImage } = (await import(pathToFileURL(entry).href)) as Transformers;
   const folder = await modelFolder(name);
@@ -47,7 +47,7 @@ export async function openTransformers(name: ModelName): Promise<Way> {
   env.localModelPath = dirname(folder);
   const reference = folder.slice(dirname(folder).length + 1);
   const processor = await AutoProcessor.from_pretrained(reference);
-  const session_options = { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: "sequential" };
+  const session_options = { intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: "sequential" };
   const model = await AutoModel.from_pretrained(reference, { dtype: "q4", device: "cpu", session_options });
   return {
     name: `transformers.js ${env.version}, sharp, onnxruntime-node`,

@@ -134,6 +134,18 @@ test("--from-file - --out -: every line is answered before the next one is there
   assert.equal(stderr, "");
 });
 
+test("--out - ends when nobody reads it any more", async () => {
+  const child = start(["embed", "--from-file", "-", "--out", "-", "--pool", "mean", ...MODEL], { stdio: "pipe" });
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  child.stdin!.on("error", () => undefined);
+  child.stdin!.write(`${photo("rocket.jpg")}\n`);
+  await new Promise((resolve) => child.stdout!.once("data", resolve));
+  child.stdout!.destroy();
+  const asking = setInterval(() => child.stdin!.write(`${photo("jpeg-420.jpg")}\n`), 20);
+  await ended;
+  clearInterval(asking);
+});
+
 test("what does not go together is a usage error, before the model is loaded", async () => {
   for (const args of [
     ["embed", "tests/goldens/images/files"],

@@ -82,6 +82,7 @@ export function recordingHost(argv: readonly string[], columns: number | undefin
   const printed = { stdout: "", stderr: "" };
   const output = (name: "stdout" | "stderr"): CliHost["stdout"] => ({
     columns,
+    gone: false,
     async write(text) {
       printed[name] += text;
     },

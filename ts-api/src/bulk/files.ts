@@ -21,11 +21,11 @@ const HEAD = 16;
  * name or their first bytes, and passes over the rest, and over names that begin with a dot. A folder is read once, whatever links
  * lead to it. What cannot be found or read is a source whose `read` says so.
  *
- * @param names paths, folders, patterns such as "photos/*.jpg" where there is no such file, and URLs
+ * @param names a path, folder, pattern such as "photos/*.jpg" where there is no such file, or URL; or several
  */
-export async function* findImages(names: Iterable<string> | AsyncIterable<string>, { recursive = false }: FindOptions = {}): AsyncGenerator<BulkSource, void, undefined> {
+export async function* findImages(names: string | Iterable<string> | AsyncIterable<string>, { recursive = false }: FindOptions = {}): AsyncGenerator<BulkSource, void, undefined> {
   const { files } = runtime;
-  for await (const name of names) {
+  for await (const name of typeof names === "string" ? [names] : names) {
     if (files === undefined || isAddress(name)) {
       yield addressSource(name);
       continue;

@@ -35,6 +35,7 @@ async function answerLines(settings: Settings, host: CliHost, decoders: DecodePo
     await warnOfUnused(extract.model, host);
     for await (const result of embedImages(extract, imagesOf(settings, host), { pool, normalize, signal, decoders, maxPixels })) {
       if (result.kind === "row") await stdout.write(`${JSON.stringify(answerOf(result, { version: NUMERICS_VERSION, dtype, device }))}\n`);
+      if (stdout.gone) break;
       if (result.kind !== "failure") continue;
       const { source: file, code, message } = result, error = { code, message, exitCode: exitCodeOf(code) };
       await stdout.write(`${JSON.stringify({ file, error })}\n`);

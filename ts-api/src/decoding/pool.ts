@@ -1,6 +1,7 @@
 /** Images decoded in threads of their own, beside everything else that the process does. */
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
+import { show } from "../core/show.js";
 import { decodeImage, type DecodeOptions } from "../image/decode.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import type { RgbImage } from "../image/raw-image.js";
@@ -127,6 +128,7 @@ export class DecodePool {
 
   async #enqueue(bytes: Uint8Array, processor: ProcessorConfig | undefined, { signal, ...options }: PoolDecodeOptions): Promise<DecodeResult> {
     throwIfAborted(signal, DURING);
+    if (!(bytes instanceof Uint8Array)) throw new TypeError(`An image to decode must be the bytes of its file as a Uint8Array, not ${show(bytes)}.`);
     if (this.#closed) throw aborted();
     const waiting = this.#queue.length;
     if (waiting >= this.#maxWaiting && this.running === this.#seats.length) {

@@ -15,6 +15,8 @@ export { parseArgs } from "node:util";
 export interface TextOutput {
   /** Columns of the terminal; undefined where it is a file or a pipe. */
   readonly columns: number | undefined;
+  /** Nobody reads it any more: a pipe whose other end was closed. */
+  readonly gone: boolean;
   /** Resolves when the text is written, and also when nobody reads it any more. */
   write(text: string): Promise<void>;
 }
@@ -93,11 +95,17 @@ function textOutput(stream: NodeJS.WriteStream, refuse: (cause: Error) => void):
   // The callback of write has the same errors; without a listener they would end the process.
   stream.on("error", () => undefined);
   const terminal = stream.isTTY && process.env["TERM"] !== "dumb";
+  let gone = false;
   return {
     columns: terminal ? stream.columns || 80 : undefined,
+    get gone() {
+      return gone;
+    },
     async write(text) {
+      if (gone) return;
       const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => stream.write(text, resolve));
       if (error && error.code !== "EPIPE") refuse(error);
+      gone = error?.code === "EPIPE";
     },
   };
 }
