@@ -2,7 +2,7 @@
 
 /** Whether a text could be a pattern. */
 export function isPattern(text: string): boolean {
-  return /[*?[{]/.test(text);
+  return /[*?]|\[[^\]]+\]|\{[^{}]*,[^{}]*\}/.test(text);
 }
 
 /** A pattern as what is fixed of it, and the names that follow. */
