@@ -31,7 +31,10 @@ export async function* resultFile(collection: Collection, format: ResultFormat, 
   const places = placesOf(collection, options), { encoding } = collection, dims = [places.length, encoding.width];
   if (places.length === 0) throw new IJepaError("input/missing", `${collection.name} has no features to write.`, { name: "features" });
   const encoded = JSON.stringify(encoding);
-  if (format === "parquet") return yield* partStream(rowsOf(collection, options), encoded, false);
+  if (format === "parquet") {
+    yield* partStream(rowsOf(collection, options), encoded, false);
+    return;
+  }
   if (format === "npy") yield npyHeader(dims);
   if (format === "safetensors") {
     const metadata = { encoding: encoded, ids: JSON.stringify(places.map(({ id }) => id)), sources: JSON.stringify(places.map(({ source }) => source)) };
