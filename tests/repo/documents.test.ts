@@ -64,14 +64,19 @@ function scriptsOf(path: string): Record<string, string> {
 /** A server runs until it is stopped: tests/cli/serve.test.ts does that. */
 const RUNS_ON = /^ijepa serve\b/;
 
-for (const { path, command } of commands.filter(({ command }) => command.startsWith("ijepa ") && !command.includes(BROUGHT) && !RUNS_ON.test(command))) {
-  test(`${path}: ${command}`, () => {
-    // In a folder of its own, because --out writes beside the photos.
+/** The commands of a document run one after the other in a folder of their own, since one may need what another wrote. */
+const runnable = commands.filter(({ command }) => command.startsWith("ijepa ") && !command.includes(BROUGHT) && !RUNS_ON.test(command));
+for (const path of new Set(runnable.map((line) => line.path))) {
+  test(`${path}: its commands run`, async (t) => {
     const folder = join(tmpdir(), `ijepa-documents-${process.pid}`);
     cpSync("examples", join(folder, "examples"), { recursive: true });
-    const { status, stderr } = spawnSync(process.execPath, [resolve("dist/cli.js"), ...command.split(/\s+/).slice(1)], { encoding: "utf8", cwd: folder });
-    rmSync(folder, { recursive: true });
-    assert.equal(status, 0, stderr);
+    t.after(() => rmSync(folder, { recursive: true }));
+    for (const { command } of runnable.filter((line) => line.path === path)) {
+      await t.test(command, () => {
+        const { status, stderr } = spawnSync(process.execPath, [resolve("dist/cli.js"), ...command.split(/\s+/).slice(1)], { encoding: "utf8", cwd: folder });
+        assert.equal(status, 0, stderr);
+      });
+    }
   });
 }
 
