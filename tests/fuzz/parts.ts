@@ -1,6 +1,7 @@
 /** What `npm run fuzz` can try, by name. */
+import { engine } from "./engine.js";
 import type { FuzzPart } from "./frame.js";
 import { images } from "./images.js";
 import { weights } from "./weights.js";
 
-export const PARTS: Record<string, FuzzPart> = { images, weights };
+export const PARTS: Record<string, FuzzPart> = { images, weights, engine };
