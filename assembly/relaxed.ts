@@ -2,3 +2,4 @@
 export * from "./index";
 export { linear_int4_dot16_lanes, linear_int4_dot16_pairs, linear_int4_dot32 } from "./ops/linear/int4";
 export { linear_pack_int4_dot16_lanes, linear_pack_int4_dot16_pairs, linear_pack_int4_dot32 } from "./ops/linear/int4";
+export { linear_int8_halves, linear_int8_wide, linear_pack_int8_halves } from "./ops/linear/int8";

@@ -17,16 +17,16 @@ import { benchWeights } from "./weights/main.js";
 import { benchWorker } from "./worker/main.js";
 
 const USAGE = `npm run bench -- ops     [--rounds N] [--only TEXT]
-npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
-npm run bench -- engines [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--only TEXT]
-npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--accuracy-level 0|4]...
+npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--threads N] [--revectorize]
+npm run bench -- engines [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--only TEXT]
+npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--threads N] [--accuracy-level 0|4]...
 npm run bench -- file    [--rounds N]
 npm run bench -- search  [--rows N]...
 npm run bench -- bulk    [--rounds N] [--revectorize]
-npm run bench -- threads [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]... [--threads N] [--revectorize]
-npm run bench -- webgpu  [--rounds N] [--model vitb16|vith14|tiny] [--dtype fp32|bf16|int4]... [--batch N]... [--out FILE]
-npm run bench -- weights [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
-npm run bench -- worker  [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int4]...
+npm run bench -- threads [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--threads N] [--revectorize]
+npm run bench -- webgpu  [--rounds N] [--model vitb16|vith14|tiny] [--dtype fp32|bf16|int8|int4]... [--batch N]... [--out FILE]
+npm run bench -- weights [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]...
+npm run bench -- worker  [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]...
 
 --node24          in Node 24 (relaxed SIMD), which is installed first; Linux on x86-64
 --accuracy-level  of the peers' MatMulNBits: 0, its default, computes in f32; 4 rounds activations to int8; default both

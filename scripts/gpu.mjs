@@ -83,7 +83,7 @@ if (report.adapter.software !== values.software) {
   stop(values.software ? "--software, but this is no software adapter." : "This adapter computes on the CPU: the GPU's driver was not found. VK_DRIVER_FILES names it; --software accepts the CPU.");
 }
 
-for (const dtype of ["int4", "bf16"]) {
+for (const dtype of ["int4", "int8", "bf16"]) {
   const part = join(dirname(out), `gpu-${dtype}.json`);
   const args = [join(root, "build/bench/main.js"), "webgpu", "--model", values.size, "--dtype", dtype, "--batch", "1", "--batch", "8", "--out", part];
   writeFileSync(part, JSON.stringify({ ceilings: {}, models: [] }));

@@ -3,7 +3,7 @@ import type { CpuOptions } from "../ts-api/src/backends/open.js";
 import { bytesView } from "../ts-api/src/backends/backend.js";
 import { IJepaError, throwIfAborted } from "../ts-api/src/core/errors.js";
 import { readOptions, wrongType, type OptionNames } from "../ts-api/src/core/options.js";
-import type { Dtype, Group } from "../ts-api/src/core/numerics.js";
+import { isInteger, type Dtype, type Group } from "../ts-api/src/core/numerics.js";
 import type { IJepaConfig } from "../ts-api/src/config/config.js";
 import { partsOf } from "../ts-api/src/loading/pack-checkpoint.js";
 import { buffersOfEmbedding, buffersOfLayer, buffersOfNorm, type PackedParts } from "../ts-api/src/packing/encoder-weights.js";
@@ -18,14 +18,14 @@ import type { ResearchOptions } from "../ts-api/src/weights/torch/research.js";
 import { openCalibration, refused, type Calibration } from "./calibration.js";
 import { PackedWriter, writeWhole, type FileBounds, type WrittenFile } from "./packed-writer.js";
 
-/** int4 looks at the model while it runs: `threads` and `revectorize` are for that, and change no bit. */
+/** int8 and int4 look at the model while it runs: `threads` and `revectorize` are for that, and change no bit. */
 export interface ConvertOptions extends SourceOptions, ResearchOptions, Pick<CpuOptions, "threads" | "revectorize"> {
   /** Format of the matrices. Default: that of sources in four bits or packed, and packed ones keep it; else "int4". */
   dtype?: Dtype | undefined;
   /** int4: inputs that share a scale. Default 32; 64 is smaller and further from the original. */
   groupSize?: Group | undefined;
   /**
-   * int4: a folder of images to look at in place of synthetic ones, PNG, JPEG or WebP; of more than 32 some. Take such as the model will
+   * int8 and int4: a folder of images to look at in place of synthetic ones, PNG, JPEG or WebP; of more than 32 some. Take such as the model will
    * see. It needs a host with files.
    */
   calibrate?: string | undefined;
@@ -76,7 +76,7 @@ const MAX_TEXT = 2 ** 20;
  * @param destination a folder that is not there yet, or is empty: it appears when everything is written, and not at all on failure. Or
  *   a writer of one's own.
  * @throws IJepaError what loading the source throws; `io/write` (disk full, read-only, a folder that is not empty, the source itself);
- *   `input/value` when a tensor does not fit into `shardSize`, or for `calibrate` without images or where nothing is quantized to int4; `aborted`. TypeError for options of a wrong type
+ *   `input/value` when a tensor does not fit into `shardSize`, or for `calibrate` without images or where nothing is quantized to int8 or int4; `aborted`. TypeError for options of a wrong type
  */
 export async function convertModel(source: ModelRef, destination: string | FolderWriter, given: ConvertOptions = {}): Promise<ConvertReport> {
   const options = readOptions(given, NAMES, "convertModel"), { shardSize } = options;
@@ -104,8 +104,8 @@ export async function convertModel(source: ModelRef, destination: string | Folde
 }
 
 async function calibrate(folder: string, checkpoint: Checkpoint, dtype: Dtype, signal: AbortSignal | undefined): ReturnType<typeof openCalibration> {
-  if (dtype !== "int4") throw refused(folder, `Calibrating is for int4, not for ${dtype}.`);
-  if (checkpoint.packed !== undefined) throw refused(folder, `${checkpoint.ref} is in int4 already and cannot be calibrated. Convert the original checkpoint.`);
+  if (!isInteger(dtype)) throw refused(folder, `Calibrating is for int8 and int4, not for ${dtype}.`);
+  if (checkpoint.packed !== undefined) throw refused(folder, `${checkpoint.ref} is in ${dtype} already and cannot be calibrated. Convert the original checkpoint.`);
   return openCalibration(folder, checkpoint, signal);
 }
 

@@ -46,6 +46,7 @@ function matrixBytes({ format, cols, inner }: LinearWeights, group: Group): numb
   const padded = roundUp(cols, PANEL), bias = padded * 4;
   if (format === "fp32") return padded * inner * 4 + bias;
   if (format === "bf16") return padded * inner * 2 + bias;
+  if (format === "int8") return padded * inner + padded * (inner / BLOCK) * 2 + bias;
   // bitsandbytes' blocks of 64, or half of them where a row is no multiple.
   const [inputs, scale] = isCodebook(format) ? [inner % 64 === 0 ? 64 : BLOCK, 4] : [group, 2];
   return (padded * inner) / 2 + padded * Math.ceil(inner / inputs) * scale + bias;

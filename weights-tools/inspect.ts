@@ -1,9 +1,10 @@
-import { BLOCK, type Dtype } from "../ts-api/src/core/numerics.js";
+import { BLOCK, PANEL, type Dtype } from "../ts-api/src/core/numerics.js";
 import { readOptions, wrongType, type OptionNames } from "../ts-api/src/core/options.js";
 import { sizeOf } from "../ts-api/src/core/tensor.js";
 import type { IJepaConfig } from "../ts-api/src/config/config.js";
 import { partsOf, type FormatOptions } from "../ts-api/src/loading/pack-checkpoint.js";
-import type { PackedParts } from "../ts-api/src/packing/encoder-weights.js";
+import type { LayerWeights, NormWeights, PackedParts } from "../ts-api/src/packing/encoder-weights.js";
+import type { PackedBuffer } from "../ts-api/src/packing/pack.js";
 import { openCheckpoint } from "../ts-api/src/weights/checkpoint.js";
 import type { ModelRef } from "../ts-api/src/weights/model-folder.js";
 import { expectedTensors } from "../ts-api/src/weights/tensor-names.js";
@@ -104,7 +105,7 @@ async function compareWith(source: ModelRef, config: IJepaConfig, parts: PackedP
     const errors: LayerError[] = [];
     for (let layer = 0; layer < parts.layers; layer++) {
       const [actual, expected] = [await parts.layer(layer, signal), await original.layer(layer, signal)];
-      const sums = MATRICES.map((name) => squares(unpackMatrix(actual[name]), unpackMatrix(expected[name])));
+      const sums = MATRICES.map((name) => squares(unbalanced(name, actual, expected), unpackMatrix(expected[name])));
       const [qkv, projection, up, down] = sums.map(({ noise, signal: power }) => Math.sqrt(noise / power));
       const [noise, power] = [sums.reduce((sum, each) => sum + each.noise, 0), sums.reduce((sum, each) => sum + each.signal, 0)];
       errors.push({ layer, qkv, projection, up, down, sqnr: decibels(power, noise) });
@@ -113,4 +114,24 @@ async function compareWith(source: ModelRef, config: IJepaConfig, parts: PackedP
   } finally {
     await checkpoint.close();
   }
+}
+
+type Layer = LayerWeights<PackedBuffer>;
+
+/** The norm that a matrix reads. */
+const NORMS: Partial<Record<(typeof MATRICES)[number], "before" | "after">> = { qkv: "before", up: "after" };
+
+/** A matrix as the original has it: int8 moves powers of two from a norm to the matrix behind it. */
+function unbalanced(name: (typeof MATRICES)[number], actual: Layer, expected: Layer): Float32Array {
+  const values = unpackMatrix(actual[name]), norm = NORMS[name];
+  if (norm === undefined) return values;
+  const { inner } = actual[name], factors = ratios(actual[norm], expected[norm]);
+  return values.map((value, i) => value * (factors[Math.floor(i / PANEL) % inner] ?? 1));
+}
+
+/** How much smaller one norm's outputs are than another's; 1 where they are always 0. */
+function ratios(actual: NormWeights<PackedBuffer>, expected: NormWeights<PackedBuffer>): Float32Array {
+  const floats = ({ bytes }: PackedBuffer) => new Float32Array(bytes.slice().buffer);
+  const [gamma, beta, wantedGamma, wantedBeta] = [actual.gamma, actual.beta, expected.gamma, expected.beta].map(floats);
+  return gamma.map((value, k) => (value !== 0 ? value / wantedGamma[k] : beta[k] !== 0 ? beta[k] / wantedBeta[k] : 1));
 }

@@ -70,6 +70,10 @@ export const SIGN: usize = memory.data<i32>([<i32>0x80000000]);
 export const BF16_BITS: usize = memory.data<i32>([<i32>0xffff0000]);
 /** The lower half of each byte. */
 export const NIBBLES: usize = memory.data<i32>([0x0f0f0f0f]);
+/** The sign of each byte. */
+export const SIGN_BITS: usize = memory.data<i32>([<i32>0x80808080]);
+/** What int8 reads of a scale: sign, exponent and 4 bits of fraction. */
+export const INT8_SCALE_BITS: usize = memory.data<i32>([<i32>0xfff80000]);
 /** Two i16. */
 export const PAIR_OF_ONES: usize = memory.data<i32>([0x00010001]);
 /** Just under half of the last bit that bf16 keeps. */

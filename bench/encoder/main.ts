@@ -21,7 +21,7 @@ export interface EncoderOptions {
 }
 
 /** Below this mean cosine of the tokens to PyTorch's f64 run, the model is wrong and no time is printed. */
-const LEAST_COSINE: Record<Dtype, number> = { fp32: 0.999999, bf16: 0.9998, int4: 0.95, nf4: 0.95, fp4: 0.95 };
+const LEAST_COSINE: Record<Dtype, number> = { fp32: 0.999999, bf16: 0.9998, int8: 0.9998, int4: 0.95, nf4: 0.95, fp4: 0.95 };
 
 export async function benchEncoder({ rounds, model: name, dtypes, threads, revectorize }: EncoderOptions): Promise<void> {
   const config = recipeConfig(name), folder = await recipeFolder(name);

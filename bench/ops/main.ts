@@ -21,7 +21,7 @@ export interface OpsOptions {
 }
 
 const SUBJECTS: readonly (() => Subject)[] = [
-  ...(["fp32", "bf16", "int4", "nf4"] as const).map((format) => () => linearSubject(format, 256, 1280, 1280)),
+  ...(["fp32", "bf16", "int8", "int4", "nf4"] as const).map((format) => () => linearSubject(format, 256, 1280, 1280)),
   ...(["bf16", "int8"] as const).map((format) => () => quantizeSubject(format, 256, 1280)),
   () => layerNormSubject(256, 1280),
   ...(["fp32", "bf16"] as const).flatMap((format) => [

@@ -22,7 +22,7 @@ export interface PeersOptions {
 }
 
 /** Least mean cosine of a peer's tokens to ours. int4 runs beside the same 4-bit weights, the others beside fp32. */
-const LEAST_COSINE: Record<Dtype, number> = { fp32: 0.9999, bf16: 0.9995, int4: 0.995, nf4: 0.95, fp4: 0.95 };
+const LEAST_COSINE: Record<Dtype, number> = { fp32: 0.9999, bf16: 0.9995, int8: 0.9995, int4: 0.995, nf4: 0.95, fp4: 0.95 };
 
 export async function benchPeers(options: PeersOptions): Promise<void> {
   for (const dtype of options.dtypes) await comparePeers(options, dtype);

@@ -6,7 +6,10 @@ export type ModuleName = "simd128" | "relaxed" | "revectorized";
 
 /** Their products are exact, so the relaxed module fuses them; fp32 products round and never are fused. */
 const FUSED: readonly string[] = ["linear_bf16", "linear_nf4", "linear_fp4", "attention_bf16"];
-const INT4: Record<string, DotLoopName> = {
+const INTEGER: Record<string, DotLoopName> = {
+  linear_int8_plain: "i16 dot",
+  linear_int8_wide: "i16 dot",
+  linear_int8_halves: "i8 dot to i32",
   linear_int4_plain: "i16 dot",
   linear_int4_dot16_lanes: "i8 dot to i16",
   linear_int4_dot16_pairs: "i8 dot to i16",
@@ -15,8 +18,8 @@ const INT4: Record<string, DotLoopName> = {
 
 /** Kernels that differ in the form of their tiles alone have one dot loop. */
 export function peakOf(kernel: string, module: ModuleName): DotLoopName {
-  const name = kernel.replace(new RegExp(`_(${FORMS.join("|")})$`), ""), int4 = INT4[name];
-  if (int4 !== undefined) return int4;
+  const name = kernel.replace(new RegExp(`_(${FORMS.join("|")})$`), ""), integer = INTEGER[name];
+  if (integer !== undefined) return integer;
   return module !== "simd128" && FUSED.includes(name) ? "f32 fused" : "f32 mul, add";
 }
 

@@ -30,7 +30,7 @@ export interface WebgpuOptions {
 /** Below this mean cosine of the tokens to PyTorch's f64 run, the model is wrong and no time is printed. */
 const LEAST_COSINE = 0.95;
 /** Which ceiling bounds the products of a format. */
-const BOUND: Record<Dtype, CeilingName> = { fp32: "f32", bf16: "f32", nf4: "f32", fp4: "f32", int4: "dot4" };
+const BOUND: Record<Dtype, CeilingName> = { fp32: "f32", bf16: "f32", nf4: "f32", fp4: "f32", int8: "dot4", int4: "dot4" };
 
 export async function benchWebgpu({ rounds, model, dtypes, batches, out }: WebgpuOptions): Promise<void> {
   const { gpu, reason } = await gpuHere();

@@ -1,8 +1,8 @@
-// Blocks of 32 inputs in int4 linears: y += d * (s * 2^e), d an integer of at most 16 bits, s a bf16. The product is exact.
-// A scale is of a group of one or two blocks.
+// Blocks of 32 inputs in int8 and int4 linears: y += d * (s * 2^e), d an integer, s a bf16. The product is exact: d has 15 bits and s 8
+// in int4, 19 and 5 in int8. A scale is of a group of one or two blocks.
 //
 // A workgroup has 64 rows and 64 columns; an invocation 8 rows and 4 columns of them. The op's file declares params,
-// blocks, scales, and calls fetchBlock and placeBlock before a barrier, then accumulateBlock.
+// blocks, scales and scalesOf, from the bits of four scales to their values, and calls fetchBlock and placeBlock before a barrier, then accumulateBlock.
 // Before it: lib/math.wgsl, lib/accumulate.wgsl, lib/sums.wgsl. Twin: addScaled in assembly/lib/tile-int4.ts.
 
 var<workgroup> powers: array<f32, 64>;
@@ -26,7 +26,7 @@ fn placeBlock(fetched: vec2u, local: u32) {
     corrections[local] = (bitcast<i32>(fetched.y << 16u) >> 16u) + (bitcast<i32>(fetched.y) >> 16u);
   } else if (local < 80) {
     let bits = vec4u(fetched.x << 16u, fetched.x & 0xffff0000u, fetched.y << 16u, fetched.y & 0xffff0000u);
-    tileScales[local - 64] = bitcast<vec4f>(bits);
+    tileScales[local - 64] = scalesOf(bits);
   }
 }
 

@@ -1,4 +1,4 @@
-// The end of an int4 linear whose result is the operand of another: linear and quantize-rows in one dispatch.
+// The end of an int8 or int4 linear whose result is the operand of another: linear and quantize-rows in one dispatch.
 //
 // A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4: eight invocations side by side have a block of 32
 // columns of each row. The op's file declares params { cols, activation, width }, width = cols rounded up to a multiple of 32,

@@ -5,8 +5,8 @@
 // Layouts, order and exact class are those of linear-int4.wgsl. u stays 0 ... 15, so that p & 0x0f0f0f0f and
 // (p >> 4) & 0x0f0f0f0f are operands as they stand; the correction of `blocks` takes the offset 8 away.
 // A workgroup makes 64 rows by 64 columns, an invocation 8 rows by 4; a block at a time in workgroup memory (5 KiB).
-// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/sums.wgsl, lib/blocks.wgsl, lib/finish.wgsl or
-// lib/finish-int8.wgsl.
+// Before it: lib/math.wgsl, lib/activation.wgsl, lib/accumulate.wgsl, lib/sums.wgsl, lib/blocks.wgsl, lib/dots.wgsl,
+// lib/finish.wgsl or lib/finish-int8.wgsl.
 // Twins: ts-api/src/backends/oracle/ops/linear.ts, assembly/ops/linear/int4.ts.
 
 struct Params {
@@ -30,11 +30,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read> residual: array<f32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
-var<workgroup> tileX: array<vec4u, 128>;
-var<workgroup> tileW: array<vec4u, 128>;
-/// The integers of 8 rows, 4 columns each.
-struct Dots { r0: vec4i, r1: vec4i, r2: vec4i, r3: vec4i, r4: vec4i, r5: vec4i, r6: vec4i, r7: vec4i }
-
 @compute @workgroup_size(128)
 fn linear_int4_dot4(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   zero = params.zero;
@@ -50,25 +45,17 @@ fn linear_int4_dot4(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     workgroupBarrier();
     next = fetch(group, min(block + 1, last), local);
     // 2. dots inside the block
-    var dots = correctionsOf(left * 4);
-    for (var j = 0u; j < 8 * QUADS; j += QUADS) {
-      let u = tileW[j + right];
-      let a = tileX[j + left];
-      let b = tileX[j + left + 1];
-      dots.r0 += dot4(a.x, u);
-      dots.r1 += dot4(a.y, u);
-      dots.r2 += dot4(a.z, u);
-      dots.r3 += dot4(a.w, u);
-      dots.r4 += dot4(b.x, u);
-      dots.r5 += dot4(b.y, u);
-      dots.r6 += dot4(b.z, u);
-      dots.r7 += dot4(b.w, u);
-    }
+    let dots = addDots(correctionsOf(left * 4), left, right);
     // 3. one rounding a block
     sums = accumulateBlock(sums, asFloats(dots), left * 4, tileScales[right]);
   }
   // 4. bias, activation, residual
   finishRows(sums, group, local);
+}
+
+/// All 8 significant bits count.
+fn scalesOf(bits: vec4u) -> vec4f {
+  return bitcast<vec4f>(bits);
 }
 
 /// What takes the offset 8 of the weights away, for 8 rows from `row` on.
@@ -77,15 +64,6 @@ fn correctionsOf(row: u32) -> Dots {
     vec4i(corrections[row]), vec4i(corrections[row + 1]), vec4i(corrections[row + 2]), vec4i(corrections[row + 3]),
     vec4i(corrections[row + 4]), vec4i(corrections[row + 5]), vec4i(corrections[row + 6]), vec4i(corrections[row + 7]),
   );
-}
-
-fn asFloats(d: Dots) -> Sums {
-  return Sums(vec4f(d.r0), vec4f(d.r1), vec4f(d.r2), vec4f(d.r3), vec4f(d.r4), vec4f(d.r5), vec4f(d.r6), vec4f(d.r7));
-}
-
-/// Four inputs of a row times the same four of four columns.
-fn dot4(q: u32, u: vec4u) -> vec4i {
-  return vec4i(dot4I8Packed(q, u.x), dot4I8Packed(q, u.y), dot4I8Packed(q, u.z), dot4I8Packed(q, u.w));
 }
 
 /// What an invocation brings of a block.

@@ -71,6 +71,11 @@ fn linear_int4_plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   finishRows(sums, group, local);
 }
 
+/// All 8 significant bits count.
+fn scalesOf(bits: vec4u) -> vec4f {
+  return bitcast<vec4f>(bits);
+}
+
 /// 64 rows by four words to tileX[input][row / 4]; rows beyond the last repeat it.
 fn loadRows(tile: u32, word: u32, local: u32) {
   let quad = local / 4;

@@ -43,7 +43,7 @@ test("--calibrate: images of a folder, what is left out on stderr; wrong uses ar
   assert.match(await succeed(["inspect", target]), /^files +packed as int4, groups of 32, calibrated with 2 images$/m);
   for (const [options, message] of [
     [["--calibrate", "docs"], /There is no image in docs/],
-    [["--calibrate", "examples/photos", "--dtype", "bf16"], /is for int4, not for bf16/],
+    [["--calibrate", "examples/photos", "--dtype", "bf16"], /is for int8 and int4, not for bf16/],
     [["--calibrate", "none"], /There is no folder none/],
   ] as const) {
     const refused = await ijepa(["convert", DEMO, join(folder, "other"), ...options]);

@@ -25,7 +25,7 @@ async function damagedModel(t: TestContext, damage: (folder: string) => Promise<
 }
 
 test("2: usage", async () => {
-  assert.match(await fails(["embed", ROCKET, "--dtype", "fp16"], 2, "usage"), /--dtype must be one of fp32, bf16, int4, nf4, fp4, not "fp16"/);
+  assert.match(await fails(["embed", ROCKET, "--dtype", "fp16"], 2, "usage"), /--dtype must be one of fp32, bf16, int8, int4, nf4, fp4, not "fp16"/);
   assert.match(await fails(["similarity", ROCKET], 2, "usage"), /takes 2 images, not 1.*--help/);
   const wrong: [args: string[], message: RegExp][] = [
     [["embed"], /takes at least 1 image, not 0.*--help/],

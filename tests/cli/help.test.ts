@@ -40,7 +40,7 @@ test("help of a command names every option that it takes, and only these", async
 test("help says the values, the exit codes and the pixel limit as they are", async () => {
   const help = await succeed(["embed", "--help"]);
   const flowing = help.replace(/\s+/g, " ");
-  const texts = ["fp32|bf16|int4|nf4|fp4", "auto|wasm", "none|mean|first", "N|auto", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`];
+  const texts = ["fp32|bf16|int8|int4|nf4|fp4", "auto|wasm", "none|mean|first", "N|auto", ".npy, .json, .jsonl", `${DEFAULT_MAX_PIXELS}`];
   for (const text of texts) assert.ok(flowing.includes(text), text);
   assert.ok(help.endsWith('\nExit codes: see "ijepa --help".\n'));
   const main = await succeed(["--help"]);

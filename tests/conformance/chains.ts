@@ -1,5 +1,6 @@
 /** From a case of an op to the same with quantize-rows behind it, as plans have them. */
 import { BLOCK, roundUp } from "../../ts-api/src/core/numerics.js";
+import { operandOf } from "../../ts-api/src/encoder/plan.js";
 import type { OpCall } from "../../ts-api/src/ops/table.js";
 import type { OperandFormat } from "../../ts-api/src/ops/quantize-rows.js";
 import { describedCalls, output, type Case, type CaseTensor, type Chain } from "./case.js";
@@ -16,7 +17,7 @@ function formatsAfter(call: OpCall): OperandFormat[] {
       return ["fp32", "bf16", "int8"];
     case "linear":
       if ((call.activation !== "none" && call.activation !== "gelu") || call.residual !== undefined) return [];
-      return [call.format === "fp32" ? "fp32" : call.format === "int4" ? "int8" : "bf16"];
+      return [operandOf(call.format)];
     case "attention":
       if ((call.heads * call.headDim) % BLOCK !== 0) return [];
       if (call.format === "fp32") return ["fp32", "bf16"];

@@ -70,9 +70,9 @@ test("a kernel that is wrong in one word is refused, with the probe's name", { s
 });
 
 test("where only packed dot products are wrong, the pinned tier does without them", { skip }, async () => {
-  const wrong = SHADERS["ops/linear-int4-dot4"].replace("dot4I8Packed(q, u.w)", "dot4I8Packed(q, u.w) + 1");
-  assert.notEqual(wrong, SHADERS["ops/linear-int4-dot4"]);
-  const { backend, inexact } = await openDevice("webgpu", { gpu, sources: { ...SHADERS, "ops/linear-int4-dot4": wrong }, dtype: "int4" });
+  const wrong = SHADERS["lib/dots"].replace("dot4I8Packed(q, u.w)", "dot4I8Packed(q, u.w) + 1");
+  assert.notEqual(wrong, SHADERS["lib/dots"]);
+  const { backend, inexact } = await openDevice("webgpu", { gpu, sources: { ...SHADERS, "lib/dots": wrong }, dtype: "int4" });
   assert.equal(inexact, undefined);
   assert.match(backend.device, /pinned sums$/);
   backend.dispose();

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
-import { INT4_LOOPS } from "../../ts-api/src/backends/wasm/kernels.js";
+import { INTEGER_LOOPS } from "../../ts-api/src/backends/wasm/kernels.js";
 import { DTYPES, digestOf } from "../../ts-api/src/core/numerics.js";
 import { IJepaImageProcessor, loadImage } from "../../ts-api/src/index.js";
 import { DEMO_MODEL, encodeOn } from "../support/models.js";
@@ -45,7 +45,7 @@ test("every kernel of both modules gives the oracle's words on Node 24, with vec
   const { status, stdout } = spawnSync(NODE24, ["--test", "--test-reporter=tap", ...files], { encoding: "utf8", env, maxBuffer: 2 ** 26 });
   assert.equal(status, 0, stdout.split("\n").filter((line) => /^not ok|error:/.test(line)).join("\n"));
   for (const kind of process.arch === "x64" ? ["relaxed", "revectorized"] : ["relaxed"]) {
-    for (const loop of INT4_LOOPS) assert.match(stdout, new RegExp(`^ok \\d+ - ${kind} ${loop} `, "m"));
+    for (const loop of INTEGER_LOOPS) assert.match(stdout, new RegExp(`^ok \\d+ - ${kind} ${loop} `, "m"));
   }
 });
 

@@ -1,5 +1,5 @@
 /**
- * linear_pack_int4_*: rows as the tiles of lib/tile-int4.ts and lib/tile-int4-wide.ts read them, those of a tile side by side.
+ * linear_pack_int4_* and linear_pack_int8_halves: rows as the tiles of lib/tile-int4.ts, tile-int4-wide.ts and tile-int8.ts read them, those of a tile side by side.
  *
  * x [rows][inner] int8 and blocks [rows][inner / 32] { f32 2^e, i16 pair }, as quantize-rows leaves them: -8 * sum of q over
  * k mod 4 in {0, 1} and {2, 3}. packed: the tiles' blocks, then their x; rows beyond the last repeat it. Units: PACK_ROWS rows.
@@ -13,6 +13,8 @@ export const PLAIN: i32 = 0;
 export const DOT32: i32 = 1;
 export const DOT16_PAIRS: i32 = 2;
 export const DOT16_LANES: i32 = 3;
+/** Of int8. */
+export const HALVES: i32 = 4;
 
 /** From the bits of 2^e to those of 1.5 * 2^(23 + e), and of 2^(23 + e) + 2^(15 + e). */
 const TO_MAGIC: i32 = 0x4b400000 - 0x3f800000;
@@ -20,7 +22,7 @@ const TO_LANE_MAGIC: i32 = 0x4b008000 - 0x3f800000;
 
 @inline
 export function rowsOf(loop: i32): i32 {
-  return loop == DOT32 ? DOT32_ROWS : loop == PLAIN ? PLAIN_ROWS : DOT16_ROWS;
+  return loop == DOT32 || loop == HALVES ? DOT32_ROWS : loop == PLAIN ? PLAIN_ROWS : DOT16_ROWS;
 }
 
 /** Bytes of one block of one row, in `packed`: what stands beside its values, and these. */
@@ -66,7 +68,7 @@ function packBlocks(loop: i32, from: usize, to: usize, rows: i32, groups: i32): 
           place += step * 3;
         } else {
           const magic = exponent + TO_MAGIC;
-          i32.store(place, loop == PLAIN ? magic : magic + sum);
+          i32.store(place, loop == PLAIN ? magic : loop == HALVES ? (magic >> 4) + sum : magic + sum);
           i32.store(place + step, magic);
           place += step * 2;
         }

@@ -5,6 +5,7 @@ import { fromBits, roundBf16 } from "../../../ts-api/src/core/float.js";
 import { packCodes, packMatrix, type Matrix, type PackedBuffer } from "../../../ts-api/src/packing/pack.js";
 import { decode, encode } from "../../../ts-api/src/quantize/bnb.js";
 import { dequantize, quantizeInt4 } from "../../../ts-api/src/quantize/int4.js";
+import { quantizeInt8 } from "../../../ts-api/src/quantize/int8.js";
 import { gaussArray } from "../../support/random.js";
 
 const COLS = 11;
@@ -22,6 +23,19 @@ test("fp32 and bf16 panels hold every value once, zeros elsewhere", () => {
       const value = c < COLS && k < INPUTS ? data[c * INPUTS + k] : 0;
       assert.equal(words[at], value);
       assert.equal(fromBits(halves[at] << 16), roundBf16(value));
+    }
+  }
+});
+
+test("int8 panels: codes and scales as quantized, zeros elsewhere", () => {
+  const { w, scales, inner, group } = packMatrix("w", "int8", data, COLS, INPUTS), quantized = quantizeInt8(data, COLS, INPUTS);
+  assert.deepEqual([inner, group, w.type, w.dims, scales!.dims], [INNER, undefined, "i8", [2, INNER / 4, 32], [2, 3, 8]]);
+  const codes = new Int8Array(w.bytes.buffer), bits = new Uint16Array(scales!.bytes.buffer);
+  for (let c = 0; c < 16; c++) {
+    const panel = Math.floor(c / 8), place = c % 8;
+    for (let k = 0; k < INNER; k++) {
+      assert.equal(codes[((panel * INNER) / 4 + (k >> 2)) * 32 + place * 4 + (k % 4)], c < COLS ? quantized.codes[c * INNER + k] : 0);
+      assert.equal(bits[(panel * 3 + (k >> 5)) * 8 + place], c < COLS ? quantized.scales[c * 3 + (k >> 5)] : 0);
     }
   }
 });

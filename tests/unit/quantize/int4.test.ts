@@ -11,7 +11,7 @@ const INPUTS = 150;
 const INNER = 160;
 const data = gaussArray("matrix", COLS * INPUTS);
 const weights: InputWeights = { importance: gaussArray("importance", INNER).map((v) => v * v), mean: gaussArray("mean", INNER) };
-const quantizer = await openQuantizer();
+const { int4: quantizer } = await openQuantizer();
 
 /** A matrix with groups of zeros, of one value, of ties, of tiny, huge and subnormal values. */
 function edges(): Float32Array {

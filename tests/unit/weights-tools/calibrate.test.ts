@@ -89,8 +89,8 @@ test("of many images some are looked at, whatever their sizes", () =>
 test("what cannot be calibrated is refused, and nothing is left", () =>
   withPhotos(async (photos, target) => {
     const cases: [string, string, { dtype?: "bf16"; calibrate: string }, RegExp][] = [
-      [DEMO_MODEL, "bf16", { dtype: "bf16", calibrate: photos }, /is for int4, not for bf16/],
-      ["tests/goldens/bitsandbytes/like-vith14-nf4-dq", "nf4", { calibrate: photos }, /is for int4, not for nf4/],
+      [DEMO_MODEL, "bf16", { dtype: "bf16", calibrate: photos }, /is for int8 and int4, not for bf16/],
+      ["tests/goldens/bitsandbytes/like-vith14-nf4-dq", "nf4", { calibrate: photos }, /is for int8 and int4, not for nf4/],
       [DEMO_MODEL, "no folder", { calibrate: `${photos}/none` }, /There is no folder/],
       [DEMO_MODEL, "a file", { calibrate: `${photos}/rocket.jpg` }, /There is no folder/],
       [`${MODELS}/tiny`, "no image", { calibrate: DEMO_MODEL }, /There is no image/],

@@ -18,7 +18,7 @@ const PHOTO = "examples/photos/chelsea.png";
 
 test("unpacked matrices are the weights, as far from them as their format is", () => {
   const cols = 11, inputs = 64, data = gaussArray("matrix", cols * inputs);
-  const most = { fp32: 0, bf16: 2 ** -8, int4: 0.6, nf4: 0.6, fp4: 0.8 };
+  const most = { fp32: 0, bf16: 2 ** -8, int8: 0.04, int4: 0.6, nf4: 0.6, fp4: 0.8 };
   for (const dtype of DTYPES) {
     for (const group of [32, 64] as const) {
       const values = unpackMatrix(packMatrix("w", dtype, data, cols, inputs, group));
@@ -44,6 +44,18 @@ test("inspect: tensors as they are stored, and the same estimates packed or not"
     assert.equal(original.tensors.find(({ name }) => name === "encoder.layer.0.output.dense.weight")?.dtype, "F32");
     assert.equal((await inspectModel(DEMO_MODEL, { dtype: "int4", groupSize: 64 })).bitsPerWeight, 4.25);
     await assert.rejects(inspectModel(folder, { imageSize: 0 }), TypeError);
+  }));
+
+test("inspect: int8 beside its source, without the powers of two that went from the norms into the matrices", () =>
+  inNewFolder(async (folder) => {
+    const model = "tests/goldens/models/tiny";
+    await convertModel(model, folder, { dtype: "int8" });
+    const { bitsPerWeight, packed, layers } = await inspectModel(folder, { source: model });
+    assert.deepEqual([bitsPerWeight, packed?.dtype, packed?.groupSize], [8.5, "int8", undefined]);
+    for (const { qkv, projection, up, down, sqnr } of layers!) {
+      assert.ok([qkv, projection, up, down].every((error) => error > 0.002 && error < 0.012), `${qkv} ${projection} ${up} ${down}`);
+      assert.ok(sqnr > 40);
+    }
   }));
 
 test("inspect: the memory of a run, and operations that grow with the image", async () => {

@@ -15,6 +15,8 @@ export interface CpuReport {
   relaxedSimd: boolean;
   /** int4 inner loops of the best module, the fastest first. */
   loops: string[];
+  /** The same for int8. */
+  int8Loops: string[];
   /** Vectors of 256 bits can be had, and give the contract's words. */
   revectorized: boolean;
   /** Why not. */
@@ -31,12 +33,13 @@ export async function examineCpu(): Promise<CpuReport> {
   const compiles = (name: KernelModuleName) => runtime.wasmModule(name).catch(() => undefined);
   const [simd128, relaxed] = [await compiles("kernels-simd128"), await compiles("kernels-relaxed")];
   const best = relaxed ?? simd128;
-  const loops = best === undefined ? [] : [...new Set((await race(best, "int4")).map(({ name }) => name.replace(/linear_int4_|_turns$/g, "")))];
+  const loopsOf = async (family: "int8" | "int4") => (best === undefined ? [] : [...new Set((await race(best, family)).map(({ name }) => name.replace(/linear_int[84]_|_turns$/g, "")))]);
+  const loops = await loopsOf("int4"), int8Loops = await loopsOf("int8");
   const reason = await openCpu({ revectorize: true }).then((backend) => {
     backend.dispose();
     return undefined;
   }, messageOf);
-  return { simd128: simd128 !== undefined, relaxedSimd: relaxed !== undefined, loops, revectorized: reason === undefined, reason };
+  return { simd128: simd128 !== undefined, relaxedSimd: relaxed !== undefined, loops, int8Loops, revectorized: reason === undefined, reason };
 }
 
 type Compile = (name: KernelModuleName) => Promise<WebAssembly.Module>;
@@ -45,9 +48,10 @@ type Compile = (name: KernelModuleName) => Promise<WebAssembly.Module>;
 async function wasmVariants(simd: "simd128" | "relaxed", compile: Compile = runtime.wasmModule, words: string = simd): Promise<Variants> {
   const onThreads = `wasm ${words} 2 threads`;
   try {
-    const loops = racersOf(await compile(`kernels-${simd}`), "int4");
+    const compiled = await compile(`kernels-${simd}`), loops = racersOf(compiled, "int4"), int8Loops = racersOf(compiled, "int8");
     const variant = (name: string, module: KernelModuleName, index: number, threads: number): Variant => {
-      const form = FORMS[index % FORMS.length], allow = allowing({ int4: loops[index % loops.length], exact: form, pinned: form });
+      const form = FORMS[index % FORMS.length];
+      const allow = allowing({ int8: int8Loops[index % int8Loops.length], int4: loops[index % loops.length], exact: form, pinned: form });
       return { name, open: async () => openWasm({ module: await compile(module), device: name, allow, threads, startThread: runtime.startThread }) };
     };
     // At least as many as there are forms.

@@ -15,5 +15,5 @@ export async function cpuVariants(): Promise<Variants> {
 }
 
 export async function examineCpu(): Promise<CpuReport> {
-  return { simd128: false, relaxedSimd: false, loops: [], revectorized: false, reason: REASON };
+  return { simd128: false, relaxedSimd: false, loops: [], int8Loops: [], revectorized: false, reason: REASON };
 }

@@ -37,9 +37,9 @@ interface Choice {
 
 /** What the kernels of a model belong to, first where most of its time goes. int4 races always: it tells which module is right. */
 const FAMILIES: Record<Dtype, readonly Family[]> = {
-  fp32: ["pinned", "int4"], bf16: ["exact", "int4"], int4: ["int4", "exact"], nf4: ["exact", "pinned", "int4"], fp4: ["exact", "pinned", "int4"],
+  fp32: ["pinned", "int4"], bf16: ["exact", "int4"], int8: ["int8", "exact", "int4"], int4: ["int4", "exact"], nf4: ["exact", "pinned", "int4"], fp4: ["exact", "pinned", "int4"],
 };
-const ALL_FAMILIES: readonly Family[] = ["int4", "exact", "pinned"];
+const ALL_FAMILIES: readonly Family[] = ["int4", "int8", "exact", "pinned"];
 
 type Compile = (name: KernelModuleName) => Promise<WebAssembly.Module>;
 

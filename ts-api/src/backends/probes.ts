@@ -4,7 +4,7 @@
  */
 import { isCodebook } from "../core/codebooks.js";
 import { roundBf16 } from "../core/float.js";
-import { BLOCK, DTYPES, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
+import { BLOCK, DTYPES, isInteger, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
 import { sizeOf } from "../core/tensor.js";
 import { ACTIVATIONS, type Activation } from "../ops/activation.js";
 import { ELEMENT_BYTES, type DeviceTensor, type ElementType } from "../ops/contract.js";
@@ -34,7 +34,7 @@ type SingleProbe = Omit<Probe, "call"> & { call(tensors: Record<string, DeviceTe
 const ALL: readonly Dtype[] = DTYPES;
 const BF16: readonly Dtype[] = DTYPES.filter((dtype) => dtype !== "fp32");
 /** Formats whose patch embedding and attention are bf16, and those where they are fp32. */
-const REST: Record<"fp32" | "bf16", readonly Dtype[]> = { fp32: ["fp32", "nf4", "fp4"], bf16: ["bf16", "int4"] };
+const REST: Record<"fp32" | "bf16", readonly Dtype[]> = { fp32: ["fp32", "nf4", "fp4"], bf16: ["bf16", "int8", "int4"] };
 const SPECIAL = [-0, 1e-45, 2 ** -126, -(2 ** -51), 2 ** -50, 3.4e38, -Infinity, NaN];
 
 /** SHA-256 of all outputs, shortened; undefined for a probe that has none stored. */
@@ -58,7 +58,7 @@ function quantizeProbes(): Probe[] {
   const rows = 9, cols = 141, inner = roundUp(cols, BLOCK);
   return (["fp32", "bf16", "split", "int8"] as const).map((format) => ({
     id: `quantize-rows ${format}`,
-    dtypes: format === "fp32" ? ALL : format === "int8" ? ["int4"] : format === "split" ? REST.bf16 : BF16,
+    dtypes: format === "fp32" ? ALL : format === "int8" ? DTYPES.filter(isInteger) : format === "split" ? REST.bf16 : BF16,
     tensors: {
       x: floats(2, [rows, cols], 6, true),
       y: output(format === "int8" ? "i8" : "f32", [rows, inner * (format === "split" ? 2 : 1)]),
@@ -123,7 +123,7 @@ function linearProbes(): Probe[] {
   const others = (Object.keys(ACTIVATIONS) as Activation[]).filter((name) => name !== "none" && name !== "gelu");
   return ALL.flatMap((format) => [
     linearProbe(format, 70, 77, 288, "none", 14),
-    ...(format === "fp32" || format === "bf16" ? [] : [linearProbe(format, 5, 77, 288, "none", undefined, 64)]),
+    ...(format === "int4" || isCodebook(format) ? [linearProbe(format, 5, 77, 288, "none", undefined, 64)] : []),
     linearProbe(format, 66, 72, 32, "gelu"),
     ...others.map((activation) => linearProbe(format, 3, 40, 64, activation)),
   ]);
@@ -131,7 +131,7 @@ function linearProbes(): Probe[] {
 
 /** What a layer makes its operands of, with those: devices may compute the two calls at once. */
 function chainProbes(): Probe[] {
-  const operandOf = (dtype: Dtype) => (dtype === "fp32" ? "fp32" : dtype === "int4" ? "int8" : "bf16");
+  const operandOf = (dtype: Dtype) => (dtype === "fp32" ? "fp32" : isInteger(dtype) ? "int8" : "bf16");
   return (["fp32", "bf16", "int8"] as const).flatMap((format) => {
     const dtypes = ALL.filter((dtype) => operandOf(dtype) === format);
     return [
@@ -164,8 +164,8 @@ function operands(format: Dtype, rows: number, panels: number, inner: number, gr
   if (format === "fp32") return { x: floats(7, [rows, inner]), w: floats(8, [panels, inner, PANEL], 0.5) };
   const rounded = floats(7, [rows, inner], 2, false, roundBf16), scales = [panels, Math.ceil(inner / group), PANEL];
   if (format === "bf16") return { x: rounded, w: halves(8, [panels, inner, PANEL]) };
-  const codes = Uint8Array.from({ length: panels * inner * 4 }, (_, i) => hash(8, i) >>> 24);
-  const w: ProbeTensor = { type: "u8", dims: [panels, inner / 4, 16], bytes: codes };
+  const width = format === "int8" ? 32 : 16, codes = Uint8Array.from({ length: (panels * inner * width) / 4 }, (_, i) => hash(8, i) >>> 24);
+  const w: ProbeTensor = { type: format === "int8" ? "i8" : "u8", dims: [panels, inner / 4, width], bytes: codes };
   if (isCodebook(format)) return { x: rounded, w, scales: floats(11, scales, 0.25) };
   const groups = inner / BLOCK, values = Float32Array.from({ length: rows * inner }, (_, i) => uniform(7, i) * 127);
   const q = Int8Array.from(values, (v) => Math.trunc(v)), blocks = new Int32Array(rows * groups * 2);

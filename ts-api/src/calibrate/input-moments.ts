@@ -6,6 +6,7 @@
 import type { Backend } from "../backends/backend.js";
 import type { CpuOptions } from "../backends/open.js";
 import { bound } from "../core/float.js";
+import type { InputMoments } from "../quantize/balance.js";
 import type { InputWeights } from "../quantize/int4.js";
 import { Bf16Run, type WideParts } from "./bf16-run.js";
 import type { IJepaConfig } from "../config/config.js";
@@ -14,10 +15,7 @@ import { PRODUCTS, type Product } from "../packing/matrix-reader.js";
 import type { ImageList } from "./calibration-images.js";
 
 /** Of each input of a matrix, over all rows: [inputs padded to whole blocks]. */
-export interface Moments {
-  mean: Float32Array;
-  variance: Float32Array;
-}
+export type Moments = InputMoments;
 
 export type LayerMoments = Record<Product, Moments>;
 

@@ -45,7 +45,7 @@ export const OPTIONS = {
   tensors: { help: "list every tensor, too" },
   "image-size": { value: "N", help: "side in pixels of the image that is estimated for (default: that of the model)" },
   "group-size": { value: GROUPS.join("|"), help: "int4: inputs that share a scale; 64 is smaller and further from the original (default: 32)" },
-  calibrate: { value: "DIR", help: "int4: look at the images of this folder, such as the model will see, in place of synthetic ones" },
+  calibrate: { value: "DIR", help: "int8 and int4: look at the images of this folder, such as the model will see, in place of synthetic ones" },
   "shard-size": { value: "SIZE", help: "most bytes of a file, such as 24MiB; without it there is one file" },
   device: { value: DEVICES.join("|"), help: "where it runs; never changes a bit of the result (default: auto)" },
   threads: { value: "N|auto", help: "threads of the CPU, auto for one per processor; never changes a bit either (default: 1)" },

@@ -26,6 +26,7 @@ function toText({ runtime, cores, wasm, webgpu }: DoctorReport): string {
     ["SIMD", yes(wasm.simd128)],
     ["relaxed SIMD", yes(wasm.relaxedSimd)],
     ["int4 loops, fastest first", wasm.loops.join(", ") || "none"],
+    ["int8 loops, fastest first", wasm.int8Loops.join(", ") || "none"],
     ["vectors of 256 bits", wasm.revectorized ? "yes, attested" : `no: ${wasm.reason}`],
     ["WebGPU", webgpu.device === undefined ? `none: ${webgpu.reason}` : `${webgpu.device}${webgpu.software ? " (software)" : ""}`],
   ];

@@ -20,6 +20,8 @@ export function fromBits(bits: number): number {
 export const MIN_BITS = 0x26800000;
 /** Bits of 2^50: larger magnitudes, infinities and NaN are this, so that no product or sum overflows. */
 export const MAX_BITS = 0x58800000;
+/** What int8 reads of a scale: sign, exponent and 4 bits of fraction. */
+export const INT8_SCALE_BITS = 0xfff80000;
 /** The value of MAX_BITS. */
 export const MAX_VALUE = 2 ** 50;
 /** The entrance of every op: |v| < 2^-50 and -0 become +0; |v| > 2^50, infinities and NaN become +-2^50. */

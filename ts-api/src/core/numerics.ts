@@ -5,9 +5,14 @@
 export const NUMERICS_VERSION = "1";
 
 /** Weight formats of the matrices. Norms, biases and position embeddings are f32 in all of them. */
-export const DTYPES = ["fp32", "bf16", "int4", "nf4", "fp4"] as const;
+export const DTYPES = ["fp32", "bf16", "int8", "int4", "nf4", "fp4"] as const;
 /** Format of the weights, and with it the arithmetic of the products. */
 export type Dtype = (typeof DTYPES)[number];
+
+/** True for formats whose products are of integers: activations enter them in blocks of int8. */
+export function isInteger(format: string): format is "int8" | "int4" {
+  return format === "int8" || format === "int4";
+}
 
 /** Inputs of activations that share one exponent; inputs of weights are padded to a multiple of it. */
 export const BLOCK = 32;

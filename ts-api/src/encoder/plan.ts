@@ -3,7 +3,7 @@
  * lists, and every backend gets the same ones.
  */
 import type { Dtype } from "../core/numerics.js";
-import { BLOCK, roundUp } from "../core/numerics.js";
+import { BLOCK, isInteger, roundUp } from "../core/numerics.js";
 import { activationOf, type Activation } from "../ops/activation.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import type { OperandFormat } from "../ops/quantize-rows.js";
@@ -38,7 +38,7 @@ export interface Buffers {
   /** What the products of a layer read. The MLP's second has its own, so that its first may write it while it reads this one. */
   operand: DeviceTensor;
   mlpOperand: DeviceTensor;
-  /** int4 only: the exponents of the two. */
+  /** int8 and int4 only: the exponents of the two. */
   blocks?: DeviceTensor;
   mlpBlocks?: DeviceTensor;
 }
@@ -46,15 +46,15 @@ export interface Buffers {
 /** The form in which activations enter a matrix of this format. */
 export function operandOf(format: Dtype): OperandFormat {
   if (format === "fp32") return "fp32";
-  return format === "int4" ? "int8" : "bf16";
+  return isInteger(format) ? "int8" : "bf16";
 }
 
 /**
- * Patch embedding and attention, whose matrices are not in four bits: bf16 where all is made to be fast; fp32 beside nf4 and fp4, as in
+ * Patch embedding and attention, whose matrices are not quantized: bf16 where all is made to be fast; fp32 beside nf4 and fp4, as in
  * transformers, which computes only the quantized linears in bf16.
  */
 export function restFormat(dtype: Dtype): "fp32" | "bf16" {
-  return dtype === "bf16" || dtype === "int4" ? "bf16" : "fp32";
+  return dtype === "bf16" || isInteger(dtype) ? "bf16" : "fp32";
 }
 
 /** Inputs of the patch embedding as a matrix: for bf16, pixels come as [high | low], each padded to whole blocks. */
@@ -130,7 +130,7 @@ function normCall(config: IJepaConfig, rows: number, x: DeviceTensor, weights: N
   return { op: "layer-norm", rows, cols: config.hiddenSize, eps: config.layerNormEps, x, ...weights, y };
 }
 
-/** A matrix's input, and its blocks in int4. */
+/** A matrix's input, and its blocks in int8 and int4. */
 type Operand = readonly [DeviceTensor, DeviceTensor | undefined];
 
 /** x to its operand form, then times W. */

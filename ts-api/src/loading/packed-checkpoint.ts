@@ -87,6 +87,10 @@ class PartReader {
     if (format === "fp32") return plain("fp32", "f32");
     // Matrices whose blocks do not fit the panels are bf16 beside nf4 and fp4 ones.
     if (format === "bf16" || (isCodebook(format) && this.need(weight).type === "bf16")) return plain("bf16", "bf16");
+    if (format === "int8") {
+      const w = this.buffer(weight, "i8", [panels, inner / 4, 4 * PANEL]);
+      return { format, cols, inner, w, scales: this.buffer(`${name}.scales`, "bf16", [panels, inner / BLOCK, PANEL]) };
+    }
     const w = this.buffer(weight, "u8", [panels, inner / 4, 16]), stored = this.need(`${name}.scales`).dims[1];
     const group = format === "int4" ? this.groupSize! : (GROUPS.find((size) => inner / size === stored) ?? BLOCK);
     const scales = this.buffer(`${name}.scales`, format === "int4" ? "bf16" : "f32", [panels, Math.ceil(inner / group), PANEL]);

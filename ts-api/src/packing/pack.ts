@@ -8,6 +8,7 @@ import { BLOCK, GROUPS, PANEL, roundUp, type Dtype, type Group } from "../core/n
 import type { TensorDesc } from "../ops/contract.js";
 import { codeAt, decode, encode, type CodedMatrix } from "../quantize/bnb.js";
 import { quantizeInt4, type Int4Matrix } from "../quantize/int4.js";
+import { quantizeInt8, type Int8Matrix } from "../quantize/int8.js";
 
 /** The bytes of a tensor, as a backend takes them. */
 export interface PackedBuffer extends TensorDesc {
@@ -30,7 +31,7 @@ export interface Matrix<B> {
 /**
  * @param name of the matrix; its buffers are called name.weight and name.scales
  * @param data [cols][inputs] f32, finite
- * @param format what to store: fp32 keeps the values, bf16 rounds to nearest even, int4 quantizes in groups (without knowledge of the inputs), nf4 and fp4 as bitsandbytes
+ * @param format what to store: fp32 keeps the values, bf16 rounds to nearest even, int8 and int4 quantize in groups (without knowledge of the inputs), nf4 and fp4 as bitsandbytes
  * @param group int4: inputs of one scale
  */
 export function packMatrix(
@@ -38,6 +39,7 @@ export function packMatrix(
 ): Matrix<PackedBuffer> {
   if (isCodebook(format)) return packCodes(name, [encode(format, data)], cols, inputs);
   const inner = roundUp(inputs, BLOCK), panels = roundUp(cols, PANEL) / PANEL;
+  if (format === "int8") return packInt8(name, quantizeInt8(data, cols, inputs), cols, inputs);
   if (format === "int4") return packInt4(name, quantizeInt4(data, cols, inputs, group), cols, inputs);
   const weight = `${name}.weight`, dims = [panels, inner, PANEL], count = panels * inner * PANEL;
   const place = (c: number) => Math.floor(c / PANEL) * inner * PANEL + (c % PANEL);
@@ -111,10 +113,36 @@ function putCode(w: Uint8Array, inner: number, c: number, k: number, code: numbe
   w[at] = c % PANEL >= 4 ? (w[at] & 0x0f) | (code << 4) : (w[at] & 0xf0) | code;
 }
 
+/** A quantized matrix to the panels of int8: byte 4 c + i of [panel][inner / 4] holds input 4 j + i of column c. */
+export function packInt8(name: string, { codes, scales }: Int8Matrix, cols: number, inputs: number): Matrix<PackedBuffer> {
+  const inner = roundUp(inputs, BLOCK), words = inner / 4, panels = roundUp(cols, PANEL) / PANEL;
+  const w = new Uint32Array(panels * words * PANEL), from = new Uint32Array(codes.buffer, codes.byteOffset, cols * words);
+  for (let c = 0; c < cols; c++) {
+    for (let j = 0, to = Math.floor(c / PANEL) * words * PANEL + (c % PANEL); j < words; j++, to += PANEL) w[to] = from[c * words + j];
+  }
+  return {
+    format: "int8",
+    cols,
+    inner,
+    w: { name: `${name}.weight`, type: "i8", dims: [panels, words, 4 * PANEL], bytes: new Uint8Array(w.buffer) },
+    scales: packScales(name, scales, cols, inner / BLOCK),
+  };
+}
+
+/** [cols][groups] to [panels][groups][8]. */
+function packScales(name: string, scales: Uint16Array, cols: number, groups: number): PackedBuffer {
+  const panels = roundUp(cols, PANEL) / PANEL, packed = new Uint16Array(panels * groups * PANEL);
+  for (let c = 0; c < cols; c++) {
+    const first = Math.floor(c / PANEL) * groups * PANEL + (c % PANEL);
+    for (let g = 0; g < groups; g++) packed[first + g * PANEL] = scales[c * groups + g];
+  }
+  return { name: `${name}.scales`, type: "bf16", dims: [panels, groups, PANEL], bytes: new Uint8Array(packed.buffer) };
+}
+
 /** A quantized matrix to the panels of int4: byte 4 c + i of [panel][inner / 4] holds input 4 j + i of columns c (low nibble) and c + 4 (high). */
 export function packInt4(name: string, { group, codes, scales }: Int4Matrix, cols: number, inputs: number): Matrix<PackedBuffer> {
   const inner = roundUp(inputs, BLOCK), groups = Math.ceil(inner / group), panels = roundUp(cols, PANEL) / PANEL;
-  const w = new Uint8Array(panels * (inner / 4) * 16), packed = new Uint16Array(panels * groups * PANEL);
+  const w = new Uint8Array(panels * (inner / 4) * 16);
   const whole = new Uint8Array(panels * PANEL * inner).fill(8, cols * inner);
   whole.set(codes);
   for (let panel = 0, to = 0; panel < panels; panel++) {
@@ -124,17 +152,13 @@ export function packInt4(name: string, { group, codes, scales }: Int4Matrix, col
       }
     }
   }
-  for (let c = 0; c < cols; c++) {
-    const first = Math.floor(c / PANEL) * groups * PANEL + (c % PANEL);
-    for (let g = 0; g < groups; g++) packed[first + g * PANEL] = scales[c * groups + g];
-  }
   return {
     format: "int4",
     cols,
     inner,
     group,
     w: { name: `${name}.weight`, type: "u8", dims: [panels, inner / 4, 16], bytes: w },
-    scales: { name: `${name}.scales`, type: "bf16", dims: [panels, groups, PANEL], bytes: new Uint8Array(packed.buffer) },
+    scales: packScales(name, scales, cols, groups),
   };
 }
 

@@ -51,6 +51,6 @@ export function refuseForeignTensors(tensors: ReadonlyMap<string, CheckpointTens
 function refused(where: string, kind: string, details: { tensor: string; dtype: string }): IJepaError<"weights/dtype"> {
   const message =
     `${where}: this checkpoint holds ${kind}, which this version does not load. ` +
-    'Pass the original checkpoint in f32, f16 or bf16, and choose dtype "int4" when loading it.';
+    'Pass the original checkpoint in f32, f16 or bf16, and choose dtype "int8" or "int4" when loading it.';
   return new IJepaError("weights/dtype", message, details);
 }

@@ -24,8 +24,8 @@ type Address = (tensor: DeviceTensor | undefined) => number;
 export const FORMS = ["offsets", "addresses", "turns"] as const;
 export type Form = (typeof FORMS)[number];
 
-/** Kernels that a race chooses between, once for all of a family: int4 products; tiles of exact f32 products; tiles of pinned ones. */
-export type Family = "int4" | "exact" | "pinned";
+/** Kernels that a race chooses between, once for all of a family: int8 products; int4 products; tiles of exact f32 products; tiles of pinned ones. */
+export type Family = "int8" | "int4" | "exact" | "pinned";
 
 export interface WasmKernel<K extends OpName> {
   /** It starts with its op's. */
@@ -45,9 +45,9 @@ const PACK_ROWS = 12;
 const ROW_BLOCK = 264;
 const TILE_SLACK = 8;
 const FLOAT_BLOCK_BYTES = 256 * 32;
-/** As in assembly/ops/linear/int4.ts, of each panel of a unit: sums, unpacked weights and scales. */
-const INT4_PANEL_BYTES = 282 * 32 + 1280 * 17;
-/** Of a value in the packed rows of all formats but int4. */
+/** As in assembly/ops/linear/int4.ts and int8.ts, of each panel of a unit: sums, unpacked weights and scales. */
+const INTEGER_PANEL_BYTES = 282 * 32 + 1280 * 17;
+/** Of a value in the packed rows of floating-point formats. */
 const FLOAT_BYTES = 4;
 
 /** Sums of a block of rows. */
@@ -72,8 +72,11 @@ function packer(name: `linear_pack_${string}`, width: number): Pick<WasmKernel<"
   };
 }
 
-interface Int4Loop {
-  name: "plain" | "dot32" | "dot16_pairs" | "dot16_lanes";
+interface IntegerLoop {
+  format: "int8" | "int4";
+  name: string;
+  /** Whose packed rows it reads. Default: its own. */
+  rows?: string;
   /** Of the loops that have several. */
   form?: Form;
   /** Bytes of a block of 32 values in the packed rows. */
@@ -82,18 +85,20 @@ interface Int4Loop {
   panels: number;
 }
 
-function linearInt4({ name, form, blockBytes, panels }: Int4Loop): WasmKernel<"linear"> {
+function linearIntegers({ format, name, rows = `${format}_${name}`, form, blockBytes, panels }: IntegerLoop): WasmKernel<"linear"> {
   const width = blockBytes / BLOCK, loop = form === "turns" ? `${name}_turns` : name;
   return {
-    name: `linear_int4_${loop}`,
-    export: `linear_int4_${name}`,
-    racer: { family: "int4", name: `linear_int4_${loop}` },
-    accepts: (call) => call.format === "int4",
-    pack: packer(`linear_pack_int4_${name}`, width),
+    name: `linear_${format}_${loop}`,
+    export: `linear_${format}_${name}`,
+    racer: { family: format, name: `linear_${format}_${loop}` },
+    accepts: (call) => call.format === format,
+    pack: packer(`linear_pack_${rows}`, width),
     step: (call, at) => ({
-      args: [...(form === undefined ? [] : [FORMS.indexOf(form)]), at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
+      args: [
+        ...(form === undefined ? [] : [FORMS.indexOf(form)]), at(call.w), at(call.scales), ...(format === "int4" ? [call.group ?? BLOCK] : []), ...linearTail(call, at),
+      ],
       shared: packedBytes(call, width),
-      scratch: INT4_PANEL_BYTES * panels,
+      scratch: INTEGER_PANEL_BYTES * panels,
       units: Math.ceil(panelsOf(call) / panels),
     }),
   };
@@ -200,12 +205,16 @@ export const KERNELS: { [K in OpName]: readonly WasmKernel<K>[] } = {
     ...linearFloat("bf16"),
     ...linearCodes("nf4"),
     ...linearCodes("fp4"),
-    linearInt4({ name: "dot32", blockBytes: 40, panels: 1 }),
-    linearInt4({ name: "dot16_lanes", form: "offsets", blockBytes: 48, panels: 2 }),
-    linearInt4({ name: "dot16_lanes", form: "turns", blockBytes: 48, panels: 2 }),
-    linearInt4({ name: "dot16_pairs", blockBytes: 40, panels: 2 }),
-    linearInt4({ name: "plain", form: "addresses", blockBytes: 72, panels: 1 }),
-    linearInt4({ name: "plain", form: "turns", blockBytes: 72, panels: 1 }),
+    linearIntegers({ format: "int8", name: "halves", blockBytes: 40, panels: 1 }),
+    linearIntegers({ format: "int8", name: "wide", rows: "int4_plain", blockBytes: 72, panels: 2 }),
+    linearIntegers({ format: "int8", name: "plain", rows: "int4_plain", form: "addresses", blockBytes: 72, panels: 1 }),
+    linearIntegers({ format: "int8", name: "plain", rows: "int4_plain", form: "turns", blockBytes: 72, panels: 1 }),
+    linearIntegers({ format: "int4", name: "dot32", blockBytes: 40, panels: 1 }),
+    linearIntegers({ format: "int4", name: "dot16_lanes", form: "offsets", blockBytes: 48, panels: 2 }),
+    linearIntegers({ format: "int4", name: "dot16_lanes", form: "turns", blockBytes: 48, panels: 2 }),
+    linearIntegers({ format: "int4", name: "dot16_pairs", blockBytes: 40, panels: 2 }),
+    linearIntegers({ format: "int4", name: "plain", form: "addresses", blockBytes: 72, panels: 1 }),
+    linearIntegers({ format: "int4", name: "plain", form: "turns", blockBytes: 72, panels: 1 }),
   ],
   "layer-norm": [
     {
@@ -227,8 +236,8 @@ export function kernelsFor<C extends OpCall>(call: C): WasmKernel<C["op"]>[] {
   return kernels.filter((kernel) => kernel.accepts(call as unknown as CallOf<C["op"]>));
 }
 
-/** The racers of the int4 products. */
-export const INT4_LOOPS = KERNELS.linear.flatMap(({ racer }) => (racer?.family === "int4" ? [racer.name] : []));
+/** The racers of the int8 and int4 products. */
+export const INTEGER_LOOPS = KERNELS.linear.flatMap(({ racer }) => (racer?.family === "int8" || racer?.family === "int4" ? [racer.name] : []));
 
 /** The function of the module that a kernel calls. */
 export function exportOf(kernel: Pick<WasmKernel<OpName>, "name" | "export">): string {

@@ -3,7 +3,7 @@
  * relaxed dot product is one instruction with VNNI or SDOT, five without) and on what the engine's compiler makes of each.
  */
 import { IJepaError } from "../../core/errors.js";
-import type { DeviceTensor } from "../../ops/contract.js";
+import type { DeviceTensor, ElementType } from "../../ops/contract.js";
 import type { CallOf } from "../../ops/table.js";
 import { bytesView } from "../backend.js";
 import { allowing, racersOf, type Family } from "./kernels.js";
@@ -26,7 +26,7 @@ const STEADY_ROUNDS = 3;
 /** A time below this share of the best one is faster. */
 const FASTER = 0.97;
 /** Where the clock stands still while a program computes (Workers) nothing can be timed, and these are taken. */
-const UNTIMED: Record<Family, string> = { int4: "linear_int4_dot16_lanes", exact: "offsets", pinned: "offsets" };
+const UNTIMED: Record<Family, string> = { int8: "linear_int8_plain", int4: "linear_int4_dot16_lanes", exact: "offsets", pinned: "offsets" };
 
 /** Half the work a step, or less: they stay out where there are loops of relaxed SIMD. */
 const PLAIN_LOOPS = ["linear_int4_plain", "linear_int4_plain_turns"];
@@ -126,28 +126,33 @@ function clockStep(): number {
   return step;
 }
 
-type Fill = (name: string, type: "i8" | "u8" | "bf16" | "f32" | "u32", dims: number[], bytes: Uint8Array) => DeviceTensor;
+type Fill = (name: string, type: ElementType, dims: number[], bytes: Uint8Array) => DeviceTensor;
+
+type Operands = Pick<CallOf<"linear">, "format" | "x" | "blocks" | "w" | "scales">;
+
+function integerOperands(format: "int8" | "int4", fill: Fill): Operands {
+  const panels = COLS / 8, groups = INNER / 32, [type, width] = format === "int8" ? (["i8", 32] as const) : (["u8", 16] as const);
+  const q = Int8Array.from({ length: ROWS * INNER }, (_, i) => ((i * 37) % 255) - 127);
+  const blocks = new Int32Array(ROWS * groups * 2);
+  for (let block = 0; block < ROWS * groups; block++) {
+    const pair = [0, 0];
+    for (let i = 0; i < 32; i++) pair[(i % 4) >> 1] -= 8 * q[block * 32 + i];
+    blocks[block * 2] = 120 << 23;
+    blocks[block * 2 + 1] = (pair[0] & 0xffff) | (pair[1] << 16);
+  }
+  return {
+    format,
+    x: fill("x", "i8", [ROWS, INNER], bytesView(q)),
+    blocks: fill("blocks", "u32", [ROWS, groups, 2], bytesView(blocks)),
+    w: fill("w", type, [panels, INNER / 4, width], Uint8Array.from({ length: (panels * INNER * width) / 4 }, (_, i) => (i * 89) & 255)),
+    scales: fill("scales", "bf16", [panels, groups, 8], bytesView(new Uint16Array(COLS * groups).fill(0x3c80))),
+  };
+}
 
 /** Of the product that a family is timed with. */
-const operands: Record<Family, (fill: Fill) => Pick<CallOf<"linear">, "format" | "x" | "blocks" | "w" | "scales">> = {
-  int4(fill) {
-    const panels = COLS / 8, groups = INNER / 32;
-    const q = Int8Array.from({ length: ROWS * INNER }, (_, i) => ((i * 37) % 255) - 127);
-    const blocks = new Int32Array(ROWS * groups * 2);
-    for (let block = 0; block < ROWS * groups; block++) {
-      const pair = [0, 0];
-      for (let i = 0; i < 32; i++) pair[(i % 4) >> 1] -= 8 * q[block * 32 + i];
-      blocks[block * 2] = 120 << 23;
-      blocks[block * 2 + 1] = (pair[0] & 0xffff) | (pair[1] << 16);
-    }
-    return {
-      format: "int4",
-      x: fill("x", "i8", [ROWS, INNER], bytesView(q)),
-      blocks: fill("blocks", "u32", [ROWS, groups, 2], bytesView(blocks)),
-      w: fill("w", "u8", [panels, INNER / 4, 16], Uint8Array.from({ length: (COLS * INNER) / 2 }, (_, i) => (i * 89) & 255)),
-      scales: fill("scales", "bf16", [panels, groups, 8], bytesView(new Uint16Array(COLS * groups).fill(0x3c80))),
-    };
-  },
+const operands: Record<Family, (fill: Fill) => Operands> = {
+  int8: (fill) => integerOperands("int8", fill),
+  int4: (fill) => integerOperands("int4", fill),
   exact: (fill) => ({
     format: "bf16",
     x: fill("x", "f32", [ROWS, INNER], bytesView(someFloats(ROWS * INNER))),

@@ -76,7 +76,7 @@ export const FUSIONS: readonly Fusion[] = [
       dispatch: (call, { y, blocks }) => appended(kernel.dispatch({ ...call, y }), blocks),
     }),
   ])),
-  ...KERNELS.linear.map((kernel) => (kernel.name.startsWith("linear_int4") ? blocking("linear", kernel, {
+  ...KERNELS.linear.map((kernel) => (/^linear_int[84]_/.test(kernel.name) ? blocking("linear", kernel, {
     files: FINISH_INT8,
     dispatch: (call, { inner, y, blocks }) => ({
       ...linearSizes({ ...call, width: inner }),

@@ -76,13 +76,14 @@ function linearCodes(format: CodebookName): WebgpuKernel<"linear"> {
   };
 }
 
-function linearInt4(variant: "plain" | "dot4"): WebgpuKernel<"linear"> {
+function linearIntegers(format: "int8" | "int4", variant: "plain" | "dot4"): WebgpuKernel<"linear"> {
+  const files: readonly ShaderName[] = variant === "dot4" ? ["lib/dots", `ops/linear-${format}-dot4`] : [`ops/linear-${format}`];
   return {
-    name: `linear_int4_${variant}`,
-    files: [...LINEAR_LIBS, "lib/blocks", variant === "dot4" ? "ops/linear-int4-dot4" : "ops/linear-int4"],
+    name: `linear_${format}_${variant}`,
+    files: [...LINEAR_LIBS, "lib/blocks", ...files],
     products: "exact",
     ...(variant === "dot4" ? { feature: DOT4_FEATURE } : {}),
-    accepts: (call) => call.format === "int4",
+    accepts: (call) => call.format === format,
     dispatch: (call) => ({
       ...linearSizes(call),
       buffers: [call.x, call.blocks, call.w, call.scales, call.bias, call.residual, call.y],
@@ -147,7 +148,10 @@ export const KERNELS: { [K in OpName]: readonly [WebgpuKernel<K>, ...WebgpuKerne
     },
   ],
   "quantize-rows": [quantize("fp32"), quantize("bf16"), quantize("split"), quantize("int8")],
-  linear: [linearFloat("fp32"), linearFloat("bf16"), linearCodes("nf4"), linearCodes("fp4"), linearInt4("dot4"), linearInt4("plain")],
+  linear: [
+    linearFloat("fp32"), linearFloat("bf16"), linearCodes("nf4"), linearCodes("fp4"),
+    linearIntegers("int8", "dot4"), linearIntegers("int8", "plain"), linearIntegers("int4", "dot4"), linearIntegers("int4", "plain"),
+  ],
   "layer-norm": [
     {
       name: "layer_norm",

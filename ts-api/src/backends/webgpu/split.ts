@@ -4,7 +4,7 @@
  * in any sum, so no bit depends on it.
  */
 import { IJepaError } from "../../core/errors.js";
-import { PANEL } from "../../core/numerics.js";
+import { isInteger, PANEL } from "../../core/numerics.js";
 import type { DeviceTensor } from "../../ops/contract.js";
 import { patchCount } from "../../ops/patchify.js";
 import type { CallOf, OpCall, OpName } from "../../ops/table.js";
@@ -54,7 +54,7 @@ const LAYOUTS: { [K in OpName]: (call: CallOf<K>) => Layout } = {
     return {
       rows,
       unit: repeats ? leastCommonMultiple(ROW_UNIT, residualRows!) : ROW_UNIT,
-      bytes: { x: format === "int4" ? inner : 4 * inner, blocks: inner / 4, y: 4 * cols, ...(repeats ? {} : { residual: 4 * cols }) },
+      bytes: { x: isInteger(format) ? inner : 4 * inner, blocks: inner / 4, y: 4 * cols, ...(repeats ? {} : { residual: 4 * cols }) },
     };
   },
   "layer-norm": ({ rows, cols }) => ({ rows, unit: ROW_UNIT, bytes: { x: 4 * cols, y: 4 * cols } }),

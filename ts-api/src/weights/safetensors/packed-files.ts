@@ -12,7 +12,7 @@ export const PACKED_FORMAT = "1";
 const FORMAT = "ijepa.format", NUMERICS = "ijepa.numerics", DTYPE = "ijepa.dtype", GROUP = "ijepa.group_size", SOURCE = "ijepa.source_sha256", DIGEST = "ijepa.sha256.";
 const IMAGES = "ijepa.calibration_images", IMAGES_DIGEST = "ijepa.calibration_sha256";
 
-/** The images that int4 was made with, in place of synthetic ones. */
+/** The images that int8 or int4 was made with, in place of synthetic ones. */
 export interface CalibrationInfo {
   readonly images: number;
   /** `listDigest` of their files. */

@@ -1,4 +1,4 @@
-/** int4 on trained weights: the demo model on four photos, beside nf4 (bitsandbytes, double quantization) of the same weights. */
+/** int8 and int4 on trained weights: the demo model on four photos, beside nf4 (bitsandbytes, double quantization) of the same weights. */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { openBackend } from "../../ts-api/src/backends/open.js";
@@ -7,6 +7,7 @@ import type { Dtype } from "../../ts-api/src/core/numerics.js";
 import { Encoder } from "../../ts-api/src/encoder/encoder.js";
 import { loadEncoder } from "../../ts-api/src/encoder/place-weights.js";
 import { packParts, type QuantizeOptions } from "../../ts-api/src/loading/pack-checkpoint.js";
+import type { Pixels } from "../../ts-api/src/encoder/pixels.js";
 import { meanPool } from "../../ts-api/src/model/pooling.js";
 import { openCheckpoint } from "../../ts-api/src/weights/checkpoint.js";
 import { DEMO_MODEL, meanCosine, pixelsOf, readTensors } from "../support/models.js";
@@ -32,9 +33,25 @@ async function distances(dtype: Dtype, options: QuantizeOptions = {}): Promise<{
   return { tokens, pooled };
 }
 
+/** All of them, to calibrate with. */
+function photos(): Pixels {
+  const parts = PHOTOS.map((photo) => golden.get(`${photo}.in.pixel_values`)!), [, , height, width] = parts[0].dims;
+  const data = new Float32Array(parts.length * parts[0].data.length);
+  parts.forEach((part, i) => data.set(part.data, i * part.data.length));
+  return { data, images: parts.length, height, width };
+}
+
 function report(t: TestContext, name: string, { tokens, pooled }: { tokens: number; pooled: number }): void {
   t.diagnostic(`${name}: cosine of tokens 1 - ${tokens.toExponential(2)}, pooled 1 - ${pooled.toExponential(2)}`);
 }
+
+test("int8 keeps a cosine of 0.9999 on the demo model, and better when it is calibrated", async (t) => {
+  const int8 = await distances("int8"), calibrated = await distances("int8", { images: photos() });
+  report(t, "int8", int8);
+  report(t, "int8, calibrated", calibrated);
+  assert.ok(int8.tokens < 2e-5 && int8.pooled < 1e-5);
+  assert.ok(calibrated.tokens < int8.tokens);
+});
 
 test("int4 is closer to fp32 than nf4 on the demo model", async (t) => {
   const int4 = await distances("int4");
@@ -51,10 +68,7 @@ test("int4 with groups of 64 is close to it", async (t) => {
 
 test("calibrating with photos brings it closer still", async (t) => {
   const plain = await distances("int4");
-  const parts = PHOTOS.map((photo) => golden.get(`${photo}.in.pixel_values`)!), [, , height, width] = parts[0].dims;
-  const data = new Float32Array(parts.length * parts[0].data.length);
-  parts.forEach((part, i) => data.set(part.data, i * part.data.length));
-  const calibrated = await distances("int4", { images: { data, images: parts.length, height, width } });
+  const calibrated = await distances("int4", { images: photos() });
   report(t, "int4, calibrated", calibrated);
   assert.ok(calibrated.tokens < plain.tokens && calibrated.pooled < plain.pooled);
 });

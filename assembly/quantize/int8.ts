@@ -1,0 +1,96 @@
+/**
+ * Quantizes rows of weights to int8: of 8 candidate scales a block takes the one whose error matters least.
+ *
+ *   s[j] = bound(largest / 127, rounded up to 5 significant bits, and steps[j] last bits more)
+ *   u[k] = w[k] / s[j] rounded half to even and clamped to -127 ... 127, d[k] = w[k] - u[k] s[j]
+ *   cost[j] = sum of v d^2 + gainWeight (sum of v w d)^2 / sum of v w^2; the first smallest cost is taken
+ *   shift = sum of (w - u s) mean over the row: what the bias has to make up for
+ *
+ * w [rows][inner] f32, inner a multiple of 32, padded with zeros; importance v and mean [inner] f32; steps [8] i32, in bits.
+ * codes [rows][inner] i8; scales [rows][inner / 32] bf16; shift [rows] f32. scratch: 80 bytes.
+ * Sums in f32, from +0 in order of k; those of the shift in four lanes, k mod 4, then (0 + 1) + (2 + 3).
+ * Twin: ts-api/src/quantize/int8.ts.
+ */
+import { ROUND_MAGIC, splat } from "../lib/constants";
+import { bound, roundToInt } from "../lib/math";
+
+const BLOCK_BYTES: usize = 128;
+/** The last of the 5 significant bits of a scale. */
+const LAST_BIT: i32 = 0x80000;
+
+export function quantize_int8(
+  w: usize, importance: usize, mean: usize, steps: usize, gainWeight: f32,
+  codes: usize, scales: usize, shift: usize, scratch: usize, inner: i32, rows: i32,
+): void {
+  const rowBytes = <usize>inner << 2;
+  for (let r = 0; r < rows; r++) {
+    let missing = f32x4.splat(0);
+    for (let from: usize = 0; from < rowBytes; from += BLOCK_BYTES) {
+      const best = chooseScale(w + from, importance + from, steps, gainWeight, scratch);
+      const s = f32.load(scratch + (best << 2)), inverse = f32.load(scratch + (best << 2), 32);
+      for (let k = from; k < from + BLOCK_BYTES; k += 16) {
+        const x = v128.load(w + k), u = roundCode(x, f32x4.splat(inverse)), d = f32x4.sub(x, f32x4.mul(u, f32x4.splat(s)));
+        missing = f32x4.add(missing, f32x4.mul(d, v128.load(mean + k)));
+        const whole = roundToInt(u), narrow = i16x8.narrow_i32x4_s(whole, whole);
+        i32.store(codes, i32x4.extract_lane(i8x16.narrow_i16x8_s(narrow, narrow), 0));
+        codes += 4;
+      }
+      i32.store16(scales, reinterpret<i32>(s) >>> 16);
+      scales += 2;
+    }
+    f32.store(shift, (f32x4.extract_lane(missing, 0) + f32x4.extract_lane(missing, 1)) + (f32x4.extract_lane(missing, 2) + f32x4.extract_lane(missing, 3)));
+    w += rowBytes;
+    shift += 4;
+  }
+}
+
+/** Number of the best candidate; scratch receives the 8 scales and their reciprocals (0 for a scale of 0). */
+@inline
+function chooseScale(w: usize, importance: usize, steps: usize, gainWeight: f32, scratch: usize): usize {
+  // 1. the largest magnitude, and the norm
+  let largest: f32 = 0, norm: f32 = 0;
+  for (let k: usize = 0; k < BLOCK_BYTES; k += 4) {
+    const x = f32.load(w + k);
+    largest = max(largest, abs(x));
+    norm += f32.load(importance + k) * x * x;
+  }
+  // 2. the candidates
+  const held = f32x4.extract_lane(bound(f32x4.splat(largest)), 0), start = (reinterpret<i32>(held * <f32>(1.0 / 127.0)) + LAST_BIT - 1) & -LAST_BIT;
+  for (let j: usize = 0; j < 32; j += 16) {
+    v128.store(scratch + j, bound(i32x4.max_s(i32x4.add(i32x4.splat(start), v128.load(steps + j)), i32x4.splat(0))));
+  }
+  for (let j: usize = 0; j < 32; j += 4) {
+    const s = f32.load(scratch + j);
+    f32.store(scratch + j, s == 0 ? 0 : 1 / s, 32);
+  }
+  // 3. their costs, four at a time
+  const gain: f32 = norm > 0 ? gainWeight / norm : 0;
+  let best: usize = 0, lowest: f32 = Infinity;
+  for (let j: usize = 0; j < 32; j += 16) {
+    const s = v128.load(scratch + j), inverse = v128.load(scratch + j, 32);
+    let error = f32x4.splat(0), lost = f32x4.splat(0);
+    for (let k: usize = 0; k < BLOCK_BYTES; k += 4) {
+      const x = v128.load32_splat(w + k), v = v128.load32_splat(importance + k);
+      const d = f32x4.sub(x, f32x4.mul(roundCode(x, inverse), s));
+      error = f32x4.add(error, f32x4.mul(f32x4.mul(v, d), d));
+      lost = f32x4.add(lost, f32x4.mul(f32x4.mul(v, x), d));
+    }
+    const cost = f32x4.add(error, f32x4.mul(f32x4.mul(f32x4.splat(gain), lost), lost));
+    v128.store(scratch + 64, cost);
+    for (let lane: usize = 0; lane < 4; lane++) {
+      const value = f32.load(scratch + 64 + (lane << 2));
+      if (value < lowest) {
+        lowest = value;
+        best = (j >> 2) + lane;
+      }
+    }
+  }
+  return best;
+}
+
+/** x / s, as whole numbers in f32: half to even, -127 ... 127. */
+@inline
+function roundCode(x: v128, inverse: v128): v128 {
+  const t = f32x4.pmax(f32x4.pmin(f32x4.mul(x, inverse), f32x4.splat(127)), f32x4.splat(-127));
+  return f32x4.sub(f32x4.add(t, splat(ROUND_MAGIC)), splat(ROUND_MAGIC));
+}
