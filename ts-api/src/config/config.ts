@@ -139,9 +139,10 @@ export class IJepaConfig implements IJepaConfigFields {
     }
     const fields: Partial<Record<Field, unknown>> = {};
     for (const field of FIELDS) {
-      const value = object[JSON_NAMES[field]];
-      // Hugging Face writes null for "same as hidden_size".
-      if (value !== undefined && !(field === "poolerOutputSize" && value === null)) fields[field] = value;
+      const name = JSON_NAMES[field], value = object[name];
+      // Hugging Face writes null for "same as hidden_size", and for no other field.
+      if (value === null && field !== "poolerOutputSize") throw fieldError(name, value, `${file}: ${name} must not be null.`);
+      if (value !== undefined && value !== null) fields[field] = value;
     }
     try {
       return new IJepaConfig(fields as Partial<IJepaConfigFields>, object);
