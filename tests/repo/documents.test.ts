@@ -90,8 +90,8 @@ test("README: the table of the first command has the digests and the cosine of t
   assert.ok(table.includes(`cosine similarity: ${stdout}`), stdout);
 });
 
-test("README: every exit code is there, and the kinds of errors are those of the library", () => {
-  const rows = [...textOf("README.md").matchAll(/^\| (\d+) \| ([^|]*)\|/gm)];
+test("the guide has every exit code, and the kinds of errors are those of the library", () => {
+  const rows = [...textOf("docs/guides/troubleshooting.md").matchAll(/^\| (\d+) \| ([^|]*)\|/gm)];
   assert.deepEqual(rows.map(([, code]) => Number(code)), [...EXIT_CODES.keys()]);
   const named = rows.flatMap(([, , kinds]) => [...kinds.matchAll(/`(\w+)\/\*`/g)].map(([, kind]) => kind)).sort();
   assert.deepEqual(named, [...new Set(errorCodes().map((code) => code.split("/")[0]))].filter((kind) => kind !== "aborted").sort());
