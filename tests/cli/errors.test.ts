@@ -31,7 +31,7 @@ test("2: usage", async () => {
     [["embed"], /takes at least 1 image, not 0.*--help/],
     [["similarity", ROCKET, ROCKET, ROCKET], /takes 2 images, not 3/],
     [["embed", "-", "-"], /Standard input/],
-    [["frobnicate"], /There is no command "frobnicate"; the commands are embed, similarity, visualize, serve, convert, inspect, compare, verify, doctor/],
+    [["frobnicate"], /There is no command "frobnicate"; the commands are embed, similarity, visualize, index, search, duplicates, fit, classify, collection, serve, convert, inspect, compare, verify, doctor/],
     [["--colour"], /There is no option "--colour"/],
     [["embed", ROCKET, "--colour"], /Unknown option '--colour'/],
     [["embed", ROCKET, "--model"], /--model <value>' argument missing/],
@@ -39,7 +39,7 @@ test("2: usage", async () => {
     [["embed", ROCKET, "--json=yes"], /--json' does not take an argument/],
     [["similarity", ROCKET, ROCKET, "--out", "x.npy"], /Unknown option '--out'/],
     [["embed", ROCKET, "--device", "cuda"], /--device must be one of auto, wasm, webgpu, not "cuda"/],
-    [["embed", ROCKET, "--pool", "max"], /--pool must be one of none, mean, not "max"/],
+    [["embed", ROCKET, "--pool", "max"], /--pool must be one of none, mean, first, not "max"/],
     [["embed", ROCKET, "--out", "x.csv"], /x\.csv.*\.npy, \.json, \.jsonl, \.safetensors/],
     [["embed", ROCKET, "--out", ""], /its name must end in/],
   ];
@@ -104,7 +104,7 @@ test("5: the device", async () => {
 
 test("6: files", async () => {
   assert.match(await fails(["embed", "absent.png"], 6, "io/read"), /absent\.png/);
-  assert.match(await fails(["embed", "tests"], 6, "io/read"), /folder/);
+  assert.match(await fails(["similarity", "tests", ROCKET], 6, "io/read"), /folder/);
 });
 
 test("7: inputs", async () => {

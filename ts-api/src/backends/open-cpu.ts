@@ -109,12 +109,12 @@ async function openRevectorized(options: Crew): Promise<WasmBackend> {
   return backend;
 }
 
-async function open({ name, chosen, revectorized }: Choice, compile: Compile, { count, threads }: Crew): Promise<WasmBackend> {
+async function open({ name, chosen, revectorized }: Choice, compile: Compile, { count, threads, dtype }: Crew): Promise<WasmBackend> {
   const { noThreads } = runtime;
   const words = [
     runtime.name,
     `${name === "kernels-relaxed" ? "relaxed SIMD" : "SIMD"}${revectorized ? " revectorized" : ""}`,
-    `${chosen.int4!.replace("linear_int4_", "int4 ")} loop`,
+    loopOf(chosen, dtype),
     count > 1 ? `${count} threads` : threads === "auto" && noThreads !== undefined ? `1 thread (${noThreads})` : "1 thread",
   ];
   return openWasm({
@@ -124,6 +124,12 @@ async function open({ name, chosen, revectorized }: Choice, compile: Compile, { 
     threads: count,
     startThread: runtime.startThread,
   });
+}
+
+/** The integer loop that won: of int8 models theirs, of all others that of int4. */
+function loopOf({ int4, int8 }: Chosen, dtype: Dtype | undefined): string {
+  const loop = dtype === "int8" ? int8! : int4!;
+  return `${loop.replace(/^linear_(int\d)_/, "$1 ")} loop`;
 }
 
 async function choosePlain(dtype: Dtype | undefined): Promise<Choice> {

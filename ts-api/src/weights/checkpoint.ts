@@ -223,6 +223,8 @@ async function readConfig(folder: ModelFolder, options: OpenOptions): Promise<IJ
 }
 
 function unusable(file: string, problem: string, cause?: unknown): IJepaError {
+  // It is JSON, with a value that no configuration has.
+  if (cause instanceof RangeError) return new IJepaError("config/field", `${file} cannot be used: ${cause.message}.`, { field: "config", value: undefined }, { cause });
   return new IJepaError("config/missing", `${file} cannot be used: ${problem}.`, { file }, { cause });
 }
 

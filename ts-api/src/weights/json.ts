@@ -10,7 +10,7 @@ const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c, OPEN_ARRAY = 0x5b, CLOSE_ARR
 /**
  * @param bytes UTF-8
  * @param options `python`: NaN, Infinity and -Infinity are numbers; `bom`: a byte order mark before the text is left out
- * @throws Error, with a message for the user, for what is no JSON, nests too deep or has too many values
+ * @throws Error, with a message for the user, for what is no JSON; RangeError for what nests too deep or has too many values
  */
 export function parseJson(bytes: Uint8Array, { python = false, bom = false }: { python?: boolean; bom?: boolean } = {}): unknown {
   checkSize(bytes);
@@ -36,13 +36,13 @@ function checkSize(bytes: Uint8Array): void {
         break;
       case OPEN_ARRAY: case OPEN_OBJECT:
         values++;
-        if (++depth > MAX_DEPTH) throw new Error(`more than ${MAX_DEPTH} arrays and objects lie in each other at byte ${at}`);
+        if (++depth > MAX_DEPTH) throw new RangeError(`more than ${MAX_DEPTH} arrays and objects lie in each other at byte ${at}`);
         break;
       case CLOSE_ARRAY: case CLOSE_OBJECT:
         depth--;
         break;
     }
-    if (values > MAX_VALUES) throw new Error(`more than ${MAX_VALUES} values up to byte ${at}`);
+    if (values > MAX_VALUES) throw new RangeError(`more than ${MAX_VALUES} values up to byte ${at}`);
   }
 }
 
