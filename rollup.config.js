@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
-import ts from "typescript";
+import { minify } from "terser";
 import { globSync } from "./scripts/glob.mjs";
 
 const root = dirname(fileURLToPath(import.meta.url));
@@ -87,15 +87,15 @@ const web = {
   },
 };
 
-/** Without comments: what travels to browsers and Workers is small. dist has the readable code. */
+/** Small: what travels to browsers and Workers. Class names stay, because errors show them; dist has the readable code. */
 const bare = {
   name: "bare",
-  renderChunk: (code) => ts.transpileModule(code, { compilerOptions: { target: "ESNext", module: "Preserve", removeComments: true } }).outputText,
+  renderChunk: async (code) => (await minify(code, { module: true, keep_classnames: true, format: { comments: false } })).code,
 };
 
 /** What is imported by a name that is known only at run time is nothing that bundlers should look for. */
 const IGNORE = "/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */";
-const asIs = { name: "as-is", renderChunk: (code) => code.replace(/\bimport\((?:\/\*.*?\*\/\s*)*([a-z]\w*)\)/g, `import(${IGNORE} $1)`) };
+const asIs = { name: "as-is", renderChunk: (code) => code.replace(/\bimport\((?:\/\*.*?\*\/\s*)*([A-Za-z_$][\w$]*)\)/g, `import(${IGNORE} $1)`) };
 
 /** A browser could not resolve what is left. */
 function onwarn(warning) {

@@ -180,12 +180,16 @@ test("without SharedArrayBuffer there is one thread, which says why, and no more
   assert.match(message, /not cross-origin isolated/);
 });
 
+test("a page reads a photo by its address relative to the page", chromium, async () => {
+  assert.deepEqual(await inChromium('decode("rocket.jpg")'), { value: [640, 427] });
+});
+
 /** What a page has lost, what it then does, and the error. */
 const LOSSES: readonly (readonly [what: string, without: RegExp | undefined, expression: string, error: RegExp])[] = [
   ["the kernels", /kernels-/, "describe({})", /^io\/read .*kernels-relaxed\.wasm: the server answers 404/],
   ["the thread's program", /thread\.js/, "describe({ threads: 2 })", /^backend\/unavailable .*2 threads: its program cannot be loaded/],
   ["the decoder", /jpeg-decoder/, 'fetch("rocket.jpg").then((r) => r.arrayBuffer()).then(decode)', /^io\/read .*jpeg-decoder\.wasm: the server answers 404/],
-  ["files", undefined, 'decode("rocket.jpg")', /^io\/read .*Browsers have no files/],
+  ["files", undefined, 'decode("file:///rocket.jpg")', /^io\/read .*Browsers have no files/],
   ["the model", /models/, "describe({})", /^config\/missing /],
 ];
 for (const [what, without, expression, error] of LOSSES) {

@@ -14,7 +14,7 @@ const ATTW = `${PACKAGES}/@arethetypeswrong/cli/dist/index.js`;
 /** What `ijepa/wasm` may bring with it, compressed; image codecs are fetched when an image needs them. */
 const MAX_BYTES = 150_000;
 /** What the build reads, node_modules apart. */
-const INPUTS = ["assembly", "gpu", "scripts", "ts-api", "weights-tools", "asconfig.json", "package.json", "rollup.config.js"];
+const INPUTS = ["assembly", "codecs", "gpu", "scripts", "ts-api", "weights-tools", "asconfig.json", "package.json", "rollup.config.js"];
 
 const { folder, tarball } = packPackage();
 after(() => rmSync(folder, { recursive: true }));
@@ -66,7 +66,7 @@ test("the same input gives the same bytes, in another folder too", () => {
 function closureOf(path: string, found = new Set<string>()): Set<string> {
   if (found.has(path)) return found;
   found.add(path);
-  for (const [, specifier] of readFileSync(path, "utf8").matchAll(/^(?:import|export)\b[^;]*?["'](\.[^"']+)["'];$/gm)) closureOf(join(dirname(path), specifier), found);
+  for (const [, specifier] of readFileSync(path, "utf8").matchAll(/\b(?:from|import)\s*["'](\.[^"']+)["']/g)) closureOf(join(dirname(path), specifier), found);
   return found;
 }
 
