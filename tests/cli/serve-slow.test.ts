@@ -19,6 +19,7 @@ test("slow images at 200 clients: refused at their time limit, while health and 
   const good = await readFile(photo("jpeg-420.jpg"));
   const limits = ["--decode-timeout", "1", "--timeout", "20", "--max-pixels", "178956970", "--concurrency", "300"];
   const server = await startServer(["--model", TINY, "--dtype", "int4", ...limits]);
+  t.after(() => server.child.kill("SIGKILL"));
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
   const codes = new Map<string, number>();
   let over = false;
