@@ -6,6 +6,7 @@ import type { FileInfo, Files } from "../runtime/env.js";
 import { isPattern, parsePatterns } from "./glob.js";
 import { addressSource, isAddress, type BulkSource } from "./source.js";
 
+/** Which files are found. */
 export interface FindOptions {
   /** Also what is in the folders of a folder. Default false. */
   recursive?: boolean | undefined;

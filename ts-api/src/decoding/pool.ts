@@ -114,6 +114,7 @@ export class DecodePool {
     this.#paused = true;
   }
 
+  /** Goes on after `pause`. */
   resume(): void {
     this.#paused = false;
     this.#assign();

@@ -68,6 +68,8 @@ export class IJepaModel extends PreTrainedModel<Extra> {
     this.layout = { architecture: "IJepaModel", names: [...expectedTensors(this.config, { maskToken, pooler }).keys()], nameOf: (name) => name };
   }
 
+  /** The model of the package. Throws as with a model that is named. */
+  static fromPretrained(options: ModelLoadOptions): Promise<IJepaModel>;
   /**
    * Loads a checkpoint, tensor by tensor, into the weight format `dtype`.
    *
@@ -75,7 +77,6 @@ export class IJepaModel extends PreTrainedModel<Extra> {
    *   .pth.tar of the research code, or files that the caller opens; default: the model of the package
    * @throws IJepaError `config/*`, `weights/*`, `hub/*`, `io/*`, `backend/*`, `aborted`; TypeError for options of a wrong type
    */
-  static fromPretrained(options: ModelLoadOptions): Promise<IJepaModel>;
   static fromPretrained(ref?: ModelRef | URL, options?: ModelLoadOptions | null): Promise<IJepaModel>;
   static async fromPretrained(ref?: ModelRef | URL | ModelLoadOptions, given?: ModelLoadOptions | null): Promise<IJepaModel> {
     const [model, rest] = modelAndOptions(ref, given), options = readOptions(rest, MODEL_OPTIONS, "IJepaModel.fromPretrained");

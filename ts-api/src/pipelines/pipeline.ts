@@ -17,13 +17,14 @@ const OPENERS: { [T in keyof Pipelines]: (ref?: ModelRef, options?: ModelLoadOpt
   "image-classification": imageClassification,
 };
 
+/** A pipeline with the model of the package. Throws as with a model that is named. */
+export async function pipeline<T extends keyof Pipelines>(task: T, options: ModelLoadOptions): Promise<Pipelines[T]>;
 /**
  * transformers.js's `pipeline`: a task, a model and options give a function. `pipeline(task, options)` takes the model of the package.
  *
  * @param ref a model folder or URL, or a name on the Hub; default: the model of the package
  * @throws IJepaError `input/value` for an unknown task or option, and what loading throws; TypeError for values of a wrong type
  */
-export async function pipeline<T extends keyof Pipelines>(task: T, options: ModelLoadOptions): Promise<Pipelines[T]>;
 export async function pipeline<T extends keyof Pipelines>(task: T, ref?: ModelRef | URL | null, options?: ModelLoadOptions | null): Promise<Pipelines[T]>;
 export async function pipeline<T extends keyof Pipelines>(task: T, ref?: ModelRef | URL | ModelLoadOptions | null, options?: ModelLoadOptions | null): Promise<Pipelines[T]> {
   if (typeof task !== "string") throw wrongType("The task of a pipeline", "a string", task);
