@@ -11,6 +11,8 @@ const RECORDED = {
   "fp4 rocket.jpg": "25897059402c17b36df420c48c1fa5481aac8190aaab5de8d8af0252127e9697",
   "int4 chelsea.png": "6178dbe0a5e1bb0c0674d4e0306b0b8243a75b2853e8dcfec9371132b626f08d",
   "int4 rocket.jpg": "6401b84f0bc6c25cb76998f348ac46bb52a7565f0b03cd084a9e823ccaf362a4",
+  "int8 chelsea.png": "cc5218beb129937ab2eb227426b6e857af0949dcd371f3d4080991ef67bdc1c4",
+  "int8 rocket.jpg": "bda1f77747436a9ae61c18bb56fdc07c0c6238ab48700ff2e26ca8a78c167d2c",
   "nf4 chelsea.png": "42287c9b9c1abb955eba03f97745abf096f9b71a6824c5e3e1ce2520f6f3c3f8",
   "nf4 rocket.jpg": "c3c23409dbbff72c7d7d7bb72966910925f40220d4ecaea813a67d6fc617a1b7",
 };
