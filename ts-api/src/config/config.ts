@@ -101,7 +101,8 @@ export class IJepaConfig implements IJepaConfigFields {
    * @throws IJepaError `config/field`
    */
   constructor(fields: Partial<IJepaConfigFields> = {}, json: Readonly<Record<string, unknown>> = {}) {
-    const check = new FieldReader(fields, JSON_NAMES);
+    this.numLabels = readNumLabels(json);
+    const check = new FieldReader(withoutLabels(fields, this.numLabels), JSON_NAMES);
     this.hiddenSize = check.whole("hiddenSize", 768, 1, 8192);
     this.numHiddenLayers = check.whole("numHiddenLayers", 12, 1, 256);
     this.numAttentionHeads = check.whole("numAttentionHeads", 12, 1, 256);
@@ -117,7 +118,6 @@ export class IJepaConfig implements IJepaConfigFields {
     this.qkvBias = check.boolean("qkvBias", true);
     this.poolerOutputSize = check.whole("poolerOutputSize", this.hiddenSize, 1, 8192);
     this.poolerAct = check.activation("poolerAct", "tanh");
-    this.numLabels = readNumLabels(json);
     this.#json = { ...json };
     this.#checkTogether();
   }
@@ -236,4 +236,10 @@ function heightOf(size: Size): number {
 
 function widthOf(size: Size): number {
   return typeof size === "number" ? size : size[1];
+}
+
+/** A configuration that is spread into another brings its number of labels along; another number than that of `json` is no field. */
+function withoutLabels(fields: Partial<IJepaConfigFields>, numLabels: number): Partial<IJepaConfigFields> {
+  if ((fields as { numLabels?: unknown } | null)?.numLabels !== numLabels) return fields;
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== "numLabels"));
 }
