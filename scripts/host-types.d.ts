@@ -10,6 +10,8 @@ export type Request = Instance<"Request", { readonly url: string; readonly metho
 export type Response = Instance<"Response", { readonly ok: boolean; readonly status: number; readonly headers: any; arrayBuffer(): Promise<ArrayBuffer>; json(): Promise<any> }>;
 export type Fetch = typeof globalThis extends { fetch: infer F } ? F : (input: any, init?: any) => Promise<any>;
 export type Blob = Instance<"Blob", { readonly size: number; readonly type: string; arrayBuffer(): Promise<ArrayBuffer> }>;
+/** Of bytes. */
+export type ReadableStream = Instance<"ReadableStream", { getReader(): any }>;
 export type ImageData = Instance<"ImageData", { readonly data: Uint8ClampedArray; readonly width: number; readonly height: number }>;
 
 export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer T } } } ? T : object;

@@ -13,7 +13,7 @@ const FOLDERS = [[join(BUILT, "ts-api/src"), "."], [join(BUILT, "weights-tools")
 const ENTRIES = ["ts-api/src/index", "ts-api/src/server/index", "ts-api/src/transformers/index", "ts-api/src/collections/index", "weights-tools/index"];
 /** The global types of hosts, and those of host-types.d.ts. */
 const HOST_TYPES = new Map([
-  ...["AbortSignal", "URL", "Request", "Response", "Blob", "ImageData", "GPU", "GPUDevice", "GPUComputePipeline", "GPUSupportedLimits", "GPUPowerPreference"].map((name) => [name, name]),
+  ...["AbortSignal", "URL", "Request", "Response", "Blob", "ImageData", "ReadableStream", "GPU", "GPUDevice", "GPUComputePipeline", "GPUSupportedLimits", "GPUPowerPreference"].map((name) => [name, name]),
   ["WebAssembly.Module", "WasmModule"],
   ["WebAssembly.Memory", "WasmMemory"],
   ["globalThis.fetch", "Fetch"],
