@@ -87,10 +87,10 @@ const web = {
   },
 };
 
-/** Small: what travels to browsers and Workers. Class names stay, because errors show them; dist has the readable code. */
+/** Small: what travels to browsers and Workers. Class names stay, because errors show them; nothing is computed, so that names of optional packages stay variables; dist has the readable code. */
 const bare = {
   name: "bare",
-  renderChunk: async (code) => (await minify(code, { module: true, keep_classnames: true, format: { comments: false } })).code,
+  renderChunk: async (code) => (await minify(code, { module: true, compress: false, keep_classnames: true, format: { comments: false } })).code,
 };
 
 /** What is imported by a name that is known only at run time is nothing that bundlers should look for. */
