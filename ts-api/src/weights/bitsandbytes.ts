@@ -67,7 +67,7 @@ export async function readCodes(
     throw new IJepaError("weights/format", `Tensor ${name} in ${weight.file}: ${problem}.`, { file: weight.file, offset: weight.begin }, { cause });
   };
   const header = parseState(await read(state), fail), { blocksize, nestedBlocksize, offset } = header;
-  if (header.type !== codebook) fail(`its quant_state is called ${codebook}, but has quant_type ${show(header.type)}`);
+  if (header.type !== codebook) fail(`its quant_state is called ${codebook}, but has ${header.type === undefined ? "no quant_type" : `quant_type ${show(header.type)}`}`);
   if (header.shape.join() !== shape.join()) {
     const message = `Tensor ${name} in ${weight.file} has the shape [${header.shape.join(", ")}], but config.json asks for [${shape.join(", ")}].`;
     throw new IJepaError("weights/shape", message, { tensor: name, expected: shape, actual: header.shape });
