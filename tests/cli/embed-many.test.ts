@@ -144,6 +144,17 @@ test("--out - ends when nobody reads it any more", async () => {
   clearInterval(asking);
 });
 
+test("--strict refuses a damaged image among many, which is read without it", async (t) => {
+  const folder = await temporaryFolder(t), args = ["embed", folder, "--model", TINY, "--pool", "mean", "--out", "-"];
+  copyFileSync("tests/goldens/field/p-no-iend.png", join(folder, "cut.png"));
+  copyFileSync(photo("jpeg-420.jpg"), join(folder, "whole.jpg"));
+  const codes = (text: string) => text.trim().split("\n").map((line) => (JSON.parse(line) as { error?: { code: string } }).error?.code);
+  assert.deepEqual(codes((await ijepa(args)).stdout), [undefined, undefined]);
+  const { code, stdout } = await ijepa([...args, "--strict"]);
+  assert.equal(code, 3);
+  assert.deepEqual(codes(stdout), ["image/corrupt", undefined]);
+});
+
 test("what does not go together is a usage error, before the model is loaded", async () => {
   for (const args of [
     ["embed", "tests/goldens/images/files"],

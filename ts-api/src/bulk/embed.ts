@@ -21,6 +21,8 @@ export interface EmbedImagesOptions extends FeatureOptions {
   decoders?: DecodePool | undefined;
   /** Pixel limit of the decoders; default as Pillow's. */
   maxPixels?: number | undefined;
+  /** Damaged images that could be read all the same are failures. Default false. */
+  strict?: boolean | undefined;
   /** How many images there are, for the progress; it may become known while they are computed. Default: the length of a list. */
   total?: number | Promise<number | undefined> | undefined;
   /** Told after every image. */
@@ -51,7 +53,7 @@ export async function* embedImages(
   sources: AsyncIterable<Source> | Iterable<Source>,
   options: EmbedImagesOptions = {},
 ): AsyncGenerator<BulkResult, void, undefined> {
-  const { model, processor } = extractor, { signal, onProgress, maxPixels } = options;
+  const { model, processor } = extractor, { signal, onProgress, maxPixels, strict = false } = options;
   const feature = checkFeatureOptions(options, model), batchSize = options.batchSize ?? batchOf(model.config.numPatches);
   throwIfAborted(signal, "reading images");
   const decoders = options.decoders ?? new DecodePool();
@@ -72,7 +74,7 @@ export async function* embedImages(
       if (await hook(() => options.known?.(source, facts.bytes, modified))) return { kind: "skip", source, id: undefined, ...facts };
       const file = await from.read(own.signal), bytes = file.length, id = await sha256(file);
       if (await hook(() => options.skip?.(id))) return { kind: "skip", source, id, bytes, modified };
-      const image = await decoders.prepare(file, processor, { source, signal: own.signal, ...(maxPixels === undefined ? {} : { maxPixels }) });
+      const image = await decoders.prepare(file, processor, { source, signal: own.signal, strict, ...(maxPixels === undefined ? {} : { maxPixels }) });
       return { kind: "prepared", source, id, bytes, modified, image };
     } catch (error) {
       return failureOf(source, error);

@@ -26,14 +26,14 @@ export async function embedMany(settings: Settings, host: CliHost): Promise<numb
 
 /** A line for each image, in order, as soon as it is there. */
 async function answerLines(settings: Settings, host: CliHost, decoders: DecodePool): Promise<number> {
-  const { pool = "none", normalize, maxPixels } = settings, { signal, stdout } = host;
+  const { pool = "none", normalize, maxPixels, strict } = settings, { signal, stdout } = host;
   const bar = new ProgressBar(host.stderr), options = { ...loadOptions(settings, bar), signal };
   const extract = await pipeline("image-feature-extraction", settings.model, options).finally(() => bar.clear());
   let exitCode = 0;
   try {
     const { dtype, device } = extract.model;
     await warnOfUnused(extract.model, host);
-    for await (const result of embedImages(extract, imagesOf(settings, host), { pool, normalize, signal, decoders, maxPixels })) {
+    for await (const result of embedImages(extract, imagesOf(settings, host), { pool, normalize, signal, decoders, maxPixels, strict })) {
       if (result.kind === "row") await stdout.write(`${JSON.stringify(answerOf(result, { version: NUMERICS_VERSION, dtype, device }))}\n`);
       if (stdout.gone) break;
       if (result.kind !== "failure") continue;
@@ -53,7 +53,7 @@ function answerOf({ source: file, id, bytes, width, height, dims, feature, diges
 
 /** What is done is kept in a collection beside the file, which is written from it at the end. */
 async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool): Promise<number> {
-  const { out, pool, json, maxPixels } = settings, { signal } = host;
+  const { out, pool, json, maxPixels, strict } = settings, { signal } = host;
   if (out === undefined) throw new UsageError("Many images need --out FILE. See \"ijepa embed --help\".");
   const format = formatOf(out);
   if (pool !== "mean") throw new UsageError("Many images in one file need --pool mean; --out - takes the features of every token too.");
@@ -79,6 +79,7 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
       signal,
       decoders,
       maxPixels,
+      strict,
       total: countOfImages(settings),
       onProgress: (progress) => bar.show(progress.done, progress.total, describe(progress)),
       onFailure: async (failure) => {

@@ -8,7 +8,7 @@ import type { FeatureEncoder } from "./feature-encoder.js";
 import type { CollectionRow } from "./row.js";
 import type { CollectionWriter } from "./writer.js";
 
-export interface IndexOptions extends Pick<EmbedImagesOptions, "signal" | "decoders" | "maxPixels" | "total" | "onProgress" | "ahead" | "batchSize"> {
+export interface IndexOptions extends Pick<EmbedImagesOptions, "signal" | "decoders" | "maxPixels" | "strict" | "total" | "onProgress" | "ahead" | "batchSize"> {
   /** Told of each image that could not be taken in. */
   onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;
 }
