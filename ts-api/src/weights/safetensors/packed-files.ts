@@ -147,7 +147,7 @@ function runsOf(tensors: readonly TensorInfo[]): TensorInfo[][] {
 function checkVersion(file: string, what: string, version: string | undefined, known: string): void {
   if (version === known) return;
   const message =
-    `${file} is packed for ${version === undefined ? "no known version" : `version ${show(version)}`} of the ${what}; this library knows ${known}. ` +
+    `${file} ${version === undefined ? "names no version" : `is packed for version ${show(version)}`} of the ${what}; this library knows ${known}. ` +
     "Convert the original checkpoint with this library, or use the one that wrote the file.";
   throw new IJepaError("weights/version", message, { file, what, version: version ?? "", known });
 }
