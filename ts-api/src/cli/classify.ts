@@ -10,10 +10,17 @@ const MOST_LABELS = 100_000;
 export const classify: Command = {
   name: "classify",
   usage: "IMAGE... --model DIR [options]",
-  summary: "Print the most likely labels of images, by a classifier that fit made or a checkpoint of Hugging Face",
+  summary: "Print the most likely labels of images",
   options: ["top-k", ...SOURCE_OPTIONS, "encoder", "dtype", "device", "threads", "revectorize", "max-pixels", "json", "help"],
+  optionHelp: {
+    model: "folder or URL of the classifier, or a Hub model as OWNER/NAME",
+    encoder: "encoder to use: a folder, a URL or a Hub model (default: the one that the classifier names)",
+  },
   images: [1, Infinity],
-  notes: ["An image that cannot be read is reported on stderr and the others are classified; the exit code is that of the first such image."],
+  notes: [
+    "The model is a classifier made by \"ijepa fit\", or any I-JEPA checkpoint with a classification head.",
+    "Images that cannot be read are reported on stderr and skipped; the exit code is that of the first one.",
+  ],
   run: runClassify,
 };
 

@@ -14,15 +14,13 @@ const DAMAGED = 8;
 export const collection: Command = {
   name: "collection",
   usage: "COLLECTION [options]",
-  summary: "Show what a collection holds; check, repair, compact or export it",
+  summary: "Describe a collection; check, repair, compact or export it",
   options: ["verify", "repair", "compact", "export", "encoder", ...SOURCE_OPTIONS.filter((name) => name !== "model"), "device", "threads", "revectorize", "json", "help"],
   images: [1, 1],
   notes: [
-    "--verify reads every file and compares it with the digests, and encodes a share of the images again from their places: the bits " +
-      "must be the same. The exit code is 0 only if all is right. --repair puts damaged files aside; index then takes in again what they held.",
-    "--export writes a .parquet file, .npy with the names beside it (.npy.jsonl), .jsonl, a table of PostgreSQL with pgvector " +
-      "(postgres://USER:PASSWORD@HOST/DATABASE?table=NAME; it needs the package postgres), or a collection of Qdrant (http://HOST:6333/NAME, " +
-      "with its key in QDRANT_API_KEY).",
+    "--verify compares every file with its digest, then encodes a share of the images again and compares the bits. The exit code is 0 only if all of them match.",
+    "--repair moves damaged files aside; \"ijepa index\" then restores the images that they held.",
+    "--export FILE.npy also writes FILE.npy.jsonl, which describes the rows. PostgreSQL needs pgvector and the npm package postgres (postgres://USER:PASSWORD@HOST/DATABASE?table=NAME). Qdrant takes http://HOST:6333/NAME, with its key in QDRANT_API_KEY.",
   ],
   run: runCollection,
 };

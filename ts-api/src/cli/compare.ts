@@ -8,15 +8,14 @@ import { formatTable } from "./text.js";
 export const compare: Command = {
   name: "compare",
   usage: "A B --image IMAGE [options]",
-  summary: "Measure how close model B is to model A on images: layer by layer, token by token",
+  summary: "Measure how far model B is from model A, layer by layer and token by token",
   options: ["image", "dtype", ...HUB_OPTIONS, "device", "threads", "revectorize", "json", "help"],
-  optionHelp: { image: "an image to compare with: a path or URL; at least one, and several if given several times" },
+  optionHelp: { image: "path or URL of an image to compare on (required; can be repeated)" },
   images: [0, 0],
   models: 2,
   notes: [
-    "A is the reference, in fp32 unless its files are in four bits or packed; --dtype is the format of B. Either may be any MODEL, also the same. " +
-      "--image may be given several times. --revision, --cache-dir and --local-files-only hold for both models.",
-    "SQNR is the power of A's hidden states over that of the difference. The cosines are of the output's tokens, and of their means.",
+    "A is the reference. It runs in fp32, or in its own format if it is packed or stored in 4 bits. --dtype sets the format of B. A and B may be the same model. The Hub options apply to both.",
+    "The report gives the signal-to-noise ratio of every layer's hidden states (SQNR, in dB) and the cosine similarities of the output, per token and pooled.",
   ],
   run: runCompare,
 };

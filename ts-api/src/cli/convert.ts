@@ -9,18 +9,16 @@ import { countOf, formatBytes, printable } from "./text.js";
 export const convert: Command = {
   name: "convert",
   usage: "SOURCE TARGET [options]",
-  summary: "Pack a model into a folder of safetensors that loads without computing, and in parts if asked",
+  summary: "Pack a model into files that load fast, in one file or in shards",
   options: ["dtype", "group-size", "calibrate", "shard-size", ...HUB_OPTIONS, "threads", "revectorize", "json", "help"],
-  optionHelp: { dtype: "format of the matrices (default: int4; of packed files and of nf4 or fp4 checkpoints their own)" },
+  optionHelp: { dtype: "format of the matrices (default: int4; packed, nf4 and fp4 checkpoints keep their format)" },
   images: [0, 0],
   models: 2,
   notes: [
-    "SOURCE is a MODEL; TARGET is a folder that is not there yet, or is empty. It appears when everything is written, and not at all " +
-      "on failure. Without --dtype the matrices become int4, or stay what they are where they are in four bits; packed files keep their format and can be cut into other shards. The bits " +
-      "of the features are those of SOURCE loaded with the same --dtype.",
-    "--calibrate takes the PNG, JPEG and WebP files of the folder itself, in order of their names, and of more than 32 some at equal distances; " +
-      "files that are no image are named on stderr and left out. How many there were and their SHA-256 are written into the files.",
-    "Configuration, licence and model card come along; the licence and the SHA-256 of each layer and of SOURCE are also in the files.",
+    "TARGET must be an empty folder, or not exist. It appears once everything is written, so a failure leaves nothing behind.",
+    "The result has the same bits as loading SOURCE with the same --dtype. Packed files keep their format; convert can split them into other shards.",
+    "--calibrate uses the PNG, JPEG and WebP files directly inside the folder, at most 32 of them, evenly spaced in name order. Files that are not images are reported on stderr and skipped. The number of images and their SHA-256 are recorded in the files.",
+    "The configuration, licence and model card are copied. The files also record the licence and the SHA-256 of SOURCE and of each layer.",
   ],
   run: runConvert,
 };

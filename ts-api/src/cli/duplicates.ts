@@ -9,12 +9,11 @@ import { countOf, printable } from "./text.js";
 export const duplicates: Command = {
   name: "duplicates",
   usage: "COLLECTION [options]",
-  summary: "Find the images of a collection that are copies of one another, or nearly",
+  summary: "Find exact and near duplicates in a collection",
   options: ["threshold", "html", "json", "help"],
   images: [1, 1],
   notes: [
-    "Every pair of images is decided exactly. A group has the images that are connected by pairs within the threshold; an image that lies " +
-      "at several places is a group too.",
+    "Every pair is compared exactly. Images that are linked by pairs above the threshold form a group; so do copies of one file at several paths.",
   ],
   run: runDuplicates,
 };

@@ -16,22 +16,15 @@ const SHORT_DIGEST = 16;
 export const embed: Command = {
   name: "embed",
   usage: "IMAGE|FOLDER|PATTERN... [options]",
-  summary: "Extract the features of images: a table of what was computed, and with two images their cosine similarity",
+  summary: "Extract the features of images; with exactly two images, also print their cosine similarity",
   options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "pool", "normalize", "recursive", "from-file", "out", "max-pixels", "strict", "decode-threads", "decode-timeout", "json", "help"],
   images: [1, Infinity],
   notes: [
-    "The table has for every image its size in pixels, the milliseconds for resizing and encoding it, and the SHA-256 of its " +
-      "features (little-endian f32). The digest depends on the image, model, dtype, pool and --normalize, and on nothing else. On a terminal " +
-      "that is too narrow for the row its first 16 digits are shown; elsewhere all 64.",
-    "With exactly two images the last line is the cosine similarity of their features; of all tokens, that of their means.",
-    "An image that cannot be read is reported on stderr and the others are still computed; the exit code is then that of the " +
-      "first such image. --out is written when every image succeeded, under a temporary name that is renamed at the end, or " +
-      "else not at all.",
-    "Many images: folders, patterns in quotes such as \"photos/**/*.jpg\", --recursive, --from-file or an --out of .parquet or -. They are " +
-      "decoded in threads, and threads is auto. --out takes --pool mean; images that cannot be read are reported and left out, and the exit code says so. " +
-      "What is done is kept in FILE.partial: after an interruption the same command goes on from there. A file that is there is not replaced. " +
-      "Beside FILE.npy, FILE.names.json says which image each row is.",
-    "--out - answers each image with a line of JSON as soon as it is there, in order; one that cannot be read with { file, error }.",
+    "The table shows each image's size in pixels, the milliseconds taken to resize and encode it, and the SHA-256 of its features (little-endian f32). The digest depends only on the image, the model, --dtype, --pool and --normalize. A narrow terminal shows its first 16 digits.",
+    "The cosine similarity of two images is that of their pooled features; without --pool, that of the means of their tokens.",
+    "Images that cannot be read are reported on stderr and skipped; the exit code is that of the first one. With a few named images, --out is written only if all of them succeed.",
+    "Many images: give a folder, a quoted pattern such as \"photos/**/*.jpg\", --recursive, --from-file, or an --out that is .parquet or -. Images are then decoded in threads, --threads defaults to auto, and a file needs --pool mean. Progress is saved in FILE.partial: run the same command again to resume. Existing files are never replaced. FILE.npy comes with FILE.names.json, which names its rows.",
+    "--out - prints one line of JSON per image as soon as it is done, in input order. For an image that cannot be read, the line is { file, error }.",
   ],
   run: runEmbed,
 };

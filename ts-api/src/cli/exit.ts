@@ -6,29 +6,29 @@ import { printable } from "./text.js";
 type KindOf<C extends string> = C extends `${infer Kind}/${string}` ? Kind : C;
 type Kind = KindOf<ErrorCode> | "ok" | "unexpected" | "usage";
 
-const SOURCE = [6, "a file, a URL or a model of the Hub that cannot be read, fetched or written, or an address that cannot be listened on"] as const;
-const MODEL = [4, "the model: its configuration or weights are absent, damaged or do not fit"] as const;
+const SOURCE = [6, "a file, URL or Hub model cannot be read or written, or a port cannot be opened"] as const;
+const MODEL = [4, "the model's configuration or weights are missing, damaged or inconsistent"] as const;
 
 /** Exit code and meaning of every kind of end. */
 const EXITS: Readonly<Record<Kind, readonly [code: number, meaning: string]>> = {
   ok: [0, "done"],
-  unexpected: [1, "an unexpected failure (IJEPA_DEBUG=1 shows its stack)"],
-  usage: [2, "usage: an unknown command or option, a wrong option value, too few or too many images"],
-  image: [3, "an image: not an image, damaged, of a kind that is not supported, too large or empty"],
+  unexpected: [1, "an unexpected error (IJEPA_DEBUG=1 prints the stack)"],
+  usage: [2, "wrong usage: an unknown command or option, an invalid value, or too few or too many arguments"],
+  image: [3, "an image is damaged, unsupported, too large, empty or not an image"],
   config: MODEL,
   weights: MODEL,
-  backend: [5, "the device: not available, out of memory or lost"],
+  backend: [5, "the device is unavailable, out of memory or lost"],
   io: SOURCE,
   hub: SOURCE,
-  input: [7, "an input that the model or the output format cannot take"],
-  collection: [8, "a collection: absent, damaged, in use, of another encoding or of a newer version"],
+  input: [7, "an input does not suit the model or the output format"],
+  collection: [8, "a collection is missing, damaged, in use, of another encoding or of a newer version"],
   aborted: [130, "interrupted (SIGINT)"],
 };
 
 /** The exit codes with their meaning, each once. */
 export const EXIT_CODES: ReadonlyMap<number, string> = new Map(Object.values(EXITS));
 
-/** What is wrong with the command line, in words. */
+/** The command line is wrong; the message says how. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

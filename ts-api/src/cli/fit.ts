@@ -14,16 +14,14 @@ const MOST_CLASSES = 20;
 export const fit: Command = {
   name: "fit",
   usage: "COLLECTION --labels folders|FILE --out DIR [options]",
-  summary: "Fit a classifier on the features of labelled images, and say how good it is on those that were held out",
+  summary: "Train a classifier on the labelled images of a collection, and evaluate it on held-out images",
   options: ["labels", "out", "full", "strength", "seed", "hold-out", "views", "html", "encoder", ...SOURCE_OPTIONS.filter((name) => name !== "model"), "device", "threads", "revectorize", "json", "help"],
+  optionHelp: { out: "folder to create for the classifier" },
   images: [1, 1],
   notes: [
-    "The classifier is a linear layer on the pooled features, fitted to the end in double precision: the same images and labels give the " +
-      "same bits on every machine. The means of the classes and the nearest neighbours, which need no fit, are measured beside it.",
-    "--out is a new folder in Hugging Face's layout: the layer, and a reference to its encoder; with --full everything. " +
-      "classify, serve and the library's image-classification take it.",
-    "The CSV file has a line with the names of its columns, source and label, then a line for each image. Labels without images and images " +
-      "without labels are counted in the report.",
+    "The classifier is a linear layer on the pooled features, trained to convergence in double precision. The same images and labels give the same bits on every machine. Two baselines without training, class means and nearest neighbours, are evaluated as well.",
+    "The output is a folder in Hugging Face's layout with the layer and a reference to its encoder; --full adds the encoder itself. \"ijepa classify\", \"ijepa serve\" and the image-classification pipeline load it.",
+    "The first line of the CSV file names its columns, source and label; every other line labels one image. The report counts labels without an image and images without a label.",
   ],
   run: runFit,
 };

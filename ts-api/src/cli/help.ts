@@ -3,13 +3,20 @@ import { EXIT_CODES } from "./exit.js";
 import { wrap } from "./text.js";
 
 const WIDTH = 100;
-const MODEL_HELP = "a folder or URL with config.json and model.safetensors or its shards";
-const IMAGE_HELP = "a path or a URL (http, https, data, file) of a PNG, JPEG or WebP image, or - for standard input";
+const MODEL_HELP = "folder or URL that holds config.json and model.safetensors (or shards), or a Hub model as OWNER/NAME";
+/** What stands for something in a command's usage. */
+const OPERANDS = [
+  ["COLLECTION", 'folder of a collection, made by "ijepa index"'],
+  ["IMAGE", "path or URL (http, https, data, file) of a PNG, JPEG or WebP image, or - for standard input"],
+  ["MODEL", MODEL_HELP],
+  ["SOURCE", MODEL_HELP],
+  ["A B", `models to compare, each a ${MODEL_HELP}`],
+] as const;
 
 /** What `ijepa --help` prints. */
 export function mainHelp(commands: readonly Command[], version: string): string {
   const lines = [
-    `ijepa ${version}: features of images by an I-JEPA encoder, the same bits on every machine.`,
+    `ijepa ${version}: image features from an I-JEPA encoder, with the same bits on every machine.`,
     "",
     "Usage:",
     ...commands.map(({ name, usage }) => `  ijepa ${name} ${usage}`),
@@ -19,7 +26,7 @@ export function mainHelp(commands: readonly Command[], version: string): string 
     "",
     "Options:",
     ...list([
-      ["-h, --help", "print this help; of a command with: ijepa help COMMAND"],
+      ["-h, --help", "print this help; \"ijepa help COMMAND\" prints the help of a command"],
       ["-v, --version", "print the version"],
     ]),
     "",
@@ -29,14 +36,14 @@ export function mainHelp(commands: readonly Command[], version: string): string 
 }
 
 /** What `ijepa COMMAND --help` prints. */
-export function commandHelp({ name, usage, summary, notes, options, optionHelp = {}, images, models }: Command): string {
+export function commandHelp({ name, usage, summary, notes, options, optionHelp = {} }: Command): string {
+  const operands = OPERANDS.filter(([term]) => usage.split(" --")[0].includes(term));
   const lines = [
     `Usage: ijepa ${name} ${usage}`,
     "",
     ...wrap(`${summary}.`, WIDTH),
     "",
-    ...(models === undefined ? [] : [...list([["MODEL", MODEL_HELP]]), ""]),
-    ...(images[1] === 0 ? [] : [...list([["IMAGE", IMAGE_HELP]]), ""]),
+    ...(operands.length === 0 ? [] : [...list(operands), ""]),
     "Options:",
     ...list(options.map((option) => [optionName(option), optionHelp[option] ?? OPTIONS[option].help])),
     "",

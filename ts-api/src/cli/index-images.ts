@@ -10,16 +10,13 @@ import { ProgressBar, showDownloads } from "./progress.js";
 export const index: Command = {
   name: "index",
   usage: "IMAGE|FOLDER... --collection DIR [options]",
-  summary: "Take images into a collection of features: what is new in files and folders, from where the last call ended",
+  summary: "Add the new images of files and folders to a collection",
   options: ["collection", "layers", "tokens", "prune", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
   images: [1, Infinity],
   notes: [
-    "Folders are searched to the bottom for JPEG, PNG and WebP. An image that cannot be read is reported on stderr and noted in " +
-      "failures.jsonl; the others are taken in, and the exit code is that of the first such image. An image is known by its size and " +
-      "time, and else by its bytes: a copy is not encoded again.",
-    "What is computed is stored as it goes. After Ctrl-C, or if the machine is switched off, the same command goes on from there. The " +
-      "root digest at the end does not depend on that, on the order, on --threads or on --device.",
-    "All images of a collection have one encoding: model, --dtype, --layers and --tokens. Another one is refused. --threads is auto here.",
+    "Folders are searched recursively for JPEG, PNG and WebP files. Images that cannot be read are reported on stderr, recorded in failures.jsonl and skipped; the exit code is that of the first one. Files whose size and time have not changed are not read again, and copies are not encoded again.",
+    "Results are saved along the way: after Ctrl-C or a crash, run the same command again to resume. The root digest printed at the end is the same whatever the order, the interruptions, the device and the number of threads.",
+    "A collection has one model, --dtype, --layers and --tokens; any other combination is refused. --threads defaults to auto here.",
   ],
   run: runIndex,
 };

@@ -7,15 +7,13 @@ import { countOf, formatBytes, formatTable, printable } from "./text.js";
 export const inspect: Command = {
   name: "inspect",
   usage: "MODEL [options]",
-  summary: "Show what the files of a model hold, and estimate the memory and work that it needs",
+  summary: "Describe the files of a model, and estimate its memory and operations",
   options: ["dtype", "group-size", "image-size", "source", "tensors", ...HUB_OPTIONS, "json", "help"],
   images: [0, 0],
   models: 1,
   notes: [
-    "Estimates are for one image and the format of --dtype. Memory is that of weights and buffers, with all layers resident and with two " +
-      "at a time; one multiply and one add are two operations.",
-    "With --source, each layer's matrices are compared with the original's: the norm of the difference over the norm, and the signal to " +
-      "quantization noise of all of them. --revision, --cache-dir and --local-files-only hold for both models.",
+    "Estimates are for one image in the format of --dtype. Memory covers weights and buffers, once with all layers loaded and once with two at a time. A multiply-add counts as two operations.",
+    "--source reports, for each layer, the relative error of its matrices and the signal-to-noise ratio of all of them. The Hub options apply to both models.",
   ],
   run: runInspect,
 };

@@ -12,14 +12,13 @@ const MOST_RESULTS = 1_000_000;
 export const search: Command = {
   name: "search",
   usage: "COLLECTION IMAGE|ID [options]",
-  summary: "Find the images of a collection that are most like an image, exactly",
+  summary: "Find the images of a collection that are most similar to a query",
   options: ["results", "patch", "html", "encoder", ...SOURCE_OPTIONS.filter((name) => name !== "model"), "device", "threads", "revectorize", "max-pixels", "json", "help"],
+  optionHelp: { patch: "column and row of a patch of the query, counted from 0 at the top left" },
   images: [2, 2],
   notes: [
-    "The query is a path or URL of an image, which is encoded as the collection was, or the id of an image of the collection (the SHA-256 " +
-      "of its file), for which no model is needed. The score is the cosine similarity; equal scores go by id.",
-    "--patch COLUMN,ROW asks for the places in all images that are most like that place of the query; the collection must be made " +
-      "with --tokens.",
+    "The query is the path or URL of an image, or the id (SHA-256 of the file) of an image in the collection, which needs no model. The search is exact. Scores are cosine similarities; equal scores are ordered by id.",
+    "--patch finds the patches of all images that are most similar to one patch of the query. The collection must have been made with --tokens.",
   ],
   run: runSearch,
 };

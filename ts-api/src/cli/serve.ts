@@ -16,22 +16,24 @@ const DEFAULT_SECONDS = 60;
 export const serve: Command = {
   name: "serve",
   usage: "[options]",
-  summary: "Serve a model over HTTP: POST /embed, /v1/embeddings (OpenAI's shape), /classify and /search, GET /healthz and /metrics",
+  summary: "Serve a model over HTTP: /embed, /v1/embeddings (OpenAI's format), /classify, /search, /healthz and /metrics",
   options: [
     "host", "port", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-body", "max-pixels", "concurrency", "timeout", "decode-threads", "decode-timeout", "allow-urls", "cors", "collection", "encoder", "json", "help",
   ],
+  optionHelp: {
+    "max-pixels": "largest image to decode, in pixels (default: 50000000)",
+    "decode-threads": "threads that decode images, or auto for one per processor, at most 4; 0 decodes on the main thread (default: auto)",
+    "decode-timeout": "seconds allowed to decode one image (default: 10)",
+    collection: "collection for POST /search",
+    encoder: "encoder of the classifier or collection: a folder, a URL or a Hub model (default: the one that it names)",
+  },
   images: [0, 0],
   notes: [
-    "Requests that wait are encoded together, which changes no bit of a result. Beyond --concurrency images a request is answered " +
-      "with status 429 and the header Retry-After. The bodies under way may take 8 times --max-body of memory.",
-    "Images are decoded in threads of their own, so that none holds up the others or the server.",
-    "SIGINT or SIGTERM stops it: no more requests are taken on, those that were are answered, and the exit code is 0. A second " +
-      "SIGINT ends it at once.",
-    "There are no keys and no encryption: put a proxy in front before others can reach it. With --allow-urls it downloads images " +
-      "for its clients, from public addresses only.",
-    "With --collection DIR, POST /search finds its images that are most like the photo in the body (?k=10). The model must be that of the " +
-      "collection, with the same --dtype.",
-    "--json prints one object when it listens, and one when it has stopped.",
+    "Waiting requests are encoded in batches, which changes no bit of a result. Beyond --concurrency, requests get status 429 and a Retry-After header. Request bodies in progress use at most 8 times --max-body of memory.",
+    "SIGINT and SIGTERM stop the server: it accepts no new requests, answers those it has, and exits with 0. A second SIGINT exits at once.",
+    "The server has no authentication and no encryption: put a proxy in front of it before others can reach it. With --allow-urls it downloads images from public addresses only.",
+    "With --collection, POST /search (?k=10) returns the images most similar to the photo in the body. The model and --dtype must be those of the collection.",
+    "--json prints one object when the server listens and one when it has stopped.",
   ],
   run: runServe,
 };

@@ -6,10 +6,12 @@ import { extractImages, toJson } from "./extract.js";
 export const similarity: Command = {
   name: "similarity",
   usage: "IMAGE IMAGE [options]",
-  summary: "Print the cosine similarity of the mean-pooled features of two images, a number from -1 to 1",
+  summary: "Print the cosine similarity of two images, from -1 to 1",
   options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "strict", "json", "help"],
   images: [2, 2],
-  notes: ["Nothing is printed on stdout when an image cannot be read; each such image is reported on stderr."],
+  notes: [
+    "The similarity is that of their mean-pooled features. Images that cannot be read are reported on stderr, and nothing is printed on stdout.",
+  ],
   run: runSimilarity,
 };
 

@@ -10,15 +10,13 @@ const DIFFERENT = 5;
 export const verify: Command = {
   name: "verify",
   usage: "[options]",
-  summary: "Run a model on every backend and kernel variant of this machine and compare the bits of every op of every layer",
+  summary: "Run a model on every backend and kernel variant of this machine, and compare the bits of every operation",
   options: [...SOURCE_OPTIONS, "image", "dtype", "json", "help"],
   images: [0, 0],
   notes: [
-    "Every variant is compared with the first. Where one differs, the first differing op is named, with its place, both words and " +
-      "their distance. Without --image the input is made from a seed; for the model of the package the digests are then also " +
-      "compared with those recorded in it, so that this machine is held against all others.",
-    "Without --dtype all weight formats are verified. Variants that this machine lacks are listed as not run.",
-    "The exit code is 0 only if everything is the same, and 5 if not.",
+    "Every variant is compared with the first. If one differs, the report names the first operation that differs, the position, both values and their distance. Without --image, the demo model's digests are also compared with those recorded in the package, which ties this machine to all others.",
+    "Without --dtype every weight format is checked. Variants that this machine cannot run are listed as not run.",
+    "The exit code is 0 if everything matches, otherwise 5.",
   ],
   run: runVerify,
 };

@@ -14,15 +14,13 @@ type Kind = (typeof KINDS)[number];
 export const visualize: Command = {
   name: "visualize",
   usage: "IMAGE --out FILE.png [options]",
-  summary: "Draw what the model sees over an image: which patches have features alike, or where it attends",
+  summary: "Draw what the model sees in an image: which patches look alike to it, or where it attends",
   options: ["out", "kind", "patch", "layer", "head", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "strict", "json", "help"],
+  optionHelp: { out: "PNG file to write" },
   images: [1, 1],
   notes: [
-    "pca: the three strongest principal components of the patch features as red, green and blue; patches of one colour are alike. " +
-      "similarity: the cosine of each patch's features to those of --patch, which is framed. attention: how much each patch is " +
-      "attended to, or with --patch what that patch attends to. One-coloured maps go from violet (least) to yellow (greatest).",
-    "Patches are counted on the model's grid, which is stretched over the whole image. The longest side of the picture is 1024 " +
-      "pixels at most. Its pixels are the same on every machine.",
+    "pca: the three strongest principal components of the patch features, as red, green and blue; patches of similar colours have similar features. similarity: the cosine similarity of every patch to --patch, which is framed. attention: how much attention each patch receives; with --patch, what that patch attends to. One-colour maps run from violet (lowest) to yellow (highest).",
+    "The model's grid of patches is stretched over the whole image. The longer side of the picture is at most 1024 pixels. The pixels are the same on every machine.",
   ],
   run: runVisualize,
 };
