@@ -30,7 +30,7 @@ test("commands and options that are misspelt: the one that was meant", async () 
 test("help of convert and compare says what their options are there", async () => {
   const flowing = async (command: string) => (await succeed([command, "--help"])).replace(/\s+/g, " ");
   assert.match(await flowing("convert"), /--dtype \S+ format of the matrices \(default: int4;/);
-  assert.match(await flowing("compare"), /--image IMAGE an image to compare with: a path or URL; at least one/);
+  assert.match(await flowing("compare"), /--image IMAGE path or URL of an image to compare on \(required; can be repeated\)/);
 });
 
 test("embed --pool first, --normalize: the library's digests", async () => {
