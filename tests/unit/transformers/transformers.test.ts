@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as ijepa from "../../../ts-api/src/index.js";
 import {
-  AutoImageProcessor, AutoModel, AutoModelForImageClassification, AutoProcessor, AutoTokenizer, cos_sim, env, load_image, pipeline, RawImage, Tensor, type ProgressEvent,
+  AutoImageProcessor, AutoModel, AutoModelForImageClassification, AutoProcessor, AutoTokenizer, cat, cos_sim, env, load_image, pipeline, RawImage, softmax, stack, Tensor, type ProgressEvent,
 } from "../../../ts-api/src/transformers/index.js";
 
 const MODEL = "models/demo";
@@ -107,8 +107,12 @@ test("env: threads, and models without the Hub", async () => {
     await assert.rejects(AutoModel.from_pretrained("nobody/nothing"), { code: "hub/offline" });
     env.localModelPath = "models";
     await (await AutoModel.from_pretrained("demo")).dispose();
+    env.allowLocalModels = false;
+    await (await AutoModel.from_pretrained(MODEL)).dispose();
+    env.remoteHost = "https://mirror.example";
+    await assert.rejects(AutoModel.from_pretrained(MODEL), isRefused(/HF_ENDPOINT/));
   } finally {
-    Object.assign(env, { allowRemoteModels: true, cacheDir: undefined, localModelPath: undefined });
+    Object.assign(env, { allowRemoteModels: true, allowLocalModels: true, remoteHost: undefined, cacheDir: undefined, localModelPath: undefined });
     delete env.backends.onnx.wasm.numThreads;
   }
 });
@@ -122,6 +126,11 @@ test("RawImage", async () => {
   assert.equal(image.grayscale().channels, 1);
   const small = await image.resize(64, 32);
   assert.deepEqual([small.size, small.data.length], [[64, 32], 64 * 32 * 3]);
+  assert.deepEqual([(await image.resize(320, null)).size, (await image.resize(-1, 100)).size], [[320, 214], [150, 100]]);
+  const planes = image.toTensor(), pixels = image.toTensor("HWC");
+  assert.deepEqual([planes.dims, pixels.dims, planes.data[427 * 640], pixels.data[1]], [[3, 427, 640], [427, 640, 3], image.data[1], image.data[1]]);
+  assert.deepEqual([1, 3, 4].map((channels) => image.convert(channels).channels), [1, 3, 4]);
+  assert.throws(() => image.convert(2), isRefused(/not 2/));
   const cut = await image.crop([10, 20, 19, 24]);
   assert.deepEqual([cut.size, cut.data[0]], [[10, 5], image.data[(20 * 640 + 10) * 3]]);
   assert.deepEqual((await image.center_crop(100, 50)).size, [100, 50]);
@@ -141,6 +150,18 @@ test("Tensor", () => {
   assert.deepEqual(tensor.slice(1, -1).item(), 6);
   assert.deepEqual([tensor.view(3, -1).dims, tensor.flatten().dims, tensor.unsqueeze(0).dims, tensor.unsqueeze(-1).squeeze().dims], [[3, 2], [6], [1, 2, 3], [2, 3]]);
   assert.ok((tensor.normalize(2, 1).tolist() as number[][]).every((row) => Math.abs(Math.hypot(...row) - 1) < 1e-6));
+  assert.deepEqual([tensor.sum(1).tolist(), tensor.max(0).tolist(), tensor.min().item()], [[6, 15], [4, 5, 6], 1]);
+  assert.deepEqual([tensor.add(1).sub(tensor).tolist(), tensor.mul(2).div(2).neg().tolist()], [[[1, 1, 1], [1, 1, 1]], [[-1, -2, -3], [-4, -5, -6]]]);
+  assert.ok(Math.abs(tensor.norm().item() - Math.sqrt(91)) < 1e-6);
+  assert.deepEqual(tensor.transpose(0, 1).tolist(), [[1, 4], [2, 5], [3, 6]]);
+  assert.deepEqual(new Tensor("float32", [0, 1, 2, 3, 4, 5], [1, 2, 3]).permute(2, 0, 1).tolist(), [[[0, 3]], [[1, 4]], [[2, 5]]]);
+  assert.deepEqual([tensor.to("int32").type, tensor.to("int32").data], ["int32", Int32Array.of(1, 2, 3, 4, 5, 6)]);
+  const same = tensor;
+  assert.deepEqual([cat([same, same]).dims, cat([same, same], 1).tolist(), stack([same, same]).dims, stack([same, same], 1)[0].tolist()], [[4, 3], [[1, 2, 3, 1, 2, 3], [4, 5, 6, 4, 5, 6]], [2, 2, 3], [[1, 2, 3], [1, 2, 3]]]);
+  assert.deepEqual(softmax([0, 0]), [0.5, 0.5]);
+  assert.throws(() => cat([same, same.slice(null, [0, 2])]), isRefused(/cannot be put together/));
+  assert.throws(() => tensor.add(same.slice([0, 1])), isRefused(/no broadcasting/));
+  assert.throws(() => tensor.permute(0, 0), isRefused(/once/));
   assert.throws(() => tensor.item(), isRefused(/6/));
   assert.throws(() => tensor.mean(2), isRefused(/no axis 2/));
 });

@@ -9,7 +9,7 @@ import {
 import { AutoModel, AutoModelForImageClassification, AutoProcessor, processorOf, type CallableProcessor } from "./models.js";
 import { loadOptions, refOf, type PretrainedOptions, type ProgressEvent } from "./options.js";
 import { RawImage, type ImageInput } from "./raw-image.js";
-import { concat, type Tensor } from "./tensor.js";
+import { concat, withMethods, type Tensor } from "./tensor.js";
 
 export { IJepaError, isIJepaError } from "../core/errors.js";
 export { AutoModel, AutoModelForImageClassification, AutoProcessor, type CallableModel, type CallableProcessor, type ModelInputs, type ModelOutputs, type ProcessorOutputs } from "./models.js";
@@ -90,6 +90,25 @@ export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 export function magnitude(values: ArrayLike<number>): number {
   return Math.sqrt(dot(values, values));
+}
+
+/** Probabilities that sum to 1; of scores. */
+export function softmax(scores: ArrayLike<number>): number[] {
+  const most = Array.from(scores).reduce((a, b) => Math.max(a, b), -Infinity), powers = Array.from(scores, (score) => Math.exp(score - most));
+  const total = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / total);
+}
+
+/** Tensors of the same shape apart from one axis, one behind the other along it. */
+export function cat(tensors: readonly Base<"float32">[], dim = 0): Tensor<"float32"> {
+  if (dim === 0) return concat(tensors);
+  const first = tensors.map((tensor) => withMethods(tensor).transpose(0, dim));
+  return concat(first).transpose(0, dim);
+}
+
+/** Tensors of the same shape, along a new axis. */
+export function stack(tensors: readonly Base<"float32">[], dim = 0): Tensor<"float32"> {
+  return cat(tensors.map((tensor) => withMethods(tensor).unsqueeze(dim)), dim);
 }
 
 /** For what reads text: there is none here. */

@@ -38,6 +38,11 @@ export const env = {
   cacheDir: undefined as string | null | undefined,
   /** Models are looked for here first, where it is set: a folder, or its URL. */
   localModelPath: undefined as string | undefined,
+  /** Another Hub than huggingface.co is named by the environment variable HF_ENDPOINT; here it is refused. */
+  remoteHost: undefined as string | undefined,
+  useBrowserCache: true,
+  useFSCache: true,
+  useCustomCache: false,
   backends: { onnx: { wasm: {} as { numThreads?: number; [other: string]: unknown }, webgpu: {} as Record<string, unknown>, logLevel: undefined as string | undefined } },
 };
 
@@ -74,12 +79,15 @@ export function loadOptions(options: PretrainedOptions = {}): ModelLoadOptions {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-/** What a program calls a model, as `fromPretrained` takes it. */
+/** What a program calls a model, as `fromPretrained` takes it: below `env.localModelPath`, where that is set and allowed. */
 export function refOf(model: string | null | undefined): string | undefined {
   if (model === null || model === undefined) return undefined;
-  const { localModelPath: folder } = env;
+  const { localModelPath: folder, allowLocalModels, remoteHost } = env;
+  if (remoteHost !== undefined && !/^https:\/\/huggingface\.co\/?$/.test(remoteHost)) {
+    throw refused("env.remoteHost", remoteHost, "Another Hub is named by the environment variable HF_ENDPOINT, or by the URL of a model's folder. Leave env.remoteHost out.");
+  }
   const isAddress = /^[a-z][a-z0-9+.-]*:|^[./\\]/i.test(model);
-  return folder === undefined || isAddress ? model : `${folder.replace(/\/+$/, "")}/${model}`;
+  return folder === undefined || !allowLocalModels || isAddress ? model : `${folder.replace(/\/+$/, "")}/${model}`;
 }
 
 function dtypeOf(dtype: PretrainedOptions["dtype"]): Dtype | undefined {

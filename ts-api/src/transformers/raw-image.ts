@@ -4,6 +4,7 @@ import { dropAlpha, toRgb } from "../image/raw-image.js";
 import { resize } from "../image/resize.js";
 import { openResizer } from "../image/resizer.js";
 import { refused } from "./options.js";
+import { Tensor } from "./tensor.js";
 
 /** What images are given as. */
 export type ImageInput = RawImage | Pixels | string | URL | Blob | Uint8Array | ArrayBuffer;
@@ -69,9 +70,27 @@ export class RawImage implements Pixels {
     return new RawImage(grey, this.width, this.height, 1);
   }
 
-  /** By Pillow's arithmetic. Default bilinear. */
-  async resize(width: number, height: number, { resample = 2 }: { resample?: keyof typeof FILTERS } = {}): Promise<RawImage> {
+  /** In 1, 3 or 4 channels. */
+  convert(channels: number): RawImage {
+    if (channels === 1) return this.grayscale();
+    if (channels === 3) return this.rgb();
+    if (channels === 4) return this.rgba();
+    throw refused("channels", channels, `An image has 1, 3 or 4 channels, not ${channels}.`);
+  }
+
+  /** The pixels as [channels, height, width], or as [height, width, channels]. */
+  toTensor(layout: "CHW" | "HWC" = "CHW"): Tensor<"uint8"> {
+    const tensor = new Tensor("uint8", Uint8Array.from(this.data), [this.height, this.width, this.channels]);
+    return layout === "CHW" ? tensor.permute(2, 0, 1) : tensor;
+  }
+
+  /** By Pillow's arithmetic. Default bilinear. A side that is null or negative follows from the other. */
+  async resize(givenWidth: number | null, givenHeight: number | null, { resample = 2 }: { resample?: keyof typeof FILTERS } = {}): Promise<RawImage> {
     if (!Object.hasOwn(FILTERS, resample)) throw refused("resample", resample, `resample must be one of ${Object.keys(FILTERS).join(", ")}, not ${String(resample)}.`);
+    const isGiven = (side: number | null): side is number => typeof side === "number" && side >= 0;
+    if (!isGiven(givenWidth) && !isGiven(givenHeight)) return this;
+    const width = isGiven(givenWidth) ? givenWidth : Math.max(1, Math.round((givenHeight! / this.height) * this.width));
+    const height = isGiven(givenHeight) ? givenHeight : Math.max(1, Math.round((width / this.width) * this.height));
     await openResizer();
     return made(resize(dropAlpha(this), width, height, FILTERS[resample]));
   }

@@ -66,12 +66,73 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return new Tensor(this.type, data, kept.filter((_, i) => typeof ranges[i] !== "number"));
   }
 
-  /** The mean over an axis, or of all; summed in double precision. */
-  mean(axis?: number, keepdim = false): Tensor<"float32"> {
-    if (axis === undefined) return new Tensor("float32", [Array.from(this.data).reduce((sum, value) => sum + value, 0) / this.size], []);
-    const at = axisOf(this, axis), length = this.dims[at];
-    const data = rowsOf(this, at).map((row) => row.reduce((sum, value) => sum + value, 0) / length);
-    return new Tensor("float32", data, this.dims.flatMap((dim, i) => (i !== at ? [dim] : keepdim ? [1] : [])));
+  /** The mean over an axis, or of all; summed in double precision, as the other reductions. */
+  mean(axis?: number | null, keepdim = false): Tensor<"float32"> {
+    return reduced(this, axis, keepdim, (row) => sum(row) / row.length);
+  }
+
+  sum(axis?: number | null, keepdim = false): Tensor<"float32"> {
+    return reduced(this, axis, keepdim, sum);
+  }
+
+  min(axis?: number | null, keepdim = false): Tensor<"float32"> {
+    return reduced(this, axis, keepdim, (row) => row.reduce((least, value) => Math.min(least, value), Infinity));
+  }
+
+  max(axis?: number | null, keepdim = false): Tensor<"float32"> {
+    return reduced(this, axis, keepdim, (row) => row.reduce((most, value) => Math.max(most, value), -Infinity));
+  }
+
+  /** The Euclidean norm. */
+  norm(p: number | "fro" = "fro", axis?: number | null, keepdim = false): Tensor<"float32"> {
+    if (p !== "fro" && p !== 2) throw refused("p", p, 'norm is the Euclidean norm, p = 2 or "fro".');
+    return reduced(this, axis, keepdim, (row) => Math.sqrt(row.reduce((total, value) => total + value * value, 0)));
+  }
+
+  add(other: number | Base): Tensor<T> {
+    return combined(this, other, (a, b) => a + b);
+  }
+
+  sub(other: number | Base): Tensor<T> {
+    return combined(this, other, (a, b) => a - b);
+  }
+
+  mul(other: number | Base): Tensor<T> {
+    return combined(this, other, (a, b) => a * b);
+  }
+
+  div(other: number | Base): Tensor<T> {
+    return combined(this, other, (a, b) => a / b);
+  }
+
+  neg(): Tensor<T> {
+    return this.mul(-1);
+  }
+
+  /** The axes in another order. */
+  permute(...axes: number[]): Tensor<T> {
+    const order = axes.map((axis) => axisOf(this, axis)), isOrder = order.length === this.dims.length && new Set(order).size === order.length;
+    if (!isOrder) throw refused("dims", axes, `permute needs each axis of [${this.dims.join(", ")}] once, not [${axes.join(", ")}].`);
+    const strides = this.dims.map((_, i) => sizeOf(this.dims.slice(i + 1))), dims = order.map((axis) => this.dims[axis]);
+    const data = this.data.slice() as TensorArrays[T];
+    for (let at = 0; at < data.length; at++) {
+      let left = at, source = 0;
+      for (let i = dims.length - 1; i >= 0; left = Math.floor(left / dims[i]), i--) source += (left % dims[i]) * strides[order[i]];
+      data[at] = this.data[source];
+    }
+    return new Tensor(this.type, data, dims);
+  }
+
+  /** With two axes exchanged. */
+  transpose(a: number, b: number): Tensor<T> {
+    const axes = this.dims.map((_, i) => i), [from, to] = [axisOf(this, a), axisOf(this, b)];
+    [axes[from], axes[to]] = [to, from];
+    return this.permute(...axes);
+  }
+
+  /** The elements in another type, cut to whole numbers where it has no others. */
+  to<U extends TensorType>(type: U): Tensor<U> {
+    return new Tensor(type, arrayOf(type, Array.from(this.data)), this.dims);
   }
 
   /** Divided by its norm along an axis. */
@@ -109,17 +170,41 @@ function rowsOf({ dims, size, data }: Base, at: number): number[][] {
   });
 }
 
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** What `reduce` makes of the elements along an axis, or of all. */
+function reduced(tensor: Base, axis: number | null | undefined, keepdim: boolean, reduce: (row: number[]) => number): Tensor<"float32"> {
+  const { dims } = tensor;
+  if (axis === undefined || axis === null) return new Tensor("float32", [reduce(Array.from(tensor.data))], keepdim ? dims.map(() => 1) : []);
+  const at = axisOf(tensor, axis);
+  return new Tensor("float32", rowsOf(tensor, at).map(reduce), dims.flatMap((dim, i) => (i !== at ? [dim] : keepdim ? [1] : [])));
+}
+
+/** Element by element, with a number or a tensor of the same shape. */
+function combined<T extends TensorType>({ type, data, dims }: Base<T>, other: number | Base, combine: (a: number, b: number) => number): Tensor<T> {
+  if (typeof other !== "number" && other.dims.join() !== dims.join()) {
+    throw refused("value", other.dims, `Tensors of [${dims.join(", ")}] and [${other.dims.join(", ")}] cannot be combined: there is no broadcasting here.`);
+  }
+  return new Tensor(type, arrayOf(type, Array.from(data, (value, i) => combine(value, typeof other === "number" ? other : other.data[i]))), dims);
+}
+
 /** A tensor of the library with these methods; the same memory. */
 export function withMethods<T extends TensorType>({ type, data, dims }: Base<T>): Tensor<T> {
   return new Tensor(type, data, dims);
 }
 
-/** One behind the other, along the first axis. */
+/**
+ * One behind the other, along the first axis.
+ * @throws IJepaError `input/value` where there is none, or the other axes differ
+ */
 export function concat(tensors: readonly Base<"float32">[]): Tensor<"float32"> {
-  const data = new Float32Array(tensors.reduce((sum, { size }) => sum + size, 0));
+  const rest = tensors.map(({ dims }) => dims.slice(1).join(", ")), other = rest.find((shape) => shape !== rest[0]);
+  if (tensors.length === 0 || other !== undefined) throw refused("tensors", rest, tensors.length === 0 ? "There is no tensor to be put together." : `Tensors of [..., ${rest[0]}] and [..., ${other}] cannot be put together.`);
+  const data = new Float32Array(tensors.reduce((total, { size }) => total + size, 0));
   tensors.reduce((at, tensor) => (data.set(tensor.data, at), at + tensor.size), 0);
-  const [{ dims }] = tensors;
-  return new Tensor("float32", data, [tensors.reduce((sum, tensor) => sum + tensor.dims[0], 0), ...dims.slice(1)]);
+  return new Tensor("float32", data, [tensors.reduce((total, tensor) => total + tensor.dims[0], 0), ...tensors[0].dims.slice(1)]);
 }
 
 function arrayOf<T extends TensorType>(type: T, values: readonly number[]): TensorArrays[T] {
