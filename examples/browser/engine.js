@@ -1,25 +1,21 @@
-/**
- * The worker that computes, so that the page stays responsive. It answers one request after the other:
- * { id, task, ...arguments } in; { id, progress }, then { id, result } or { id, error } out. { stop: true } ends what is under way.
- */
-import { isIJepaError, loadImage, pipeline } from "./library.js";
+/** The worker that computes one photo, so that the page stays responsive. */
+import { loadImage, pipeline } from "./library.js";
+import { loadingReport, serveTasks } from "./serve-tasks.js";
 
 /** The model that is open, with the settings that opened it. */
 let open;
-/** Of the request under way. */
-let stopping = new AbortController();
 
-const tasks = {
+serveTasks({
   /** The pixels of an image file. */
   decode: ({ bytes }) => loadImage(bytes),
 
   /** Features of an image, their digest, and what a person may want to know about how they were made. */
-  async run({ image, settings }, report) {
-    const { extract, loadMilliseconds } = await opened(settings, report);
+  async run({ image, settings }, report, signal) {
+    const { extract, loadMilliseconds } = await opened(settings, report, signal);
     const { model } = extract;
     report({ text: "Computing" });
     const start = performance.now();
-    const { lastHiddenState, numerics } = await model.forward(inputsOf(extract, image, settings), { signal: stopping.signal });
+    const { lastHiddenState, numerics } = await model.forward(inputsOf(extract, image, settings), { signal });
     const milliseconds = performance.now() - start;
     const { numHiddenLayers: layers, numAttentionHeads: heads } = model.config;
     const columns = model.config.gridWidth * settings.finer, rows = model.config.gridHeight * settings.finer;
@@ -28,12 +24,12 @@ const tasks = {
   },
 
   /** The attention maps of every layer. */
-  async attend({ image, settings }, report) {
-    const { extract } = await opened(settings, report);
+  async attend({ image, settings }, report, signal) {
+    const { extract } = await opened(settings, report, signal);
     report({ text: "Computing attention" });
-    return (await extract.model.forward(inputsOf(extract, image, settings), { outputAttentions: true, signal: stopping.signal })).attentions;
+    return (await extract.model.forward(inputsOf(extract, image, settings), { outputAttentions: true, signal })).attentions;
   },
-};
+});
 
 /** The photo as the model takes it, or `finer` times as large, with positions in between. */
 function inputsOf({ model, processor }, image, { finer }) {
@@ -43,33 +39,13 @@ function inputsOf({ model, processor }, image, { finer }) {
 }
 
 /** The model of these settings; opening another closes it. */
-async function opened({ finer, ...settings }, report) {
+async function opened({ finer: _, ...settings }, report, signal) {
   const key = JSON.stringify(settings);
   if (open?.key === key) return open;
   await open?.extract.dispose();
   open = undefined;
   const { model, ...options } = settings, start = performance.now();
-  const progress_callback = ({ status, file, part, loaded, total }) => {
-    if (status !== "progress") return;
-    const share = total > 0 ? loaded / total : undefined;
-    report({ text: part === undefined && file !== undefined ? `Downloading ${file}` : "Loading the model", part: share });
-  };
-  const extract = await pipeline("image-feature-extraction", model, { ...options, progress_callback, signal: stopping.signal });
+  const extract = await pipeline("image-feature-extraction", model, { ...options, progress_callback: loadingReport(report), signal });
   open = { key, extract, loadMilliseconds: performance.now() - start };
   return open;
 }
-
-let queue = Promise.resolve();
-self.onmessage = ({ data: { id, task, stop, ...given } }) => {
-  if (stop) return stopping.abort();
-  queue = queue.then(async () => {
-    if (stopping.signal.aborted) stopping = new AbortController();
-    try {
-      self.postMessage({ id, result: await tasks[task](given, (progress) => self.postMessage({ id, progress })) });
-    } catch (error) {
-      const code = isIJepaError(error) ? error.code : "unexpected";
-      self.postMessage({ id, error: { code, message: error instanceof Error ? error.message : String(error) } });
-    }
-  });
-};
-self.postMessage({ ready: true });

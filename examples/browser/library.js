@@ -1,2 +1,2 @@
-/** The package's build for browsers. This is the one place that says where it is. */
+/** The package's build for browsers. This file and library-collections.js say where it is, and no other. */
 export * from "../../dist/browser/index.js";

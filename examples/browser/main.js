@@ -6,9 +6,10 @@ const view = document.querySelector.bind(document);
 
 // What is loaded from here on is kept for offline use.
 await keepForOffline();
-const [{ createView, EXPLANATIONS }, { call, startEngine, stop }, { compareWays, showProof }, { restoreSettings, settings }, { Tensor }] =
-  await Promise.all(["view", "client", "proof", "settings", "library"].map((name) => import(`./${name}.js`)));
+const [{ createView, EXPLANATIONS }, { createClient }, { compareWays, showProof }, { restoreSettings, settings }, { filesOf }, { Tensor }] =
+  await Promise.all(["view", "client", "proof", "settings", "dropped", "library"].map((name) => import(`./${name}.js`)));
 
+const engine = createClient("engine.js"), { call, stop } = engine;
 const FIRST = "../photos/rocket.jpg";
 /** `shape` is that of the model: its choices stay when the photo changes. */
 const state = { photo: undefined, name: "", result: undefined, maps: undefined, head: undefined, looked: undefined, shape: {}, busy: false, again: false };
@@ -24,17 +25,33 @@ for (const id of ["opacity", "wipe"]) $(id).addEventListener("input", cover);
 $("compare").addEventListener("click", compare);
 $("stop").addEventListener("click", stop);
 $("copy").addEventListener("click", () => navigator.clipboard.writeText($("command").textContent).then(() => say("Copied.")));
+addEventListener("hashchange", chooseMode);
 restoreSettings();
+void chooseMode();
 explain();
 cover();
-await attempt(startEngine);
+await attempt(engine.start);
 document.body.dataset.ready = "true";
 if (state.photo === undefined) await takeSample(FIRST);
 
-function dragged(event) {
+/** One file is looked at; several, or a folder, go to the wall. */
+async function dragged(event) {
   event.preventDefault();
-  view(".stage").classList.toggle("over", event.type === "dragover");
-  if (event.type === "drop" && event.dataTransfer.files.length > 0) void take(event.dataTransfer.files[0]);
+  view("#one .stage").classList.toggle("over", event.type === "dragover");
+  if (event.type !== "drop") return;
+  const files = await filesOf(event.dataTransfer);
+  if (files.length === 1 && !$("one").hidden) return take(files[0].file);
+  if (files.length === 0) return;
+  location.hash = "many";
+  await (await import("./many.js")).add(files);
+}
+
+/** One photo or many, by the address. */
+async function chooseMode() {
+  const mode = location.hash === "#many" ? "many" : "one";
+  for (const id of ["one", "many"]) $(id).hidden = id !== mode;
+  for (const link of document.querySelectorAll("nav a")) link.ariaCurrent = link.hash === `#${mode}` ? "page" : null;
+  if (mode === "many") await (await import("./many.js")).openMany();
 }
 
 async function takeSample(path) {

@@ -2,12 +2,13 @@
  * Keeps what the page loads from its own origin: from the network while there is one, from the cache when there is none.
  * Models are read in ranges, which caches do not hold: the whole file is kept, and ranges are cut from it.
  */
-const CACHE = "ijepa-2";
+const CACHE = "ijepa-3";
 /** Whole files that ranges are cut from, by their URL: the cache would read them anew for every range. */
 const files = new Map();
 /** What may be needed offline though it was not used yet. The rest is kept as it is loaded. */
 const WANTED = [
-  "./", "style.css", "main.js", "client.js", "engine.js", "library.js", "offline.js", "proof.js", "settings.js", "view.js",
+  "./", "style.css", "main.js", "client.js", "dropped.js", "engine.js", "library.js", "offline.js", "proof.js", "serve-tasks.js", "settings.js", "view.js",
+  "album.js", "arrange.js", "labels.js", "library-collections.js", "many.js", "panel.js", "thumbnails.js", "wall.js",
   "../photos/chelsea.png", "../photos/rocket.jpg",
   "../../dist/wasm/jpeg-decoder.wasm", "../../dist/wasm/webp-decoder.wasm",
   "../../dist/vendor/pako.js",

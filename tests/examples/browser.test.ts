@@ -1,45 +1,11 @@
 /** examples/browser in a real browser, as a person uses it: mouse, keyboard, a narrow screen, no network. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { launchChromium, noChromium, type Browser } from "../support/chromium.js";
+import { PATIENCE_MS, SCREENSHOTS, startPage, type Context, type Page } from "./page.js";
 
-const PATIENCE_MS = 300_000;
-const SCREENSHOTS = "build/tests/examples/screenshots";
 const stored = JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>;
-
-/** What of playwright-core is used here. */
-interface Page {
-  goto(url: string): Promise<unknown>;
-  reload(): Promise<unknown>;
-  evaluate<T>(expression: string): Promise<T>;
-  waitForFunction(expression: string): Promise<unknown>;
-  click(selector: string, options?: { position?: { x: number; y: number } }): Promise<void>;
-  check(selector: string): Promise<void>;
-  selectOption(selector: string, option: { label: string }): Promise<unknown>;
-  textContent(selector: string): Promise<string | null>;
-  inputValue(selector: string): Promise<string>;
-  focus(selector: string): Promise<void>;
-  screenshot(options: { path: string; fullPage: boolean }): Promise<Uint8Array>;
-  setViewportSize(size: { width: number; height: number }): Promise<void>;
-  emulateMedia(options: { colorScheme: "light" | "dark" }): Promise<void>;
-  keyboard: { press(key: string): Promise<void> };
-  setDefaultTimeout(milliseconds: number): void;
-  on(event: "console", listener: (message: { type(): string; text(): string }) => void): void;
-  on(event: "pageerror", listener: (error: Error) => void): void;
-}
-
-interface Context {
-  newPage(): Promise<Page>;
-  setOffline(offline: boolean): Promise<void>;
-}
-
-async function startPage(): Promise<{ url: string; stop(): void }> {
-  const child = spawn(process.execPath, ["examples/browser/serve.mjs", "0"], { stdio: ["ignore", "pipe", "inherit"] });
-  const line = await new Promise<string>((resolve) => child.stdout.setEncoding("utf8").once("data", resolve));
-  return { url: line.trim(), stop: () => child.kill() };
-}
 
 /** Drops a sample photo of the page's own server on the page. */
 async function drop(page: Page, name: string): Promise<void> {

@@ -1,0 +1,2 @@
+/** The package's collections, beside library.js. */
+export * from "../../dist/browser/collections.js";

@@ -1,0 +1,32 @@
+/**
+ * The workers' side of client.js: one request after the other, { id, task, given } in; { id, progress }, then { id, result } or
+ * { id, error } out. { stop: true } ends what is under way.
+ */
+import { isIJepaError } from "./library.js";
+
+/** @param tasks by name: (arguments, report, signal) => result */
+export function serveTasks(tasks) {
+  let stopping = new AbortController(), queue = Promise.resolve();
+  self.onmessage = ({ data: { id, task, given, stop } }) => {
+    if (stop) return stopping.abort();
+    queue = queue.then(async () => {
+      if (stopping.signal.aborted) stopping = new AbortController();
+      try {
+        self.postMessage({ id, result: await tasks[task](given, (progress) => self.postMessage({ id, progress }), stopping.signal) });
+      } catch (error) {
+        const code = isIJepaError(error) ? error.code : "unexpected";
+        self.postMessage({ id, error: { code, message: error instanceof Error ? error.message : String(error) } });
+      }
+    });
+  };
+  self.postMessage({ ready: true });
+}
+
+/** From the library's `progress_callback` to what the page is told. */
+export function loadingReport(report) {
+  return ({ status, file, part, loaded, total }) => {
+    if (status !== "progress") return;
+    const share = total > 0 ? loaded / total : undefined;
+    report({ text: part === undefined && file !== undefined ? `Downloading ${file}` : "Loading the model", part: share });
+  };
+}

@@ -1,0 +1,111 @@
+/** Many photos on the page, in a real browser: a wall, a map, neighbours, near duplicates, patches, a classifier; kept for the next visit. */
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { test } from "node:test";
+import { launchChromium, noChromium, type Browser } from "../support/chromium.js";
+import { PATIENCE_MS, SCREENSHOTS, startPage, type Context, type Page } from "./page.js";
+
+const PHOTOS = 24;
+
+/** Drops 24 cuts of the two samples, one of them twice, and a file that is no photo inside. */
+const DROP = `(async () => {
+  const transfer = new DataTransfer();
+  for (let i = 0; i < ${PHOTOS}; i++) {
+    const name = i % 2 === 0 ? "chelsea.png" : "rocket.jpg", photo = await createImageBitmap(await (await fetch("../photos/" + name)).blob());
+    const canvas = new OffscreenCanvas(320, 240), step = Math.floor(i / 2), side = photo.height * 0.6;
+    canvas.getContext("2d").drawImage(photo, (photo.width - side * 4 / 3) * (step % 4) / 3, (photo.height - side) * Math.floor(step / 4) / 2, side * 4 / 3, side, 0, 0, 320, 240);
+    const file = await canvas.convertToBlob({ type: "image/jpeg" });
+    transfer.items.add(new File([file], name.slice(0, -4) + "-" + step + ".jpg", { lastModified: 1 }));
+    if (i === 0) transfer.items.add(new File([file], "copy.jpg", { lastModified: 1 }));
+  }
+  transfer.items.add(new File(["no photo"], "broken.jpg", { lastModified: 1 }));
+  document.querySelector(".stage").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
+})()`;
+
+const tiles = 'document.querySelectorAll("#wall .tile:not([hidden])").length';
+const shown = (page: Page, kind: string) => page.waitForFunction(`document.getElementById("wall").dataset.shown === "${kind}"`);
+const found = (page: Page, title: RegExp) => page.waitForFunction(`${String(title)}.test(document.querySelector("#panel h2").textContent)`);
+
+test("many photos: sorted, mapped, searched, compared, learned from, and still there on the next visit", { skip: noChromium ?? false, timeout: 2 * PATIENCE_MS }, async (t) => {
+  const { url, stop } = await startPage();
+  const browser = (await launchChromium()) as unknown as Browser & { newContext(): Promise<Context> };
+  t.after(async () => {
+    await browser.close();
+    stop();
+  });
+  const page = await (await browser.newContext()).newPage(), complaints: string[] = [];
+  page.setDefaultTimeout(PATIENCE_MS);
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.message));
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  const screenshot = async (name: string) => {
+    await page.evaluate("new Promise((resolve) => setTimeout(resolve, 700))");
+    await page.screenshot({ path: `${SCREENSHOTS}/many-${name}.png`, fullPage: true });
+  };
+
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.goto(url);
+  await page.waitForFunction('document.body.dataset.ready === "true"');
+  await page.evaluate(DROP);
+  await page.waitForFunction('document.getElementById("many-status").dataset.state === "failed"');
+  assert.match((await page.textContent("#many-status"))!, /^1 could not be read: /);
+  assert.equal(await page.textContent("#many-count"), `${PHOTOS} photos, kept in this browser.`);
+  assert.equal(await page.evaluate(tiles), PHOTOS);
+  assert.equal(await page.evaluate('[...document.querySelectorAll("#wall .tile img")].every((image) => image.naturalWidth > 0)'), true);
+  // Cuts of one photo lie together: the names change where the chain goes from one to the other.
+  const names = await page.evaluate<string[]>(`[...document.querySelectorAll("#wall .tile")].map((tile) => {
+    const [x, y] = /translate\\((.+?)px(?:, (.+?)px)?\\)/.exec(tile.style.transform).slice(1).map((text) => Number(text ?? 0));
+    return { kind: /rocket/.test(tile.ariaLabel) ? "rocket" : "cat", row: y, x };
+  }).sort((a, b) => a.row - b.row || (Math.round(a.row / 96) % 2 === 0 ? a.x - b.x : b.x - a.x)).map(({ kind }) => kind)`);
+  assert.ok(names.filter((name, i) => i > 0 && name !== names[i - 1]).length <= 4, names.join(" "));
+  const root = await page.textContent("#many-root");
+  await screenshot("wall");
+
+  await page.check('[value="map"]');
+  await shown(page, "map");
+  await screenshot("map");
+  await page.check('[value="duplicates"]');
+  await page.waitForFunction('/ photos? in /.test(document.getElementById("duplicates-count").textContent) || /No photos/.test(document.getElementById("duplicates-count").textContent)');
+  await page.evaluate('Object.assign(document.getElementById("threshold"), { value: 0.7 }).dispatchEvent(new Event("input", { bubbles: true }))');
+  await page.waitForFunction(`${tiles} > 1`);
+  await screenshot("duplicates");
+  await page.check('[value="wall"]');
+  await shown(page, "wall");
+
+  await page.click('#wall .tile[aria-label^="chelsea"]');
+  await found(page, /most alike/);
+  assert.equal(await page.evaluate('document.querySelectorAll("#panel li").length'), 12);
+  await screenshot("neighbours");
+  await page.click('#panel [aria-label="Patch in column 4, row 4"]');
+  await found(page, /Places/);
+  assert.equal(await page.evaluate('document.querySelectorAll("#panel li .marker").length'), 24);
+  await screenshot("patches");
+
+  // Ten names, and what comes of them.
+  await page.click("#teach summary");
+  for (const [name, label] of [["chelsea", "cat"], ["rocket", "rocket"]]) {
+    await page.evaluate(`Object.assign(document.querySelector('#teach [data-part="name"]'), { value: "${label}" }).dispatchEvent(new Event("input"))`);
+    for (let i = 0; i < 5; i++) await page.evaluate(`document.querySelector('#wall .tile[aria-label="${name}-${i + 1}.jpg"]').click()`);
+  }
+  assert.equal(await page.evaluate('document.querySelector("#teach [data-part=counts]").textContent.trim()'), "Named: 5 cat, 5 rocket.");
+  await page.click('#teach [data-part="learn"]');
+  await page.waitForFunction('/^Of 10 photos/.test(document.querySelector("#teach [data-part=said]").textContent)');
+  const guessed = await page.evaluate<[string, string][]>('[...document.querySelectorAll("#wall .tile")].map((tile) => [tile.ariaLabel, tile.lastChild.textContent])');
+  const right = guessed.filter(([name, text]) => text.startsWith(name.startsWith("rocket") ? "rocket" : "cat")).length;
+  assert.ok(right >= PHOTOS - 3, guessed.join(" "));
+  await screenshot("learned");
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.evaluate("new Promise((resolve) => setTimeout(resolve, 300))");
+    assert.ok((await page.evaluate<number>("document.documentElement.scrollWidth")) <= 360, "nothing sticks out at 360 pixels");
+    await screenshot(`narrow-${colorScheme}`);
+  }
+
+  await page.reload();
+  await page.waitForFunction(`document.getElementById("many-count").textContent.startsWith("${PHOTOS} photos")`);
+  assert.equal(await page.textContent("#many-root"), root);
+  await page.waitForFunction('[...document.querySelectorAll("#wall .tile img")].every((image) => image.naturalWidth > 0)');
+  assert.deepEqual(complaints, []);
+});
