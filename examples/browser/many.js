@@ -77,7 +77,7 @@ async function arrange() {
   const groups = await album.call("duplicates", { threshold });
   if (threshold !== Number($("threshold").value)) return;
   const count = groups.reduce((sum, { images }) => sum + images.length, 0);
-  $("duplicates-count").textContent = groups.length === 0 ? "No photos are so alike." : `${count} photo${count === 1 ? "" : "s"} in ${groups.length} group${groups.length === 1 ? "" : "s"}, a row each.`;
+  $("duplicates-count").textContent = groups.length === 0 ? "No photos are so alike." : `${count} photo${count === 1 ? "" : "s"} in ${groups.length} group${groups.length === 1 ? "" : "s"}.`;
   wall.arrange("duplicates", groups.map(({ images }) => images.map(({ id }) => id)));
 }
 
