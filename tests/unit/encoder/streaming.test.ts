@@ -1,12 +1,15 @@
 /** resident: false: the same bits from two slots, whatever the layers come from and whatever goes wrong on the way. */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
 import { after, test } from "node:test";
 import { DTYPES } from "../../../ts-api/src/core/numerics.js";
-import { IJepaForImageClassification, IJepaModel, Tensor, type ByteSource, type LoadOptions, type ModelInputs, type ModelRef, type ModelSource } from "../../../ts-api/src/index.js";
+import { sizeOf } from "../../../ts-api/src/core/tensor.js";
+import { IJepaConfig, IJepaForImageClassification, IJepaModel, Tensor, type ByteSource, type LoadOptions, type ModelInputs, type ModelRef, type ModelSource } from "../../../ts-api/src/index.js";
+import { serializeSafetensors, type TensorBytes } from "../../../ts-api/src/weights/safetensors/writer.js";
+import { expectedTensors } from "../../../ts-api/src/weights/tensor-names.js";
 import { convertModel } from "../../../weights-tools/index.js";
 import { MODELS } from "../../support/models.js";
 import { gaussArray } from "../../support/random.js";
@@ -105,6 +108,27 @@ test("a model of one layer, and a classifier", () =>
     await streamed.dispose();
   }));
 
+test("layers in several formats: nf4, and bf16 where a scale is beyond the contract's limit", () =>
+  inNewFolder(async (folder) => {
+    const config = new IJepaConfig({ hiddenSize: 64, numAttentionHeads: 2, intermediateSize: 128, numHiddenLayers: 5, imageSize: 16, patchSize: 8, numChannels: 3 });
+    const tensors = new Map<string, TensorBytes>();
+    for (const [name, shape] of expectedTensors(config, {})) {
+      const data = gaussArray(name, sizeOf(shape));
+      if (/layer\.[23]\.intermediate\.dense\.weight/.test(name)) data[0] = 2 ** 60;
+      tensors.set(name, { dtype: "F32", shape, bytes: new Uint8Array(data.buffer) });
+    }
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "config.json"), JSON.stringify(config));
+    await writeFile(join(folder, "model.safetensors"), serializeSafetensors(tensors));
+    const [streamed, resident] = [await IJepaModel.fromPretrained(folder, { dtype: "nf4", resident: false }), await IJepaModel.fromPretrained(folder, { dtype: "nf4" })];
+    const pixelValues = new Tensor("float32", gaussArray("photo", 3 * 16 * 16), [1, 3, 16, 16]);
+    for (const options of [{}, { outputAttentions: true }, {}]) {
+      assert.deepEqual(await streamed.forward({ pixelValues }, options), await resident.forward({ pixelValues }, options));
+    }
+    await streamed.dispose();
+    await resident.dispose();
+  }));
+
 test("a caller's source: every forward reads each layer once, one ahead of the computing, and dispose closes it", () =>
   packed(async (source, folder) => {
     const expected = await digestOf(folder, {});
@@ -167,7 +191,7 @@ test("a damaged layer is named when its turn comes", () =>
   packed(async (_, folder) => {
     const model = await IJepaModel.fromPretrained(folder, { resident: false }), path = join(folder, "model.safetensors");
     const expected = (await model.forward({ pixelValues: images(1) })).numerics.digest;
-    const whole = await readFile(path), { writeFile } = await import("node:fs/promises");
+    const whole = await readFile(path);
     // The last bytes of the last layer are before the final norm and the optional parts.
     const spoiled = Buffer.from(whole), header = JSON.parse(whole.toString("utf8", 8, 8 + Number(whole.readBigUint64LE(0)))) as Record<string, { data_offsets: [number, number] }>;
     spoiled[8 + Number(whole.readBigUint64LE(0)) + header[`encoder.layer.${LAYERS - 1}.output.dense.weight`].data_offsets[0]] ^= 1;

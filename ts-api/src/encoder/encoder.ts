@@ -7,6 +7,7 @@ import { bytesOf, type DeviceTensor, type TensorDesc } from "../ops/contract.js"
 import { packVector } from "../packing/pack.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { EncoderWeights } from "./place-weights.js";
+import type { LayerWeights } from "../packing/encoder-weights.js";
 import { place } from "../packing/upload.js";
 import { bufferDescs, embeddingCalls, finalCalls, layerCalls, passSize, type Buffers, type PassSize } from "./plan.js";
 import { gatherRows, patchesSideBySide } from "./kept-patches.js";
@@ -51,8 +52,8 @@ interface Pass {
   /** Those of the patches, of every image alike; with kept patches each image's own, written for every run. */
   positions: { host: Float32Array; tensor: DeviceTensor };
   embedding: Program;
-  /** One for each slot. */
-  layers: Program[];
+  /** By the slot of the weights. */
+  layers: Map<LayerWeights, Program>;
   final: Program;
 }
 
@@ -107,12 +108,12 @@ export class Encoder {
         this.backend, this.config, this.dtype, pass.size, this.weights.layers, this.buffers!, { ...options, attentionMask },
       );
       try {
-        const programs = special?.layers ?? pass.layers, { layers } = this.weights;
+        const { layers } = this.weights;
         for (let i = 0; i < layers.count; i++) {
           await this.pause();
           throwIfAborted(options.signal, `running layer ${i}`);
-          await layers.ready(i, options.signal);
-          this.backend.run(programs[i % programs.length]);
+          const slot = await layers.ready(i, options.signal);
+          this.backend.run(await (special === undefined ? this.programOf(pass, slot) : special.program(i, slot)));
           if (hiddenStates !== undefined) await collect(hidden, hiddenStates[i + 1]);
           if (attentions !== undefined) await collect(special!.probabilities!, attentions[i], mapsPerImage);
         }
@@ -170,12 +171,19 @@ export class Encoder {
       grid,
       positions: { host: new Float32Array(packed.bytes.buffer as ArrayBuffer), tensor },
       embedding: await backend.compile(embeddingCalls(config, size, weights.embedding, tensor, rows, buffers!)),
-      layers: await Promise.all(weights.layers.slots.map((layer) => backend.compile(layerCalls(config, this.dtype, size, layer, buffers!)))),
+      layers: new Map(),
       final: await backend.compile(finalCalls(config, size, weights.final, buffers!)),
     };
+    await Promise.all(weights.layers.slots.map((slot) => this.programOf(pass, slot)));
     this.passes.push(pass);
     if (this.passes.length > MAX_PASSES) this.backend.release(this.passes.shift()!.positions.tensor);
     return pass;
+  }
+
+  private async programOf({ size, layers }: Pass, slot: LayerWeights): Promise<Program> {
+    const program = layers.get(slot) ?? (await this.backend.compile(layerCalls(this.config, this.dtype, size, slot, this.buffers!)));
+    layers.set(slot, program);
+    return program;
   }
 
   /** Makes buffers that hold `size`; programs compiled on smaller ones are dropped with them. */

@@ -1,25 +1,24 @@
 /** Where the encoder finds a layer's weights: all on the backend, or two at a time. */
 import type { Backend } from "../backends/backend.js";
-import { IJepaError } from "../core/errors.js";
 import type { DeviceTensor } from "../ops/contract.js";
 import type { PackedBuffer } from "../packing/pack.js";
 import type { ReadBuffer } from "../core/read-buffer.js";
-import { buffersOfLayer, type LayerWeights, type PackedParts } from "../packing/encoder-weights.js";
+import { place as placeBuffer } from "../packing/upload.js";
+import { buffersOfLayer, mapLayer, type LayerWeights, type PackedParts } from "../packing/encoder-weights.js";
 
-/** Layer i is computed from slot i mod the number of slots. */
 export interface Layers {
   readonly count: number;
-  /** Different tensors; programs are compiled for these. */
+  /** Different tensors; layer i is computed from slot i mod their number, or from another where that one does not fit it. */
   readonly slots: readonly LayerWeights[];
   /**
-   * Resolves when a layer's slot holds its weights. Layers are asked for in order, each after the one before was started.
+   * Resolves to a layer's slot when it holds its weights. Layers are asked for in order, each after the one before was started.
    * @throws IJepaError as the source of the weights; `aborted`
    */
-  ready(index: number, signal?: AbortSignal): Promise<void>;
+  ready(index: number, signal?: AbortSignal): Promise<LayerWeights>;
 }
 
 export function residentLayers(slots: readonly LayerWeights[]): Layers {
-  return { count: slots.length, slots, ready: async () => undefined };
+  return { count: slots.length, slots, ready: async (index) => slots[index] };
 }
 
 /** Slots of streamed layers: one computes while the next is filled. */
@@ -44,9 +43,11 @@ interface Fetch {
 
 class LayerStream implements Layers {
   readonly count: number;
-  /** The layer in each slot; undefined while it is written. */
-  private readonly held: (number | undefined)[];
-  /** Of each slot, when the runs enqueued before its last layer was asked for are done. */
+  /** For each slot itself, and those that took its place for layers of other formats: nf4 beside bf16. */
+  private readonly places: LayerWeights[][];
+  /** The layer that a slot holds; none while it is written. */
+  private readonly held: Map<LayerWeights, number>;
+  /** Of each place, when the runs enqueued before its last layer was asked for are done. */
   private readonly idle: (Promise<unknown> | undefined)[] = [];
   private next: Fetch | undefined;
 
@@ -57,21 +58,41 @@ class LayerStream implements Layers {
     private readonly into: ReadBuffer,
   ) {
     this.count = parts.layers;
-    this.held = slots.map((_, i) => i);
+    this.places = slots.map((slot) => [slot]);
+    this.held = new Map(slots.map((slot, i) => [slot, i]));
   }
 
-  async ready(index: number, signal?: AbortSignal): Promise<void> {
+  async ready(index: number, signal?: AbortSignal): Promise<LayerWeights> {
     const at = index % this.slots.length;
-    if (this.held[at] !== index) {
+    let slot = this.slotOf(index);
+    if (slot === undefined) {
       const layer = await this.fetched(index, signal);
       // A backend that only enqueues would else keep a copy of every layer until its turn comes.
       await this.idle[at];
-      this.held[at] = undefined;
-      write(this.backend, this.slots[at], layer, index);
-      this.held[at] = index;
+      slot = this.write(this.places[at], layer);
+      this.held.set(slot, index);
     }
-    this.idle[(index + 1) % this.slots.length] = quiet(this.backend.read(this.slots[at].before.beta));
+    this.idle[(index + 1) % this.slots.length] = quiet(this.backend.read(slot.before.beta));
     this.fetchAhead(index + 1, signal);
+    return slot;
+  }
+
+  /** The slot that holds a layer already. */
+  private slotOf(index: number): LayerWeights | undefined {
+    return this.places[index % this.slots.length].find((slot) => this.held.get(slot) === index);
+  }
+
+  /** Writes a layer to the slot of its formats, which is made where there is none. */
+  private write(place: LayerWeights[], layer: LayerWeights<PackedBuffer>): LayerWeights {
+    const slot = place.find((known) => fits(known, layer));
+    if (slot === undefined) {
+      place.push(mapLayer(layer, (buffer) => placeBuffer(this.backend, buffer)));
+      return place.at(-1)!;
+    }
+    this.held.delete(slot);
+    const buffers = buffersOfLayer(layer);
+    buffersOfLayer(slot).forEach((tensor: DeviceTensor, i) => this.backend.write(tensor, buffers[i].bytes));
+    return slot;
   }
 
   private async fetched(index: number, signal: AbortSignal | undefined): Promise<LayerWeights<PackedBuffer>> {
@@ -84,7 +105,7 @@ class LayerStream implements Layers {
   }
 
   private fetchAhead(index: number, signal: AbortSignal | undefined): void {
-    const known = index >= this.count || this.held[index % this.slots.length] === index;
+    const known = index >= this.count || this.slotOf(index) !== undefined;
     this.next = known ? undefined : { index, signal, layer: quiet(this.parts.layer(index, signal, this.into)) };
   }
 }
@@ -95,14 +116,9 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** Every layer must have the buffers of the first: their programs are the same. */
-function write(backend: Backend, slot: LayerWeights, layer: LayerWeights<PackedBuffer>, index: number): void {
-  const tensors: DeviceTensor[] = buffersOfLayer(slot), buffers = buffersOfLayer(layer);
+/** Whether the programs of a slot compute a layer: its matrices have the same formats, and its buffers the same sizes. */
+function fits(slot: LayerWeights, layer: LayerWeights<PackedBuffer>): boolean {
   const formats = (weights: LayerWeights<unknown>) => [weights.qkv, weights.projection, weights.up, weights.down].map(({ format }) => format);
-  const same = formats(slot).join() === formats(layer).join() && tensors.every((tensor, i) => tensor.bytes === buffers[i].bytes.length);
-  if (!same) {
-    const message = `encoder.layer.${index} is stored in another format than the layers before it, and cannot be streamed. Load the model with resident true.`;
-    throw new IJepaError("weights/dtype", message, { tensor: `encoder.layer.${index}`, dtype: formats(layer).join(", ") });
-  }
-  tensors.forEach((tensor, i) => backend.write(tensor, buffers[i].bytes));
+  const buffers = buffersOfLayer(layer);
+  return formats(slot).join() === formats(layer).join() && buffersOfLayer(slot).every((tensor: DeviceTensor, i) => tensor.bytes === buffers[i].bytes.length);
 }

@@ -3,6 +3,7 @@ import { bytesView, type Backend, type Program } from "../backends/backend.js";
 import type { Dtype } from "../core/numerics.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import type { IJepaConfig } from "../config/config.js";
+import type { LayerWeights } from "../packing/encoder-weights.js";
 import type { Layers } from "./layers.js";
 import { layerCalls, type Buffers, type PassSize } from "./plan.js";
 
@@ -16,8 +17,8 @@ export interface AttentionOptions {
 }
 
 export interface SpecialLayers {
-  /** One for each layer. */
-  layers: Program[];
+  /** Of a layer whose weights are in `slot`. */
+  program(index: number, slot: LayerWeights): Program | Promise<Program>;
   probabilities: DeviceTensor | undefined;
   release(): void;
 }
@@ -45,9 +46,10 @@ export async function specialLayers(
     const headsOf = (layer: number) =>
       headMask && filled(alloc("head mask", "f32", heads), headMask.subarray(layer * heads, (layer + 1) * heads));
     const extras = (layer: number) => ({ headMask: headsOf(layer), attentionMask: keys, probabilities });
-    const compile = (i: number) => backend.compile(layerCalls(config, dtype, size, slots[i % slots.length], buffers, extras(i)));
-    const layers = await Promise.all(Array.from({ length: count }, (_, i) => compile(i)));
-    return { layers, probabilities, release };
+    const compile = (i: number, slot: LayerWeights) => backend.compile(layerCalls(config, dtype, size, slot, buffers, extras(i)));
+    const slotOf = (i: number) => slots[i % slots.length];
+    const layers = await Promise.all(Array.from({ length: count }, (_, i) => compile(i, slotOf(i))));
+    return { program: (i, slot) => (slot === slotOf(i) ? layers[i] : compile(i, slot)), probabilities, release };
   } catch (error) {
     release();
     throw error;
