@@ -172,7 +172,7 @@ const copies = Object.fromEntries([
   ["browser-thread", "\0embedded:browser/thread.js"],
 ]);
 
-const all = { index: "index.js", server: "server/index.js", collections: "collections/index.js", transformers: "transformers/index.js" };
+const all = { index: "index.js", server: "server/index.js", collections: "collections/index.js", queue: "queue/index.js", transformers: "transformers/index.js" };
 const tools = { "weights-tools": "../../weights-tools/index.js" };
 const cpu = "index.js?devices-wasm", gpu = "index.js?devices-webgpu";
 const forNode = { plugins: [besides({})], external: /^[\w@]/, chunks: "chunks/[name].js" };

@@ -3,9 +3,11 @@
  *
  * `node scripts/test.mjs unit/image cli` runs only the suites under tests/unit/image and tests/cli.
  */
+import { spawnSync } from "node:child_process";
 import { globSync } from "./glob.mjs";
 import { run, root } from "./run.mjs";
 import { installEngines } from "./engines.mjs";
+import { installDebian } from "./debian.mjs";
 import { installBench } from "./setup.mjs";
 import { installLlvmpipe, webgpuEnv } from "./webgpu.mjs";
 
@@ -21,7 +23,7 @@ if (only.length === 0) {
     "node_modules/@as-pect/cli/bin/asp.js", "--config", `${tests}/as-pect.config.js`, "--as-config", `${tests}/as-pect.asconfig.json`, "--summary", "--no-logo",
   ]);
 }
-for (const bench of ["tests/databases", "tests/runtimes/node24", "tests/runtimes/bun", "tests/package", "docs/site"]) installBench(`${root}/${bench}`);
+for (const bench of ["tests/databases", "tests/queue", "tests/runtimes/node24", "tests/runtimes/bun", "tests/package", "docs/site"]) installBench(`${root}/${bench}`);
 const wanted = only.length === 0 ? ["."] : only;
 const files = wanted.flatMap((folder) => globSync(`${root}/build/tests/${folder}`, ".test.js"));
 if (files.length === 0) {
@@ -29,5 +31,6 @@ if (files.length === 0) {
   process.exit(1);
 }
 if (needs("runtimes")) installEngines();
+if (needs("queue") && spawnSync("which", ["redis-server"]).status !== 0) installDebian("redis-server");
 installLlvmpipe();
 run(process.execPath, ["--test", "--test-reporter=spec", ...files], { env: await webgpuEnv() });

@@ -10,7 +10,7 @@ import { root } from "./run.mjs";
 const BUILT = join(root, "build");
 /** From the compiler's folders to the package's, where the tools lie beside the library. */
 const FOLDERS = [[join(BUILT, "ts-api/src"), "."], [join(BUILT, "weights-tools"), "weights-tools"]];
-const ENTRIES = ["ts-api/src/index", "ts-api/src/server/index", "ts-api/src/transformers/index", "ts-api/src/collections/index", "weights-tools/index"];
+const ENTRIES = ["ts-api/src/index", "ts-api/src/server/index", "ts-api/src/transformers/index", "ts-api/src/collections/index", "ts-api/src/queue/index", "weights-tools/index"];
 /** The global types of hosts, and those of host-types.d.ts. */
 const HOST_TYPES = new Map([
   ...["AbortSignal", "URL", "Request", "Response", "Blob", "ImageData", "ReadableStream", "GPU", "GPUDevice", "GPUComputePipeline", "GPUSupportedLimits", "GPUPowerPreference"].map((name) => [name, name]),

@@ -18,7 +18,7 @@ const VALUES: Record<OptionName, string | undefined> = {
   host: "localhost", port: "0", "max-body": "20MiB", concurrency: "9", timeout: "9", "allow-urls": undefined, cors: "*",
   source: "folder", "image-size": "224", "group-size": "64", calibrate: "folder", "shard-size": "24MiB", json: undefined, help: undefined,
   collection: "folder", layers: "last4", tokens: undefined, prune: undefined, results: "9", html: "x.html", threshold: "0.9", labels: "folders", strength: "1", seed: "1", "hold-out": "0.2", views: "flip",
-  full: undefined, "top-k": "3", encoder: "folder", verify: "1%", compact: undefined, repair: undefined, export: "x.npy",
+  full: undefined, "top-k": "3", encoder: "folder", verify: "1%", compact: undefined, repair: undefined, queue: "URL", "allow-private": undefined, export: "x.npy",
 };
 
 test("help of a command names every option that it takes, and only these", async () => {
@@ -45,7 +45,7 @@ test("help says the values, the exit codes and the pixel limit as they are", asy
   assert.ok(help.endsWith('\nExit codes: see "ijepa --help".\n'));
   const main = await succeed(["--help"]);
   const codes = [...main.slice(main.indexOf("Exit codes:")).matchAll(/^ {2}(\d+) /gm)].map(([, code]) => Number(code));
-  assert.deepEqual(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
+  assert.deepEqual(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130]);
   assert.deepEqual(codes, [...EXIT_CODES.keys()]);
 });
 

@@ -22,6 +22,7 @@ const EXITS: Readonly<Record<Kind, readonly [code: number, meaning: string]>> = 
   hub: SOURCE,
   input: [7, "an input does not suit the model or the output format"],
   collection: [8, "a collection is missing, damaged, in use, of another encoding or of a newer version"],
+  queue: [9, "the queue cannot be used: its broker is unreachable, a package is missing, or it holds other jobs"],
   aborted: [130, "interrupted (SIGINT)"],
 };
 

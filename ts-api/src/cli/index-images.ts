@@ -1,4 +1,5 @@
-import { IJepaError } from "../index.js";
+import { runtime } from "#runtime";
+import { chunksOfFile, IJepaError, linesOf, type BulkFailure, type BulkProgress } from "../index.js";
 import type { Collection } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
@@ -6,26 +7,31 @@ import { LAYERS, textOf, wordOf } from "./collection-options.js";
 import { reportFailure, UsageError } from "./exit.js";
 import { imagesBelow } from "./folder-images.js";
 import { ProgressBar, showDownloads } from "./progress.js";
+import { countOf } from "./text.js";
 
 export const index: Command = {
   name: "index",
-  usage: "IMAGE|FOLDER... --collection DIR [options]",
+  usage: "IMAGE|FOLDER...|--from-file LIST --collection DIR [options]",
   summary: "Add the new images of files and folders to a collection",
-  options: ["collection", "layers", "tokens", "prune", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
+  options: ["collection", "queue", "from-file", "layers", "tokens", "prune", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
+  optionHelp: { "from-file": "also images named by the lines of a file, - for standard input: paths or URLs" },
   images: [1, Infinity],
   notes: [
     "Folders are searched recursively for JPEG, PNG and WebP files. Images that cannot be read are reported on stderr, recorded in failures.jsonl and skipped; the exit code is that of the first one. Files whose size and time have not changed are not read again, and copies are not encoded again.",
     "Results are saved along the way: after Ctrl-C or a crash, run the same command again to resume. The root digest printed at the end is the same whatever the order, the interruptions, the device and the number of threads.",
     "A collection has one model, --dtype, --layers and --tokens; any other combination is refused. --threads defaults to auto here.",
+    "With --queue, workers (\"ijepa worker\") that see the same paths compute the images; this command creates jobs and collects the results. After a kill, run it again to resume.",
   ],
   run: runIndex,
 };
 
 async function runIndex(settings: Settings, host: CliHost): Promise<number> {
-  const { images, json, given, maxPixels, decodeThreads, decodeTimeout } = settings, folder = textOf(given, "collection"), { signal } = host;
+  const { images, fromFile, json, given, maxPixels, decodeThreads, decodeTimeout } = settings, folder = textOf(given, "collection"), { signal } = host;
   const layers = wordOf(given, "layers", LAYERS);
   if (folder === undefined) throw new UsageError('"ijepa index" needs --collection DIR. See "ijepa index --help".');
   const { Collection, DecodePool, FeatureEncoder, indexImages } = await import("../collections/index.js");
+  const url = textOf(given, "queue"), { indexThroughQueue, openBroker, ownerOf } = await import("../queue/index.js");
+  const broker = url === undefined ? undefined : await openBroker(url);
   const bar = new ProgressBar(host.stderr), started = performance.now();
   const encoder = await FeatureEncoder.open(settings.model, {
     ...modelOptions({ ...settings, threads: settings.threads ?? "auto" }), layers, tokens: given["tokens"] === true, signal, progress_callback: showDownloads(bar),
@@ -45,14 +51,19 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
         if (given["prune"] === true) seen.add(path);
         yield path;
       }
+      if (fromFile === undefined) return;
+      for await (const line of linesOf(fromFile === "-" ? host.stdinChunks() : chunksOfFile(fromFile))) if (line.trim() !== "") yield line;
     };
-    const report = await indexImages(collection, encoder, sources(), {
-      signal,
-      decoders,
-      maxPixels,
-      onProgress: ({ done, rate, failed, source }) => bar.count(done, `${rate.toFixed(1)} a second${failed > 0 ? `, ${failed} failed` : ""}, ${source}`),
-      onFailure: ({ code, message, source }) => fail(new IJepaError(code === "unexpected" ? "io/read" : code, message, { path: source }), source),
-    });
+    const onProgress = ({ done, rate, failed, source }: BulkProgress, workers = "") => bar.count(done, `${rate.toFixed(1)} a second${failed > 0 ? `, ${failed} failed` : ""}${workers}, ${source}`);
+    const onFailure = ({ code, message, source }: BulkFailure) => fail(new IJepaError(code === "unexpected" ? "io/read" : code, message, { path: source }), source);
+    const report = broker === undefined
+      ? await indexImages(collection, encoder, sources(), { signal, decoders, maxPixels, onProgress, onFailure })
+      : await indexThroughQueue(collection, broker, sources(), {
+          signal,
+          owner: await ownerOf((await runtime.files?.realPath(folder)) ?? folder),
+          onProgress: (progress) => onProgress(progress, `, ${countOf(progress.workers, "worker")}`),
+          onFailure,
+        });
     bar.clear();
     const removed = given["prune"] === true ? await prune(collection, images, seen) : 0;
     const { places, images: count } = collection.size, root = await collection.rootDigest(), seconds = (performance.now() - started) / 1000;
@@ -64,6 +75,7 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
     return exitCode;
   } finally {
     bar.clear();
+    await broker?.close();
     await decoders.close();
     await encoder.dispose();
   }

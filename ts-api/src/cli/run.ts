@@ -19,8 +19,9 @@ import { serve } from "./serve.js";
 import { similarity } from "./similarity.js";
 import { verify } from "./verify.js";
 import { visualize } from "./visualize.js";
+import { worker } from "./worker.js";
 
-export const COMMANDS: readonly Command[] = [embed, similarity, visualize, index, search, duplicates, fit, classify, collection, serve, convert, inspect, compare, verify, doctor];
+export const COMMANDS: readonly Command[] = [embed, similarity, visualize, index, search, duplicates, fit, classify, collection, worker, serve, convert, inspect, compare, verify, doctor];
 
 /** Runs the command line of `host` and returns the exit code. It never rejects: failures are printed. */
 export async function run(host: CliHost): Promise<number> {

@@ -59,7 +59,7 @@ export async function indexImages(collection: Collection, encoder: FeatureEncode
 }
 
 /** A place is known by the size and the time of its file; one that has neither, such as a URL, by its name. */
-function isKnown(collection: Collection, writer: CollectionWriter, source: string, bytes: number | undefined, modified: number | undefined): boolean {
+export function isKnown(collection: Collection, writer: CollectionWriter, source: string, bytes: number | undefined, modified: number | undefined): boolean {
   const time = wholeTime(modified), isSame = (ownBytes: number, ownTime: number | null) => (bytes === undefined || ownBytes === bytes) && (time === null || ownTime === time);
   const pending = writer.pending(source);
   if (pending !== undefined) return pending.id !== "" && isSame(pending.bytes, pending.modified);
@@ -69,7 +69,7 @@ function isKnown(collection: Collection, writer: CollectionWriter, source: strin
   return isSame(part.fileBytes[place.row], part.modified[place.row]);
 }
 
-async function rowOf(encoder: FeatureEncoder, { source, id, bytes, modified, width, height, feature, digest }: BulkRow): Promise<CollectionRow> {
+export async function rowOf(encoder: FeatureEncoder, { source, id, bytes, modified, width, height, feature, digest }: BulkRow): Promise<CollectionRow> {
   const made = encoder.encoding.tokens === null ? { feature, digest } : await encoder.finishTokens(feature);
   return { source, id, bytes, modified: wholeTime(modified), width, height, ...made };
 }

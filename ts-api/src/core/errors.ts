@@ -72,6 +72,16 @@ export interface ErrorDetails {
   "collection/damaged": { path: string; files: readonly { file: string; problem: string; rows: number | undefined }[] };
   /** Another process writes it. */
   "collection/locked": { path: string; holder: string };
+  /** A package that the user has to install. */
+  "queue/package": { package: string };
+  /** The broker cannot be reached, refuses, or is too old. */
+  "queue/unavailable": { address: string };
+  /** Jobs or results of a library that makes others. */
+  "queue/version": { version: string; known: string };
+  /** The queue has jobs of another collection. */
+  "queue/owner": { address: string };
+  /** What a worker sent is not what it says. */
+  "queue/result": { source: string };
   aborted: { during: string };
 }
 

@@ -1,0 +1,64 @@
+/** `ijepa worker`: does the jobs of a queue until it is stopped. */
+import type { CliHost } from "../runtime/cli-host.js";
+import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
+import { LAYERS, textOf, wordOf } from "./collection-options.js";
+import { UsageError } from "./exit.js";
+import { ProgressBar, showDownloads } from "./progress.js";
+import { countOf } from "./text.js";
+
+export const worker: Command = {
+  name: "worker",
+  usage: "--queue URL [options]",
+  summary: 'Compute the features that "ijepa index --queue" asks for, until it is stopped; as many workers as wanted, on any machines',
+  options: ["queue", "layers", "tokens", "allow-private", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
+  images: [0, 0],
+  notes: [
+    "It needs the packages bullmq 6 and ioredis beside ijepa. Model, --dtype, --layers and --tokens must be those of the collection: jobs of " +
+      "another encoding are given back, and the worker ends and says what differs. --threads is auto here.",
+    "Paths are those of a file system that the machines share. URLs are fetched from public addresses only, unless --allow-private is given.",
+    "SIGINT or SIGTERM stops it: the job under way is given back to the queue, and the exit code is 0. A worker that is killed or cut off " +
+      "loses its job to another.",
+  ],
+  run: runWorker,
+};
+
+async function runWorker(settings: Settings, host: CliHost): Promise<number> {
+  const { json, given, maxPixels, decodeThreads, decodeTimeout } = settings, url = textOf(given, "queue"), { signal } = host;
+  const layers = wordOf(given, "layers", LAYERS);
+  if (url === undefined) throw new UsageError('"ijepa worker" needs --queue URL. See "ijepa worker --help".');
+  const [{ DecodePool, FeatureEncoder }, { openBroker, work }, { fetchPublic }] = await Promise.all([
+    import("../collections/index.js"), import("../queue/index.js"), import("../runtime/public-fetch.js"),
+  ]);
+  const broker = await openBroker(url), bar = new ProgressBar(host.stderr);
+  const encoder = await FeatureEncoder.open(settings.model, {
+    ...modelOptions({ ...settings, threads: settings.threads ?? "auto" }), layers, tokens: given["tokens"] === true, signal, progress_callback: showDownloads(bar),
+  }).finally(() => bar.clear());
+  const decoders = new DecodePool({ threads: decodeThreads, timeout: decodeTimeout === undefined ? undefined : decodeTimeout * 1000 });
+  const name = `ijepa-${globalThis.crypto.randomUUID().slice(0, 8)}`, { deviceDescription } = encoder.extractor.model;
+  let jobs = 0, images = 0;
+  try {
+    // Ends in peace, once it has begun.
+    void host.untilStopped();
+    await host.stdout.write(json ? `${JSON.stringify({ queue: broker.address, worker: name, deviceDescription })}\n` : `${name} works for ${broker.address} (${deviceDescription})\n`);
+    await work(broker, encoder, {
+      name,
+      signal,
+      decoders,
+      maxPixels,
+      fetchImage: given["allow-private"] === true ? undefined : fetchPublic,
+      onJob: ({ rows, failures }) => {
+        jobs++;
+        images += rows.length + failures.length;
+        bar.count(images, `images in ${countOf(jobs, "job")}`);
+      },
+    });
+    bar.clear();
+    await host.stdout.write(json ? `${JSON.stringify({ jobs, images })}\n` : `Stopped; ${countOf(images, "image")} in ${countOf(jobs, "job")}.\n`);
+    return 0;
+  } finally {
+    bar.clear();
+    await broker.close();
+    await decoders.close();
+    await encoder.dispose();
+  }
+}

@@ -1,0 +1,67 @@
+/** What travels through the queue: jobs of some images, and their features. */
+import { fromBase64, toBase64 } from "../core/base64.js";
+import { IJepaError } from "../core/errors.js";
+import { sha256 } from "../core/numerics.js";
+import type { BulkFailure } from "../bulk/results.js";
+import { featureDigest, type CollectionRow } from "../collections/row.js";
+import type { Encoding } from "../collections/encoding.js";
+
+/** Version of jobs and results; another one is refused. */
+export const JOB_VERSION = 1;
+
+export interface ImageJob {
+  readonly version: number;
+  /** Whose job it is: `ownerOf` the collection. */
+  readonly owner: string;
+  readonly encoding: Encoding;
+  /** Paths or URLs. */
+  readonly sources: readonly string[];
+}
+
+/** A row with its numbers as base64 of little-endian f32. */
+export interface RowMessage extends Omit<CollectionRow, "feature" | "tokens" | "label"> {
+  readonly feature: string;
+  readonly tokens: string | null;
+}
+
+export interface JobResult {
+  readonly version: number;
+  readonly rows: readonly RowMessage[];
+  readonly failures: readonly Pick<BulkFailure, "source" | "code" | "message">[];
+  /** Who did it. */
+  readonly worker: string;
+}
+
+/** Known to whoever makes jobs for the same collection again. */
+export async function ownerOf(path: string): Promise<string> {
+  return (await sha256(new TextEncoder().encode(path))).slice(0, 32);
+}
+
+/** The same sources for the same owner are the same job. */
+export async function jobIdOf(owner: string, sources: readonly string[]): Promise<string> {
+  return (await sha256(new TextEncoder().encode(JSON.stringify([owner, sources])))).slice(0, 32);
+}
+
+export function encodeRow({ feature, tokens, source, id, bytes, modified, width, height, digest }: CollectionRow): RowMessage {
+  return { source, id, bytes, modified, width, height, digest, feature: encodeNumbers(feature), tokens: tokens === undefined ? null : encodeNumbers(tokens) };
+}
+
+/** @throws IJepaError `queue/result` where the numbers are not those of the digest */
+export async function decodeRow(message: RowMessage): Promise<CollectionRow> {
+  const { source, digest } = message;
+  try {
+    const feature = decodeNumbers(message.feature), tokens = message.tokens === null ? undefined : decodeNumbers(message.tokens);
+    if ((await featureDigest(feature, tokens)) === digest) return { ...message, feature, tokens };
+  } catch (cause) {
+    throw new IJepaError("queue/result", `The feature of ${source} came back damaged.`, { source }, { cause });
+  }
+  throw new IJepaError("queue/result", `The feature of ${source} came back with other numbers than its digest says.`, { source });
+}
+
+function encodeNumbers(numbers: Float32Array): string {
+  return toBase64(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
+}
+
+function decodeNumbers(text: string): Float32Array {
+  return new Float32Array(Uint8Array.from(fromBase64(text)).buffer);
+}

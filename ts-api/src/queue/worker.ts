@@ -1,0 +1,104 @@
+/** What a worker does: the images of a job, with the bits that they have everywhere. */
+import { IJepaError } from "../core/errors.js";
+import { embedImages } from "../bulk/embed.js";
+import { addressSource, type BulkSource } from "../bulk/source.js";
+import { differences } from "../collections/encoding.js";
+import type { FeatureEncoder } from "../collections/feature-encoder.js";
+import { rowOf } from "../collections/indexing.js";
+import type { DecodePool } from "../decoding/pool.js";
+import type { Broker, QueuedJob } from "./broker.js";
+import { encodeRow, JOB_VERSION, type ImageJob, type JobResult, type RowMessage } from "./jobs.js";
+
+export interface JobOptions {
+  /** How the worker is named in results. */
+  name: string;
+  signal?: AbortSignal | undefined;
+  /** What decodes; default: a pool of each job alone. */
+  decoders?: DecodePool | undefined;
+  maxPixels?: number | undefined;
+  /** Reads the images of http(s) URLs: the place for rules about addresses. Default: as `loadImage`. */
+  fetchImage?: ((url: URL, options: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>) | undefined;
+}
+
+/** As the limit of `loadImage`. */
+const MAX_BYTES = 256 * 2 ** 20;
+/** A worker that is gone is noticed after so many milliseconds, and its job is done by another. */
+const LOCK_DURATION = 15_000, STALLED_INTERVAL = 5_000;
+/** How often a job may be lost with its worker before it counts as what ends them. */
+const MAX_STALLED = 5;
+
+/**
+ * The result of a job. An image that cannot be read is a failure in it.
+ *
+ * @throws IJepaError `queue/version`, `collection/encoding` for jobs that this encoder cannot do, `aborted`, `backend/*`
+ */
+export async function runJob(encoder: FeatureEncoder, job: ImageJob, options: JobOptions): Promise<JobResult> {
+  checkJob(encoder, job);
+  const { signal, decoders, maxPixels, name } = options, { layers, pooling, tokens } = encoder.encoding;
+  const rows: RowMessage[] = [], failures: JobResult["failures"][number][] = [];
+  const sources = job.sources.map((source) => sourceIn(source, options));
+  for await (const result of embedImages(encoder.extractor, sources, { signal, decoders, maxPixels, layers, pool: tokens === null ? pooling : "none" })) {
+    if (result.kind === "row") rows.push(encodeRow(await rowOf(encoder, result)));
+    else if (result.kind === "failure") failures.push({ source: result.source, code: result.code, message: result.message });
+  }
+  return { version: JOB_VERSION, rows, failures, worker: name };
+}
+
+/**
+ * Does jobs until `signal` is aborted; then the job under way is given back, and another worker does it.
+ *
+ * @throws IJepaError as `runJob`, after the job was given back; `queue/unavailable`
+ */
+export async function work(broker: Broker, encoder: FeatureEncoder, options: JobOptions & { signal: AbortSignal; onJob?: ((result: JobResult) => void) | undefined }): Promise<void> {
+  const { signal, onJob } = options;
+  let end: (error: Error | undefined) => void = () => undefined;
+  const ended = new Promise<Error | undefined>((resolve) => (end = resolve));
+  const worker = await broker.openWorker(
+    async (job, token) => {
+      try {
+        const result = await runJob(encoder, job.data, options);
+        onJob?.(result);
+        return result;
+      } catch (error) {
+        await giveBack(job, token);
+        end(error instanceof Error ? error : new Error(String(error)));
+        throw broker.givenBack();
+      }
+    },
+    { concurrency: 1, lockDuration: LOCK_DURATION, stalledInterval: STALLED_INTERVAL, maxStalledCount: MAX_STALLED, name: options.name },
+  );
+  const stop = (): void => end(undefined);
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  const error = await ended;
+  signal.removeEventListener("abort", stop);
+  await worker.close();
+  if (error !== undefined && !signal.aborted) throw error;
+}
+
+/** Where that fails, the lock of the job runs out, and it is given to another all the same. */
+async function giveBack(job: QueuedJob, token: string | undefined): Promise<void> {
+  await job.moveToWait(token).catch(() => undefined);
+}
+
+function checkJob(encoder: FeatureEncoder, { version, encoding }: ImageJob): void {
+  if (version !== JOB_VERSION) {
+    const message = `The queue has jobs of version ${JSON.stringify(version)}; this library knows ${JOB_VERSION}. Use the version of ijepa that made them.`;
+    throw new IJepaError("queue/version", message, { version: String(version), known: String(JOB_VERSION) });
+  }
+  const found = differences(encoder.encoding, encoding);
+  if (found.length === 0) return;
+  const message = `The jobs of this queue are for another encoding; this worker has ${found.join("; ")}. Start it with the encoder of the collection.`;
+  throw new IJepaError("collection/encoding", message, { path: "the queue", differences: found });
+}
+
+function sourceIn(address: string, { fetchImage }: JobOptions): BulkSource {
+  const source = addressSource(address);
+  if (fetchImage === undefined || !/^https?:/i.test(address)) return source;
+  return { ...source, read: (signal) => fetchImage(urlOf(address), { maxBytes: MAX_BYTES, signal }) };
+}
+
+function urlOf(address: string): URL {
+  if (URL.canParse(address)) return new URL(address);
+  throw new IJepaError("io/read", `${address} is no URL.`, { path: address });
+}
