@@ -104,10 +104,10 @@ test("collection: checked, exported, damaged, repaired", async () => {
   await succeed(["collection", copy, "--compact"]);
   assert.match(await succeed(["collection", copy, "--verify", "50%", "--export", npy]), /every file is as it was written\n5 encoded again: the same bits\n9 rows exported/);
   assert.equal(readFileSync(npy).length, 128 + 9 * 192 * 4);
-  assert.equal(readFileSync(`${npy}.jsonl`, "utf8").trim().split("\n").length, 9);
+  assert.equal((JSON.parse(readFileSync(npy.replace(/npy$/, "names.json"), "utf8")) as string[]).length, 9);
   const lines = (await succeed(["collection", copy, "--export", join(root, "x.jsonl")])) && readFileSync(join(root, "x.jsonl"), "utf8").trim().split("\n");
-  const { feature } = JSON.parse(lines[0]) as { feature: number[] };
-  assert.deepEqual(Float32Array.from(feature), new Float32Array(new Uint8Array(readFileSync(npy).subarray(128, 128 + 192 * 4)).buffer));
+  const { embedding } = JSON.parse(lines[0]) as { embedding: number[] };
+  assert.deepEqual(Float32Array.from(embedding), new Float32Array(new Uint8Array(readFileSync(npy).subarray(128, 128 + 192 * 4)).buffer));
   const before = await json<{ root: string }>(["collection", copy]), [part] = readdirSync(join(copy, "parts"));
   truncateSync(join(copy, "parts", part), 999);
   const refused = await ijepa(["search", copy, join(photos, "cat", "jpeg-420.jpg")]);

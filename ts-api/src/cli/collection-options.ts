@@ -22,7 +22,7 @@ export const COLLECTION_OPTIONS = {
   verify: { value: "SHARE", help: "check every file, and encode this share of the images again, such as 1%; 0% checks the files only" },
   compact: { help: "rewrite the files without replaced and removed rows" },
   repair: { help: "move damaged files into the subfolder damaged" },
-  export: { value: "TARGET", help: "write all features to a file (.parquet, .npy, .jsonl), to PostgreSQL (postgres://...) or to Qdrant (http://...)" },
+  export: { value: "TARGET", help: "write all features to a file (.parquet, .npy, .jsonl, .safetensors), to PostgreSQL (postgres://...) or to Qdrant (http://...)" },
   queue: { value: "URL", help: "BullMQ queue through which \"ijepa worker\" computes, on any number of machines: redis://host:6379, or rediss:// for TLS" },
   "allow-private": { help: "also fetch images from private addresses; whoever can write to the queue can then make the worker request them" },
 } as const;

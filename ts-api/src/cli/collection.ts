@@ -6,7 +6,7 @@ import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./arg
 import { shareOf, textOf } from "./collection-options.js";
 import { reportFailure } from "./exit.js";
 import { ProgressBar } from "./progress.js";
-import { countOf, printable } from "./text.js";
+import { countOf, namesBeside, printable } from "./text.js";
 
 /** A collection that is damaged, as exit.ts has it. */
 const DAMAGED = 8;
@@ -20,7 +20,7 @@ export const collection: Command = {
   notes: [
     "--verify compares every file with its digest, then encodes a share of the images again and compares the bits. The exit code is 0 only if all of them match.",
     "--repair moves damaged files aside; \"ijepa index\" then restores the images that they held.",
-    "--export FILE.npy also writes FILE.npy.jsonl, which describes the rows. PostgreSQL needs pgvector and the npm package postgres (postgres://USER:PASSWORD@HOST/DATABASE?table=NAME). Qdrant takes http://HOST:6333/NAME, with its key in QDRANT_API_KEY.",
+    "--export FILE.npy also writes FILE.names.json, the list of the images of its rows. PostgreSQL needs pgvector and the npm package postgres (postgres://USER:PASSWORD@HOST/DATABASE?table=NAME). Qdrant takes http://HOST:6333/NAME, with its key in QDRANT_API_KEY.",
   ],
   run: runCollection,
 };
@@ -95,7 +95,7 @@ async function exportTo(opened: Collection, target: string, host: CliHost, bar: 
   const content = tools.exportFile(opened, target, options);
   await host.checkWritable(target);
   await runtime.writeFile(target, content);
-  if (/\.npy$/i.test(target)) await runtime.writeFile(`${target}.jsonl`, tools.exportNames(opened, { signal: host.signal }));
+  if (/\.npy$/i.test(target)) await runtime.writeFile(namesBeside(target), tools.exportNames(opened));
   return { target, rows: places };
 }
 

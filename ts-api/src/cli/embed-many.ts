@@ -1,14 +1,13 @@
 /** `ijepa embed` for many images: into a file, resumable, or as lines that answer lines. */
 import { runtime } from "#runtime";
-import { Collection, FeatureEncoder, indexImages, type Encoding } from "../collections/index.js";
-import { RESULT_FORMATS, resultFile, resultNames, type ResultFormat } from "../collections/result-file.js";
+import { Collection, exportFile, exportFormat, exportNames, FeatureEncoder, indexImages, type Encoding, type ExportFileOptions } from "../collections/index.js";
 import { DecodePool, embedImages, IJepaError, NUMERICS_VERSION, pipeline, Tensor, type BulkProgress, type BulkRow } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { modelOptions, type Settings } from "./args.js";
-import { exitCodeOf, report, UsageError } from "./exit.js";
+import { exitCodeOf, report, usage, UsageError } from "./exit.js";
 import { countOfImages, imagesOf } from "./many.js";
 import { ProgressBar, showDownloads } from "./progress.js";
-import { countOf, printable } from "./text.js";
+import { countOf, namesBeside, printable } from "./text.js";
 import { warnOfUnused } from "./unused.js";
 
 export async function embedMany(settings: Settings, host: CliHost): Promise<number> {
@@ -55,7 +54,7 @@ function answerOf({ source: file, id, bytes, width, height, dims, feature, diges
 async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool): Promise<number> {
   const { out, pool, json, maxPixels, strict } = settings, { signal } = host;
   if (out === undefined) throw new UsageError("Many images need --out FILE. See \"ijepa embed --help\".");
-  const format = formatOf(out);
+  usage(() => exportFormat(out));
   if (pool !== "mean") throw new UsageError("Many images in one file need --pool mean; --out - takes the features of every token too.");
   if (settings.normalize) throw new UsageError("--normalize is for --out - or for few images: the features of many are kept as they are.");
   await host.checkWritable(out);
@@ -89,7 +88,7 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
     }).finally(() => bar.clear());
     const include = listed && ((source: string) => listed.has(source)), { failed, added } = indexed, seconds = (performance.now() - start) / 1000;
     const written = indexed.added + indexed.copies + indexed.unchanged;
-    if (written > 0) await exportTo(collection, out, format, { include, signal });
+    if (written > 0) await exportTo(collection, out, { include, signal });
     await runtime.files!.removeFolder(folder);
     const summary = { out: written > 0 ? out : null, images: written, computed: added, failed, seconds: Number(seconds.toFixed(3)), encoding: encoder.encoding satisfies Encoding };
     await host.stdout.write(json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary));
@@ -99,20 +98,14 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
   }
 }
 
-async function exportTo(collection: Collection, out: string, format: ResultFormat, options: Parameters<typeof resultNames>[1]): Promise<void> {
-  if (format === "npy") await runtime.writeFile(out.replace(/\.npy$/i, ".names.json"), resultNames(collection, options));
-  await runtime.writeFile(out, resultFile(collection, format, options));
+async function exportTo(collection: Collection, out: string, options: ExportFileOptions): Promise<void> {
+  if (/\.npy$/i.test(out)) await runtime.writeFile(namesBeside(out), exportNames(collection, options));
+  await runtime.writeFile(out, exportFile(collection, out, options));
 }
 
 function summaryText({ out, images, failed, computed, seconds }: { out: string | null; images: number; failed: number; computed: number; seconds: number }): string {
   const rate = computed > 0 ? `, ${(computed / seconds).toFixed(1)} images a second` : "", failures = failed > 0 ? `, ${countOf(failed, "failure")}` : "";
   return `${out === null ? "nothing was written" : printable(out)}: ${countOf(images, "image")}${failures}${rate}\n`;
-}
-
-function formatOf(out: string): ResultFormat {
-  const format = RESULT_FORMATS.find((name) => out.toLowerCase().endsWith(`.${name}`));
-  if (format !== undefined) return format;
-  throw new UsageError(`The features of many images cannot be written to ${JSON.stringify(out)}; its name must end in ${RESULT_FORMATS.map((name) => `.${name}`).join(", ")}.`);
 }
 
 /** All processors, unless the user says otherwise: the bits do not depend on it. */

@@ -44,3 +44,8 @@ export function wrap(text: string, width: number): string[] {
 export function countOf(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
+
+/** The file beside a .npy file that says what its rows are. */
+export function namesBeside(npy: string): string {
+  return npy.replace(/\.npy$/i, ".names.json");
+}

@@ -14,7 +14,8 @@ export { indexImages, type IndexOptions, type IndexReport } from "./indexing.js"
 export { classifierFiles, filesAsModel, fitClassifier, folderLabels, type ClassifierFit, type ClassifierReport, type FitClassifierOptions, type Labels } from "./classifier.js";
 export type { FitReport } from "../classifiers/fit.js";
 export type { FittedHead } from "../classifiers/logistic.js";
-export { exportFile, exportNames, exportQdrant, exportSql, type ExportOptions, type SqlClient } from "./export.js";
+export { EXPORT_FORMATS, exportFile, exportFormat, exportNames, type ExportFileOptions, type ExportFormat } from "./export-file.js";
+export { exportQdrant, exportSql, type ExportOptions, type SqlClient } from "./export-databases.js";
 export { openPostgres } from "./postgres.js";
 export { mirrored, parseLabels } from "./labels.js";
 export { duplicatesPage, fitPage, searchPage, type PageOptions } from "./page.js";

@@ -1,6 +1,6 @@
 /** PostgreSQL by the package postgres, which is the user's to install. */
 import { IJepaError } from "../core/errors.js";
-import type { SqlClient } from "./export.js";
+import type { SqlClient } from "./export-databases.js";
 
 /** The part of the package that is used. */
 type Postgres = (url: string, options: object) => { unsafe(sql: string, parameters?: unknown[]): Promise<unknown>; end(): Promise<void> };

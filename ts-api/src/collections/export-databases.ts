@@ -1,9 +1,6 @@
-/** A collection as other tools take it: one Parquet file, .npy with its names, JSON lines, a PostgreSQL table with pgvector, Qdrant. */
+/** A collection as databases take it: a table of PostgreSQL with pgvector, a collection of Qdrant. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { npyHeader } from "../weights/npy.js";
 import type { Collection } from "./collection.js";
-import { partStream } from "./parquet.js";
-import type { CollectionRow } from "./row.js";
 
 export interface ExportOptions {
   signal?: AbortSignal | undefined;
@@ -16,24 +13,7 @@ export interface SqlClient {
   query(sql: string, parameters?: readonly unknown[]): Promise<unknown>;
 }
 
-const FILES: Readonly<Record<string, (collection: Collection, options: ExportOptions) => AsyncGenerator<Uint8Array>>> = {
-  ".parquet": toParquet,
-  ".npy": toNpy,
-  ".jsonl": toJsonLines,
-};
 const BATCH = 256;
-
-/** The bytes of a file, whose kind is that of its name. Throws `input/value` for a name of another kind, before anything is read. */
-export function exportFile(collection: Collection, name: string, options: ExportOptions = {}): AsyncGenerator<Uint8Array> {
-  const extension = /\.[^./\\]+$/.exec(name)?.[0].toLowerCase() ?? "";
-  if (Object.hasOwn(FILES, extension)) return FILES[extension](collection, options);
-  throw new IJepaError("input/value", `A collection cannot be exported to ${JSON.stringify(name)}; its name must end in ${Object.keys(FILES).join(", ")}, or be a postgres: or http: URL.`, { name: "export", value: name });
-}
-
-/** What the rows of a .npy file are, one JSON object a line. */
-export async function* exportNames(collection: Collection, options: ExportOptions = {}): AsyncGenerator<Uint8Array> {
-  for await (const { feature: _, tokens: _tokens, ...facts } of collection.rows(options)) yield utf8(`${JSON.stringify(facts)}\n`);
-}
 
 /**
  * Writes the places into a table with pgvector, which is made where it is not there; a place that is there already is replaced.
@@ -99,33 +79,4 @@ export async function exportQdrant(collection: Collection, url: string, { apiKey
 /** Qdrant takes numbers and UUIDs: the first 128 bits of the digest. */
 function uuidOf(id: string): string {
   return id.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
-
-async function* toParquet(collection: Collection, options: ExportOptions): AsyncGenerator<Uint8Array> {
-  yield* partStream(counted(collection, options), JSON.stringify(collection.encoding), collection.encoding.tokens !== null);
-}
-
-async function* toNpy(collection: Collection, options: ExportOptions): AsyncGenerator<Uint8Array> {
-  yield npyHeader([collection.size.places, collection.encoding.width]);
-  for await (const { feature } of counted(collection, options)) yield new Uint8Array(feature.buffer, feature.byteOffset, feature.byteLength);
-}
-
-async function* toJsonLines(collection: Collection, options: ExportOptions): AsyncGenerator<Uint8Array> {
-  for await (const row of counted(collection, options)) {
-    const { feature, tokens: _, ...facts } = row;
-    yield utf8(`${JSON.stringify({ ...facts, feature: Array.from(feature) })}\n`);
-  }
-}
-
-async function* counted(collection: Collection, { signal, onProgress }: ExportOptions): AsyncGenerator<CollectionRow> {
-  let done = 0;
-  for await (const row of collection.rows({ signal })) {
-    yield row;
-    done++;
-    onProgress?.(done);
-  }
-}
-
-function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }

@@ -1,0 +1,102 @@
+/** The features of a collection as one file, in pieces, so that some rows are in memory at a time: `collection --export` and `embed --out`. */
+import { IJepaError } from "../core/errors.js";
+import { npyHeader } from "../weights/npy.js";
+import { layoutSafetensors } from "../weights/safetensors/writer.js";
+import type { Collection } from "./collection.js";
+import type { ExportOptions } from "./export-databases.js";
+import { partStream } from "./parquet.js";
+import type { CollectionRow } from "./row.js";
+
+export const EXPORT_FORMATS = ["parquet", "npy", "jsonl", "safetensors"] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+export interface ExportFileOptions extends ExportOptions {
+  /** Which places; default: all. */
+  include?: ((source: string) => boolean) | undefined;
+}
+
+/** Rows of a piece. */
+const GROUP = 1024;
+
+/** The format that a name ends in. Throws IJepaError `input/value` where it is none. */
+export function exportFormat(name: string): ExportFormat {
+  const format = EXPORT_FORMATS.find((ending) => name.toLowerCase().endsWith(`.${ending}`));
+  if (format !== undefined) return format;
+  const endings = EXPORT_FORMATS.map((ending) => `.${ending}`).join(", ");
+  throw new IJepaError("input/value", `The features of many images cannot be written to ${JSON.stringify(name)}; its name must end in ${endings}.`, { name: "out", value: name });
+}
+
+/**
+ * The bytes of a file; equal collections give equal bytes. Its format goes by the end of its name:
+ * - .parquet: the columns of a collection's parts (docs/collections.md);
+ * - .npy: [places][width] f32; `exportNames` says which place each row is;
+ * - .jsonl: an object per line, `{ file, id, bytes, modified, width, height, label, dims, embedding, numerics }`; every f32 is exact, and
+ *   what has no label has none;
+ * - .safetensors: one F32 tensor, `features` of [places][width]; `sources`, `ids` and `encoding` in the metadata are JSON.
+ *
+ * @throws IJepaError `input/value` for another name, at once; then `input/missing` for a collection without places, `collection/damaged`,
+ *   `io/read`, `aborted`
+ */
+export function exportFile(collection: Collection, name: string, options: ExportFileOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  return pieces(collection, exportFormat(name), options);
+}
+
+async function* pieces(collection: Collection, format: ExportFormat, options: ExportFileOptions): AsyncGenerator<Uint8Array, void, undefined> {
+  const places = placesOf(collection, options), { encoding } = collection, dims = [places.length, encoding.width];
+  if (places.length === 0) throw new IJepaError("input/missing", `${collection.name} has no features to write.`, { name: "features" });
+  const encoded = JSON.stringify(encoding);
+  if (format === "parquet") {
+    yield* partStream(rowsOf(collection, options), encoded, encoding.tokens !== null);
+    return;
+  }
+  if (format === "npy") yield npyHeader(dims);
+  if (format === "safetensors") {
+    const metadata = { encoding: encoded, ids: JSON.stringify(places.map(({ id }) => id)), sources: JSON.stringify(places.map(({ source }) => source)) };
+    yield layoutSafetensors(new Map([["features", { dtype: "F32" as const, shape: dims }]]), metadata).header;
+  }
+  for await (const rows of groupsOf(collection, options)) yield format === "jsonl" ? linesOf(rows, collection) : floatsOf(rows, encoding.width);
+}
+
+/** The places of the rows of a .npy file, in its order, as a JSON list. */
+export function exportNames(collection: Collection, options: Pick<ExportFileOptions, "include"> = {}): Uint8Array {
+  return new TextEncoder().encode(`[\n${placesOf(collection, options).map(({ source }) => JSON.stringify(source)).join(",\n")}\n]\n`);
+}
+
+function placesOf({ live }: Collection, { include = () => true }: Pick<ExportFileOptions, "include">): { source: string; id: string }[] {
+  const places = [...live.rows()].map(({ part, row }) => ({ source: live.parts[part].source(row), id: live.parts[part].id(row) }));
+  return places.filter(({ source }) => include(source));
+}
+
+async function* rowsOf(collection: Collection, { include = () => true, signal, onProgress }: ExportFileOptions): AsyncGenerator<CollectionRow> {
+  let done = 0;
+  for await (const row of collection.rows({ signal })) {
+    if (!include(row.source)) continue;
+    yield row;
+    onProgress?.(++done);
+  }
+}
+
+async function* groupsOf(collection: Collection, options: ExportFileOptions): AsyncGenerator<CollectionRow[]> {
+  let group: CollectionRow[] = [];
+  for await (const row of rowsOf(collection, options)) {
+    group.push(row);
+    if (group.length < GROUP) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
+
+function floatsOf(rows: readonly CollectionRow[], width: number): Uint8Array {
+  const floats = new Float32Array(rows.length * width);
+  rows.forEach(({ feature }, i) => floats.set(feature, i * width));
+  return new Uint8Array(floats.buffer);
+}
+
+function linesOf(rows: readonly CollectionRow[], { encoding: { numerics: version, dtype } }: Collection): Uint8Array {
+  const lines = rows.map(({ source: file, id, bytes, modified, width, height, label, feature, digest }) => {
+    const fields = { file, id, bytes, modified, width, height, label: label ?? undefined, dims: [feature.length], embedding: Array.from(feature), numerics: { version, dtype, digest } };
+    return `${JSON.stringify(fields)}\n`;
+  });
+  return new TextEncoder().encode(lines.join(""));
+}
