@@ -31,7 +31,7 @@ test("2: usage", async () => {
     [["embed"], /takes at least 1 image, not 0.*--help/],
     [["similarity", ROCKET, ROCKET, ROCKET], /takes 2 images, not 3/],
     [["embed", "-", "-"], /Standard input/],
-    [["frobnicate"], /There is no command "frobnicate"; the commands are embed, similarity, visualize, index, search, duplicates, fit, classify, collection, serve, convert, inspect, compare, verify, doctor/],
+    [["frobnicate"], /There is no command "frobnicate"; the commands are embed, similarity, visualize, index, search, duplicates, fit, classify, collection, worker, serve, convert, inspect, compare, verify, doctor/],
     [["--colour"], /There is no option "--colour"/],
     [["embed", ROCKET, "--colour"], /Unknown option '--colour'/],
     [["embed", ROCKET, "--model"], /--model <value>' argument missing/],
