@@ -1,6 +1,6 @@
 /** index, search, duplicates, fit, classify and collection, as users run them. */
 import assert from "node:assert/strict";
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync, readdirSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { ijepa, photo, succeed } from "./helpers.js";
@@ -96,6 +96,16 @@ test("another encoding is refused by name; places that are gone are forgotten", 
   rmSync(join(photos, "other", "copy.jpg"));
   assert.match(await succeed(["index", photos, "--collection", other, "--prune"]), /8 unchanged, 0 failed, 1 gone; 8 images at 8 places/);
   copyFileSync(photo("rocket.jpg"), join(photos, "other", "copy.jpg"));
+});
+
+test("--prune keeps what is below a folder that cannot be read", async () => {
+  const kept = join(root, "kept"), away = join(root, "away");
+  await succeed(["index", photos, "--collection", kept]);
+  renameSync(photos, away);
+  const { stdout, code } = await ijepa(["index", `${photos}/`, "--collection", kept, "--prune"]);
+  renameSync(away, photos);
+  assert.equal(code, 6);
+  assert.match(stdout, /1 failed; 8 images at 9 places/);
 });
 
 test("collection: checked, exported, damaged, repaired", async () => {

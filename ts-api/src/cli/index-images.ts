@@ -30,18 +30,20 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
   const layers = wordOf(given, "layers", LAYERS);
   if (folder === undefined) throw new UsageError('"ijepa index" needs --collection DIR. See "ijepa index --help".');
   const { Collection, DecodePool, FeatureEncoder, indexImages } = await import("../collections/index.js");
-  const url = textOf(given, "queue"), { indexThroughQueue, openBroker, ownerOf } = await import("../queue/index.js");
-  const broker = url === undefined ? undefined : await openBroker(url);
+  const url = textOf(given, "queue"), queue = url === undefined ? undefined : await import("../queue/index.js");
+  const broker = await queue?.openBroker(url!);
   const bar = new ProgressBar(host.stderr), started = performance.now();
   const encoder = await FeatureEncoder.open(settings.model, {
     ...modelOptions({ ...settings, threads: settings.threads ?? "auto" }), layers, tokens: given["tokens"] === true, signal, progress_callback: showDownloads(bar),
   });
   const decoders = new DecodePool({ threads: decodeThreads, timeout: decodeTimeout === undefined ? undefined : decodeTimeout * 1000 });
   let exitCode = 0;
+  const unread: string[] = [];
   const fail = async (error: IJepaError, file: string): Promise<void> => {
     bar.clear();
     const code = await reportFailure(host, error, { json, file });
     exitCode ||= code;
+    unread.push(file);
   };
   try {
     const collection = await Collection.openOrCreate(folder, encoder.encoding, { signal });
@@ -56,16 +58,16 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
     };
     const onProgress = ({ done, rate, failed, source }: BulkProgress, workers = "") => bar.count(done, `${rate.toFixed(1)} a second${failed > 0 ? `, ${failed} failed` : ""}${workers}, ${source}`);
     const onFailure = ({ code, message, source }: BulkFailure) => fail(new IJepaError(code === "unexpected" ? "io/read" : code, message, { path: source }), source);
-    const report = broker === undefined
+    const report = queue === undefined || broker === undefined
       ? await indexImages(collection, encoder, sources(), { signal, decoders, maxPixels, onProgress, onFailure })
-      : await indexThroughQueue(collection, broker, sources(), {
+      : await queue.indexThroughQueue(collection, broker, sources(), {
           signal,
-          owner: await ownerOf((await runtime.files?.realPath(folder)) ?? folder),
+          owner: await queue.ownerOf((await runtime.files?.realPath(folder)) ?? folder),
           onProgress: (progress) => onProgress(progress, `, ${countOf(progress.workers, "worker")}`),
           onFailure,
         });
     bar.clear();
-    const removed = given["prune"] === true ? await prune(collection, images, seen) : 0;
+    const removed = given["prune"] === true ? await prune(collection, images, seen, unread) : 0;
     const { places, images: count } = collection.size, root = await collection.rootDigest(), seconds = (performance.now() - started) / 1000;
     const document = { collection: folder, ...report, removed, places, images: count, root, seconds: Number(seconds.toFixed(3)) };
     const { added, copies, unchanged, failed } = report;
@@ -81,12 +83,12 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
   }
 }
 
-/** Forgets places below the folders given that were not seen. */
-async function prune(collection: Collection, folders: readonly string[], seen: ReadonlySet<string>): Promise<number> {
-  const below = folders.map((folder) => `${folder.replace(/[/\\]+$/, "")}/`), gone: string[] = [];
+/** Forgets places below the folders given that were not seen. What is below something that could not be read may still be there. */
+async function prune(collection: Collection, folders: readonly string[], seen: ReadonlySet<string>, unread: readonly string[]): Promise<number> {
+  const insideOf = (folder: string): string => `${folder.replace(/[/\\]+$/, "")}/`, below = folders.map(insideOf), hidden = unread.map(insideOf), gone: string[] = [];
   for (const { part, row } of collection.live.rows()) {
     const source = collection.live.parts[part].source(row);
-    if (!seen.has(source) && below.some((folder) => source.startsWith(folder))) gone.push(source);
+    if (!seen.has(source) && below.some((folder) => source.startsWith(folder)) && !hidden.some((folder) => source.startsWith(folder))) gone.push(source);
   }
   if (gone.length > 0) await collection.remove(gone);
   return gone.length;
