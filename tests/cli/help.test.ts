@@ -14,7 +14,7 @@ const VALUES: Record<OptionName, string | undefined> = {
   model: "folder", revision: "main", "cache-dir": "folder", "local-files-only": undefined, dtype: "int4", device: "wasm", threads: "auto", tensors: undefined, normalize: undefined, revectorize: undefined, pool: "mean", out: "x.npy", recursive: undefined, "from-file": "list.txt", "decode-threads": "2", "decode-timeout": "9",
   "max-pixels": "9",
   strict: undefined,
-  kind: "attention", patch: "3,5", layer: "2", head: "1",
+  kind: "attention", patch: "3,5", layer: "2", head: "1", opacity: "0.5", size: "300", sheet: undefined, legend: undefined,
   host: "localhost", port: "0", "max-body": "20MiB", concurrency: "9", timeout: "9", "allow-urls": undefined, cors: "*",
   source: "folder", "image-size": "224", "group-size": "64", calibrate: "folder", "shard-size": "24MiB", json: undefined, help: undefined,
   collection: "folder", layers: "last4", tokens: undefined, prune: undefined, results: "9", html: "x.html", threshold: "0.9", labels: "folders", strength: "1", seed: "1", "hold-out": "0.2", views: "flip",

@@ -30,6 +30,7 @@ export { doctor, type DoctorReport } from "./verify/doctor.js";
 export type { AbsentVariant, Variant } from "./backends/variants.js";
 export { setWasmModules, type WasmModules } from "./runtime/modules.js";
 export type { ByteSource, WasmModuleName } from "./runtime/env.js";
-export { attentionMap, pcaMap, similarityMap, type AttentionOptions, type Patch } from "./visualize/maps.js";
+export { attentionMap, pcaMap, similarityMap, type AttentionOptions, type GreyMap, type Patch } from "./visualize/maps.js";
 export { drawMap, type DrawOptions } from "./visualize/draw.js";
+export { drawSheet, type SheetCell, type SheetOptions } from "./visualize/sheet.js";
 export { encodePng } from "./image/png-writer.js";

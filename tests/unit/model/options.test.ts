@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  attentionMap, attentionRollout, cosineSimilarity, drawMap, encodePng, firstToken, IJepaConfig, IJepaForImageClassification, IJepaImageProcessor, IJepaModel,
+  attentionMap, attentionRollout, cosineSimilarity, drawMap, drawSheet, encodePng, firstToken, IJepaConfig, IJepaForImageClassification, IJepaImageProcessor, IJepaModel,
   isIJepaError, loadImage, meanPool, normalizeRows, pcaMap, pipeline, setWasmModules, similarityMap, Tensor, tokenSimilarity, verify, type ModelInputs,
 } from "../../../ts-api/src/index.js";
 import { compareModels, convertModel, inspectModel } from "../../../weights-tools/index.js";
@@ -35,6 +35,7 @@ const OPTIONED: Record<string, { good: string; misspelt: string; call(options: u
   verify: { good: "dtypes", misspelt: "dtype", call: (o) => verify(TINY, any(o)) },
   attentionMap: { good: "head", misspelt: "heads", call: (o) => attentionMap(attention, columns, any(o)) },
   drawMap: { good: "opacity", misspelt: "opacty", call: (o) => drawMap(map, map, any(o)) },
+  drawSheet: { good: "columns", misspelt: "column", call: (o) => drawSheet([{ picture: map }], any(o)) },
   convertModel: { good: "shardSize", misspelt: "shard_size", call: (o) => convertModel(TINY, "/dev/null/x", any(o)) },
   inspectModel: { good: "imageSize", misspelt: "image_size", call: (o) => inspectModel(TINY, any(o)) },
   compareModels: { good: "dtypeB", misspelt: "dtype_b", call: (o) => compareModels(TINY, TINY, [PHOTO], any(o)) },
@@ -113,7 +114,7 @@ test("wrong types in place of features are TypeErrors, never a number", async ()
 
   const functions: ((value: never) => unknown)[] = [
     meanPool, firstToken, normalizeRows, (v) => tokenSimilarity(v, 0), (v) => pcaMap(v, columns), (v) => similarityMap(v, columns, [0, 0]), (v) => attentionMap(v, columns),
-    attentionRollout, (v) => attentionRollout(any([v])), (v) => drawMap(v, map), (v) => drawMap(map, v), (v) => encodePng(v), (v) => loadImage(v), (v) => setWasmModules(v),
+    attentionRollout, (v) => attentionRollout(any([v])), (v) => drawMap(v, map), (v) => drawMap(map, v), (v) => drawSheet(v), (v) => encodePng(v), (v) => loadImage(v), (v) => setWasmModules(v),
     (v) => new Tensor("float32", v, [1]), (v) => new Tensor(v, any(new Float32Array(1)), [1]), (v) => new Tensor("float32", new Float32Array(1), v), (v) => new IJepaConfig(v),
     (v) => new IJepaModel(v), (v) => processor.preprocess(v), (v) => model.savePretrained(v), (v) => IJepaModel.fromPretrained(v), (v) => similarityMap(hidden, columns, v),
     (v) => convertModel(TINY, v), (v) => compareModels(TINY, TINY, v),

@@ -30,6 +30,14 @@ test("attention: how much each patch is attended to, of one head or all, or what
   wrong(() => attentionMap(floats([1, 2], [1, 1, 2]), 2), "input/shape", /attention must be/);
 });
 
+test("what black and white stand for: cosines, and parts of all attention", () => {
+  const { least, greatest } = similarityMap(features, 3, [0, 0]);
+  assert.deepEqual([least, greatest], [-1, 1]);
+  const attention = floats([0.75, 0.25, 0.5, 0.5, 0, 1, 0.25, 0.75], [1, 2, 2, 2]);
+  const all = attentionMap(attention, 2), one = attentionMap(attention, 2, { head: 1, patch: [1, 0] });
+  assert.deepEqual([all.least, all.greatest, one.least, one.greatest], [0.375, 0.625, 0.25, 0.75]);
+});
+
 test("principal components: patches alike have one colour, others another", () => {
   const { data, width, height } = pcaMap(features, 3);
   const colour = (patch: number) => [...data.subarray(patch * 3, patch * 3 + 3)].join();
@@ -58,7 +66,9 @@ test("drawing: the photo's grey under the map, a frame around the patch, long ph
   assert.deepEqual([at(9, 0), at(10, 0), at(19, 19), at(20, 19), at(10, 10), at(15, 10)], [100, 255, 255, 100, 255, 100]);
   const small = drawMap(photo, map, { maxSide: 10 });
   assert.deepEqual([small.width, small.height], [10, 5]);
-  for (const options of [{ opacity: 1.1 }, { opacity: NaN }, { maxSide: 0 }, { patch: [4, 0] as const }]) assert.throws(() => drawMap(photo, map, options), (error) => isIJepaError(error, "input/value"));
+  const large = drawMap(photo, map, { side: 80, maxSide: 10 });
+  assert.deepEqual([large.width, large.height], [80, 40]);
+  for (const options of [{ opacity: 1.1 }, { opacity: NaN }, { maxSide: 0 }, { side: 0 }, { side: 20000 }, { patch: [4, 0] as const }]) assert.throws(() => drawMap(photo, map, options), (error) => isIJepaError(error, "input/value"));
 });
 
 test("PNG: what is written is read again, whatever the channels", async () => {

@@ -15,6 +15,8 @@ export const KINDS = ["pca", "similarity", "attention"] as const;
 const MAX_THREADS = 64;
 /** Beyond this, estimates are of no image. */
 const MAX_IMAGE_SIDE = 65535;
+/** As `drawMap` takes it. */
+const MAX_PICTURE_SIDE = 16384;
 const MAX_PORT = 65535;
 const MAX_INDEX = 100_000;
 /** A JSON text beyond half of this is more than an engine's string holds. */
@@ -57,6 +59,10 @@ export const OPTIONS = {
   patch: { value: "COLUMN,ROW", help: "column and row of a patch, counted from 0 at the top left (default for similarity: the centre)" },
   layer: { value: "N", help: "layer, counted from 1 (default: the model's output; for attention, the last layer)" },
   head: { value: "N", help: "attention head, counted from 1 (default: the mean of all heads)" },
+  opacity: { value: "0..1", help: "how much of the map is seen; the rest is the photo in grey (default: 0.6)" },
+  size: { value: "N", help: "longest side of each picture in pixels, also where the photo is smaller (default: the photo's, at most 1024; on sheets 240)" },
+  sheet: { help: "draw all layers on one sheet; for attention, all layers and heads" },
+  legend: { help: "say below the picture what it shows, with a colour bar where there is one" },
   "max-pixels": { value: "N", help: "largest image to decode, in pixels (default: 178956970, as in Pillow)" },
   strict: { help: "reject damaged images even if their pixels can be read (default: read them and print a warning)" },
   host: { value: "ADDRESS", help: "address to listen on; 0.0.0.0 means all network interfaces (default: 127.0.0.1)" },
@@ -113,6 +119,12 @@ export interface Settings {
   readonly layer: number | undefined;
   /** From 1. */
   readonly head: number | undefined;
+  /** 0 to 1. */
+  readonly opacity: number | undefined;
+  /** Pixels. */
+  readonly size: number | undefined;
+  readonly sheet: boolean;
+  readonly legend: boolean;
   readonly maxPixels: number | undefined;
   readonly strict: boolean;
   readonly groupSize: Group | undefined;
@@ -191,6 +203,10 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     patch: patchOf(text("patch")),
     layer: whole("layer", text("layer"), MAX_INDEX),
     head: whole("head", text("head"), MAX_INDEX),
+    opacity: share("opacity", text("opacity")),
+    size: whole("size", text("size"), MAX_PICTURE_SIDE),
+    sheet: values["sheet"] === true,
+    legend: values["legend"] === true,
     groupSize: GROUPS.find((size) => String(size) === choice("group-size", text("group-size"), GROUPS.map(String))),
     calibrate: text("calibrate"),
     shardSize: byteSize("shard-size", text("shard-size"), Number.MAX_SAFE_INTEGER),
@@ -269,6 +285,13 @@ function whole(name: OptionName, value: string | undefined, max: number, min = 1
   const number = Number(value);
   if (/^\d+$/.test(value) && number >= min && number <= max) return number;
   throw new UsageError(`--${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(value)}.`);
+}
+
+function share(name: OptionName, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (/^\d*\.?\d+$/.test(value) && number <= 1) return number;
+  throw new UsageError(`--${name} must be a number from 0 to 1, not ${JSON.stringify(value)}.`);
 }
 
 /** Bytes, with or without a unit. */

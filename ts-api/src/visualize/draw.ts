@@ -11,14 +11,18 @@ export interface DrawOptions {
   opacity?: number;
   /** Longest side of the result in pixels; smaller photos keep their size. Default 1024. */
   maxSide?: number;
+  /** Longest side of the result in pixels, also where the photo is smaller; `maxSide` does not count then. */
+  side?: number | undefined;
   /** A patch to be framed. */
   patch?: Patch | undefined;
 }
 
-const NAMES: OptionNames<DrawOptions> = { opacity: "number", maxSide: "number", patch: true };
+const NAMES: OptionNames<DrawOptions> = { opacity: "number", maxSide: "number", side: "number", patch: true };
 /** Viridis at nine places, evenly spaced; between them colours are mixed. */
 const VIRIDIS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725"].map((hex) => parseInt(hex, 16));
 const WHITE = 255;
+/** Longest side that a picture may be stretched to. */
+const MAX_SIDE = 16384;
 /** Thickness of a frame, in parts of the shorter side. */
 const FRAME = 200;
 
@@ -31,12 +35,13 @@ const FRAME = 200;
  * @throws IJepaError `input/value` for options that cannot be
  */
 export function drawMap(photo: RawImage, map: RawImage, options: DrawOptions = {}): RgbImage {
-  const { opacity = 0.6, maxSide = 1024, patch } = readOptions(options, NAMES, "drawMap");
+  const { opacity = 0.6, maxSide = 1024, side, patch } = readOptions(options, NAMES, "drawMap");
   checkRawImage(photo, "photo");
   checkRawImage(map, "map");
   if (!(opacity >= 0 && opacity <= 1)) throw new IJepaError("input/value", `opacity must be from 0 to 1, not ${opacity}.`, { name: "opacity", value: opacity });
-  if (!Number.isInteger(maxSide) || maxSide < 1) throw new IJepaError("input/value", `maxSide must be a whole number from 1 up, not ${maxSide}.`, { name: "maxSide", value: maxSide });
-  const base = fitted(toRgb(photo), maxSide), { width, height } = base;
+  checkSide("maxSide", maxSide, Infinity);
+  if (side !== undefined) checkSide("side", side, MAX_SIDE);
+  const base = fitted(toRgb(photo), side ?? Math.min(maxSide, Math.max(photo.width, photo.height))), { width, height } = base;
   const smooth = coloured(resize(map, width, height, RESAMPLE.bilinear));
   const share = Math.round(opacity * 256), data = new Uint8Array(width * height * 3);
   for (let from = 0; from < data.length; from += 3) {
@@ -66,11 +71,17 @@ function viridis(value: number): number[] {
   });
 }
 
-function fitted(photo: RgbImage, maxSide: number): RawImage {
-  const { width, height } = photo, longest = Math.max(width, height);
-  if (longest <= maxSide) return photo;
-  const side = (length: number) => Math.max(1, Math.round((length * maxSide) / longest));
+/** The photo with its longest side as given. */
+function fitted(photo: RgbImage, longest: number): RawImage {
+  const { width, height } = photo, now = Math.max(width, height);
+  if (now === longest) return photo;
+  const side = (length: number) => Math.max(1, Math.round((length * longest) / now));
   return resize(photo, side(width), side(height), RESAMPLE.bicubic);
+}
+
+function checkSide(name: string, side: number, most: number): void {
+  if (Number.isInteger(side) && side >= 1 && side <= most) return;
+  throw new IJepaError("input/value", `${name} must be a whole number from 1 ${most === Infinity ? "up" : `to ${most}`}, not ${side}.`, { name, value: side });
 }
 
 /** A white frame inside the patch's edges. */

@@ -18,6 +18,14 @@ export interface AttentionOptions {
   patch?: Patch | undefined;
 }
 
+/** A map with one value a patch: grey, the least value black (0), the greatest white (255). */
+export interface GreyMap extends RawImage {
+  /** The value that is black. */
+  readonly least: number;
+  /** The value that is white. */
+  readonly greatest: number;
+}
+
 const ATTENTION: OptionNames<AttentionOptions> = { head: "number", patch: true };
 /** A score this many standard deviations away has the full colour. */
 const FULL_COLOUR = 2;
@@ -48,7 +56,7 @@ export function pcaMap(features: Tensor<"float32">, columns: number): RgbImage {
  * @param columns of the patch grid
  * @throws IJepaError `input/shape`, `input/value` for a patch outside the grid
  */
-export function similarityMap(features: Tensor<"float32">, columns: number, patch: Patch): RawImage {
+export function similarityMap(features: Tensor<"float32">, columns: number, patch: Patch): GreyMap {
   const { tokens, rows } = gridOf(features, columns), width = features.size / tokens;
   const token = (index: number) => features.data.subarray(index * width, (index + 1) * width);
   const chosen = token(tokenOf(patch, columns, rows));
@@ -56,13 +64,13 @@ export function similarityMap(features: Tensor<"float32">, columns: number, patc
 }
 
 /**
- * A layer's attention, the least black, the greatest white.
+ * A layer's attention, the least black, the greatest white. Values are parts of all attention: the patches of a map share 1.
  *
  * @param attention [1, heads, tokens, tokens] or [heads, tokens, tokens]: one of the `attentions` of a forward pass
  * @param columns of the patch grid
  * @throws IJepaError `input/shape`, `input/value` for a patch or head that there is not
  */
-export function attentionMap(attention: Tensor<"float32">, columns: number, options: AttentionOptions = {}): RawImage {
+export function attentionMap(attention: Tensor<"float32">, columns: number, options: AttentionOptions = {}): GreyMap {
   const { head, patch } = readOptions(options, ATTENTION, "attentionMap");
   checkTensor("attention", attention, "float32");
   const [heads, tokens, keys] = attention.dims.slice(-3);
@@ -80,7 +88,8 @@ export function attentionMap(attention: Tensor<"float32">, columns: number, opti
       for (let key = 0; key < tokens; key++) sums[key] += attention.data[row + key];
     }
   }
-  return stretched(sums, columns);
+  const shared = chosen.length * (to - from);
+  return { ...stretched(sums, columns), ...range(sums.map((sum) => sum / shared)) };
 }
 
 /** The place of a patch among the tokens. Throws IJepaError `input/value` for a patch outside the grid. */
@@ -109,10 +118,14 @@ function checkColumns(columns: unknown): void {
 }
 
 /** Values from the least to the greatest as 0 to 255. */
-function stretched(values: Float64Array, columns: number): RawImage {
-  const least = values.reduce((a, b) => Math.min(a, b)), range = values.reduce((a, b) => Math.max(a, b)) - least;
-  const data = Uint8Array.from(values, (value) => toByte(range === 0 ? 0.5 : (value - least) / range));
-  return { data, width: columns, height: values.length / columns, channels: 1 };
+function stretched(values: Float64Array, columns: number): GreyMap {
+  const { least, greatest } = range(values), width = greatest - least;
+  const data = Uint8Array.from(values, (value) => toByte(width === 0 ? 0.5 : (value - least) / width));
+  return { data, width: columns, height: values.length / columns, channels: 1, least, greatest };
+}
+
+function range(values: Float64Array): { least: number; greatest: number } {
+  return { least: values.reduce((a, b) => Math.min(a, b)), greatest: values.reduce((a, b) => Math.max(a, b)) };
 }
 
 /** 0 ... 1 as 0 ... 255, clipped. */
