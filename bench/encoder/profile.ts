@@ -28,6 +28,7 @@ export function profiled(backend: Backend): ProfiledBackend {
     id: backend.id,
     device: backend.device,
     pass: backend.pass,
+    synchronous: backend.synchronous,
     alloc: (desc) => backend.alloc(desc),
     release: (tensor) => backend.release(tensor),
     write: (dst, bytes, byteOffset) => backend.write(dst, bytes, byteOffset),

@@ -25,6 +25,8 @@ export interface Backend {
   readonly device: string;
   /** What one pass over several images should keep to; larger batches take several. It bounds memory and changes no bit. */
   readonly pass: PassLimits;
+  /** True where `run` returns with the work done, false where it only enqueues. */
+  readonly synchronous: boolean;
   /** Contents unspecified. Throws IJepaError `backend/memory`. */
   alloc(desc: TensorDesc): DeviceTensor;
   release(tensor: DeviceTensor): void;
@@ -33,7 +35,7 @@ export interface Backend {
   read(src: DeviceTensor): Promise<Uint8Array>;
   /** Every check and pipeline happens here. */
   compile(calls: readonly OpCall[]): Promise<Program>;
-  /** Enqueues only, strictly in order. */
+  /** Strictly in order; returns at once, or where `synchronous` when the work is done. */
   run(program: Program): void;
   dispose(): void;
 }

@@ -1,4 +1,4 @@
-/** Where the encoder finds a layer's weights: all on the backend, or two at a time. */
+/** Where the encoder finds a layer's weights: all on the backend, or one or two at a time. */
 import type { Backend } from "../backends/backend.js";
 import type { DeviceTensor } from "../ops/contract.js";
 import type { PackedBuffer } from "../packing/pack.js";
@@ -21,8 +21,13 @@ export function residentLayers(slots: readonly LayerWeights[]): Layers {
   return { count: slots.length, slots, ready: async (index) => slots[index] };
 }
 
-/** Slots of streamed layers: one computes while the next is filled. */
-export const STREAM_SLOTS = 2;
+/**
+ * Slots of streamed layers. A backend that only enqueues is given the next layer while one computes. Where a run is over when it
+ * returns, the memory that the next layer is read into is all that it needs beside the one that computes.
+ */
+export function streamSlots({ synchronous }: Backend): number {
+  return synchronous ? 1 : 2;
+}
 
 /**
  * Layers that are fetched for every run. While layer i computes, layer i + 1 is on its way; nothing further is read ahead.

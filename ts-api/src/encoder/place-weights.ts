@@ -2,7 +2,7 @@
 import type { Backend } from "../backends/backend.js";
 import type { PackedBuffer } from "../packing/pack.js";
 import { ReadBuffer } from "../core/read-buffer.js";
-import { residentLayers, STREAM_SLOTS, streamedLayers, type Layers } from "./layers.js";
+import { residentLayers, streamedLayers, streamSlots, type Layers } from "./layers.js";
 import { place } from "../packing/upload.js";
 import { mapLayer, mapLinear, mapNorm, type EmbeddingWeights, type LayerWeights, type NormWeights, type PackedParts } from "../packing/encoder-weights.js";
 
@@ -18,7 +18,7 @@ export interface EncoderWeights {
 export type LoadProgress = (part: string, done: number, total: number) => void;
 
 export interface LoadEncoderOptions {
-  /** False: two layers at a time are on the backend, and each run fetches all of them. Default true. */
+  /** False: one or two layers at a time are on the backend (`streamSlots`), and each run fetches all of them. Default true. */
   resident?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: LoadProgress;
@@ -26,7 +26,7 @@ export interface LoadEncoderOptions {
 
 export async function loadEncoder(backend: Backend, parts: PackedParts, options: LoadEncoderOptions = {}): Promise<EncoderWeights> {
   const { resident = true, signal, onProgress = () => {} } = options;
-  const count = resident ? parts.layers : Math.min(STREAM_SLOTS, parts.layers), total = count + 2;
+  const count = resident ? parts.layers : Math.min(streamSlots(backend), parts.layers), total = count + 2;
   const put = (buffer: PackedBuffer) => place(backend, buffer), into = new ReadBuffer();
   const { patches } = await parts.embedding(signal, into);
   const embedding = { patches: mapLinear(patches, put) };

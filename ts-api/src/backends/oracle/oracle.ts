@@ -21,6 +21,7 @@ export function openOracle(): Backend {
     id: "oracle",
     device: "TypeScript, one rounding at a time",
     pass: { rows: 1024, tensorBytes: Infinity },
+    synchronous: true,
     alloc: (desc) => new OracleTensor(desc),
     release: () => {},
     write: (dst, bytes, byteOffset = 0) => views(dst).u8.set(bytes, byteOffset),

@@ -77,6 +77,7 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
     id: "wasm",
     device,
     pass: { rows: 1024, tensorBytes: Infinity },
+    synchronous: true,
 
     alloc(desc: TensorDesc) {
       const bytes = bytesOf(desc);

@@ -118,6 +118,7 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
     id: "webgpu",
     device: `${name}, ${tier} sums`,
     pass: { rows: software ? ROWS.software : ROWS.hardware, tensorBytes: Math.min(maxBufferSize, maxStorageBufferBindingSize) },
+    synchronous: false,
     tier,
     software,
     limits: Object.fromEntries(LIMITS.map((name) => [name, limits[name]])) as WebgpuBackend["limits"],
