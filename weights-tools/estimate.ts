@@ -13,7 +13,10 @@ export interface Estimate {
   tokens: number;
   /** Operations for one image: one multiply and one add are two. */
   flop: number;
-  /** Bytes on the backend while one image is computed: all layers there, or two at a time. The program itself comes on top. */
+  /**
+   * Bytes of weights and buffers while one image is computed: all layers, or the one that computes and the next. The next one lies on
+   * a GPU too; the CPU reads it into memory of the host. The program itself comes on top.
+   */
   resident: number;
   streamed: number;
 }

@@ -5,9 +5,14 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
 import { after, test } from "node:test";
+import { openOracle } from "../../../ts-api/src/backends/oracle/oracle.js";
 import { DTYPES } from "../../../ts-api/src/core/numerics.js";
 import { sizeOf } from "../../../ts-api/src/core/tensor.js";
+import { Encoder } from "../../../ts-api/src/encoder/encoder.js";
+import { loadEncoder } from "../../../ts-api/src/encoder/place-weights.js";
 import { IJepaConfig, IJepaForImageClassification, IJepaModel, Tensor, type ByteSource, type LoadOptions, type ModelInputs, type ModelRef, type ModelSource } from "../../../ts-api/src/index.js";
+import { partsOf } from "../../../ts-api/src/loading/pack-checkpoint.js";
+import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
 import { serializeSafetensors, type TensorBytes } from "../../../ts-api/src/weights/safetensors/writer.js";
 import { expectedTensors } from "../../../ts-api/src/weights/tensor-names.js";
 import { convertModel } from "../../../weights-tools/index.js";
@@ -153,6 +158,22 @@ test("memory: all layers come through the same bytes of the host", () =>
     assert.ok(source.reads - first > LAYERS);
     assert.equal(new Set(source.offered.slice(first)).size, 1);
     await model.dispose();
+  }));
+
+test("memory: one layer on a backend whose runs are over when they return, two where they are only enqueued", () =>
+  packed(async (_, folder) => {
+    const checkpoint = await openCheckpoint(folder), states: Float32Array[][] = [];
+    const pixels = { data: images(1).data as Float32Array, images: 1, height: config.imageHeight, width: config.imageWidth };
+    for (const [synchronous, resident, slots] of [[true, true, LAYERS], [true, false, 1], [false, false, 2]] as const) {
+      const backend = { ...openOracle(), synchronous };
+      const weights = await loadEncoder(backend, partsOf(checkpoint), { resident });
+      assert.equal(weights.layers.slots.length, slots);
+      const encoder = new Encoder(backend, config, "int4", weights, async () => {});
+      states.push((await encoder.encode(pixels, { outputHiddenStates: true })).hiddenStates!);
+    }
+    assert.deepEqual(states[1], states[0]);
+    assert.deepEqual(states[2], states[0]);
+    await checkpoint.close();
   }));
 
 test("memory: one layer is under way, however many there are", () =>

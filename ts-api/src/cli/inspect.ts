@@ -12,7 +12,7 @@ export const inspect: Command = {
   images: [0, 0],
   models: 1,
   notes: [
-    "Estimates are for one image in the format of --dtype. Memory covers weights and buffers, once with all layers loaded and once with two at a time. A multiply-add counts as two operations.",
+    "Estimates are for one image in the format of --dtype. Memory covers weights and buffers, once with all layers loaded and once with two of them, as a streamed model has: the one that computes and the next. A multiply-add counts as two operations.",
     "--source reports, for each layer, the relative error of its matrices and the signal-to-noise ratio of all of them. The Hub options apply to both models.",
   ],
   run: runInspect,

@@ -14,7 +14,7 @@ export interface EncoderWeights {
   final: NormWeights;
 }
 
-/** Called after each of `total` parts (embedding, layers, final norm) is on the backend. Streamed layers count as far as there are slots. */
+/** Called after each of `total` parts (embedding, layers, final norm) is on the backend. Of streamed layers only those count that are placed at once. */
 export type LoadProgress = (part: string, done: number, total: number) => void;
 
 export interface LoadEncoderOptions {

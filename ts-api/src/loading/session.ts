@@ -29,8 +29,8 @@ export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOp
   /** int4: inputs that share a scale. Default 32; 64 is smaller and further from the original. */
   groupSize?: Group | undefined;
   /**
-   * False: the layers stay where they are read from, and only two at a time are in memory; every forward reads all of them, the next while
-   * one computes. The bits are the same. Best from packed files: of others, layers are packed anew each time. Default true.
+   * False: the layers stay where they are read from, and only two of them are in memory: the one that computes, and the next, which is
+   * read meanwhile. Every forward reads all of them. The bits are the same. Best from packed files: of others, layers are packed anew each time. Default true.
    */
   resident?: boolean | undefined;
   /** Where it runs. Default "auto". It never changes a bit of the result. */
