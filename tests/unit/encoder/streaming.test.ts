@@ -163,7 +163,7 @@ test("memory: all layers come through the same bytes of the host", () =>
 test("memory: one layer on a backend whose runs are over when they return, two where they are only enqueued", () =>
   packed(async (_, folder) => {
     const checkpoint = await openCheckpoint(folder), states: Float32Array[][] = [];
-    const pixels = { data: images(1).data as Float32Array, images: 1, height: config.imageHeight, width: config.imageWidth };
+    const pixels = { data: images(1).data, images: 1, height: config.imageHeight, width: config.imageWidth };
     for (const [synchronous, resident, slots] of [[true, true, LAYERS], [true, false, 1], [false, false, 2]] as const) {
       const backend = { ...openOracle(), synchronous };
       const weights = await loadEncoder(backend, partsOf(checkpoint), { resident });
