@@ -12,6 +12,7 @@ import { readRange } from "../ts-api/src/weights/sources/bytes.js";
 /** Enough to tell the kind of an image. */
 const HEAD_BYTES = 64;
 
+/** The images that a conversion looked at. */
 export interface Calibration extends CalibrationInfo {
   /** Names of the files that were looked at, in order. */
   names: string[];

@@ -20,8 +20,11 @@ export interface CompareOptions extends SourceOptions, Pick<LoadOptions, "device
 
 /** How near the features of two models are to each other. */
 export interface CompareReport {
+  /** The reference: its weight format, and the digest of its outputs. */
   a: { dtype: Dtype; digest: string };
+  /** The other model, likewise. */
   b: { dtype: Dtype; digest: string };
+  /** Images that both computed. */
   images: number;
   /** Signal to noise in dB of the hidden states, over all images: after the embedding, after each layer, and last the output; Infinity where nothing differs. */
   sqnr: number[];

@@ -37,21 +37,25 @@ export interface ConvertOptions extends SourceOptions, ResearchOptions, Pick<Cpu
 
 /** How far a conversion is. */
 export interface ConvertProgress {
-  /** Tensors of the source read so far, and in all. */
+  /** Tensors of the source that were read so far. */
   tensors: number;
+  /** Tensors of the source. */
   totalTensors: number;
-  /** Their bytes. */
+  /** Bytes of those tensors. */
   bytes: number;
+  /** Bytes of all tensors of the source. */
   totalBytes: number;
 }
 
 /** What a conversion wrote. */
 export interface ConvertReport {
+  /** Weight format that was written. */
   dtype: Dtype;
   /** Weights files, in order. */
   files: WrittenFile[];
-  /** Bytes of the weights read, and of the files written. */
+  /** Bytes of the weights read. */
   sourceBytes: number;
+  /** Bytes of the files written. */
   bytes: number;
   /** With `calibrate`. */
   calibration: Calibration | undefined;

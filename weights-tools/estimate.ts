@@ -13,11 +13,12 @@ export interface Estimate {
   tokens: number;
   /** Operations for one image: one multiply and one add are two. */
   flop: number;
-  /**
-   * Bytes of weights and buffers while one image is computed: all layers, or the one that computes and the next. The next one lies on
-   * a GPU too; the CPU reads it into memory of the host. The program itself comes on top.
-   */
+  /** Bytes of weights and buffers while one image is computed, with all layers there. The program itself comes on top. */
   resident: number;
+  /**
+   * The same with the layer that computes and the next one (`resident: false`). The next one lies on a GPU too; the CPU reads it into
+   * memory of the host.
+   */
   streamed: number;
 }
 

@@ -24,11 +24,15 @@ export interface InspectOptions extends FormatOptions, SourceOptions {
 
 /** What the files of a model hold. */
 export interface InspectReport {
+  /** Folder, URL or name of the model. */
   model: string;
   /** Of the files; undefined for a checkpoint that is not packed. */
   packed: PackedInfo | undefined;
+  /** `__metadata__` of the files, together. */
   metadata: Readonly<Record<string, string>>;
+  /** Every tensor as it is stored, with its size and its file. */
   tensors: { name: string; dtype: string; shape: readonly number[]; bytes: number; file: string }[];
+  /** Bytes of all tensors. */
   bytes: number;
   /** Of the encoder. */
   parameters: number;
@@ -36,7 +40,9 @@ export interface InspectReport {
   dtype: Dtype;
   /** Bits that a weight of the layers' matrices takes in that format, scales and padding included. */
   bitsPerWeight: number;
+  /** Pixels that the estimates are for. */
   imageSize: readonly [height: number, width: number];
+  /** Memory and operations for one image. */
   estimate: Estimate;
   /** With `source`: of every layer. */
   layers: LayerError[] | undefined;
@@ -44,11 +50,15 @@ export interface InspectReport {
 
 /** The matrices of a layer beside the original's. */
 export interface LayerError {
+  /** Number of the layer, from 0. */
   layer: number;
-  /** Norm of the difference over the norm of the original, of each matrix. */
+  /** Relative error of the matrix of query, key and value: norm of the difference over the norm of the original. */
   qkv: number;
+  /** Relative error of the projection after attention. */
   projection: number;
+  /** Relative error of the MLP's first matrix. */
   up: number;
+  /** Relative error of the MLP's second matrix. */
   down: number;
   /** Signal to quantization noise of all four, in dB. */
   sqnr: number;

@@ -13,8 +13,11 @@ const TENSOR_ENTRY = 200, PART_ENTRY = 130;
 
 /** One finished file. */
 export interface WrittenFile {
+  /** Name of the file. */
   readonly name: string;
+  /** Size of the file. */
   readonly bytes: number;
+  /** Names of its tensors, in order. */
   readonly tensors: readonly string[];
 }
 

@@ -1,5 +1,8 @@
-/** A guide is called by its first heading, not by its file, and stands with those of its folder; every page leads to the one to try. */
-import { Converter, JSX } from "typedoc";
+/**
+ * A guide is called by its first heading, not by its file, and stands with those of its folder; a module is called as programs import
+ * it; every page leads to the one to try.
+ */
+import { Converter, JSX, ReflectionKind } from "typedoc";
 
 const GROUPS = [[/\/docs\/guides\//, "Guides"], [/\/docs\/decisions\//, "Decisions"], [/\/docs\//, "Reference"]];
 const PAGE = "try/examples/browser/index.html";
@@ -8,6 +11,9 @@ export function load(app) {
   app.renderer.hooks.on("navigation.begin", (context) =>
     JSX.createElement("a", { class: "try-it", href: context.relativeURL(PAGE) }, "Try it in this browser"),
   );
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    for (const module of project.getReflectionsByKind(ReflectionKind.Module)) module.name = module.name.replace(/^(ts-api\/src\/?|(?=weights-tools))/, "ijepa/").replace(/\/$/, "");
+  });
   app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_context, document) => {
     const path = document.project.files.getReflectionPath(document) ?? "";
     document.frontmatter.group = GROUPS.find(([pattern]) => pattern.test(path))?.[1] ?? "Reference";

@@ -20,6 +20,15 @@ test("every exported name has a description, and TypeDoc has no other complaint"
   assert.deepEqual(said.split("\n").filter((line) => line.includes("[warning]") || line.includes("[error]")), []);
 });
 
+test("each entry of the package has a page, under the name that programs import", { skip }, () => {
+  const { exports } = JSON.parse(readFileSync("package.json", "utf8")) as { exports: Record<string, unknown> };
+  // Of "." with fewer devices, or without types of their own.
+  const others = ["./wasm", "./webgpu", "./worker", "./wasm/*.wasm", "./models/demo/*", "./package.json"];
+  const names = Object.keys(exports).filter((name) => !others.includes(name)).map((name) => name.replace(/^\./, "ijepa"));
+  const titles = readdirSync(join(SITE, "modules")).map((name) => /<title>(.*?) \|/.exec(readFileSync(join(SITE, "modules", name), "utf8"))?.[1]);
+  assert.deepEqual(titles.sort(), names.sort());
+});
+
 test("links and pictures of every page lead to files of the site", { skip }, () => {
   const pages = (readdirSync(SITE, { recursive: true }) as string[]).filter((name) => name.endsWith(".html") && !name.startsWith("try"));
   assert.ok(pages.length > 80, `${pages.length} pages`);

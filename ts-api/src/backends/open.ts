@@ -21,8 +21,11 @@ export interface OpenOptions extends CpuOptions, Pick<WebgpuOptions, "gpu" | "gp
 
 /** A device that "auto" passed over. */
 export interface Rejection {
+  /** The device that was tried. */
   device: Device;
+  /** Code of the error that it gave. */
   code: ErrorCode;
+  /** Message of that error. */
   reason: string;
 }
 

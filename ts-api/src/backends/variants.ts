@@ -13,7 +13,9 @@ export interface Variant {
 
 /** A variant that this machine does not have, and why. */
 export interface AbsentVariant {
+  /** Such as "webgpu". */
   name: string;
+  /** Why this machine does not have it. */
   reason: string;
 }
 

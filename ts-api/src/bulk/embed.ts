@@ -12,6 +12,7 @@ import { sourceOf, type Source, type SourceFacts } from "./source.js";
 
 /** Options of `embedImages`. */
 export interface EmbedImagesOptions extends FeatureOptions {
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
   /** Images that are read and decoded ahead of the encoder, and held in memory at most. Default 16, and twice as many as there are decode threads. */
   ahead?: number | undefined;

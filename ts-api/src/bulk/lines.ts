@@ -10,7 +10,11 @@ const CHUNK = 2 ** 16;
 /** How the base64 of a JPEG, PNG, WebP, GIF or BMP file begins, and long enough to be no path. */
 const BASE64_IMAGE = /^(\/9j\/|iVBORw0KGgo|UklGR|R0lGOD|Qk)[A-Za-z0-9+/]{60,}={0,2}$/;
 
-/** The lines of a text in UTF-8, without their ends; the last may lack one. */
+/**
+ * The lines of a text in UTF-8, without their ends; the last may lack one.
+ *
+ * @throws IJepaError `input/value` for a line that is too long
+ */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
   // What came of a line so far: joined once, because lines may be long.

@@ -4,7 +4,9 @@ import type { PreparedImage } from "../decoding/pool.js";
 
 /** The features of one image. */
 export interface BulkRow {
+  /** Tells it from failures and skipped images. */
   readonly kind: "row";
+  /** The path, URL or name of the image. */
   readonly source: string;
   /** SHA-256 of the file's bytes, in hex. */
   readonly id: string;
@@ -12,11 +14,13 @@ export interface BulkRow {
   readonly bytes: number;
   /** When the file was last written, in milliseconds since 1970; undefined where nobody knows. */
   readonly modified: number | undefined;
-  /** Pixels of the upright image. */
+  /** Pixels of a row of the upright image. */
   readonly width: number;
+  /** Rows of pixels of the upright image. */
   readonly height: number;
   /** Shape of the feature: [width], or [tokens, width] without pooling. */
   readonly dims: readonly number[];
+  /** The numbers, row-major, in the shape of `dims`. */
   readonly feature: Float32Array;
   /** SHA-256 of the feature's little-endian f32 bytes, in hex. */
   readonly digest: string;
@@ -24,19 +28,27 @@ export interface BulkRow {
 
 /** An image that could not be read or decoded, or that does not fit the model. */
 export interface BulkFailure {
+  /** Tells it from rows and skipped images. */
   readonly kind: "failure";
+  /** The path, URL or name of the image. */
   readonly source: string;
+  /** Code of the error; "unexpected" for one that is no IJepaError. */
   readonly code: ErrorCode | "unexpected";
+  /** Message of the error. */
   readonly message: string;
 }
 
 /** An image that `known` or `skip` knows. */
 export interface BulkSkip {
+  /** Tells it from rows and failures. */
   readonly kind: "skip";
+  /** The path, URL or name of the image. */
   readonly source: string;
   /** Undefined where the file was not read. */
   readonly id: string | undefined;
+  /** Size of the file; undefined where nobody knows. */
   readonly bytes: number | undefined;
+  /** When the file was last written, in milliseconds since 1970; undefined where nobody knows. */
   readonly modified: number | undefined;
 }
 

@@ -22,6 +22,7 @@ export interface FitOptions {
   seed?: number | undefined;
   /** Strengths that are tried; the larger, the weaker the penalty. Default 0.001 to 100 in tens. */
   C?: number | readonly number[] | undefined;
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
   /** Lets the host run, now and then. */
   pause?: (() => Promise<void>) | undefined;
@@ -29,22 +30,30 @@ export interface FitOptions {
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** How a head was fitted, and how good it is. */
 export interface FitReport {
+  /** The classes, with how many images each gave to training and to the held-out part. */
   readonly labels: readonly { readonly label: string; readonly training: number; readonly heldOut: number }[];
+  /** The seed of the split. */
   readonly seed: number;
   /** SHA-256 over the held-out ids, sorted, a line each. */
   readonly split: string;
   /** What each C reached on the held-out part. */
   readonly sweep: readonly { readonly C: number; readonly top1: number; readonly logLoss: number; readonly iterations: number }[];
+  /** The strength that was taken. */
   readonly C: number;
   /** On the held-out part; undefined where nothing was held out. */
   readonly linear: ProbabilityMeasures | undefined;
+  /** The same, for the nearest mean of a class. */
   readonly means: Measures | undefined;
+  /** The same, for a vote of the `k` nearest neighbours. */
   readonly neighbours: (Measures & { readonly k: number; readonly temperature: number }) | undefined;
+  /** Which of the three was right most often; undefined where nothing was held out. */
   readonly best: "linear" | "means" | "neighbours" | undefined;
 }
 
 export interface FitResult {
+  /** The linear head, fitted on all labelled rows. */
   readonly head: FittedHead;
   /** The classes, in the order of the head's rows. */
   readonly labels: readonly string[];

@@ -24,15 +24,21 @@ export interface LinearHead {
   readonly weight: Float64Array;
   /** [classes]. */
   readonly bias: Float64Array;
+  /** How many classes. */
   readonly classes: number;
+  /** Numbers of a feature. */
   readonly width: number;
 }
 
+/** A linear head, and how its fit ended. */
 export interface FittedHead extends LinearHead {
+  /** Strength of the penalty: the larger, the weaker. */
   readonly C: number;
-  /** The objective at the end, its largest derivative, and the steps that it took. */
+  /** The objective at the end. */
   readonly loss: number;
+  /** Largest derivative at the end, in magnitude. */
   readonly gradient: number;
+  /** Steps that the solver took. */
   readonly iterations: number;
 }
 

@@ -12,7 +12,9 @@ import type { FeatureEncoder } from "./feature-encoder.js";
 /** From the place of an image to its label; undefined or null where it has none. */
 export type Labels = (source: string) => string | null | undefined;
 
+/** Options of `fitClassifier`. */
 export interface FitClassifierOptions extends FitOptions {
+  /** Gives the label of each place. */
   labels: Labels;
   /** The features of other views of an image, such as its mirror image; it may be asked for many at once. */
   views?: ((source: string) => Promise<readonly Float32Array[]>) | undefined;
@@ -28,7 +30,9 @@ export interface ClassifierReport extends FitReport {
   readonly unlabelled: number;
 }
 
+/** A fitted head, its labels, and the report. */
 export interface ClassifierFit extends Omit<FitResult, "report"> {
+  /** How it was fitted, and how good it is. */
   readonly report: ClassifierReport;
 }
 

@@ -16,23 +16,29 @@ import { findDuplicates, type DuplicateGroup, type DuplicateOptions } from "./du
 import { verifyParts, type PartsReport } from "./verify.js";
 import { CollectionWriter } from "./writer.js";
 
+/** Options of `Collection.open`. */
 export interface CollectionOptions {
   /** Open what is left of a damaged collection; `damaged` says what is not. Default false. */
   skipDamaged?: boolean | undefined;
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
 }
 
 /** What `add` did. */
 export interface AddReport {
+  /** Rows that were taken in. */
   readonly added: number;
+  /** Failures that were noted. */
   readonly failed: number;
 }
 
 /** Matrices of parts that are kept open for single features. */
 const OPEN_MATRICES = 8;
 
+/** The features of many images, of one encoding, in a folder: written by one, read by many (docs/collections.md). */
 export class Collection {
   readonly #storage: FolderStorage;
+  /** What every feature in it was made with. */
   readonly encoding: Encoding;
   #parts: OpenPart[] = [];
   #live = new LiveRows();

@@ -4,11 +4,13 @@ import { cosineSimilarity } from "../model/pooling.js";
 import { QUERIES, scanQuery } from "./scanner.js";
 import type { Searcher } from "./search.js";
 
+/** Options of `Collection.duplicates`. */
 export interface DuplicateOptions {
   /** Least cosine of a pair, -1 to 1. Default 0.95. */
   threshold?: number | undefined;
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
-  /** Told of the images that were compared with all later ones, and of how many there are. */
+  /** Told how many images were compared with all later ones, and how many there are. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -16,8 +18,9 @@ export interface DuplicateOptions {
 export interface DuplicateGroup {
   /** By id. */
   readonly images: readonly { readonly id: string; readonly sources: readonly string[]; readonly width: number; readonly height: number }[];
-  /** The closest and the least close of the pairs within the threshold; 1 for one image at several places. */
+  /** Cosine of the closest pair; 1 for one image at several places. */
   readonly closest: number;
+  /** Cosine of the least close pair within the threshold. */
   readonly farthest: number;
 }
 

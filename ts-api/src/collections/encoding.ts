@@ -2,18 +2,22 @@
 import { IJepaError } from "../core/errors.js";
 import { sha256, type Dtype } from "../core/numerics.js";
 
+/** Which layers a feature can be made of. */
 export const LAYERS = ["last", "last4"] as const;
 /** `last`: the output, after the final norm. `last4`: the outputs of the last four layers, pooled, side by side. */
 export type Layers = (typeof LAYERS)[number];
 
+/** Everything that decides a bit of a feature. Features of two encodings never mix. */
 export interface Encoding {
-  /** What the user called the model, and its revision; null for the model of the package, and where there is none. They decide nothing. */
+  /** What the user called the model; null for the model of the package. It decides nothing. */
   readonly model: string | null;
+  /** Commit, branch or tag of a model of the Hub; null where there is none. It decides nothing. */
   readonly revision: string | null;
   /** SHA-256 of what the encoder computes for a fixed input (docs/collections.md): it stands for the weights as they are rounded. */
   readonly encoder: string;
   /** SHA-256 of the image processor's settings. */
   readonly processor: string;
+  /** Weight format of the encoder. */
   readonly dtype: Dtype;
   /** Version of the numeric contract. */
   readonly numerics: string;
@@ -21,7 +25,9 @@ export interface Encoding {
   readonly imageSize: readonly [number, number];
   /** Position embeddings are interpolated to that size. */
   readonly interpolatePosEncoding: boolean;
+  /** How the features of the patches become that of the image: their mean, or the first of them. */
   readonly pooling: "mean" | "first";
+  /** The layers that the feature is made of. */
   readonly layers: Layers;
   /** The grid of patches, rows and columns, whose features, as wide as that of the image, are kept too; null where they are not. */
   readonly tokens: readonly [number, number] | null;

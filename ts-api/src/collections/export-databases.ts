@@ -2,7 +2,9 @@
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import type { Collection } from "./collection.js";
 
+/** Options of every export. */
 export interface ExportOptions {
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
   /** Told of the places that are done. */
   onProgress?: ((done: number) => void) | undefined;
@@ -10,6 +12,7 @@ export interface ExportOptions {
 
 /** What runs SQL, with numbered parameters. */
 export interface SqlClient {
+  /** Runs one statement; `$1`, `$2` stand for the parameters. */
   query(sql: string, parameters?: readonly unknown[]): Promise<unknown>;
 }
 
@@ -18,6 +21,8 @@ const BATCH = 256;
 /**
  * Writes the places into a table with pgvector, which is made where it is not there; a place that is there already is replaced.
  * @param table its name; letters, digits and _
+ * @returns how many places were written
+ * @throws IJepaError `input/value` for another name, `collection/damaged`, `io/read`, `aborted`; what the client throws
  */
 export async function exportSql(collection: Collection, client: SqlClient, table = "ijepa_features", options: ExportOptions = {}): Promise<number> {
   if (!/^[A-Za-z_]\w{0,62}$/.test(table)) throw new IJepaError("input/value", `A table must be named by letters, digits and _, not ${JSON.stringify(table)}.`, { name: "table", value: table });

@@ -7,9 +7,12 @@ import type { ExportOptions } from "./export-databases.js";
 import { partStream } from "./parquet.js";
 import type { CollectionRow } from "./row.js";
 
+/** Formats of `exportFile`, which are also the endings of its names. */
 export const EXPORT_FORMATS = ["parquet", "npy", "jsonl", "safetensors"] as const;
+/** A format of `exportFile`. */
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
+/** Options of `exportFile`. */
 export interface ExportFileOptions extends ExportOptions {
   /** Which places; default: all. */
   include?: ((source: string) => boolean) | undefined;

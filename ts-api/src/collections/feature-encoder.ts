@@ -14,6 +14,7 @@ import type { ModelRef } from "../weights/model-folder.js";
 import { objectDigest, type Encoding, type Layers } from "./encoding.js";
 import { featureDigest } from "./row.js";
 
+/** Options of `FeatureEncoder.open`: how the model is loaded, and what features are made of. */
 export interface FeatureEncoderOptions extends Pick<ModelLoadOptions, "dtype" | "groupSize" | "device" | "threads" | "revectorize" | "resident" | "revision" | "cache_dir" | "local_files_only" | "token" | "fetch" | "signal" | "progress_callback"> {
   /** The mean of the patches (default), or the first of them. */
   pooling?: Encoding["pooling"] | undefined;
@@ -25,14 +26,23 @@ export interface FeatureEncoderOptions extends Pick<ModelLoadOptions, "dtype" | 
 
 /** The feature of an image, and with tokens those of its patches. */
 export interface ImageFeature {
+  /** [width], pooled. */
   readonly feature: Float32Array;
+  /** [tokens, width], row-major; undefined unless the encoding keeps patches. */
   readonly tokens: Float32Array | undefined;
+  /** `featureDigest` of the two. */
   readonly digest: string;
 }
 
+/** A loaded model, together with the encoding of the features that it makes. */
 export class FeatureEncoder {
   private constructor(
-    readonly extractor: BulkExtractor & { dispose(): Promise<void> },
+    /** The model and its image processor. */
+    readonly extractor: BulkExtractor & {
+      /** Frees the model. */
+      dispose(): Promise<void>;
+    },
+    /** What its features are made with. */
     readonly encoding: Encoding,
   ) {}
 
@@ -78,6 +88,7 @@ export class FeatureEncoder {
     return { feature, tokens, digest: await featureDigest(feature, tokens) };
   }
 
+  /** Frees the model, after the calls under way. */
   dispose(): Promise<void> {
     return this.extractor.dispose();
   }

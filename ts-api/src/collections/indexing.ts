@@ -8,11 +8,13 @@ import type { FeatureEncoder } from "./feature-encoder.js";
 import type { CollectionRow } from "./row.js";
 import type { CollectionWriter } from "./writer.js";
 
+/** Options of `indexImages`. */
 export interface IndexOptions extends Pick<EmbedImagesOptions, "signal" | "decoders" | "maxPixels" | "strict" | "total" | "onProgress" | "ahead" | "batchSize"> {
   /** Told of each image that could not be taken in. */
   onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;
 }
 
+/** What `indexImages` did, in places of images. */
 export interface IndexReport {
   /** Places whose features were computed. */
   readonly added: number;
@@ -20,6 +22,7 @@ export interface IndexReport {
   readonly copies: number;
   /** Places that were as they had been. */
   readonly unchanged: number;
+  /** Places whose image could not be taken in. */
   readonly failed: number;
 }
 

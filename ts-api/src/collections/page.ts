@@ -33,7 +33,9 @@ addEventListener("keydown", (event) => {
 });
 `;
 
+/** Options of the HTML pages. */
 export interface PageOptions {
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
 }
 

@@ -20,11 +20,13 @@ export interface OpenPart {
 export interface DamagedPart {
   /** The file, below the collection's folder. */
   readonly file: string;
+  /** What is wrong with it, in words. */
   readonly problem: string;
   /** How many rows are lost, where that is known. */
   readonly rows: number | undefined;
-  /** The first and last of their places, in the order of the part. */
+  /** The first of its places, in the order of the part. */
   readonly first: string | undefined;
+  /** The last of its places, in the order of the part. */
   readonly last: string | undefined;
 }
 

@@ -5,8 +5,16 @@ import type { SqlClient } from "./export-databases.js";
 /** The part of the package that is used. */
 type Postgres = (url: string, options: object) => { unsafe(sql: string, parameters?: unknown[]): Promise<unknown>; end(): Promise<void> };
 
-/** @throws IJepaError `io/write` where the package is not installed; a client that cannot connect rejects its queries with that */
-export async function openPostgres(url: string): Promise<SqlClient & { end(): Promise<void> }> {
+/**
+ * Connects to PostgreSQL, for `exportSql`.
+ *
+ * @param url postgres://user:password@host/database
+ * @throws IJepaError `io/write` where the package is not installed; a client that cannot connect rejects its queries with that
+ */
+export async function openPostgres(url: string): Promise<SqlClient & {
+  /** Closes the connection. */
+  end(): Promise<void>;
+}> {
   const address = new URL(url);
   address.password = "";
   const name = "postgres", path = address.href;

@@ -11,9 +11,11 @@ export interface CollectionRow {
   readonly bytes: number;
   /** When the file was last written, in whole milliseconds since 1970; null where nobody says. */
   readonly modified: number | null;
-  /** Pixels, upright. */
+  /** Pixels of a row of the upright image. */
   readonly width: number;
+  /** Rows of pixels of the upright image. */
   readonly height: number;
+  /** Its label; null or absent where it has none. */
   readonly label?: string | null | undefined;
   /** As many numbers as the encoding says. */
   readonly feature: Float32Array;
@@ -25,9 +27,11 @@ export interface CollectionRow {
 
 /** An image that could not be taken in. */
 export interface CollectionFailure {
+  /** The path or URL of the image. */
   readonly source: string;
   /** Of the IJepaError. */
   readonly code: string;
+  /** Message of the error. */
   readonly message: string;
 }
 

@@ -12,6 +12,7 @@ import { keepLargest, TopResults } from "./top-results.js";
 /** A feature; or the id of an image of the collection, whose feature is taken. */
 export type SearchQuery = Float32Array | { readonly id: string };
 
+/** Options of `Collection.search`. */
 export interface SearchOptions {
   /** How many results. Default 10. */
   k?: number | undefined;
@@ -19,16 +20,21 @@ export interface SearchOptions {
   patches?: boolean | undefined;
   /** With an id as the query and `patches`: which patch of that image, [column, row]. */
   patch?: readonly [column: number, row: number] | undefined;
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
 }
 
+/** One image, or patch, that was found. */
 export interface SearchResult {
+  /** SHA-256 of the file's bytes, in hex. */
   readonly id: string;
   /** Cosine similarity, in double precision of the f32 features. */
   readonly score: number;
   /** The places of the image, by name. */
   readonly sources: readonly string[];
+  /** Pixels of a row of the upright image. */
   readonly width: number;
+  /** Rows of pixels of the upright image. */
   readonly height: number;
   /** The patch, of searches for patches. */
   readonly patch?: readonly [column: number, row: number];

@@ -6,7 +6,9 @@ import { featureDigest } from "./row.js";
 
 /** What `verify` found. */
 export interface PartsReport {
+  /** Parts that were read, the damaged ones included. */
   readonly parts: number;
+  /** Rows of the intact parts. */
   readonly rows: number;
   /** Damaged parts, and what was lost with each. */
   readonly bad: readonly DamagedPart[];

@@ -14,6 +14,7 @@ const MOST_ROWS = 4096, MOST_NUMBERS = 6 * 2 ** 20;
 /** And after so many milliseconds: soon at first, so that short runs that are cut leave something, then twice as late each time. */
 const FIRST_WAIT = 1_000, LONGEST_WAIT = 15_000;
 
+/** Adds and removes rows. `Collection.write` gives it to the one writer. */
 export class CollectionWriter {
   #pending = new Map<string, CollectionRow>();
   #numbers = 0;

@@ -39,16 +39,21 @@ export interface ErrorDetails {
   "image/empty": { source: string };
   /** It was not decoded within the time limit. */
   "image/timeout": { source: string; milliseconds: number };
+  /** A required argument, or part of one, is not there. */
   "input/missing": { name: string };
+  /** A tensor or list has another shape. `actual` is its shape. */
   "input/shape": { name: string; expected: string; actual: readonly number[] };
   /** A value outside what the argument allows (NaN pixels, an unknown option). */
   "input/value": { name: string; value: unknown };
+  /** This machine or runtime does not have the device. */
   "backend/unavailable": { backend: string };
   /** The backend computes, but not the bits of the contract. */
   "backend/inexact": { backend: string; case: string };
+  /** The GPU device was lost, or a worker thread ended. Load the model again. */
   "backend/lost": { backend: string };
   /** As much waits as may wait. */
   "backend/busy": { backend: string; waiting: number };
+  /** Memory ran out when `bytes` were asked for. */
   "backend/memory": { backend: string; bytes: number };
   /** The Hub has no such model or revision, or shows it to nobody without a token. */
   "hub/missing": { repo: string; revision: string };
@@ -58,7 +63,9 @@ export interface ErrorDetails {
   "hub/offline": { repo: string; revision: string; file: string };
   /** A file came twice with another digest than the Hub says. */
   "hub/corrupt": { file: string; expected: string; actual: string };
+  /** A file, folder or URL cannot be read. */
   "io/read": { path: string };
+  /** A file or folder cannot be written. */
   "io/write": { path: string };
   /** A port or address cannot be listened on. */
   "io/listen": { address: string };
@@ -82,6 +89,7 @@ export interface ErrorDetails {
   "queue/owner": { address: string };
   /** What a worker sent is not what it says. */
   "queue/result": { source: string };
+  /** The caller's `AbortSignal` ended the work. */
   aborted: { during: string };
 }
 
@@ -90,8 +98,11 @@ export type ErrorCode = keyof ErrorDetails;
 
 /** What bad input, damaged files and missing devices throw: a `code`, a message that says what to do, and `details` typed by the code. */
 export class IJepaError<C extends ErrorCode = ErrorCode> extends Error {
+  /** Tells it from other errors where classes cannot, as across threads. */
   override readonly name = "IJepaError";
+  /** What kind of failure it is. */
   readonly code: C;
+  /** What the code is about, as data: see {@link ErrorDetails}. */
   readonly details: ErrorDetails[C];
 
   constructor(code: C, message: string, details: ErrorDetails[C], options?: { cause?: unknown }) {

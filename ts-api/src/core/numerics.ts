@@ -33,6 +33,7 @@ export function roundUp(value: number, multiple: number): number {
 export interface Numerics {
   /** NUMERICS_VERSION of the library that computed it. */
   version: string;
+  /** Weight format that it was computed in. */
   dtype: Dtype;
   /** Backend id, such as "wasm". It never changes the bits. */
   device: string;

@@ -22,8 +22,11 @@ export function sizeOf(dims: readonly number[]): number {
 
 /** A dense, row-major array with a shape, in the names of transformers.js. */
 export class Tensor<T extends TensorType = TensorType> {
+  /** Element type. */
   readonly type: T;
+  /** The elements, row-major. */
   readonly data: TensorArrays[T];
+  /** The shape. */
   readonly dims: readonly number[];
 
   /**

@@ -5,8 +5,9 @@ import { IJepaImageProcessor } from "../image/processor.js";
 
 /** An image as the encoder takes it. */
 export interface PreparedImage {
-  /** Its pixels, upright, before they were resized. */
+  /** Pixels of a row of the upright image, before it was resized. */
   readonly width: number;
+  /** Rows of pixels of the upright image, before it was resized. */
   readonly height: number;
   /** What is wrong with the file; empty for an intact one. */
   readonly warnings: readonly string[];

@@ -27,6 +27,7 @@ export interface DecodePoolOptions {
 
 /** Options of one image. */
 export interface PoolDecodeOptions extends DecodeOptions {
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
 }
 

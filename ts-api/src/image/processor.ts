@@ -27,18 +27,23 @@ const KNOWN_TYPES = /^(ViT|IJepa)(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/;
  */
 export class IJepaImageProcessor implements ImageProcessorSettings {
   readonly doResize: boolean;
+  /** Size to resize to, in pixels. */
   readonly size: ResizeTarget;
   readonly defaultToSquare: boolean;
   readonly resample: Resample;
   readonly doCenterCrop: boolean;
+  /** Size of the centre crop, in pixels; undefined without one. */
   readonly cropSize: ImageSize | undefined;
   readonly doRescale: boolean;
+  /** What every 8-bit value is multiplied by; 1/255 makes 0 to 1. */
   readonly rescaleFactor: number;
   readonly doNormalize: boolean;
   readonly imageMean: number | readonly number[];
+  /** Divides the values after the mean was taken away: one number, or one for each channel. */
   readonly imageStd: number | readonly number[];
   readonly doConvertRgb: boolean;
   readonly doPad: boolean;
+  /** Size to pad to with zeros, in pixels; undefined without padding. */
   readonly padSize: ImageSize | undefined;
   /** `image_processor_type` of the config. */
   readonly imageProcessorType: string;
@@ -83,6 +88,8 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
   }
 
   /**
+   * A processor with the settings of a model.
+   *
    * @param config a parsed preprocessor_config.json
    * @throws IJepaError `config/field` for a field with a value that cannot be used, and for one that asks for something that is not done
    */
@@ -120,6 +127,8 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
   }
 
   /**
+   * Makes the model's inputs of images.
+   *
    * @param images one image or several; several must have one size after resizing
    * @param overrides settings for this call only
    * @returns `pixelValues` of shape [images, channels, height, width]

@@ -4,7 +4,9 @@ import { IJepaError } from "../core/errors.js";
 export interface RawImage {
   /** `height * width * channels` bytes. */
   readonly data: Uint8Array | Uint8ClampedArray;
+  /** Pixels of a row. */
   readonly width: number;
+  /** Rows of pixels. */
   readonly height: number;
   /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
   readonly channels: number;

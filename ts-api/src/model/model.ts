@@ -34,6 +34,7 @@ export interface ModelOutput extends LayerOutputs {
   lastHiddenState: Tensor<"float32">;
   /** `[images, poolerOutputSize]`: pooler_act of a dense layer on the first token. With `addPoolingLayer`. */
   poolerOutput?: Tensor<"float32">;
+  /** How the result was made, and the digest of its bits. */
   numerics: Numerics;
 }
 

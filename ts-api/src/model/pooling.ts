@@ -11,6 +11,7 @@ const fround = Math.fround;
  *
  * @param hidden [images, tokens, width]
  * @returns [images, width]
+ * @throws IJepaError `input/shape` for another number of axes; TypeError for anything but a float32 tensor
  */
 export function meanPool(hidden: Tensor<"float32">): Tensor<"float32"> {
   checkTensor("hidden", hidden, "float32");
@@ -47,6 +48,7 @@ export function meansSideBySide(states: readonly Tensor<"float32">[]): Tensor<"f
  *
  * @param hidden [images, tokens, width]
  * @returns [images, width]
+ * @throws IJepaError `input/shape` for another number of axes; TypeError for anything but a float32 tensor
  */
 export function firstToken(hidden: Tensor<"float32">): Tensor<"float32"> {
   checkTensor("hidden", hidden, "float32");
@@ -56,7 +58,13 @@ export function firstToken(hidden: Tensor<"float32">): Tensor<"float32"> {
   return new Tensor("float32", first, [images, width]);
 }
 
-/** Each row of the last axis over its Euclidean norm, in double precision, rounded once; rows of zeros stay. */
+/**
+ * Each row of the last axis over its Euclidean norm, in double precision, rounded once; rows of zeros stay.
+ *
+ * @param tensor [..., width]
+ * @returns a new tensor of the same shape
+ * @throws TypeError for anything but a float32 tensor
+ */
 export function normalizeRows(tensor: Tensor<"float32">): Tensor<"float32"> {
   checkTensor("tensor", tensor, "float32");
   const width = tensor.dims.at(-1) ?? 1, rows = new Float32Array(tensor.size);

@@ -10,7 +10,9 @@ export type { SaveOptions } from "../weights/save.js";
 
 /** What every model tells of itself, and how it is saved. */
 export abstract class PreTrainedModel<X> {
+  /** The configuration. */
   readonly config: IJepaConfig;
+  /** Weight format that it computes in. */
   readonly dtype: Dtype;
   /** int4: inputs that share a scale; undefined for other formats. */
   readonly groupSize: Group | undefined;

@@ -20,6 +20,7 @@ export interface LabelOptions {
 
 /** Options of one call of the pipeline. */
 export interface ClassifyOptions extends LabelOptions {
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
   /** Pixel limit of the decoders; default as Pillow's. */
   maxPixels?: number | undefined;
@@ -37,9 +38,16 @@ export interface Classification {
 
 /** From images to labels. A list gives a list, as in Hugging Face's pipeline. */
 export interface ImageClassificationPipeline {
+  /**
+   * The labels of an image, the best first.
+   * @throws IJepaError `image/*`, `io/read`, `input/*`, `backend/*`, `aborted`
+   */
   (image: ImageSource, options?: ClassifyOptions): Promise<Classification[]>;
+  /** The labels of each image, one image after the other. Throws as with one. */
   (images: readonly ImageSource[], options?: ClassifyOptions): Promise<Classification[][]>;
+  /** The model that computes. */
   readonly model: IJepaForImageClassification;
+  /** What makes the model's inputs of images. */
   readonly processor: IJepaImageProcessor;
   /** Frees the model, after the calls under way. */
   dispose(): Promise<void>;

@@ -25,6 +25,7 @@ export interface ExtractOptions {
    * `numerics`.
    */
   return_tensors?: boolean;
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
   /** Pixel limit of the decoders; default as Pillow's. */
   maxPixels?: number | undefined;
@@ -43,11 +44,20 @@ type AsTensors = ExtractOptions & { return_tensors?: true };
 
 /** From images to features. A list gives a list, as in Hugging Face's pipeline. */
 export interface ImageFeatureExtractionPipeline {
+  /** The features of an image as nested arrays. Throws as with a tensor. */
   (image: ImageSource, options: AsArrays): Promise<NestedFeatures>;
+  /** The features of each image as nested arrays. Throws as with a tensor. */
   (images: readonly ImageSource[], options: AsArrays): Promise<NestedFeatures[]>;
+  /**
+   * The features of an image: [1, tokens, width], or [1, width] with `pool`.
+   * @throws IJepaError `image/*`, `io/read`, `input/*`, `backend/*`, `aborted`
+   */
   (image: ImageSource, options?: AsTensors): Promise<Features>;
+  /** The features of each image. Throws as with one. */
   (images: readonly ImageSource[], options?: AsTensors): Promise<Features[]>;
+  /** The model that computes. */
   readonly model: IJepaModel;
+  /** What makes the model's inputs of images. */
   readonly processor: IJepaImageProcessor;
   /** Frees the model, after the calls under way. */
   dispose(): Promise<void>;

@@ -8,7 +8,9 @@ import { imageFeatureExtraction, type ImageFeatureExtractionPipeline } from "./i
 
 /** The pipeline of each task. */
 export interface Pipelines {
+  /** From images to features. */
   "image-feature-extraction": ImageFeatureExtractionPipeline;
+  /** From images to labels. */
   "image-classification": ImageClassificationPipeline;
 }
 

@@ -50,17 +50,23 @@ export const QUEUE_NAME = "ijepa";
 const CONNECT_TIMEOUT = 10_000, LONGEST_PAUSE = 2_000;
 const SUPPORTED = 6;
 
+/** A connection to the broker that holds the queue. */
 export interface Broker {
   /** Its address, without a password. */
   readonly address: string;
+  /** The queue of the producer. Rejects with `queue/unavailable`. */
   openQueue(): Promise<JobQueue>;
+  /** A worker that gives each job to `processor`. Rejects with `queue/unavailable`. */
   openWorker(processor: JobProcessor, options: object): Promise<JobWorker>;
   /** What a processor throws once it has given a job back. */
   givenBack(): Error;
+  /** Closes every connection. */
   close(): Promise<void>;
 }
 
 /**
+ * Connects to the broker that holds the queue.
+ *
  * @param url redis://[user:password@]host[:port][/db], or rediss:// for TLS
  * @throws IJepaError `input/value` for another address, `queue/package`, `queue/unavailable`
  */

@@ -9,10 +9,13 @@ import type { Encoding } from "../collections/encoding.js";
 /** Version of jobs and results; another one is refused. */
 export const JOB_VERSION = 1;
 
+/** Some images for one worker. */
 export interface ImageJob {
+  /** Version of jobs and results. */
   readonly version: number;
   /** Whose job it is: `ownerOf` the collection. */
   readonly owner: string;
+  /** The encoding that the collection has; a worker with another one gives the job back. */
   readonly encoding: Encoding;
   /** Paths or URLs. */
   readonly sources: readonly string[];
@@ -20,13 +23,19 @@ export interface ImageJob {
 
 /** A row with its numbers as base64 of little-endian f32. */
 export interface RowMessage extends Omit<CollectionRow, "feature" | "tokens" | "label"> {
+  /** [width] f32, little-endian, in base64. */
   readonly feature: string;
+  /** [tokens, width] f32, little-endian, in base64; null where the encoding keeps no patches. */
   readonly tokens: string | null;
 }
 
+/** What a worker sends back. */
 export interface JobResult {
+  /** Version of jobs and results. */
   readonly version: number;
+  /** The images that have features. */
   readonly rows: readonly RowMessage[];
+  /** The images that do not, and why. */
   readonly failures: readonly Pick<BulkFailure, "source" | "code" | "message">[];
   /** Who did it. */
   readonly worker: string;

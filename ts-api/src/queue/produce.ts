@@ -9,16 +9,21 @@ import type { CollectionWriter } from "../collections/writer.js";
 import type { Broker, JobQueue, QueuedJob } from "./broker.js";
 import { decodeRow, jobIdOf, JOB_VERSION, type ImageJob } from "./jobs.js";
 
+/** Options of `indexThroughQueue`. */
 export interface QueueIndexOptions {
   /** Known to whoever makes jobs for this collection again: see `ownerOf`. */
   owner: string;
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
   /** Images of a job. Default 16. */
   jobSize?: number | undefined;
   /** Jobs in the queue at most, in whatever state. Default 64. */
   maxJobs?: number | undefined;
+  /** How many images there are, for the progress, once it is known. */
   total?: Promise<number | undefined> | undefined;
+  /** Told after every image, with the number of connected workers. */
   onProgress?: ((progress: BulkProgress & { readonly workers: number }) => void) | undefined;
+  /** Told of each image that could not be taken in. */
   onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;
 }
 

@@ -9,12 +9,15 @@ import type { DecodePool } from "../decoding/pool.js";
 import type { Broker, QueuedJob } from "./broker.js";
 import { encodeRow, JOB_VERSION, type ImageJob, type JobResult, type RowMessage } from "./jobs.js";
 
+/** Options of `runJob`. */
 export interface JobOptions {
   /** How the worker is named in results. */
   name: string;
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
   /** What decodes; default: a pool of each job alone. */
   decoders?: DecodePool | undefined;
+  /** Most pixels of an image; default as Pillow's. */
   maxPixels?: number | undefined;
   /** Reads the images of http(s) URLs: the place for rules about addresses. Default: as `loadImage`. */
   fetchImage?: ((url: URL, options: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>) | undefined;

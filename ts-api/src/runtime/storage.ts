@@ -5,6 +5,7 @@ import type { ByteSource } from "./byte-source.js";
 export interface StorageLock {
   /** Rejects with IJepaError `collection/locked` where another writer has taken the lock since. */
   check(): Promise<void>;
+  /** Lets the next writer in. */
   release(): Promise<void>;
 }
 

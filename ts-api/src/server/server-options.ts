@@ -10,8 +10,13 @@ export type FetchImage = (url: URL, limits: { maxBytes: number; signal: AbortSig
 
 /** Finds what is closest to the feature of an image: the mean of its patches, or the first of them. */
 export interface SearchFeatures {
+  /** Which feature `search` takes. */
   readonly pooling: "mean" | "first";
-  /** @returns what JSON can hold, the best first */
+  /**
+   * Finds the `k` best.
+   * @param feature [width]
+   * @returns what JSON can hold, the best first
+   */
   search(feature: Float32Array, options: { k: number; signal: AbortSignal }): Promise<readonly object[]>;
 }
 

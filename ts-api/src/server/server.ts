@@ -23,10 +23,13 @@ import { checkServerOptions, type ServerOptions } from "./server-options.js";
 
 /** What `pipeline(...)` gives. With a classification head there is also POST /classify. */
 export interface ServedPipeline {
+  /** The model that computes. */
   readonly model: ServedModel;
+  /** What makes the model's inputs of images. */
   readonly processor: IJepaImageProcessor;
 }
 
+/** A model as a web service. Give `fetch` to any server that speaks the Fetch API. */
 export interface ImageServer {
   /** Never rejects. */
   fetch(request: Request): Promise<Response>;

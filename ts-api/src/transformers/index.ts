@@ -16,30 +16,45 @@ export { AutoModel, AutoModelForImageClassification, AutoProcessor, type Callabl
 export { env, type PretrainedOptions, type ProgressEvent } from "./options.js";
 export { load_image, RawImage, type ImageInput } from "./raw-image.js";
 export { Tensor } from "./tensor.js";
+/** Loads the image processor of a model: `AutoProcessor`. */
 export const AutoImageProcessor = AutoProcessor;
+/** Loads the image processor of a model: `AutoProcessor`. */
 export const ViTImageProcessor = AutoProcessor;
+/** Loads an encoder: `AutoModel`. */
 export const IJepaModel = AutoModel;
+/** Loads an encoder with a classification head: `AutoModelForImageClassification`. */
 export const IJepaForImageClassification = AutoModelForImageClassification;
 
+/** From images to features: call it. */
 export interface FeatureExtractionPipeline {
   /**
    * [images, tokens, width]; with pool "mean" or "first", which transformers.js does not have, and with true (the pooler's output)
    * [images, width]. `numerics` is there for one image.
    */
   (images: ImageInput | readonly ImageInput[], options?: { pool?: boolean | "mean" | "first" | "none" | null; normalize?: boolean }): Promise<Tensor<"float32"> & { numerics?: Numerics }>;
+  /** The task that it was opened for. */
   readonly task: "image-feature-extraction";
+  /** The library's own model. */
   readonly model: Pipelines["image-feature-extraction"]["model"];
+  /** What makes the model's inputs of images. */
   readonly processor: CallableProcessor;
+  /** Frees the model, after the calls under way. */
   dispose(): Promise<void>;
 }
 
+/** From images to labels: call it. */
 export interface ClassificationPipeline {
   /** The labels of an image, or of each; `top_k` of them, default 5. */
   (image: ImageInput, options?: { top_k?: number | null }): Promise<Classification[]>;
+  /** The labels of each image. */
   (images: readonly ImageInput[], options?: { top_k?: number | null }): Promise<Classification[][]>;
+  /** The task that it was opened for. */
   readonly task: "image-classification";
+  /** The library's own model. */
   readonly model: Pipelines["image-classification"]["model"];
+  /** What makes the model's inputs of images. */
   readonly processor: CallableProcessor;
+  /** Frees the model, after the calls under way. */
   dispose(): Promise<void>;
 }
 
@@ -49,6 +64,8 @@ interface Tasks {
 }
 
 /**
+ * A task and a model give a function, as in transformers.js.
+ *
  * @param model a folder, a URL, or the name of a model on the Hugging Face Hub with safetensors; default: the model of the package
  * @throws IJepaError `input/value` for a task or an option that is not there, with the reason; what loading throws
  */
@@ -88,6 +105,7 @@ export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0);
 }
 
+/** The Euclidean norm. */
 export function magnitude(values: ArrayLike<number>): number {
   return Math.sqrt(dot(values, values));
 }
@@ -113,6 +131,10 @@ export function stack(tensors: readonly Base<"float32">[], dim = 0): Tensor<"flo
 
 /** For what reads text: there is none here. */
 export class AutoTokenizer {
+  /**
+   * There is no tokenizer.
+   * @throws IJepaError `input/value`, always
+   */
   static async from_pretrained(): Promise<never> {
     throw new IJepaError("input/value", "ijepa reads images: there is no tokenizer. Keep transformers.js for models of text.", { name: "AutoTokenizer", value: undefined });
   }

@@ -8,25 +8,41 @@ import { type Tensor, withMethods } from "./tensor.js";
 
 /** What models are called with: `pixel_values`, and what else transformers documents of I-JEPA. */
 export interface ModelInputs {
+  /** [images, channels, height, width]. */
   pixel_values: Base;
+  /** [images, tokens], 1 where the mask token stands for the patch. */
   bool_masked_pos?: Base;
+  /** [images, tokens], 0 where a token is not attended to. */
   attention_mask?: Base;
+  /** [heads] or [layers, heads], what the probabilities of a head are multiplied by. */
   head_mask?: Base;
+  /** Take images of another size than the model's. Default false. */
   interpolate_pos_encoding?: boolean;
+  /** [images], a class for each; or [images, classes] for several labels at once. With them there is a loss. */
   labels?: Base;
+  /** Give the hidden states too. Default false. */
   output_hidden_states?: boolean;
+  /** Give the attention maps too. Default false. */
   output_attentions?: boolean;
   /** From the processor; the model does not need them. */
   original_sizes?: unknown;
+  /** From the processor; the model does not need them. */
   reshaped_input_sizes?: unknown;
 }
 
+/** What models give. */
 export interface ModelOutputs {
+  /** [images, tokens, width], after the final norm. */
   last_hidden_state: Tensor<"float32">;
+  /** [images, poolerOutputSize]; with `addPoolingLayer`. */
   pooler_output?: Tensor<"float32">;
+  /** [images, classes], of classifiers. */
   logits?: Tensor<"float32">;
+  /** Of classifiers, with `labels`. */
   loss?: number;
+  /** [images, tokens, width] after the embedding and after each layer; with `output_hidden_states`. */
   hidden_states?: Tensor<"float32">[];
+  /** [images, heads, tokens, tokens] of each layer; with `output_attentions`. */
   attentions?: Tensor<"float32">[];
   /** How the result was made, and the SHA-256 of its bits. */
   numerics: Numerics;
@@ -34,25 +50,36 @@ export interface ModelOutputs {
 
 /** A loaded model: call it. */
 export interface CallableModel<M extends Encoder | Classifier> {
+  /** Runs the model. Throws as the library's `forward`, and IJepaError `input/value` for an input that it does not have. */
   (inputs: ModelInputs): Promise<ModelOutputs>;
+  /** The same as calling the model. */
   forward(inputs: ModelInputs): Promise<ModelOutputs>;
   /** The fields of config.json. */
   readonly config: Record<string, unknown>;
   /** The library's own model. */
   readonly model: M;
+  /** Frees the model, after the calls under way. */
   dispose(): Promise<void>;
 }
 
 /** What a processor makes of images. */
 export interface ProcessorOutputs {
+  /** [images, channels, height, width]. */
   pixel_values: Tensor<"float32">;
-  /** Of each image, [height, width]. */
+  /** Of each image as it was, [height, width]. */
   original_sizes: [number, number][];
+  /** Of each image as the model sees it, [height, width]. */
   reshaped_input_sizes: [number, number][];
 }
 
+/** An image processor: call it with images. */
 export interface CallableProcessor {
+  /**
+   * Makes the model's inputs of an image, or of several in one batch.
+   * @throws IJepaError `image/*`, `io/read`, `input/*`
+   */
   (images: ImageInput | readonly ImageInput[]): Promise<ProcessorOutputs>;
+  /** The library's own image processor. */
   readonly image_processor: IJepaImageProcessor;
   /** The fields of preprocessor_config.json. */
   readonly config: Record<string, unknown>;
@@ -68,22 +95,34 @@ const OUTPUTS = {
   attentions: "attentions", numerics: "numerics",
 } as const;
 
+/** Loads an encoder. */
 export class AutoModel {
-  /** @throws IJepaError `input/value` for options that are not there; what IJepaModel.fromPretrained throws */
+  /**
+   * An encoder from a folder, a URL or the Hub; default: the model of the package.
+   * @throws IJepaError `input/value` for options that are not there; what IJepaModel.fromPretrained throws
+   */
   static async from_pretrained(model?: string | null, options: PretrainedOptions = {}): Promise<CallableModel<Encoder>> {
     return callable(await Encoder.fromPretrained(refOf(model), loadOptions(options)));
   }
 }
 
+/** Loads an encoder with a classification head. */
 export class AutoModelForImageClassification {
-  /** @throws IJepaError as `AutoModel.from_pretrained` */
+  /**
+   * A classifier from a folder, a URL or the Hub.
+   * @throws IJepaError as `AutoModel.from_pretrained`
+   */
   static async from_pretrained(model?: string | null, options: PretrainedOptions = {}): Promise<CallableModel<Classifier>> {
     return callable(await Classifier.fromPretrained(refOf(model), loadOptions(options)));
   }
 }
 
+/** Loads the image processor of a model. */
 export class AutoProcessor {
-  /** @throws IJepaError `config/*`, `hub/*`, `io/*`, `input/value` */
+  /**
+   * The processor of a model in a folder, at a URL or on the Hub.
+   * @throws IJepaError `config/*`, `hub/*`, `io/*`, `input/value`
+   */
   static async from_pretrained(model: string, options: PretrainedOptions = {}): Promise<CallableProcessor> {
     return processorOf(await IJepaImageProcessor.fromPretrained(refOf(model) ?? model, loadOptions(options)));
   }

@@ -4,35 +4,48 @@ import { DTYPES, type Dtype, type ModelLoadOptions, type ProgressInfo } from "..
 
 /** What `progress_callback` is told. */
 export interface ProgressEvent {
+  /** What happened; "ready" comes last. */
   status: "initiate" | "download" | "progress" | "done" | "ready";
+  /** Folder, URL or name of the model. */
   name?: string;
   /** A file of the Hub; "model" for the parts of the model that become ready. */
   file?: string;
+  /** Bytes of the file, or parts of the model, so far. */
   loaded?: number;
+  /** Bytes of the file, or parts of the model, in all. */
   total?: number;
   /** 0 to 100. */
   progress?: number;
   /** With "ready", of a pipeline. */
   task?: string;
+  /** With "ready", of a pipeline: its model. */
   model?: string;
 }
 
+/** Options of `pipeline` and `from_pretrained`. Those of this library, such as `threads`, are taken too. */
 export interface PretrainedOptions {
   /** Of transformers.js: fp32, fp16, q4, q4f16, q8, int8, bnb4, auto; of this library: bf16, int4, nf4, fp4. Default: bf16, or what the model is stored in. */
   dtype?: string | Record<string, string> | null;
+  /** Where to compute: "cpu" is "wasm", "gpu" is "webgpu". Default "auto". */
   device?: "auto" | "cpu" | "wasm" | "gpu" | "webgpu" | (string & {}) | null;
+  /** Told how far downloads and loading are. */
   progress_callback?: ((event: ProgressEvent) => void) | null;
+  /** Of a model of the Hub: a branch, a tag or a commit. Default "main". */
   revision?: string;
+  /** The folder of the Hub's cache. Default: `env.cacheDir`, else that of Python. */
   cache_dir?: string | null;
+  /** Ask the Hub for nothing. Default false. */
   local_files_only?: boolean;
   [other: string]: unknown;
 }
 
 /** Settings for all models; the others of transformers.js are taken and have no effect. */
 export const env = {
+  /** Says that this is not transformers.js. */
   version: "ijepa",
   /** False: nothing is asked of the Hub, as with `local_files_only`. */
   allowRemoteModels: true,
+  /** False: `localModelPath` is not looked at. */
   allowLocalModels: true,
   /** The folder of the Hub's cache. */
   cacheDir: undefined as string | null | undefined,
@@ -40,9 +53,13 @@ export const env = {
   localModelPath: undefined as string | undefined,
   /** Another Hub than huggingface.co is named by the environment variable HF_ENDPOINT; here it is refused. */
   remoteHost: undefined as string | undefined,
+  /** No effect, as the next two: models of the Hub are cached as `docs/hub.md` says. */
   useBrowserCache: true,
+  /** No effect. */
   useFSCache: true,
+  /** No effect. */
   useCustomCache: false,
+  /** Of these, `onnx.wasm.numThreads` counts: the number of threads, 0 for one per processor. */
   backends: { onnx: { wasm: {} as { numThreads?: number; [other: string]: unknown }, webgpu: {} as Record<string, unknown>, logLevel: undefined as string | undefined } },
 };
 

@@ -12,6 +12,7 @@ export type ImageInput = RawImage | Pixels | string | URL | Blob | Uint8Array | 
 /** transformers.js's numbers for Pillow's filters. */
 const FILTERS = { 0: 0, 1: 1, 2: 2, 3: 3, nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const;
 
+/** An image in memory, with the methods of transformers.js. */
 export class RawImage implements Pixels {
   constructor(
     readonly data: Uint8Array | Uint8ClampedArray,
@@ -32,19 +33,23 @@ export class RawImage implements Pixels {
     return made(await loadImage(source));
   }
 
+  /** As `RawImage.read`. */
   static fromURL(url: string | URL): Promise<RawImage> {
     return RawImage.read(url);
   }
 
+  /** As `RawImage.read`. */
   static fromBlob(blob: Blob): Promise<RawImage> {
     return RawImage.read(blob);
   }
 
+  /** The pixels of a canvas, RGBA. */
   static fromCanvas(canvas: { width: number; height: number; getContext(kind: "2d"): unknown }): RawImage {
     const context = canvas.getContext("2d") as { getImageData(x: number, y: number, width: number, height: number): { data: Uint8ClampedArray } };
     return new RawImage(context.getImageData(0, 0, canvas.width, canvas.height).data, canvas.width, canvas.height, 4);
   }
 
+  /** A copy with pixels of its own. */
   clone(): RawImage {
     return new RawImage(this.data.slice(), this.width, this.height, this.channels);
   }
@@ -54,6 +59,7 @@ export class RawImage implements Pixels {
     return this.channels === 3 ? this : made(toRgb(this));
   }
 
+  /** With alpha; where there was none it is 255. */
   rgba(): RawImage {
     if (this.channels === 4) return this;
     const { data } = this.rgb(), rgba = new Uint8ClampedArray((data.length / 3) * 4).fill(255);
@@ -70,7 +76,10 @@ export class RawImage implements Pixels {
     return new RawImage(grey, this.width, this.height, 1);
   }
 
-  /** In 1, 3 or 4 channels. */
+  /**
+   * In 1, 3 or 4 channels.
+   * @throws IJepaError `input/value` for another number
+   */
   convert(channels: number): RawImage {
     if (channels === 1) return this.grayscale();
     if (channels === 3) return this.rgb();
@@ -84,7 +93,10 @@ export class RawImage implements Pixels {
     return layout === "CHW" ? tensor.permute(2, 0, 1) : tensor;
   }
 
-  /** By Pillow's arithmetic. Default bilinear. A side that is null or negative follows from the other. */
+  /**
+   * Resized to sizes in pixels, by Pillow's arithmetic. Default bilinear. A side that is null or negative follows from the other.
+   * @throws IJepaError `input/value` for another filter
+   */
   async resize(givenWidth: number | null, givenHeight: number | null, { resample = 2 }: { resample?: keyof typeof FILTERS } = {}): Promise<RawImage> {
     if (!Object.hasOwn(FILTERS, resample)) throw refused("resample", resample, `resample must be one of ${Object.keys(FILTERS).join(", ")}, not ${String(resample)}.`);
     const isGiven = (side: number | null): side is number => typeof side === "number" && side >= 0;
@@ -95,7 +107,10 @@ export class RawImage implements Pixels {
     return made(resize(dropAlpha(this), width, height, FILTERS[resample]));
   }
 
-  /** [left, top, right, bottom], the last two included. */
+  /**
+   * The pixels of [left, top, right, bottom], the last two included.
+   * @throws IJepaError `input/value` where no pixel lies in it
+   */
   async crop([left, top, right, bottom]: [number, number, number, number]): Promise<RawImage> {
     const x = Math.max(0, left), y = Math.max(0, top), width = Math.min(right, this.width - 1) - x + 1, height = Math.min(bottom, this.height - 1) - y + 1;
     if (!(width > 0 && height > 0)) throw refused("crop", [left, top, right, bottom], `Nothing of ${this.width} x ${this.height} pixels lies in [${[left, top, right, bottom].join(", ")}].`);
@@ -107,12 +122,20 @@ export class RawImage implements Pixels {
     return new RawImage(data, width, height, this.channels);
   }
 
+  /**
+   * The middle of the image, in pixels.
+   * @throws IJepaError `input/value` for a size beyond the image's
+   */
   async center_crop(width: number, height: number): Promise<RawImage> {
     if (width > this.width || height > this.height) throw refused("center_crop", [width, height], `${width} x ${height} cannot be cut out of ${this.width} x ${this.height} pixels; resize first.`);
     const left = Math.floor((this.width - width) / 2), top = Math.floor((this.height - height) / 2);
     return this.crop([left, top, left + width - 1, top + height - 1]);
   }
 
+  /**
+   * The image as a PNG file.
+   * @throws IJepaError `input/value` for another type
+   */
   async toBlob(type = "image/png"): Promise<Blob> {
     if (type !== "image/png") throw refused("type", type, "Images are written as image/png only.");
     return new Blob([(await encodePng(this)) as Uint8Array<ArrayBuffer>], { type });

@@ -3,6 +3,7 @@ import { Tensor as Base, type TensorType } from "../index.js";
 import { sizeOf, type TensorArrays } from "../core/tensor.js";
 import { refused } from "./options.js";
 
+/** A dense, row-major array with a shape, and the methods of transformers.js. */
 export class Tensor<T extends TensorType = TensorType> extends Base<T> {
   /** The part at an index of the first axis. */
   readonly [index: number]: Tensor<T>;
@@ -12,16 +13,21 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return new Proxy(this, { get: (target, key) => (typeof key === "string" && /^\d+$/.test(key) ? target.part(Number(key)) : (Reflect.get(target, key) as unknown)) });
   }
 
+  /** The parts along the first axis, each of the shape without it. */
   *[Symbol.iterator](): Generator<Tensor<T>> {
     for (let i = 0; i < (this.dims[0] ?? 0); i++) yield this.part(i);
   }
 
-  /** The only element. */
+  /**
+   * The only element.
+   * @throws IJepaError `input/value` where there are more, or none
+   */
   item(): number {
     if (this.size !== 1) throw refused("item", this.size, `item is of a tensor with one element; this one has ${this.size}.`);
     return this.data[0];
   }
 
+  /** A copy with elements of its own, in the same shape. */
   clone(): Tensor<T> {
     return new Tensor(this.type, this.data.slice() as TensorArrays[T], this.dims);
   }
@@ -32,25 +38,29 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return new Tensor(this.type, this.data, dims.map((dim) => (dim === -1 ? this.size / known : dim)));
   }
 
+  /** As `view`: the same elements in another shape. */
   reshape(...dims: number[]): Tensor<T> {
     return this.view(...dims);
   }
 
+  /** The same elements in the shape [size]. */
   flatten(): Tensor<T> {
     return this.view(-1);
   }
 
+  /** The same elements in the shape without an axis of 1, or without all of them. */
   squeeze(axis?: number): Tensor<T> {
     const at = axis === undefined ? undefined : axisOf(this, axis);
     return this.view(...this.dims.filter((dim, i) => dim !== 1 || (at !== undefined && i !== at)));
   }
 
+  /** The same elements in a shape with a new axis of 1. */
   unsqueeze(axis: number): Tensor<T> {
     const at = axis < 0 ? axis + this.dims.length + 1 : axis;
     return this.view(...this.dims.slice(0, at), 1, ...this.dims.slice(at));
   }
 
-  /** Of each axis: all (null), one index, or [from, to); negative ones count from the end. */
+  /** A part, of each axis: all (null), one index, or [from, to); negative ones count from the end. The shape loses the axes with one index. */
   slice(...ranges: (number | [number, number] | null)[]): Tensor<T> {
     const bounds = this.dims.map((dim, i): [number, number] => {
       const range = ranges[i] ?? [0, dim], from = (n: number) => Math.min(dim, n < 0 ? n + dim : n);
@@ -66,50 +76,64 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return new Tensor(this.type, data, kept.filter((_, i) => typeof ranges[i] !== "number"));
   }
 
-  /** The mean over an axis, or of all; summed in double precision, as the other reductions. */
+  /** The mean over an axis, or of all; summed in double precision, as the other reductions. The shape loses the axis, or keeps it as 1 with `keepdim`. */
   mean(axis?: number | null, keepdim = false): Tensor<"float32"> {
     return reduced(this, axis, keepdim, (row) => sum(row) / row.length);
   }
 
+  /** The sum over an axis, or of all. Shape as of `mean`. */
   sum(axis?: number | null, keepdim = false): Tensor<"float32"> {
     return reduced(this, axis, keepdim, sum);
   }
 
+  /** The least over an axis, or of all. Shape as of `mean`. */
   min(axis?: number | null, keepdim = false): Tensor<"float32"> {
     return reduced(this, axis, keepdim, (row) => row.reduce((least, value) => Math.min(least, value), Infinity));
   }
 
+  /** The greatest over an axis, or of all. Shape as of `mean`. */
   max(axis?: number | null, keepdim = false): Tensor<"float32"> {
     return reduced(this, axis, keepdim, (row) => row.reduce((most, value) => Math.max(most, value), -Infinity));
   }
 
-  /** The Euclidean norm. */
+  /**
+   * The Euclidean norm along an axis, or of all. Shape as of `mean`.
+   * @throws IJepaError `input/value` for another norm, or an axis that is not there
+   */
   norm(p: number | "fro" = "fro", axis?: number | null, keepdim = false): Tensor<"float32"> {
     if (p !== "fro" && p !== 2) throw refused("p", p, 'norm is the Euclidean norm, p = 2 or "fro".');
     return reduced(this, axis, keepdim, (row) => Math.sqrt(row.reduce((total, value) => total + value * value, 0)));
   }
 
+  /** The sum with a number, or with a tensor of the same shape. */
   add(other: number | Base): Tensor<T> {
     return combined(this, other, (a, b) => a + b);
   }
 
+  /** The difference from a number, or from a tensor of the same shape. */
   sub(other: number | Base): Tensor<T> {
     return combined(this, other, (a, b) => a - b);
   }
 
+  /** The product with a number, or with a tensor of the same shape, element by element. */
   mul(other: number | Base): Tensor<T> {
     return combined(this, other, (a, b) => a * b);
   }
 
+  /** The quotient by a number, or by a tensor of the same shape, element by element. */
   div(other: number | Base): Tensor<T> {
     return combined(this, other, (a, b) => a / b);
   }
 
+  /** The negative of each element, in the same shape. */
   neg(): Tensor<T> {
     return this.mul(-1);
   }
 
-  /** The axes in another order. */
+  /**
+   * The elements with the axes in another order; axis i of the new shape is axis `axes[i]` of this one.
+   * @throws IJepaError `input/value` where an axis is missing or there twice
+   */
   permute(...axes: number[]): Tensor<T> {
     const order = axes.map((axis) => axisOf(this, axis)), isOrder = order.length === this.dims.length && new Set(order).size === order.length;
     if (!isOrder) throw refused("dims", axes, `permute needs each axis of [${this.dims.join(", ")}] once, not [${axes.join(", ")}].`);
@@ -123,19 +147,22 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return new Tensor(this.type, data, dims);
   }
 
-  /** With two axes exchanged. */
+  /** The elements with two axes of the shape exchanged. */
   transpose(a: number, b: number): Tensor<T> {
     const axes = this.dims.map((_, i) => i), [from, to] = [axisOf(this, a), axisOf(this, b)];
     [axes[from], axes[to]] = [to, from];
     return this.permute(...axes);
   }
 
-  /** The elements in another type, cut to whole numbers where it has no others. */
+  /** The elements in another type, cut to whole numbers where it has no others; the same shape. */
   to<U extends TensorType>(type: U): Tensor<U> {
     return new Tensor(type, arrayOf(type, Array.from(this.data)), this.dims);
   }
 
-  /** Divided by its norm along an axis. */
+  /**
+   * Divided by its norm along an axis, in the same shape.
+   * @throws IJepaError `input/value` for another norm, or an axis that is not there
+   */
   normalize(p = 2, axis = 1): Tensor<"float32"> {
     if (p !== 2) throw refused("p", p, "normalize has the Euclidean norm, p = 2.");
     const at = axisOf(this, axis), stride = sizeOf(this.dims.slice(at + 1)), length = this.dims[at];
@@ -147,6 +174,10 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
   /** Memory is the engine's to free. */
   dispose(): void {}
 
+  /**
+   * The part at an index of the first axis, of the shape without that axis; the same memory.
+   * @throws IJepaError `input/value` for an index beyond it
+   */
   part(index: number): Tensor<T> {
     if (index >= (this.dims[0] ?? 0)) throw refused("index", index, `A tensor of [${this.dims.join(", ")}] has no part ${index}.`);
     const dims = this.dims.slice(1), size = sizeOf(dims);

@@ -4,17 +4,21 @@ import type { TracedResult } from "./trace.js";
 export interface Difference {
   /** "embedding", "layer 3" or "final norm". */
   part: string;
+  /** The op, such as "linear". */
   op: string;
   /** The op's buffer, and the first differing element of it. */
   buffer: string;
+  /** Place of the element, an index for each axis. */
   coordinates: number[];
-  /** Words as hexadecimal numbers. */
+  /** The word of this variant, as a hexadecimal number. */
   actual: string;
+  /** The word of the first variant, as a hexadecimal number. */
   expected: string;
   /** f32 numbers between the two; undefined for integers. */
   ulps: number | undefined;
-  /** Elements that differ, and all. */
+  /** Elements that differ. */
   differing: number;
+  /** Elements of the buffer. */
   total: number;
 }
 

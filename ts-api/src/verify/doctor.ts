@@ -6,9 +6,13 @@ import type { CpuReport } from "../backends/cpu.js";
 
 /** What the machine has, and what is used of it. */
 export interface DoctorReport {
+  /** The engine and its version, such as "Node 24.21.0". */
   runtime: string;
+  /** Processors that the engine may use. */
   cores: number;
+  /** The CPU: WebAssembly modules, threads and inner loops. */
   wasm: CpuReport;
+  /** The GPU, or why there is none. */
   webgpu: {
     /** The adapter in words; undefined without WebGPU. */
     device: string | undefined;

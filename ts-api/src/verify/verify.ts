@@ -31,8 +31,11 @@ export interface VerifyOptions extends SourceOptions {
 
 /** One variant in one dtype, compared with the first. */
 export interface VerifyRow {
+  /** Name of the variant, such as "wasm relaxed dot16_lanes". */
   variant: string;
+  /** The device in words. */
   device: string;
+  /** Weight format of this run. */
   dtype: Dtype;
   /** SHA-256 of the last hidden state. */
   digest: string;
@@ -44,9 +47,13 @@ export interface VerifyRow {
 
 /** What `verify` found. */
 export interface VerifyReport {
+  /** Version of the numeric contract. */
   numerics: string;
+  /** The engine and its version, such as "Node 24.21.0". */
   runtime: string;
+  /** Folder, URL or name of the model. */
   model: string;
+  /** One for each variant and dtype, in the order in which they ran. */
   rows: VerifyRow[];
   /** Variants that this machine lacks. They say nothing about sameness. */
   absent: AbsentVariant[];
@@ -74,11 +81,14 @@ interface Keep {
 const NAMES: OptionNames<VerifyOptions> = { ...SOURCE_OPTIONS, dtypes: true, image: true, onRow: "function", variants: true };
 
 /**
+ * Runs one image through every variant and dtype of this machine and compares every result of every op, word for word.
+ *
  * @param given as IJepaModel.fromPretrained
  * @throws IJepaError as loading a model and an image; `input/value` for unknown options; `backend/*` when a variant that is present
  *   fails. TypeError for options of a wrong type
  */
 export async function verify(given: ModelRef | URL | undefined, options?: VerifyOptions | null): Promise<VerifyReport>;
+/** Verifies this machine with the model of the package. Throws as with a model that is named. */
 export async function verify(options?: VerifyOptions): Promise<VerifyReport>;
 export async function verify(given?: ModelRef | URL | VerifyOptions, givenOptions?: VerifyOptions | null): Promise<VerifyReport> {
   const [ref = runtime.defaultModel, rest] = modelAndOptions(given, givenOptions), options = checkOptions(rest);

@@ -14,6 +14,7 @@ import { layoutSafetensors } from "./safetensors/writer.js";
 export interface SaveOptions {
   /** Largest weights file: bytes, or as in Hugging Face "200MB", "5GB", "1GiB". Larger models are cut into shards. Default "5GB". */
   max_shard_size?: number | string | undefined;
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
 }
 

@@ -13,8 +13,9 @@ export interface ProgressInfo {
   file?: string;
   /** The part just loaded, such as "encoder.layer.3"; absent before the first, and for files. */
   part?: string;
-  /** Bytes of the file, or parts of the model, so far and in all. */
+  /** Bytes of the file, or parts of the model, so far. */
   loaded: number;
+  /** Bytes of the file, or parts of the model, in all. */
   total: number;
   /** 0 to 100. */
   progress: number;
@@ -22,6 +23,7 @@ export interface ProgressInfo {
 
 /** Where a model comes from. The names are those of Hugging Face. */
 export interface SourceOptions {
+  /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
   /** Replaces the global `fetch` for http(s) URLs and for the Hub. */
   fetch?: typeof globalThis.fetch | undefined;

@@ -6,6 +6,7 @@ export interface DeviceOptions {
   gpuDevice?: GPUDevice | undefined;
   /** Where to ask for an adapter; default `navigator.gpu`, then the package `webgpu`. */
   gpu?: GPU | undefined;
+  /** Which adapter to ask the browser for: "low-power" or "high-performance" (default). */
   powerPreference?: GPUPowerPreference | undefined;
 }
 

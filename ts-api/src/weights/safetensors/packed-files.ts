@@ -14,6 +14,7 @@ const IMAGES = "ijepa.calibration_images", IMAGES_DIGEST = "ijepa.calibration_sh
 
 /** The images that int8 or int4 was made with, in place of synthetic ones. */
 export interface CalibrationInfo {
+  /** How many images. */
   readonly images: number;
   /** `listDigest` of their files. */
   readonly digest: string;
