@@ -8,6 +8,7 @@ import { linesOf, shortened, textHeight, textWidth, write, type Paper } from "./
 
 /** A picture of `drawSheet`. */
 export interface SheetCell {
+  /** As `drawMap` gives it; of any size. Alpha is dropped. */
   readonly picture: RawImage;
   /** Below the picture. */
   readonly label?: string | undefined;
