@@ -87,11 +87,15 @@ const web = {
   },
 };
 
-/** Small: what travels to browsers and Workers. Class names stay, because errors show them; nothing is computed, so that names of optional packages stay variables; dist has the readable code. */
-const bare = {
-  name: "bare",
-  renderChunk: async (code) => (await minify(code, { module: true, compress: false, keep_classnames: true, format: { comments: false } })).code,
-};
+/** What travels to browsers and Workers: short names. Class names stay, because errors show them; nothing is computed, so that names of optional packages stay variables. */
+const bare = minified("bare", true);
+/** What Node loads: names stay for who reads a stack trace; comments are in the repository and in the types. */
+const plain = minified("plain", false);
+
+function minified(name, mangle) {
+  const options = { compress: false, keep_classnames: true, mangle, format: { comments: false } };
+  return { name, renderChunk: async (code, _chunk, { format }) => (await minify(code, { ...options, module: format === "es" })).code };
+}
 
 /** What is imported by a name that is known only at run time is nothing that bundlers should look for. */
 const IGNORE = "/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */";
@@ -107,7 +111,7 @@ const inBuilt = (programs) => Object.fromEntries(Object.entries(programs).map(([
 /** The entries of one kind of host: they share their code, and what is loaded late is beside it. */
 function build(hosts, dir, input, { plugins = [besides(VENDOR)], chunks = "shared-[name].js", ...rest } = {}) {
   const output = { dir, format: "es", chunkFileNames: chunks, manualChunks: dir === "dist" ? inChunks : undefined };
-  return { input: inBuilt(input), plugins: [hosts, addresses, ...plugins, ...(dir === "dist" ? [] : [bare]), asIs], output, onwarn, ...rest };
+  return { input: inBuilt(input), plugins: [hosts, addresses, ...plugins, dir === "dist" ? plain : bare, asIs], output, onwarn, ...rest };
 }
 
 /** The code that names files lies a folder below dist in every build. */
@@ -152,7 +156,7 @@ function commonJs(input) {
 function vendored(dir, format, prefix) {
   return {
     input: Object.fromEntries(Object.entries(VENDOR).map(([id, file]) => [vendorName(id), file])),
-    plugins: [web],
+    plugins: [web, bare],
     output: { dir, format, exports: "named", entryFileNames: `${prefix}[name].js`, chunkFileNames: `${prefix}[name].js` },
   };
 }

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { root, run } from "./run.mjs";
+import { stageDemo, stagePackage } from "./stage.mjs";
 
 /** The fields that a published package must have, each an https address. */
 const ADDRESSES = { repository: ({ repository }) => repository?.url ?? repository, homepage: ({ homepage }) => homepage, bugs: ({ bugs }) => bugs?.url ?? bugs };
@@ -27,5 +28,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   }
   if (!existsSync(join(root, "dist/index.js"))) run(process.execPath, ["scripts/build.mjs"]);
   const dry = process.argv.includes("--publish") ? [] : ["--dry-run"];
-  run("npm", ["publish", "--access", "public", ...dry]);
+  // The whole demo model first: the package's messages name it.
+  for (const [name, stage] of [["ijepa-demo", stageDemo], ["ijepa", stagePackage]]) {
+    const folder = join(root, "build/packages", name);
+    await stage(folder);
+    run("npm", ["publish", "--access", "public", ...dry], { cwd: folder });
+  }
 }

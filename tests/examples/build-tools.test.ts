@@ -19,8 +19,8 @@ after(async () => {
 });
 
 /** The project, or undefined and a test that says why it is not run. */
-function projectFor(t: TestContext, name: string, tools?: Record<string, string>): Project | undefined {
-  const project = installProject(name, tools);
+async function projectFor(t: TestContext, name: string, tools?: Record<string, string>): Promise<Project | undefined> {
+  const project = await installProject(name, tools);
   if (typeof project !== "string") return project;
   t.skip(project);
   return undefined;
@@ -42,7 +42,7 @@ async function assertBuilt(folder: string, options?: { spa?: boolean }): Promise
 const VITE = ["5.4.21", "6.4.6", "7.3.8", "8.4.0"];
 for (const vite of VITE) {
   test(`examples/vite, Vite ${vite}: dev server, build, preview`, chromium, async (t) => {
-    const project = projectFor(t, "vite", { vite });
+    const project = await projectFor(t, "vite", { vite });
     if (project === undefined) return;
     rmSync(join(project.folder, "node_modules/.vite"), { recursive: true, force: true });
     addFiles(project, "public");
@@ -60,7 +60,7 @@ for (const vite of VITE) {
 }
 
 test("examples/webpack: a page", chromium, async (t) => {
-  const project = projectFor(t, "webpack");
+  const project = await projectFor(t, "webpack");
   if (project === undefined) return;
   const printed = project.script("build");
   assert.doesNotMatch(printed, /WARNING in (?!asset size|entrypoint size|webpack performance)/);
@@ -69,7 +69,7 @@ test("examples/webpack: a page", chromium, async (t) => {
 });
 
 test("examples/rollup: a page, from a server that answers every request with it", chromium, async (t) => {
-  const project = projectFor(t, "rollup");
+  const project = await projectFor(t, "rollup");
   if (project === undefined) return;
   project.script("build");
   addFiles(project, "public");
@@ -77,7 +77,7 @@ test("examples/rollup: a page, from a server that answers every request with it"
 });
 
 test("examples/parcel: a page", chromium, async (t) => {
-  const project = projectFor(t, "parcel");
+  const project = await projectFor(t, "parcel");
   if (project === undefined) return;
   project.script("build");
   addFiles(project, "dist");
@@ -85,15 +85,15 @@ test("examples/parcel: a page", chromium, async (t) => {
 });
 
 test("examples/esbuild: a page", chromium, async (t) => {
-  const project = projectFor(t, "esbuild");
+  const project = await projectFor(t, "esbuild");
   if (project === undefined) return;
   project.script("build");
   addFiles(project, "public");
   await assertBuilt(join(project.folder, "public"));
 });
 
-test("examples/esbuild: one file for Node, as an ES module and as CommonJS", (t) => {
-  const project = projectFor(t, "esbuild");
+test("examples/esbuild: one file for Node, as an ES module and as CommonJS", async (t) => {
+  const project = await projectFor(t, "esbuild");
   if (project === undefined) return;
   for (const [script, file] of [["build:esm", "embed.mjs"], ["build:cjs", "embed.cjs"]]) {
     project.script(script);
@@ -102,7 +102,7 @@ test("examples/esbuild: one file for Node, as an ES module and as CommonJS", (t)
 });
 
 test("examples/esbuild: the handler of AWS Lambda, as the bundle that is uploaded", async (t) => {
-  const project = projectFor(t, "esbuild");
+  const project = await projectFor(t, "esbuild");
   if (project === undefined) return;
   project.script("build:lambda");
   const upload = join(project.folder, "upload");
@@ -118,7 +118,7 @@ test("examples/esbuild: the handler of AWS Lambda, as the bundle that is uploade
 });
 
 test("examples/bun: one file, an executable, and a page", unless(absent(BUN), noChromium), async (t) => {
-  const project = projectFor(t, "bun");
+  const project = await projectFor(t, "bun");
   if (project === undefined) return;
   project.script("build");
   assertAlone(project, "dist/embed.js", (moved) => [BUN, moved]);
@@ -146,7 +146,7 @@ function assertAlone(project: Project, built: string, command: (moved: string) =
 
 for (const bundler of ["turbopack", "webpack"]) {
   test(`examples/next, ${bundler}: a client component and a route handler, standalone`, chromium, async (t) => {
-    const project = projectFor(t, "next");
+    const project = await projectFor(t, "next");
     if (project === undefined) return;
     addFiles(project, "public");
     project.run("next", ["build", `--${bundler}`]);
@@ -170,7 +170,7 @@ for (const bundler of ["turbopack", "webpack"]) {
 }
 
 test("examples/worker: wrangler", unless(absent(node22)), async (t) => {
-  const project = projectFor(t, "worker");
+  const project = await projectFor(t, "worker");
   if (project === undefined) return;
   project.script("model");
   const server = await startServer(project, ["wrangler", "dev", "--port", "20400", "--var", "DTYPE:bf16"], { node: node22 });
@@ -187,8 +187,8 @@ test("examples/worker: wrangler", unless(absent(node22)), async (t) => {
   }
 });
 
-test("examples/commonjs: require, in Node 20 and newer, with and without require of ES modules", (t) => {
-  const project = projectFor(t, "commonjs");
+test("examples/commonjs: require, in Node 20 and newer, with and without require of ES modules", async (t) => {
+  const project = await projectFor(t, "commonjs");
   if (project === undefined) return;
   const model = "node_modules/ijepa/models/demo";
   const nodes = [process.execPath, NODE24].filter((node) => existsSync(node));
@@ -199,17 +199,17 @@ test("examples/commonjs: require, in Node 20 and newer, with and without require
   }
 });
 
-test("examples/jest", (t) => {
-  projectFor(t, "jest")?.script("test", { env: { PHOTO, DIGEST } });
+test("examples/jest", async (t) => {
+  (await projectFor(t, "jest"))?.script("test", { env: { PHOTO, DIGEST } });
 });
 
-test("examples/vitest", unless(absent(node22)), (t) => {
-  projectFor(t, "vitest")?.script("test", { env: { PHOTO, DIGEST }, node: node22 });
+test("examples/vitest", unless(absent(node22)), async (t) => {
+  (await projectFor(t, "vitest"))?.script("test", { env: { PHOTO, DIGEST }, node: node22 });
 });
 
 for (const typescript of ["5.7.3", "5.9.3", "6.0.3", "7.0.2"]) {
-  test(`examples/typescript, TypeScript ${typescript}: with and without the DOM, every file of types checked`, (t) => {
-    const project = projectFor(t, "typescript", { typescript });
+  test(`examples/typescript, TypeScript ${typescript}: with and without the DOM, every file of types checked`, async (t) => {
+    const project = await projectFor(t, "typescript", { typescript });
     if (project === undefined) return;
     for (const lib of ["es2022", "es2022,dom", "esnext,webworker"]) {
       for (const module of [["nodenext", "nodenext"], ["preserve", "bundler"]]) project.run("tsc", ["--noEmit", "--lib", lib, "--module", module[0], "--moduleResolution", module[1]]);

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, extname, join, resolve, sep } from "node:path";
 import { launchChromium, openPage, servePages, type Answer, type Browser } from "../support/chromium.js";
-import { packPackage } from "../package/packed.js";
+import { packPackage, type Packed } from "../package/packed.js";
 
 export const PHOTO = resolve("examples/photos/rocket.jpg");
 /** What `ijepa embed` prints for it. */
@@ -33,11 +33,11 @@ interface RunOptions {
   node?: string;
 }
 
-let packed: ReturnType<typeof packPackage> | undefined;
+let packed: Packed | undefined;
 
 /** The tarball; packed once. */
-export function tarball(): string {
-  return (packed ??= packPackage()).tarball;
+async function tarball(): Promise<string> {
+  return (packed ??= await packPackage()).tarball;
 }
 
 export function removeTarball(): void {
@@ -50,9 +50,9 @@ export function removeTarball(): void {
  *
  * @param tools other versions of its tools, by their names
  */
-export function installProject(name: string, tools: Record<string, string> = {}): Project | string {
+export async function installProject(name: string, tools: Record<string, string> = {}): Promise<Project | string> {
   const manifest = JSON.parse(readFileSync(`examples/${name}/package.json`, "utf8")) as { dependencies: Record<string, string>; devDependencies?: Record<string, string> };
-  manifest.dependencies["ijepa"] = `file:${tarball()}`;
+  manifest.dependencies["ijepa"] = `file:${await tarball()}`;
   for (const [tool, version] of Object.entries(tools)) manifest.devDependencies![tool] = version;
   const { dependencies } = JSON.parse(readFileSync("package.json", "utf8")) as { dependencies: object };
   const wanted = JSON.stringify([{ ...manifest.dependencies, ijepa: undefined }, manifest.devDependencies, dependencies]);
@@ -61,7 +61,7 @@ export function installProject(name: string, tools: Record<string, string> = {})
   for (const file of readdirSync(folder)) if (file !== "node_modules") rmSync(join(folder, file), { recursive: true });
   cpSync(`examples/${name}`, folder, { recursive: true, filter: (path) => !/[/\\](node_modules|\.next)$/.test(path) });
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
-  if (existsSync(note) && readFileSync(note, "utf8") === wanted) unpack(join(folder, "node_modules/ijepa"));
+  if (existsSync(note) && readFileSync(note, "utf8") === wanted) unpack(await tarball(), join(folder, "node_modules/ijepa"));
   else {
     rmSync(join(folder, "node_modules"), { recursive: true, force: true });
     const args = ["install", "--no-audit", "--no-fund", "--prefer-offline", "--no-package-lock", "--ignore-scripts", "--loglevel=error"];
@@ -79,12 +79,12 @@ export function installProject(name: string, tools: Record<string, string> = {})
 }
 
 /** The package anew, in the place of what was installed. */
-function unpack(folder: string): void {
+function unpack(tarball: string, folder: string): void {
   const kept = join(folder, "node_modules"), aside = `${folder}-kept`;
   if (existsSync(kept)) cpSync(kept, aside, { recursive: true });
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const { status, stderr } = spawnSync("tar", ["xzf", tarball(), "--strip-components=1", "-C", folder], { encoding: "utf8" });
+  const { status, stderr } = spawnSync("tar", ["xzf", tarball, "--strip-components=1", "-C", folder], { encoding: "utf8" });
   assert.equal(status, 0, stderr);
   if (existsSync(aside)) cpSync(aside, kept, { recursive: true });
   rmSync(aside, { recursive: true, force: true });

@@ -35,9 +35,11 @@ const CONSUMER = `
   export const all = [pipeline("image-feature-extraction", undefined, options), IJepaModel, OnGpu, doctor, createServer];
 `;
 
-const installed = installPackage();
+const installed = await installPackage();
 const notInstalled = typeof installed === "string" ? installed : undefined;
-const { folder, exports } = installed as Installed;
+const { folder, exports, addDemo } = installed as Installed;
+/** Of the dtype that the package itself has weights for. */
+const own = Object.fromEntries(Object.entries(stored).filter(([key]) => key.startsWith("bf16 ")));
 after(() => notInstalled ?? rmSync(folder, { recursive: true }));
 
 /** The option of a test: skipped, with the first reason there is. */
@@ -49,12 +51,44 @@ function absent(binary: string): string | undefined {
   return existsSync(binary) ? undefined : `NOT RUN: no ${binary} for ${process.platform}-${process.arch}`;
 }
 
+function digestsOn(binary: string, args: readonly string[], threads: number, which: readonly string[]): unknown {
+  const { status, stdout, stderr } = spawnSync(binary, [...args, "digests.mjs", String(threads), which.join(), ...PHOTOS], { cwd: folder, encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+for (const [name, binary, ...args] of PROGRAMS) {
+  test(`the packed package alone on ${name}`, unless(notInstalled, absent(binary)), () => {
+    assert.deepEqual(digestsOn(binary, args, 1, ["bf16"]), own);
+  });
+}
+
+const command = (...args: string[]) => spawnSync(process.execPath, ["node_modules/ijepa/dist/cli.js", ...args], { cwd: folder, encoding: "utf8" });
+
+test("the package alone: bf16 without being asked, other dtypes refused with where they are", unless(notInstalled), () => {
+  const { stdout } = command("embed", PHOTOS[1], "--device", "wasm");
+  assert.ok(stdout.includes(stored[`bf16 ${PHOTOS[1]}`]), stdout);
+  for (const dtype of dtypes.filter((name) => name !== "bf16")) {
+    const { status, stderr } = command("embed", PHOTOS[1], "--dtype", dtype);
+    assert.notEqual(status, 0);
+    assert.match(stderr, /is packed as bf16 and cannot be loaded as .*load the original, which is "the npm package ijepa-demo"\. \[weights\/dtype\]/);
+  }
+  const verified = command("verify", "--json");
+  assert.equal(verified.status, 0, verified.stderr);
+  const { recorded } = JSON.parse(verified.stdout) as { recorded: { dtype: string; same: boolean }[] };
+  assert.deepEqual(recorded.map(({ dtype, same }) => [dtype, same]), [["bf16", true]]);
+});
+
+test("ijepa-demo beside the package is found", unless(notInstalled), () => {
+  addDemo();
+  const { stdout, stderr } = command("embed", PHOTOS[1], "--dtype", "fp32", "--device", "wasm");
+  assert.ok(stdout.includes(stored[`fp32 ${PHOTOS[1]}`]), stdout + stderr);
+});
+
 for (const [name, binary, ...args] of PROGRAMS) {
   for (const threads of [1, 2]) {
-    test(`the packed package on ${name}, ${threads} threads`, unless(notInstalled, absent(binary)), () => {
-      const { status, stdout, stderr } = spawnSync(binary, [...args, "digests.mjs", String(threads), dtypes.join(), ...PHOTOS], { cwd: folder, encoding: "utf8" });
-      assert.equal(status, 0, stderr);
-      assert.deepEqual(JSON.parse(stdout), stored);
+    test(`the packed packages on ${name}, ${threads} threads`, unless(notInstalled, absent(binary)), () => {
+      assert.deepEqual(digestsOn(binary, args, threads, dtypes), stored);
     });
   }
 }
@@ -88,7 +122,7 @@ test("ijepa/wasm has no WebGPU, ijepa/webgpu no CPU", unless(notInstalled), () =
 
 const node22 = Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : NODE24;
 const workerd = unless(notInstalled, absent(node22), absent(MINIFLARE));
-const demo = () => join(folder, "node_modules/ijepa/models/demo");
+const light = () => join(folder, "node_modules/ijepa/models/demo"), whole = () => join(folder, "node_modules/ijepa-demo");
 
 /** What a Worker answers, in workerd. */
 function inWorkerd(job: WorkerJob): WorkerAnswer[] {
@@ -103,7 +137,7 @@ test("the packed package in workerd", workerd, () => {
   const embed = dtypes.flatMap((dtype) => PHOTOS.map((photo) => ({ path: `/?dtype=${dtype}`, body: join(folder, photo), key: `${dtype} ${photo}` })));
   const body = join(folder, PHOTOS[0]);
   const refused = ["/?threads=2", "/?device=webgpu", "/path", "/nothing"].map((path) => ({ path, body }));
-  const answers = inWorkerd({ entry: join(folder, "worker.mjs"), model: demo(), requests: [...embed, { path: "/?threads=auto", body }, ...refused] });
+  const answers = inWorkerd({ entry: join(folder, "worker.mjs"), model: whole(), requests: [...embed, { path: "/?threads=auto", body }, ...refused] });
   assert.deepEqual(Object.fromEntries(embed.map(({ key }, i) => [key, answers[i].json.digest])), stored);
   const [auto, ...errors] = answers.slice(embed.length).map(({ json }) => json);
   assert.match(String(auto.device), /^workerd, .*, 1 thread \(Workers have no threads\)$/);
@@ -119,7 +153,7 @@ for (const [store, dtype, layers] of STORES) {
     writeFileSync(large, new Uint8Array(8 * 2 ** 20 + 1));
     const photo = join(folder, "rocket.jpg"), path = "/embed";
     const requests = [{ path, body: photo }, { path, body: photo }, { path, body: damaged }, { path, body: join(folder, "job.json") }, { path, body: large }, { path, method: "GET" }, { path: "/" }];
-    const answers = inWorkerd({ entry: join(folder, "worker/src/worker.js"), [store]: demo(), vars: { DTYPE: dtype, LAYERS: layers }, requests });
+    const answers = inWorkerd({ entry: join(folder, "worker/src/worker.js"), [store]: dtype === "bf16" ? light() : whole(), vars: { DTYPE: dtype, LAYERS: layers }, requests });
     assert.deepEqual(answers.map(({ status }) => status), [200, 200, 422, 415, 413, 405, 404]);
 
     const extract = await pipeline("image-feature-extraction", undefined, { dtype, device: "wasm" });
@@ -162,7 +196,9 @@ const chromium = unless(notInstalled, noChromium);
 
 for (const threads of [1, 2]) {
   test(`the packed package in Chromium, ${threads} threads`, chromium, async () => {
-    assert.deepEqual(await inChromium(`digests(${threads}, ${JSON.stringify(dtypes)}, ${JSON.stringify(PHOTOS)})`), stored);
+    const digests = (which: readonly string[], model?: string) => inChromium(`digests(${[threads, which, PHOTOS, model].map((value) => JSON.stringify(value)).join()})`);
+    assert.deepEqual(await digests(["bf16"]), own);
+    assert.deepEqual(await digests(dtypes, "node_modules/ijepa-demo"), stored);
   });
 }
 

@@ -1,8 +1,9 @@
 /** The package as its users get it: packed by npm, and installed into an empty folder. */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 
 export const PHOTOS = ["chelsea.png", "rocket.jpg"];
 
@@ -14,21 +15,37 @@ export interface Installed {
   /** A folder with node_modules/ijepa, the photos, the programs of tests/package/programs, and examples/worker. */
   folder: string;
   exports: Exports;
+  /** Puts ijepa-demo beside it. */
+  addDemo(): void;
 }
 
 /** npm's words where there is no network and nothing in its cache. */
 const OFFLINE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTCACHED)\b/;
 
-/** Packs the package into a new folder; the folder and the tarball in it. */
-export function packPackage(): { folder: string; tarball: string } {
-  const folder = mkdtempSync(join(tmpdir(), "ijepa-packed-"));
-  npm(process.cwd(), "pack", "--silent", "--pack-destination", folder);
-  return { folder, tarball: join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz"))!) };
+const script: string = pathToFileURL(resolve("scripts/stage.mjs")).href;
+const { stagePackage, stageDemo } = (await import(script)) as { stagePackage(folder: string): Promise<void>; stageDemo(folder: string): void };
+
+export interface Packed {
+  /** Has both packages, as folders and as tarballs. */
+  folder: string;
+  tarball: string;
+  /** Of the whole demo model, ijepa-demo. */
+  demoTarball: string;
+}
+
+/** Packs the packages as they are published into a new folder. */
+export async function packPackage(): Promise<Packed> {
+  const folder = mkdtempSync(join(tmpdir(), "ijepa-packed-")), packages = [join(folder, "ijepa"), join(folder, "ijepa-demo")];
+  await stagePackage(packages[0]);
+  stageDemo(packages[1]);
+  for (const place of packages) npm(place, "pack", "--silent", "--pack-destination", folder);
+  const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz")), isDemo = (name: string) => name.startsWith("ijepa-demo-");
+  return { folder, tarball: join(folder, tarballs.find((name) => !isDemo(name))!), demoTarball: join(folder, tarballs.find(isDemo)!) };
 }
 
 /** Packs and installs; "NOT RUN: ..." where npm has no network and an empty cache. */
-export function installPackage(): Installed | string {
-  const { folder, tarball } = packPackage();
+export async function installPackage(): Promise<Installed | string> {
+  const { folder, tarball, demoTarball } = await packPackage();
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
   try {
     npm(folder, "install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error", tarball);
@@ -41,7 +58,13 @@ export function installPackage(): Installed | string {
   cpSync("examples/worker", join(folder, "worker"), { recursive: true });
   for (const photo of PHOTOS) cpSync(`examples/photos/${photo}`, join(folder, photo));
   const manifest = JSON.parse(readFileSync(join(folder, "node_modules/ijepa/package.json"), "utf8")) as { exports: Exports };
-  return { folder, exports: manifest.exports };
+  const addDemo = () => {
+    const place = join(folder, "node_modules/ijepa-demo");
+    mkdirSync(place, { recursive: true });
+    const { status, stderr } = spawnSync("tar", ["xzf", demoTarball, "--strip-components=1", "-C", place], { encoding: "utf8" });
+    if (status !== 0) throw new Error(stderr);
+  };
+  return { folder, exports: manifest.exports, addDemo };
 }
 
 /** The file that an entry of the package is under these conditions, as resolvers find it: the first of its conditions that is one. */

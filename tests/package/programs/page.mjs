@@ -1,11 +1,11 @@
 /** In a browser. Its import map gives "ijepa" the entry that the package has for browsers. */
 import { isIJepaError, loadImage, pipeline } from "ijepa";
 
-/** The digests of the demo model, which the package's own files are served beside. */
-export async function digests(threads, dtypes, photos) {
+/** The digests of the demo model: the package's own, or the one in this folder. */
+export async function digests(threads, dtypes, photos, model) {
   const digests = {};
   for (const dtype of dtypes) {
-    const extract = await pipeline("image-feature-extraction", undefined, { dtype, threads, device: "wasm" });
+    const extract = await pipeline("image-feature-extraction", model, { dtype, threads, device: "wasm" });
     for (const photo of photos) {
       const bytes = await (await fetch(photo)).arrayBuffer();
       digests[`${dtype} ${photo}`] = (await extract(bytes)).numerics.digest;

@@ -6,9 +6,11 @@ import type { MomentOptions } from "../calibrate/input-moments.js";
 import type { IJepaConfig } from "../config/config.js";
 import { IJepaError } from "../core/errors.js";
 import { BLOCK, DTYPES, GROUPS, isInteger, type Dtype, type Group } from "../core/numerics.js";
+import { show } from "../core/show.js";
 import type { PackedParts } from "../packing/encoder-weights.js";
 import type { TensorReader } from "../packing/matrix-reader.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
+import { ORIGINAL } from "../weights/safetensors/packed-files.js";
 import { packedParts } from "./packed-checkpoint.js";
 import { plainParts, type CodeReader } from "./plain-parts.js";
 import { quantizedParts, type QuantizeOptions } from "./quantized-parts.js";
@@ -28,13 +30,14 @@ export interface FormatOptions {
  * The format that a checkpoint is loaded in.
  * @throws IJepaError `weights/dtype` for another than that of packed files; TypeError for one that does not exist
  */
-export function formatOf({ packed, quantized, head, ref }: Checkpoint, options: FormatOptions): { dtype: Dtype; groupSize: Group } {
+export function formatOf({ packed, quantized, head, ref, metadata }: Checkpoint, options: FormatOptions): { dtype: Dtype; groupSize: Group } {
   const { dtype = packed?.dtype ?? head?.dtype ?? quantized ?? "bf16", groupSize = packed?.groupSize ?? head?.groupSize ?? BLOCK } = options;
   if (!DTYPES.includes(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, not ${JSON.stringify(dtype)}.`);
   if (!GROUPS.includes(groupSize)) throw new TypeError(`groupSize must be one of ${GROUPS.join(", ")}, not ${String(groupSize)}.`);
   const wanted = describe(dtype, groupSize), stored = packed === undefined ? wanted : describe(packed.dtype, packed.groupSize);
   if (wanted === stored) return { dtype, groupSize };
-  const message = `${ref} is packed as ${stored} and cannot be loaded as ${wanted}. Leave dtype and groupSize out, or convert the original checkpoint.`;
+  const original = metadata[ORIGINAL] === undefined ? "convert the original checkpoint" : `load the original, which is ${show(metadata[ORIGINAL])}`;
+  const message = `${ref} is packed as ${stored} and cannot be loaded as ${wanted}. Leave dtype and groupSize out, or ${original}.`;
   throw new IJepaError("weights/dtype", message, { tensor: ref, dtype: packed!.dtype });
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, open, readFile, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -25,7 +26,7 @@ export const runtime: Runtime = {
   name: hostName(),
   get defaultModel() {
     const model = demoModel();
-    if (model?.startsWith("file:") === true) return fileURLToPath(model);
+    if (model?.startsWith("file:") === true) return wholeDemoModel(model) ?? fileURLToPath(model);
     const message = `A bundle has no model beside it that the package could know of. Pass a folder with config.json and model.safetensors. ${whereToLook()}`;
     throw new IJepaError("input/missing", message, { name: "model" });
   },
@@ -116,6 +117,18 @@ function checkLength(path: string): void {
 
 function reason(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Has the demo model in f32, where the package has it in bf16 (docs/decisions/0032-the-demo-model-in-bf16.md). */
+const DEMO_PACKAGE = "ijepa-demo";
+
+/** The folder of the package that has the whole demo model, if it is installed; `beside` is the folder of this package's model. */
+function wholeDemoModel(beside: string): string | undefined {
+  try {
+    return dirname(createRequire(beside).resolve(`${DEMO_PACKAGE}/package.json`));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Bun and Deno run this file too, and say so in `process.versions`. */

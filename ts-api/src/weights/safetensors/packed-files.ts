@@ -10,6 +10,8 @@ import type { SafetensorsFile, TensorInfo } from "./reader.js";
 export const PACKED_FORMAT = "1";
 
 const FORMAT = "ijepa.format", NUMERICS = "ijepa.numerics", DTYPE = "ijepa.dtype", GROUP = "ijepa.group_size", SOURCE = "ijepa.source_sha256", DIGEST = "ijepa.sha256.";
+/** Where the checkpoint is that files were packed from, in words; whoever publishes them may write it. */
+export const ORIGINAL = "ijepa.original";
 const IMAGES = "ijepa.calibration_images", IMAGES_DIGEST = "ijepa.calibration_sha256";
 
 /** The images that int8 or int4 was made with, in place of synthetic ones. */
