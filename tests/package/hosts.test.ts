@@ -198,7 +198,7 @@ for (const threads of [1, 2]) {
   test(`the packed package in Chromium, ${threads} threads`, chromium, async () => {
     const digests = (which: readonly string[], model?: string) => inChromium(`digests(${[threads, which, PHOTOS, model].map((value) => JSON.stringify(value)).join()})`);
     assert.deepEqual(await digests(["bf16"]), own);
-    assert.deepEqual(await digests(dtypes, "node_modules/ijepa-demo"), stored);
+    assert.deepEqual(await digests(dtypes, "/node_modules/ijepa-demo"), stored);
   });
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, open, readFile, stat } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -26,7 +26,7 @@ export const runtime: Runtime = {
   name: hostName(),
   get defaultModel() {
     const model = demoModel();
-    if (model?.startsWith("file:") === true) return wholeDemoModel(model) ?? fileURLToPath(model);
+    if (model?.startsWith("file:") === true) return wholeDemoModel(fileURLToPath(model)) ?? fileURLToPath(model);
     const message = `A bundle has no model beside it that the package could know of. Pass a folder with config.json and model.safetensors. ${whereToLook()}`;
     throw new IJepaError("input/missing", message, { name: "model" });
   },
@@ -122,13 +122,18 @@ function reason(cause: unknown): string {
 /** Has the demo model in f32, where the package has it in bf16 (docs/decisions/0032-the-demo-model-in-bf16.md). */
 const DEMO_PACKAGE = "ijepa-demo";
 
-/** The folder of the package that has the whole demo model, if it is installed; `beside` is the folder of this package's model. */
-function wholeDemoModel(beside: string): string | undefined {
-  try {
-    return dirname(createRequire(beside).resolve(`${DEMO_PACKAGE}/package.json`));
-  } catch {
-    return undefined;
+/** The folder of the package that has the whole demo model, where it is installed for this package's `model`, or for the program above it. */
+function wholeDemoModel(model: string): string | undefined {
+  for (let folder = dirname(model), last = model; folder !== last; last = folder, folder = dirname(folder)) {
+    const found = [folder, "node_modules", DEMO_PACKAGE].join("/");
+    if (hasFile(`${found}/config.json`)) return found;
   }
+  return undefined;
+}
+
+/** A function of its own: tracers of files take what they see of a path for a pattern. */
+function hasFile(path: string): boolean {
+  return existsSync(path);
 }
 
 /** Bun and Deno run this file too, and say so in `process.versions`. */
