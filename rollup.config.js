@@ -87,14 +87,15 @@ const web = {
   },
 };
 
-/** What travels to browsers and Workers: short names. Class names stay, because errors show them; nothing is computed, so that names of optional packages stay variables. */
-const bare = minified("bare", true);
-/** What Node loads: names stay for who reads a stack trace; comments are in the repository and in the types. */
-const plain = minified("plain", false);
+/** What travels to browsers and Workers. Class names stay, because errors show them. */
+const bare = minified("bare", {});
+/** What Node loads: functions keep their names and statements their lines, for who reads a stack trace. */
+const plain = minified("plain", { keep_fnames: true, format: { comments: false, semicolons: false } });
 
-function minified(name, mangle) {
-  const options = { compress: false, keep_classnames: true, mangle, format: { comments: false } };
-  return { name, renderChunk: async (code, _chunk, { format }) => (await minify(code, { ...options, module: format === "es" })).code };
+/** Nothing is computed and no variable replaced: names of optional packages must stay variables. */
+function minified(name, options) {
+  const all = { compress: { defaults: false, conditionals: true, if_return: true, join_vars: true, sequences: true, booleans: true }, keep_classnames: true, format: { comments: false }, ...options };
+  return { name, renderChunk: async (code, _chunk, { format }) => (await minify(code, { ...all, module: format === "es", toplevel: true })).code };
 }
 
 /** What is imported by a name that is known only at run time is nothing that bundlers should look for. */

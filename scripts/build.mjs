@@ -32,7 +32,7 @@ run(process.execPath, ["scripts/shaders.mjs"]);
 run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]);
 run(process.execPath, ["node_modules/rollup/dist/bin/rollup", "--config", "--silent"]);
 writeTypes(join(root, "dist/types"));
-writeTypes(join(root, "dist/cjs/types"));
+writeTypes(join(root, "dist/cjs/types"), { comments: false });
 writeFileSync(join(root, "dist/cjs/package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
 const notice = (name, path) => `${name}\n\n${readFileSync(path, "utf8").trim()}\n`;
 const notices = [

@@ -47,8 +47,9 @@ export function stageDemo(folder) {
 
 /** The demo model with the weights that the default dtype computes with: half the bytes, the same bits in every result. */
 async function stageModel(folder) {
-  const { convert } = await import(pathToFileURL(join(root, "dist/weights-tools.js")).href);
-  await convert(join(root, MODEL), folder, { dtype: "bf16" });
+  mkdirSync(dirname(folder), { recursive: true });
+  const { convertModel } = await import(pathToFileURL(join(root, "dist/weights-tools.js")).href);
+  await convertModel(join(root, MODEL), folder, { dtype: "bf16" });
   addMetadata(join(folder, "model.safetensors"), { "ijepa.original": `the npm package ${DEMO}` });
   copyFileSync(join(root, MODEL, "digests.json"), join(folder, "digests.json"));
 }

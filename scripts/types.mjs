@@ -1,6 +1,6 @@
 /**
  * The package's types from those that the compiler made: what its entries reach, with the hosts' types behind names of its own
- * (host-types.d.ts). Once for ES modules, once for CommonJS.
+ * (host-types.d.ts). Once for ES modules, once for CommonJS, where comments are left out: they would be half of the bytes.
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
@@ -20,7 +20,7 @@ const HOST_TYPES = new Map([
   ["fetch", "Fetch"],
 ]);
 
-export function writeTypes(target) {
+export function writeTypes(target, { comments = true } = {}) {
   mkdirSync(target, { recursive: true });
   copyFileSync(join(root, "scripts/host-types.d.ts"), join(target, "host-types.d.ts"));
   copyFileSync(join(root, "ts-api/src/runtime/wasm-module.d.ts"), join(target, "wasm-module.d.ts"));
@@ -51,8 +51,13 @@ export function writeTypes(target) {
     let text = source.text;
     for (const [start, end, replacement] of edits.sort((a, b) => b[0] - a[0])) text = text.slice(0, start) + replacement + text.slice(end);
     mkdirSync(dirname(join(target, file)), { recursive: true });
-    writeFileSync(join(target, file), text.replace(/^\/\/# sourceMappingURL=.*$/m, ""));
+    const bare = comments ? text.replace(/^\/\/# sourceMappingURL=.*$/m, "") : withoutComments(file, text);
+    writeFileSync(join(target, file), bare.replace(/^(?: {4})+/gm, (indent) => "\t".repeat(indent.length / 4)));
   }
+}
+
+function withoutComments(file, text) {
+  return ts.createPrinter({ removeComments: true }).printFile(ts.createSourceFile(file, text, ts.ScriptTarget.ES2022));
 }
 
 /** Where a file of the compiler's lies in the package's folder of types. */

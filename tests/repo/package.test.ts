@@ -62,19 +62,6 @@ test("the package has nothing else: no tests, no sources, no tools, and it stays
   assert.ok(packed.unpackedSize < 20 * 2 ** 20, `${packed.unpackedSize} bytes`);
 });
 
-test("every file that published code names by its address is in the package", () => {
-  const scripts = [...shipped].filter((path) => /\.c?js$/.test(path));
-  const named = scripts.flatMap((path) => {
-    const address = /new URL\(\s*(["'`])((?:(?!\1).)*)\1\s*,\s*(?:import\.meta\.url|require\("node:url"\)\.pathToFileURL\(__filename\)\.href)/g;
-    return [...textOf(path).matchAll(address)].map(([, , target]) => ({ path, target }));
-  });
-  assert.ok(named.length >= 3 * WASM_MODULES.length, `${named.length} addresses`);
-  assert.deepEqual(named.filter(({ path, target }) => !shipped.has(posix.join(posix.dirname(path), target))), []);
-  // Bundlers look for what stands in any other form, too.
-  const other = scripts.filter((path) => /new URL\((?!\s*["'`])[^,()]*,\s*import\.meta\.url/.test(textOf(path)));
-  assert.deepEqual(other, []);
-});
-
 test("everything that the built files import is in the package or is a dependency", () => {
   const scripts = [...shipped].filter((path) => path.endsWith(".js"));
   assert.ok(scripts.length >= 3);
