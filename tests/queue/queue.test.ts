@@ -1,14 +1,16 @@
 /** Many workers and a real broker: the root digest is that of one process, whoever is killed meanwhile. About 40 s. */
 import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Collection } from "../../ts-api/src/collections/collection.js";
 import { encodePng } from "../../ts-api/src/image/png-writer.js";
 import { finish, ijepa, TINY, type Finished } from "../cli/helpers.js";
 import { numbers, temporaryFolder } from "../unit/collections/helpers.js";
-import { absent, command, ENGINES, freePort, installPackage, PASSWORD, Redis } from "./servers.js";
+import { absent, command, ENGINES, freePort, installPackage, PASSWORD, program, Redis } from "./servers.js";
 
 /** As many as `IJEPA_TEST_PICTURES` says: the published runs have 3000. */
 const PICTURES = Number(process.env["IJEPA_TEST_PICTURES"] ?? 300), SIDE = 32, BAD = 7;
@@ -43,7 +45,7 @@ describe("many machines", { skip: absent }, () => {
     return child;
   };
   const worker = (engine?: readonly string[], model = MODEL) => started(["worker", "--queue", redis.url, ...model, "--json"], engine);
-  const producer = (folder: string) => started(["index", photos, "--collection", join(root, folder), "--queue", redis.url, ...MODEL, "--json"]);
+  const producer = (folder: string, ...more: string[]) => started(["index", photos, "--collection", join(root, folder), "--queue", redis.url, ...MODEL, "--json", ...more]);
   const sameAsWhole = async (folder: string, { root: digest, places, images }: Report) => {
     assert.deepEqual({ digest, places, images }, { digest: whole.root, places: whole.places, images: whole.images });
     const collection = await Collection.open(join(root, folder)), sources = new Set<string>();
@@ -91,6 +93,27 @@ describe("many machines", { skip: absent }, () => {
     await Promise.all(workers);
     t.diagnostic(`${kills} workers were killed`);
     await sameAsWhole("killed", report);
+  });
+
+  test("a worker that begins to compute wrongly is found, and its rows are replaced", async (t) => {
+    const wrong = program("tests/queue/wrong-worker.mjs", redis.url, TINY), ended = finish(wrong);
+    children.add(wrong);
+    await Promise.race([once(wrong.stdout!, "data"), ended]);
+    const good = [worker(), worker(), worker()];
+    const done = await finish(producer("audited", "--audit", "5%"));
+    const report = reportOf(done) as Report & { audited: number; recomputed: number; mismatches: { worker: { name: string; machine: string; device: string }; source: string; actual: string; expected: string }[] };
+    await sameAsWhole("audited", report);
+    assert.equal(report.mismatches.length, 1);
+    const [{ worker: { name, machine, device }, source, actual, expected }] = report.mismatches;
+    assert.deepEqual([name, machine], ["planted", hostname()]);
+    assert.match(device, /^node .*SIMD/);
+    const line = done.stderr.split("\n").find((text) => text.includes("queue/audit"))!;
+    for (const text of [name, machine, device, source, actual, expected]) assert.ok(line.includes(text), line);
+    assert.ok(report.audited >= 0.03 * PICTURES && report.audited <= 0.1 * PICTURES + 8, `${report.audited} audited`);
+    t.diagnostic(`${report.audited} audited, ${report.recomputed} computed again`);
+    const { code, stderr } = await ended;
+    assert.deepEqual([code, /^queue\/audit .*planted/.test(stderr)], [9, true], stderr);
+    for (const child of good) child.kill("SIGKILL");
   });
 
   test("a worker of another encoding gives the job back, and says why", async () => {

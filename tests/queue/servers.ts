@@ -31,6 +31,11 @@ export function command(args: readonly string[], [program, ...flags]: readonly s
   return spawn(program, [...flags, join(HERE, "dist/cli.js"), ...args], { env: { ...process.env, IJEPA_DEBUG: "" } });
 }
 
+/** A program of this folder, which has the package beside it. */
+export function program(path: string, ...args: string[]): ChildProcess {
+  return spawn(process.execPath, [path, ...args]);
+}
+
 /** A broker on loopback, with a password, that keeps what it is told in an append-only file. */
 export class Redis {
   #child: ChildProcess | undefined;

@@ -36,7 +36,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   visualize: ["core", "image", "model"],
   classifiers: ["core"],
   collections: ["core", "runtime/env", "runtime/storage", "#runtime", "weights", "image", "model", "pipelines", "decoding", "bulk", "classifiers"],
-  queue: ["core", "decoding", "bulk", "collections"],
+  queue: ["core", "#runtime", "decoding", "bulk", "collections"],
   server: ["core", "image", "decoding", "model", "pipelines", "#runtime"],
   verify: ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "config", "weights", "image", "encoder", "loading", "#runtime", "#devices"],
   index: ["core", "runtime/env", "runtime/modules", "backends/*", "config", "image", "decoding", "model", "pipelines", "bulk", "visualize", "verify"],

@@ -1,57 +1,11 @@
 /** What a real broker does too seldom to be waited for: jobs that vanish, end their workers, or come back damaged. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
-import { Collection } from "../../../ts-api/src/collections/collection.js";
-import type { CollectionRow } from "../../../ts-api/src/collections/row.js";
 import { isIJepaError, type ErrorCode } from "../../../ts-api/src/core/errors.js";
-import { addressOf, type Broker, type JobQueue, type QueuedJob } from "../../../ts-api/src/queue/broker.js";
-import { decodeRow, encodeRow, JOB_VERSION, type ImageJob, type JobResult } from "../../../ts-api/src/queue/jobs.js";
-import { indexThroughQueue } from "../../../ts-api/src/queue/produce.js";
-import { ENCODING, rows, temporaryFolder } from "../collections/helpers.js";
-
-type Answer = { returnvalue: JobResult } | { failedReason: string } | undefined;
-
-/** A queue in memory, whose jobs are answered at once. */
-class MemoryQueue implements JobQueue {
-  readonly jobs = new Map<string, QueuedJob & { state: string }>();
-  most = 0;
-  sent = 0;
-
-  constructor(private readonly answer: (data: ImageJob, sent: number) => Answer | "lose") {}
-
-  async addBulk(added: readonly { data: ImageJob; opts: object }[]): Promise<void> {
-    for (const { data, opts } of added) {
-      const { jobId: id } = opts as { jobId: string }, answer = this.answer(data, this.sent++);
-      if (answer === "lose" || this.jobs.has(id)) continue;
-      const state = answer === undefined ? "waiting" : "returnvalue" in answer ? "completed" : "failed";
-      this.jobs.set(id, { id, data, ...answer, state, moveToWait: async () => undefined, remove: async () => void this.jobs.delete(id) });
-    }
-    this.most = Math.max(this.most, this.jobs.size);
-  }
-  getJobs = async (states: readonly string[]) => [...this.jobs.values()].filter(({ state }) => states.includes(state));
-  getJob = async (id: string) => this.jobs.get(id);
-  getWorkersCount = async () => 1;
-  waitUntilReady = async () => undefined;
-  close = async () => undefined;
-  on = () => this;
-}
-
-const brokerOf = (queue: JobQueue): Broker => ({
-  address: "memory", openQueue: async () => queue, openWorker: () => Promise.reject(new Error()), givenBack: () => new Error(), close: async () => undefined,
-});
-const names = (count: number) => Array.from({ length: count }, (_, i) => `nowhere/${i}.png`);
-
-/** Answers with rows of its own, the same for a place every time. */
-async function answering(count: number, change: (data: ImageJob, sent: number) => Answer | "lose" = () => undefined) {
-  const given = await rows(count), known = new Map<string, CollectionRow>(given.map((row, i) => [`nowhere/${i}.png`, { ...row, source: `nowhere/${i}.png` }]));
-  const queue = new MemoryQueue((data, sent) => {
-    const failures: JobResult["failures"] = [];
-    return change(data, sent) ?? { returnvalue: { version: JOB_VERSION, rows: data.sources.map((source) => encodeRow(known.get(source)!)), failures, worker: "memory" } };
-  });
-  const collection = await Collection.openOrCreate(join(temporaryFolder(), "c"), ENCODING);
-  return { queue, collection, run: (options = {}) => indexThroughQueue(collection, brokerOf(queue), names(count), { owner: "me", ...options }) };
-}
+import { addressOf } from "../../../ts-api/src/queue/broker.js";
+import { decodeRow, encodeRow, JOB_VERSION } from "../../../ts-api/src/queue/jobs.js";
+import { ENCODING, rows } from "../collections/helpers.js";
+import { answering, names } from "./fleet.js";
 
 const failsWith = (code: ErrorCode) => (error: unknown) => isIJepaError(error, code);
 

@@ -1,9 +1,10 @@
 import { runtime } from "#runtime";
 import { chunksOfFile, IJepaError, linesOf, type BulkFailure, type BulkProgress } from "../index.js";
-import type { Collection } from "../collections/index.js";
+import type { Collection, IndexReport } from "../collections/index.js";
+import type { QueueIndexReport } from "../queue/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
-import { LAYERS, textOf, wordOf } from "./collection-options.js";
+import { LAYERS, shareOf, textOf, wordOf } from "./collection-options.js";
 import { reportFailure, UsageError } from "./exit.js";
 import { imagesBelow } from "./folder-images.js";
 import { ProgressBar, showDownloads } from "./progress.js";
@@ -13,7 +14,7 @@ export const index: Command = {
   name: "index",
   usage: "IMAGE|FOLDER...|--from-file LIST --collection DIR [options]",
   summary: "Add the new images of files and folders to a collection",
-  options: ["collection", "queue", "from-file", "layers", "tokens", "prune", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
+  options: ["collection", "queue", "audit", "from-file", "layers", "tokens", "prune", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
   optionHelp: { "from-file": "also images named by the lines of a file, - for standard input: paths or URLs" },
   images: [1, Infinity],
   notes: [
@@ -30,7 +31,9 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
   const layers = wordOf(given, "layers", LAYERS);
   if (folder === undefined) throw new UsageError('"ijepa index" needs --collection DIR. See "ijepa index --help".');
   const { Collection, DecodePool, FeatureEncoder, indexImages } = await import("../collections/index.js");
-  const url = textOf(given, "queue"), queue = url === undefined ? undefined : await import("../queue/index.js");
+  const url = textOf(given, "queue"), audit = shareOf(given, "audit");
+  if (audit !== undefined && url === undefined) throw new UsageError("--audit needs --queue.");
+  const queue = url === undefined ? undefined : await import("../queue/index.js");
   const broker = await queue?.openBroker(url!);
   const bar = new ProgressBar(host.stderr), started = performance.now();
   const encoder = await FeatureEncoder.open(settings.model, {
@@ -63,6 +66,12 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
       : await queue.indexThroughQueue(collection, broker, sources(), {
           signal,
           owner: await queue.ownerOf((await runtime.files?.realPath(folder)) ?? folder),
+          audit,
+          recompute: (job) => queue.runJob(encoder, job, { name: "index", signal, decoders, maxPixels }),
+          onMismatch: async (mismatch) => {
+            bar.clear();
+            await reportFailure(host, queue.mismatchError(mismatch), { json, file: mismatch.source });
+          },
           onProgress: (progress) => onProgress(progress, `, ${countOf(progress.workers, "worker")}`),
           onFailure,
         });
@@ -71,7 +80,8 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
     const { places, images: count } = collection.size, root = await collection.rootDigest(), seconds = (performance.now() - started) / 1000;
     const document = { collection: folder, ...report, removed, places, images: count, root, seconds: Number(seconds.toFixed(3)) };
     const { added, copies, unchanged, failed } = report;
-    const text = `${folder}: ${added} added, ${copies} copies, ${unchanged} unchanged, ${failed} failed${removed > 0 ? `, ${removed} gone` : ""}; ${count} images at ${places} places\nroot digest ${root}\n`;
+    const audited = audit !== undefined && isAudited(report) ? `${countOf(report.audited, "image")} audited, ${countOf(report.mismatches.length, "worker")} wrong, ${report.recomputed} computed again\n` : "";
+    const text = `${folder}: ${added} added, ${copies} copies, ${unchanged} unchanged, ${failed} failed${removed > 0 ? `, ${removed} gone` : ""}; ${count} images at ${places} places\n${audited}root digest ${root}\n`;
     await host.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : text);
     await collection.close();
     return exitCode;
@@ -81,6 +91,10 @@ async function runIndex(settings: Settings, host: CliHost): Promise<number> {
     await decoders.close();
     await encoder.dispose();
   }
+}
+
+function isAudited(report: IndexReport): report is QueueIndexReport {
+  return "audited" in report;
 }
 
 /** Forgets places below the folders given that were not seen. What is below something that could not be read may still be there. */

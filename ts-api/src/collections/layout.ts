@@ -1,11 +1,11 @@
-/** The files of a collection: collection.json, parts.json, parts/, failures.jsonl and cache/ (docs/collections.md). */
+/** The files of a collection: collection.json, parts.json, parts/, failures.jsonl, cache/, and audits.json while workers are audited (docs/collections.md). */
 import { IJepaError } from "../core/errors.js";
 import type { FolderStorage } from "../runtime/storage.js";
 import { isEncoding, type Encoding } from "./encoding.js";
 import type { CollectionFailure } from "./row.js";
 
 const VERSION = 1, FORMAT = "ijepa.collection";
-const HEAD = "collection.json", MANIFEST = "parts.json", FAILURES = "failures.jsonl";
+const HEAD = "collection.json", MANIFEST = "parts.json", FAILURES = "failures.jsonl", AUDITS = "audits.json";
 /** Digits of the number and of the digest in a part's name. */
 const PART_NAME = /^(\d{6,})-([0-9a-f]{32})\.parquet$/;
 
@@ -82,6 +82,16 @@ export async function readFailures(storage: FolderStorage): Promise<Map<string, 
 export async function writeFailures(storage: FolderStorage, failures: Iterable<CollectionFailure>): Promise<void> {
   const lines = [...failures].sort((a, b) => (a.source < b.source ? -1 : 1)).map((failure) => `${JSON.stringify(failure)}\n`);
   await storage.write(FAILURES, new TextEncoder().encode(lines.join("")));
+}
+
+/** Workers whose results are not all audited yet (docs/scaling.md). */
+export async function readAudits(storage: FolderStorage): Promise<unknown> {
+  return readJson(storage, AUDITS);
+}
+
+export async function writeAudits(storage: FolderStorage, value: object | undefined): Promise<void> {
+  if (value === undefined) await storage.remove(AUDITS);
+  else await storage.write(AUDITS, json(value));
 }
 
 export async function readWhole(storage: FolderStorage, path: string): Promise<Uint8Array | undefined> {

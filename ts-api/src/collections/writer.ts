@@ -3,7 +3,7 @@ import { IJepaError } from "../core/errors.js";
 import { sha256 } from "../weights/safetensors/packed-files.js";
 import type { FolderStorage, StorageLock } from "../runtime/storage.js";
 import type { Encoding } from "./encoding.js";
-import { numberOf, partName, pathOfPart, readFailures, writeFailures, writeManifest } from "./layout.js";
+import { numberOf, partName, pathOfPart, readAudits, readFailures, writeAudits, writeFailures, writeManifest } from "./layout.js";
 import { encodePart } from "./parquet.js";
 import { encodeIndex } from "./part-index.js";
 import { entryOf, keepIndex, type OpenPart } from "./parts.js";
@@ -84,6 +84,16 @@ export class CollectionWriter {
     if (!this.#failuresChanged) return;
     await writeFailures(this.storage, (await this.#knownFailures()).values());
     this.#failuresChanged = false;
+  }
+
+  /** What `keepAudits` kept; undefined where there is nothing. */
+  audits(): Promise<unknown> {
+    return readAudits(this.storage);
+  }
+
+  /** Keeps what is known of the audits of workers, so that a run that is cut can go on; undefined removes it. */
+  async keepAudits(value: object | undefined): Promise<void> {
+    await writeAudits(this.storage, value);
   }
 
   async #take(row: CollectionRow): Promise<void> {

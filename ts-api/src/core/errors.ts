@@ -89,6 +89,8 @@ export interface ErrorDetails {
   "queue/owner": { address: string };
   /** What a worker sent is not what it says. */
   "queue/result": { source: string };
+  /** A worker computed other bits than others did. */
+  "queue/audit": { worker: string; machine: string; device: string };
   /** The caller's `AbortSignal` ended the work. */
   aborted: { during: string };
 }

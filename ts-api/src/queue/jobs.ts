@@ -19,6 +19,30 @@ export interface ImageJob {
   readonly encoding: Encoding;
   /** Paths or URLs. */
   readonly sources: readonly string[];
+  /** What these images came to before; another worker is to do them. */
+  readonly audit?: Audit | undefined;
+  /** Names of workers that computed wrongly. */
+  readonly banned?: readonly string[] | undefined;
+}
+
+/** Results of one worker that another one is to compute. */
+export interface Audit {
+  /** The worker whose results are looked at. */
+  readonly worker: WorkerInfo;
+  /** How many results it had given when these were asked for, with them. */
+  readonly until: number;
+  /** `outcomesOf` them, one for each source. */
+  readonly outcomes: readonly string[];
+}
+
+/** Who computes, for messages. */
+export interface WorkerInfo {
+  /** Of this process alone. */
+  readonly name: string;
+  /** Name of the machine in its network. */
+  readonly machine: string;
+  /** Runtime, instruction set and kernels, or adapter; threads. */
+  readonly device: string;
 }
 
 /** A row with its numbers as base64 of little-endian f32. */
@@ -37,8 +61,9 @@ export interface JobResult {
   readonly rows: readonly RowMessage[];
   /** The images that do not, and why. */
   readonly failures: readonly Pick<BulkFailure, "source" | "code" | "message">[];
-  /** Who did it. */
-  readonly worker: string;
+  readonly worker: WorkerInfo;
+  /** The job is an audit of this worker: another one has to do it. */
+  readonly declined?: boolean | undefined;
 }
 
 /** Known to whoever makes jobs for the same collection again. */
@@ -46,9 +71,15 @@ export async function ownerOf(path: string): Promise<string> {
   return (await sha256(new TextEncoder().encode(path))).slice(0, 32);
 }
 
-/** The same sources for the same owner are the same job. */
-export async function jobIdOf(owner: string, sources: readonly string[]): Promise<string> {
-  return (await sha256(new TextEncoder().encode(JSON.stringify([owner, sources])))).slice(0, 32);
+/** The same sources for the same owner and reason are the same job. */
+export async function jobIdOf({ owner, sources, audit, banned = [] }: Pick<ImageJob, "owner" | "sources" | "audit" | "banned">): Promise<string> {
+  const reason = audit === undefined ? banned : [audit.worker.name, audit.until];
+  return (await sha256(new TextEncoder().encode(JSON.stringify([owner, sources, ...reason])))).slice(0, 32);
+}
+
+/** What became of each image: the digests of file and feature, or the code of the failure. */
+export function outcomesOf({ rows, failures }: Pick<JobResult, "rows" | "failures">): Map<string, string> {
+  return new Map([...rows.map(({ source, id, digest }) => [source, `${id} ${digest}`] as const), ...failures.map(({ source, code }) => [source, code] as const)]);
 }
 
 export function encodeRow({ feature, tokens, source, id, bytes, modified, width, height, digest }: CollectionRow): RowMessage {

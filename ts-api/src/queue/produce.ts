@@ -6,8 +6,10 @@ import { sourceOf, type Source } from "../bulk/source.js";
 import type { Collection } from "../collections/collection.js";
 import { isKnown, type IndexReport } from "../collections/indexing.js";
 import type { CollectionWriter } from "../collections/writer.js";
-import type { Broker, JobQueue, QueuedJob } from "./broker.js";
-import { decodeRow, jobIdOf, JOB_VERSION, type ImageJob } from "./jobs.js";
+import { Auditor, compareOutcomes, type AuditMismatch, type SavedAudits, type Wanted } from "./audit.js";
+import type { Broker } from "./broker.js";
+import { decodeRow, JOB_VERSION, outcomesOf, type Audit, type ImageJob, type JobResult, type WorkerInfo } from "./jobs.js";
+import { Outbox, type FinishedJob } from "./outbox.js";
 
 /** Options of `indexThroughQueue`. */
 export interface QueueIndexOptions {
@@ -19,12 +21,34 @@ export interface QueueIndexOptions {
   jobSize?: number | undefined;
   /** Jobs in the queue at most, in whatever state. Default 64. */
   maxJobs?: number | undefined;
+  /** Share of the images, 0 to 1, that a second worker computes too. Default 0. */
+  audit?: number | undefined;
+  /**
+   * Does a job here, as `runJob` does: where two workers differ, to say which is right, and where there is no second worker. Audits
+   * need it.
+   */
+  recompute?: ((job: ImageJob) => Promise<JobResult>) | undefined;
   /** How many images there are, for the progress, once it is known. */
   total?: Promise<number | undefined> | undefined;
-  /** Told after every image, with the number of connected workers. */
-  onProgress?: ((progress: BulkProgress & { readonly workers: number }) => void) | undefined;
+  /** Told after every image. */
+  onProgress?: ((progress: QueueProgress) => void) | undefined;
   /** Told of each image that could not be taken in. */
   onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;
+  /** Told of each worker that computes wrongly. */
+  onMismatch?: ((mismatch: AuditMismatch) => void | Promise<void>) | undefined;
+}
+
+/** How far the work is: with the number of workers that are connected, and of images that were audited. */
+export type QueueProgress = BulkProgress & { readonly workers: number; readonly audited: number };
+
+/** What `indexThroughQueue` did. */
+export interface QueueIndexReport extends IndexReport {
+  /** Images that were computed a second time. */
+  readonly audited: number;
+  /** Rows that were replaced, because their worker was wrong. */
+  readonly recomputed: number;
+  /** The workers that were wrong. */
+  readonly mismatches: readonly AuditMismatch[];
 }
 
 const JOB_SIZE = 16, MAX_JOBS = 64;
@@ -34,33 +58,37 @@ const LOOK_EVERY = 200;
 const CHECK_EVERY = 25;
 /** Rows are on disk before their jobs leave the queue; at the latest after so many milliseconds. */
 const FLUSH_EVERY = 5_000;
-const STATES = ["waiting", "active", "delayed", "prioritized", "paused", "completed", "failed"];
+/** How often an audit may come to the worker that it is about before it is done here. */
+const MAX_DECLINED = 5;
 
 /**
  * Adds images to a collection, computed by workers. What is in the queue from a run before is collected first; what the collection has
  * is not asked for again.
  *
  * @throws IJepaError `queue/owner` where the queue is another collection's, `queue/version`, `queue/result`, `queue/unavailable`,
- *   `collection/locked`, `io/write`, `aborted`
+ *   `collection/locked`, `io/write`, `aborted`; `input/value` for a share that is none
  */
-export async function indexThroughQueue(collection: Collection, broker: Broker, sources: AsyncIterable<Source> | Iterable<Source>, options: QueueIndexOptions): Promise<IndexReport> {
+export async function indexThroughQueue(collection: Collection, broker: Broker, sources: AsyncIterable<Source> | Iterable<Source>, options: QueueIndexOptions): Promise<QueueIndexReport> {
+  const { audit = 0, recompute } = options;
+  if (audit > 0 && recompute === undefined) throw new TypeError("Audits need recompute, which does a job here.");
   const queue = await broker.openQueue();
   try {
-    return await collection.write((writer) => new Producer(collection, writer, queue, broker.address, options).run(sources));
+    return await collection.write(async (writer) => {
+      const auditor = new Auditor(audit, (await writer.audits()) as SavedAudits | undefined);
+      return new Producer(collection, writer, new Outbox(queue, broker.address), auditor, options).run(sources);
+    });
   } finally {
     await queue.close();
   }
 }
 
 class Producer {
-  /** Jobs in the queue, by id. */
-  readonly #jobs = new Map<string, ImageJob>();
-  /** Places that they have. */
+  /** Places of jobs. */
   readonly #asked = new Set<string>();
-  readonly #report = { added: 0, copies: 0, unchanged: 0, failed: 0 };
+  readonly #report = { added: 0, copies: 0, unchanged: 0, failed: 0, audited: 0, recomputed: 0 };
   readonly #counter = new ProgressCounter(undefined);
-  /** Collected, but perhaps not on disk yet. */
-  #taken: QueuedJob[] = [];
+  /** How often audits were declined, by worker and results. */
+  readonly #declined = new Map<string, number>();
   #flushed = performance.now();
   #looks = 0;
   #workers = 0;
@@ -68,15 +96,15 @@ class Producer {
   constructor(
     private readonly collection: Collection,
     private readonly writer: CollectionWriter,
-    private readonly queue: JobQueue,
-    private readonly address: string,
+    private readonly outbox: Outbox,
+    private readonly auditor: Auditor,
     private readonly options: QueueIndexOptions,
   ) {}
 
-  async run(sources: AsyncIterable<Source> | Iterable<Source>): Promise<IndexReport> {
-    const { jobSize = JOB_SIZE, maxJobs = MAX_JOBS, total } = this.options;
+  async run(sources: AsyncIterable<Source> | Iterable<Source>): Promise<QueueIndexReport> {
+    const { jobSize = JOB_SIZE, total, owner } = this.options, { outbox, auditor } = this;
     void total?.then((count) => this.#counter.expect(count)).catch(() => undefined);
-    await this.#adopt();
+    for (const { sources, audit } of await outbox.adopt(owner)) if (audit === undefined) for (const source of sources) this.#asked.add(source);
     let group: string[] = [];
     for await (const source of sources) {
       throwIfAborted(this.options.signal, "making jobs");
@@ -89,110 +117,159 @@ class Producer {
       }
       group.push(name);
       if (group.length < jobSize) continue;
-      while (this.#jobs.size + this.#taken.length >= maxJobs) await this.#look();
+      await this.#redo();
       await this.#add(group);
       group = [];
     }
     if (group.length > 0) await this.#add(group);
-    while (this.#jobs.size > 0) await this.#look();
-    await this.#flush();
-    return this.#report;
-  }
-
-  /** Takes over the jobs of a run that was cut. */
-  async #adopt(): Promise<void> {
-    for (const job of await this.queue.getJobs(STATES, 0, -1, true)) {
-      if (job?.id === undefined) continue;
-      const { version, owner, sources } = job.data;
-      if (version !== JOB_VERSION) {
-        const message = `The queue at ${this.address} has jobs of version ${JSON.stringify(version)}; this library knows ${JOB_VERSION}. Let the version of ijepa that made them finish.`;
-        throw new IJepaError("queue/version", message, { version: String(version), known: String(JOB_VERSION) });
-      }
-      if (owner !== this.options.owner) {
-        const message = `The queue at ${this.address} has jobs of another collection. Let them finish, or use another database of the broker.`;
-        throw new IJepaError("queue/owner", message, { address: this.address });
-      }
-      this.#jobs.set(job.id, job.data);
-      for (const source of sources) this.#asked.add(source);
+    for (;;) {
+      await this.#redo();
+      if (outbox.open > 0) await this.#look();
+      else if (!(await this.#close())) break;
     }
+    await this.#flush();
+    return { ...this.#report, mismatches: auditor.mismatches };
   }
 
+  /** Asks for the last audits; false where there are none. */
+  async #close(): Promise<boolean> {
+    const wanted = this.auditor.closing();
+    for (const one of wanted) await this.#audit(one);
+    return wanted.length > 0;
+  }
+
+  /** Asks again for what wrong workers have computed. */
+  async #redo(): Promise<void> {
+    const { jobSize = JOB_SIZE } = this.options, places = [...this.auditor.redo].filter((place) => !this.#asked.has(place));
+    for (let from = 0; from < places.length; from += jobSize) await this.#add(places.slice(from, from + jobSize));
+  }
+
+  /** Waits until there is room. */
   async #add(sources: readonly string[]): Promise<void> {
-    const { owner } = this.options, data = { version: JOB_VERSION, owner, encoding: this.collection.encoding, sources }, id = await jobIdOf(owner, sources);
+    const { outbox, options: { owner, maxJobs = MAX_JOBS } } = this;
     for (const source of sources) this.#asked.add(source);
-    this.#jobs.set(id, data);
-    await this.#send([id]);
+    while (outbox.open + outbox.taken >= maxJobs) await this.#look();
+    await outbox.add(this.#jobOf(owner, sources));
   }
 
-  async #send(ids: readonly string[]): Promise<void> {
-    await this.queue.addBulk(ids.map((jobId) => ({ name: "images", data: this.#jobs.get(jobId)!, opts: { jobId } })));
+  async #audit({ sources, audit }: Wanted): Promise<void> {
+    await this.outbox.add({ ...this.#jobOf(this.options.owner, sources), audit });
+  }
+
+  #jobOf(owner: string, sources: readonly string[]): ImageJob {
+    const { banned } = this.auditor;
+    return { version: JOB_VERSION, owner, encoding: this.collection.encoding, sources, ...(banned.length > 0 ? { banned } : {}) };
   }
 
   /** Collects what is done. */
   async #look(): Promise<void> {
     throwIfAborted(this.options.signal, "waiting for workers");
-    const done = await this.queue.getJobs(["completed", "failed"], 0, -1, true);
+    const { outbox, options: { maxJobs = MAX_JOBS } } = this, done = await outbox.finished();
     let news = false;
-    for (const job of done) {
-      if (job?.id === undefined || !this.#jobs.has(job.id)) continue;
-      news = true;
-      await this.#collect(job, job.id);
+    for (const one of done) news = (await this.#collect(one)) || news;
+    if (2 * outbox.taken >= maxJobs || performance.now() - this.#flushed > FLUSH_EVERY) await this.#flush();
+    if (this.#looks++ % CHECK_EVERY === 0) {
+      await outbox.sendLost();
+      this.#workers = (await outbox.workers()) ?? this.#workers;
     }
-    const { maxJobs = MAX_JOBS } = this.options;
-    if (2 * this.#taken.length >= maxJobs || performance.now() - this.#flushed > FLUSH_EVERY) await this.#flush();
-    if (this.#looks++ % CHECK_EVERY === 0) await this.#check();
     if (!news) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
   }
 
-  async #collect(job: QueuedJob, id: string): Promise<void> {
-    const data = this.#jobs.get(id)!, { returnvalue: result } = job;
-    this.#jobs.delete(id);
-    this.#taken.push(job);
-    if (result === null || result === undefined) return this.#failed(data, job.failedReason ?? "no worker could do it");
+  /** False where a job was only sent again. */
+  async #collect({ job, data }: FinishedJob): Promise<boolean> {
+    const { returnvalue: result } = job, { audit } = data;
+    if (result === null || result === undefined) {
+      this.outbox.take(job);
+      if (audit === undefined) await this.#failed(data, job.failedReason ?? "no worker could do it");
+      return true;
+    }
     if (result.version !== JOB_VERSION) {
       throw new IJepaError("queue/version", `A worker answers in version ${JSON.stringify(result.version)}; this library knows ${JOB_VERSION}.`, { version: String(result.version), known: String(JOB_VERSION) });
     }
+    if (audit !== undefined && result.declined === true && !this.#isStuck(audit)) {
+      await this.outbox.again(job, data);
+      return false;
+    }
+    if (this.auditor.isWrong(result.worker)) {
+      await this.outbox.again(job, { ...data, banned: this.auditor.banned });
+      return true;
+    }
+    this.outbox.take(job);
+    if (audit !== undefined) await this.#compare(data, audit, result.declined === true ? await this.#recomputed(data) : result);
+    else await this.#store(result);
+    return true;
+  }
+
+  async #store(result: JobResult): Promise<void> {
+    const again = new Set(result.rows.map(({ source }) => source).filter((source) => this.auditor.redo.has(source))), wanted = this.auditor.collected(result);
     for (const row of result.rows) {
       await this.writer.put(await decodeRow(row));
-      this.#report.added++;
-      this.#done(row.source, "computed");
+      if (again.has(row.source)) this.#report.recomputed++;
+      else this.#report.added++;
+      this.#done(row.source, again.has(row.source) ? undefined : "computed");
     }
     for (const failure of result.failures) await this.#fail({ kind: "failure", ...failure });
+    if (wanted !== undefined) await this.#audit(wanted);
+  }
+
+  /** Where two workers differ, the third computation is done here, and says who is wrong. */
+  async #compare(data: ImageJob, audit: Audit, result: JobResult | undefined): Promise<void> {
+    if (result === undefined || this.auditor.isWrong(audit.worker)) return;
+    const second = outcomesOf(result), differs = data.sources.some((source, i) => compareOutcomes(second.get(source), audit.outcomes[i]) === "wrong");
+    const here = differs ? await this.#recomputed(data) : undefined, third = here && outcomesOf(here);
+    this.#report.audited += data.sources.length;
+    for (const [i, source] of data.sources.entries()) {
+      const [first, other] = [audit.outcomes[i], second.get(source)], verdict = compareOutcomes(first, other);
+      const truth = verdict === "wrong" ? third?.get(source) : other, isTrue = (outcome: string | undefined) => compareOutcomes(outcome, truth) === "same";
+      if (isTrue(first)) this.auditor.agree(audit);
+      if (verdict !== "wrong") continue;
+      // Where nobody can say which it is, both are out.
+      if (truth === undefined || compareOutcomes(first, truth) === "wrong") await this.#blame(audit.worker, source, first, truth ?? other!);
+      if (truth === undefined || compareOutcomes(other, truth) === "wrong") await this.#blame(result.worker, source, other!, truth ?? first);
+    }
+  }
+
+  async #blame(worker: WorkerInfo, source: string, actual: string, expected: string): Promise<void> {
+    const mismatch = this.auditor.blame(worker, source, actual, expected);
+    if (mismatch !== undefined) await this.options.onMismatch?.(mismatch);
+  }
+
+  #isStuck({ worker: { name }, until }: Audit): boolean {
+    const key = `${name} ${until}`, count = (this.#declined.get(key) ?? 0) + 1;
+    this.#declined.set(key, count);
+    return count >= MAX_DECLINED;
+  }
+
+  async #recomputed({ version, owner, encoding, sources }: ImageJob): Promise<JobResult | undefined> {
+    return this.options.recompute?.({ version, owner, encoding, sources });
   }
 
   /** A job that ends its workers is cut into single images, so that only the one to blame is lost. */
   async #failed({ sources }: ImageJob, reason: string): Promise<void> {
-    if (sources.length > 1) for (const source of sources) await this.#add([source]);
+    if (sources.length > 1) for (const source of sources) await this.outbox.add(this.#jobOf(this.options.owner, [source]));
     else await this.#fail({ kind: "failure", source: sources[0], code: "unexpected", message: `No worker could compute ${sources[0]}: ${reason}.` });
   }
 
   async #fail(failure: BulkFailure): Promise<void> {
+    this.auditor.redo.delete(failure.source);
     this.#report.failed++;
     await this.options.onFailure?.(failure);
     await this.writer.fail(failure);
     this.#done(failure.source, "failed");
   }
 
-  #done(source: string, outcome: "computed" | "failed"): void {
+  /** @param outcome undefined for what was counted before */
+  #done(source: string, outcome: "computed" | "failed" | undefined): void {
     this.#asked.delete(source);
-    this.#counter.count(outcome);
-    this.options.onProgress?.({ ...this.#counter.progress(source), workers: this.#workers });
+    if (outcome !== undefined) this.#counter.count(outcome);
+    this.options.onProgress?.({ ...this.#counter.progress(source), workers: this.#workers, audited: this.#report.audited });
   }
 
   /** Rows first, jobs afterwards: what is killed between the two is collected again, as the same row. */
   async #flush(): Promise<void> {
     await this.writer.flush();
-    for (const job of this.#taken) await job.remove().catch(() => undefined);
-    this.#taken = [];
+    await this.auditor.save((saved) => this.writer.keepAudits(saved));
+    await this.outbox.removeTaken();
     this.#flushed = performance.now();
-  }
-
-  /** A broker that was restarted may have lost its last jobs; they are sent again. */
-  async #check(): Promise<void> {
-    const there = new Set((await this.queue.getJobs(STATES, 0, -1, true)).map((job) => job?.id)), lost: string[] = [];
-    for (const id of this.#jobs.keys()) if (!there.has(id) && (await this.queue.getJob(id)) === undefined) lost.push(id);
-    if (lost.length > 0) await this.#send(lost);
-    // Some brokers do not say who is connected.
-    this.#workers = await this.queue.getWorkersCount().catch(() => this.#workers);
   }
 }

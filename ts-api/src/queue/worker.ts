@@ -1,4 +1,5 @@
 /** What a worker does: the images of a job, with the bits that they have everywhere. */
+import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
 import { embedImages } from "../bulk/embed.js";
 import { addressSource, type BulkSource } from "../bulk/source.js";
@@ -7,11 +8,11 @@ import type { FeatureEncoder } from "../collections/feature-encoder.js";
 import { rowOf } from "../collections/indexing.js";
 import type { DecodePool } from "../decoding/pool.js";
 import type { Broker, QueuedJob } from "./broker.js";
-import { encodeRow, JOB_VERSION, type ImageJob, type JobResult, type RowMessage } from "./jobs.js";
+import { encodeRow, JOB_VERSION, type ImageJob, type JobResult, type RowMessage, type WorkerInfo } from "./jobs.js";
 
 /** Options of `runJob`. */
 export interface JobOptions {
-  /** How the worker is named in results. */
+  /** How the worker is named in results; of this process alone. */
   name: string;
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
@@ -33,18 +34,26 @@ const MAX_STALLED = 5;
 /**
  * The result of a job. An image that cannot be read is a failure in it.
  *
- * @throws IJepaError `queue/version`, `collection/encoding` for jobs that this encoder cannot do, `aborted`, `backend/*`
+ * @throws IJepaError `queue/version`, `collection/encoding` for jobs that this encoder cannot do, `queue/audit` where this worker was
+ *   found to compute wrongly, `aborted`, `backend/*`
  */
 export async function runJob(encoder: FeatureEncoder, job: ImageJob, options: JobOptions): Promise<JobResult> {
-  checkJob(encoder, job);
-  const { signal, decoders, maxPixels, name } = options, { layers, pooling, tokens } = encoder.encoding;
+  const { signal, decoders, maxPixels, name } = options, worker = workerInfo(encoder, name);
+  checkJob(encoder, job, worker);
+  if (job.audit?.worker.name === name) return { version: JOB_VERSION, rows: [], failures: [], worker, declined: true };
+  const { layers, pooling, tokens } = encoder.encoding;
   const rows: RowMessage[] = [], failures: JobResult["failures"][number][] = [];
   const sources = job.sources.map((source) => sourceIn(source, options));
   for await (const result of embedImages(encoder.extractor, sources, { signal, decoders, maxPixels, layers, pool: tokens === null ? pooling : "none" })) {
     if (result.kind === "row") rows.push(encodeRow(await rowOf(encoder, result)));
     else if (result.kind === "failure") failures.push({ source: result.source, code: result.code, message: result.message });
   }
-  return { version: JOB_VERSION, rows, failures, worker: name };
+  return { version: JOB_VERSION, rows, failures, worker };
+}
+
+/** How a worker is named where its results are looked at. */
+export function workerInfo(encoder: FeatureEncoder, name: string): WorkerInfo {
+  return { name, machine: runtime.machine ?? "unknown", device: encoder.extractor.model.deviceDescription };
 }
 
 /**
@@ -60,7 +69,7 @@ export async function work(broker: Broker, encoder: FeatureEncoder, options: Job
     async (job, token) => {
       try {
         const result = await runJob(encoder, job.data, options);
-        onJob?.(result);
+        if (result.declined !== true) onJob?.(result);
         return result;
       } catch (error) {
         await giveBack(job, token);
@@ -84,10 +93,14 @@ async function giveBack(job: QueuedJob, token: string | undefined): Promise<void
   await job.moveToWait(token).catch(() => undefined);
 }
 
-function checkJob(encoder: FeatureEncoder, { version, encoding }: ImageJob): void {
+function checkJob(encoder: FeatureEncoder, { version, encoding, banned }: ImageJob, { name, machine, device }: WorkerInfo): void {
   if (version !== JOB_VERSION) {
     const message = `The queue has jobs of version ${JSON.stringify(version)}; this library knows ${JOB_VERSION}. Use the version of ijepa that made them.`;
     throw new IJepaError("queue/version", message, { version: String(version), known: String(JOB_VERSION) });
+  }
+  if (banned?.includes(name) === true) {
+    const message = `An audit found that this worker, ${name} on ${machine} (${device}), computes other bits than others. Run "ijepa verify" on this machine before it works again.`;
+    throw new IJepaError("queue/audit", message, { worker: name, machine, device });
   }
   const found = differences(encoder.encoding, encoding);
   if (found.length === 0) return;

@@ -150,6 +150,8 @@ export interface Runtime {
   createHash?(algorithm: "sha1" | "sha256"): Hasher;
   /** Processors that threads may use. */
   readonly cores: number;
+  /** Name of the machine in its network, where the host tells it. */
+  readonly machine?: string | undefined;
   /** Why there can be no threads here; undefined where there can. */
   readonly noThreads: string | undefined;
   /**

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, open, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { availableParallelism } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { IJepaError } from "../core/errors.js";
 import { shorten } from "../core/show.js";
@@ -87,6 +87,9 @@ export const runtime: Runtime = {
     return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest("hex") };
   },
 
+  get machine() {
+    return hostname();
+  },
   get cores() {
     return availableParallelism();
   },
