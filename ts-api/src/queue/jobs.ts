@@ -61,6 +61,7 @@ export interface JobResult {
   readonly rows: readonly RowMessage[];
   /** The images that do not, and why. */
   readonly failures: readonly Pick<BulkFailure, "source" | "code" | "message">[];
+  /** Who did it. */
   readonly worker: WorkerInfo;
   /** The job is an audit of this worker: another one has to do it. */
   readonly declined?: boolean | undefined;
