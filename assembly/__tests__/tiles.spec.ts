@@ -1,7 +1,8 @@
 import { laneSum, laneSumOfSquares, laneSums } from "../lib/lanes";
 import { TURNS } from "../lib/forms";
-import { packRows, unpackColumns } from "../lib/pack-rows";
+import { packRows, turnBlocks, unpackColumns } from "../lib/pack-rows";
 import { exponentials } from "../lib/softmax";
+import { COLUMNS_ROWS, tileColumns } from "../lib/tile-columns";
 import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../lib/tile-f32";
 import { PLAIN_ROWS, tilePlain } from "../lib/tile-int4";
 import { exp, roundBf16 } from "../lib/math";
@@ -112,6 +113,33 @@ describe("packRows", () => {
           expect(i32.load(PACKED + 4 * (tiles * size * words))).toBe(0x55555555);
         }
       }
+    }
+  });
+});
+
+describe("tileColumns", () => {
+  test("sums in order of k, goes on from earlier sums, and turnBlocks makes rows of its columns", () => {
+    grow();
+    const count = 37;
+    fill(X, 8 * count, 11);
+    fill(W, 8 * count, 23);
+    packRows(X, PACKED, 8, count, COLUMNS_ROWS);
+    for (let half = 0; half < 2; half++) {
+      for (let k = 0; k < count; k++) {
+        for (let c = 0; c < 4; c++) v128.store(SCALES + 64 * k + 16 * c, f32x4.splat(f32.load(W + 4 * (k * 8 + half * 4 + c))));
+      }
+      // Fewer inputs than a turn takes, and some that are over.
+      const acc = ACC + 128 * half;
+      tileColumns(acc, PACKED, SCALES, 3, true);
+      tileColumns(acc, PACKED + 3 * 32, SCALES + 3 * 64, count - 3, false);
+    }
+    memory.copy(ACC + 256, ACC, 256);
+    turnBlocks(ACC, 2);
+    for (let i = 0; i < 128; i++) {
+      const r = i / 8 % 8, c = i % 8;
+      let sum: f32 = 0;
+      for (let k = 0; k < count; k++) sum += f32.load(X + 4 * (r * count + k)) * f32.load(W + 4 * (k * 8 + c));
+      expect(f32.load(ACC + 4 * i)).toBe(sum);
     }
   });
 });

@@ -7,6 +7,10 @@
  *
  * from [rows][words]; to [ceil(rows / size)][words][size]; size 4, 6 or 8.
  *
+ * turnBlocks: blocks of 8 x 8 turned over in place.
+ *
+ * storeSplats: four words, each as a vector.
+ *
  * unpackColumns: columns as rows.
  *
  *   to[c][word] = from[word][c]      c < columns <= 8
@@ -31,6 +35,32 @@ export function unpackColumns(from: usize, to: usize, rowBytes: usize, columns: 
   for (let c = 0; c < columns; c += 4) {
     unpackFour(from + (<usize>c << 2), to + rowBytes * <usize>c, rowBytes, min(4, columns - c), words);
   }
+}
+
+export function turnBlocks(at: usize, blocks: i32): void {
+  for (const end = at + (<usize>blocks << 8); at < end; at += 256) {
+    turnFour(at, at);
+    turnFour(at + 144, at + 144);
+    turnFour(at + 16, at + 128);
+  }
+}
+
+/** Exchanges two blocks of 4 x 4, rows 32 bytes apart, each turned over. */
+@inline
+function turnFour(a: usize, b: usize): void {
+  const a0 = v128.load(a), a1 = v128.load(a, 32), a2 = v128.load(a, 64), a3 = v128.load(a, 96);
+  const b0 = v128.load(b), b1 = v128.load(b, 32), b2 = v128.load(b, 64), b3 = v128.load(b, 96);
+  storeTurned(a0, a1, a2, a3, b);
+  storeTurned(b0, b1, b2, b3, a);
+}
+
+@inline
+function storeTurned(v0: v128, v1: v128, v2: v128, v3: v128, to: usize): void {
+  const low = lows(v0, v1), lowNext = lows(v2, v3), high = highs(v0, v1), highNext = highs(v2, v3);
+  v128.store(to, firstHalves(low, lowNext));
+  v128.store(to, lastHalves(low, lowNext), 32);
+  v128.store(to, firstHalves(high, highNext), 64);
+  v128.store(to, lastHalves(high, highNext), 96);
 }
 
 /** a0 a1 b0 b1. */
@@ -120,4 +150,13 @@ function unpackFour(from: usize, to: usize, rowBytes: usize, columns: i32, words
     from += 32;
     to += 4;
   }
+}
+
+/** Each word of v as a vector. */
+@inline
+export function storeSplats(to: usize, v: v128): void {
+  v128.store(to, v128.shuffle<u32>(v, v, 0, 0, 0, 0));
+  v128.store(to, v128.shuffle<u32>(v, v, 1, 1, 1, 1), 16);
+  v128.store(to, v128.shuffle<u32>(v, v, 2, 2, 2, 2), 32);
+  v128.store(to, v128.shuffle<u32>(v, v, 3, 3, 3, 3), 48);
 }

@@ -4,7 +4,7 @@
  *   acc[r][c] += x[k][r] * w[k][c]      r < R, c < 8, k = 0 ... count - 1
  *
  * The R rows stand side by side, x [count][R] (lib/pack-rows.ts); w [count][8]; acc [R][8]. `first` starts from +0 instead of acc.
- * `form`: lib/forms.ts; OFFSETS and ADDRESSES take four inputs a turn and leave what is over to TURNS.
+ * `form`: lib/forms.ts, without COLUMNS; OFFSETS and ADDRESSES take four inputs a turn and leave what is over to TURNS.
  *
  * tileExact: every product is exact in f32 (bf16 x bf16), so fused or not is the same. 6 rows: 12 sums, 2 weights, 1
  * value fill the 15 registers. tilePinned: product and sum round one by one; products need registers, so 4 rows.

@@ -12,14 +12,16 @@
  * Keys, then values, are the rows of a product whose columns are the queries: what one leaves the next one reads.
  * scratch f32: sums [32][8], mixed values [ceil(headDim / R)][R][8], rows [8][headDim], q panels [ceil(tokens / 8)][headDim][8],
  * k tiles [ceil(tokens / R)][headDim][R], v tiles [ceil(headDim / R)][tokens][R], p [stride][8]; R = 6 or 4 rows, stride =
- * tokens rounded up to 32, and room for R rows more.
+ * tokens rounded up to 32, and room for R rows more. With COLUMNS R = 4, and each value of the k and v tiles is a vector.
  * Twins: ts-api/src/backends/oracle/ops/attention.ts, gpu/ops/attention.wgsl.
  */
 import { MIN_BITS, splat } from "../lib/constants";
 import { bound, reciprocal, roundBf16, roundBounded } from "../lib/math";
-import { packRows, unpackColumns } from "../lib/pack-rows";
+import { COLUMNS } from "../lib/forms";
+import { packRows, storeSplats, unpackColumns } from "../lib/pack-rows";
 import { clear } from "../lib/rows";
 import { exponentials } from "../lib/softmax";
+import { tileColumns } from "../lib/tile-columns";
 import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../lib/tile-f32";
 
 const FP32: i32 = 0;
@@ -55,7 +57,8 @@ function enterFraction(format: i32, v: v128): v128 {
 
 @inline
 function tile(format: i32, form: i32, acc: usize, x: usize, w: usize, count: i32): void {
-  if (format == BF16) tileExact(form, acc, x, w, count, true);
+  if (form == COLUMNS) tileColumns(acc, w, x, count, true);
+  else if (format == BF16) tileExact(form, acc, x, w, count, true);
   else tilePinned(form, acc, x, w, count, true);
 }
 
@@ -64,9 +67,9 @@ function attend(
   format: i32, form: i32, x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
   tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, unit: i32,
 ): void {
-  const tileRows = format == BF16 ? EXACT_ROWS : PINNED_ROWS, hidden = heads * headDim, stride = (tokens + 31) & ~31;
+  const columns = form == COLUMNS, tileRows = columns ? 4 : format == BF16 ? EXACT_ROWS : PINNED_ROWS, tileWords = columns ? 16 : tileRows, hidden = heads * headDim, stride = (tokens + 31) & ~31;
   const panels = (tokens + 7) >> 3, keyTiles = (tokens + tileRows - 1) / tileRows, valueTiles = (headDim + tileRows - 1) / tileRows;
-  const rowBytes = <usize>hidden * 12, headBytes = <usize>headDim << 2, keyBytes = headBytes * <usize>tileRows, valueBytes = <usize>(tokens * tileRows) << 2;
+  const rowBytes = <usize>hidden * 12, headBytes = <usize>headDim << 2, keyBytes = headBytes * <usize>tileWords, valueBytes = <usize>(tokens * tileWords) << 2;
   const sums = scratch, mixed = sums + 1024, rows = mixed + (<usize>(valueTiles * tileRows) << 5), q = rows + (headBytes << 3);
   const k = q + headBytes * <usize>(panels << 3), v = k + keyBytes * <usize>keyTiles, p = v + valueBytes * <usize>valueTiles;
   const from = x + rowBytes * <usize>((unit / heads) * tokens) + headBytes * <usize>(unit % heads);
@@ -74,10 +77,13 @@ function attend(
 
   // 1. q as panels of 8 columns; k and v as tiles of rows side by side
   packHead(format, from, rowBytes, rows, q, tokens, headDim, 8);
-  packHead(format, from + (<usize>hidden << 2), rowBytes, rows, k, tokens, headDim, tileRows);
-  clear(v, (valueTiles - 1) * tokens * tileRows, valueTiles * tokens * tileRows);
+  if (columns) splatKeys(format, from + (<usize>hidden << 2), rowBytes, rows, mixed, k, tokens, headDim);
+  else packHead(format, from + (<usize>hidden << 2), rowBytes, rows, k, tokens, headDim, tileRows);
+  clear(v, (valueTiles - 1) * tokens * tileWords, valueTiles * tokens * tileWords);
   for (let t = 0; t < tokens; t++) {
-    packValue(format, from + rowBytes * <usize>t + (<usize>hidden << 3), v + (<usize>(t * tileRows) << 2), valueBytes, headDim, tileRows);
+    const value = from + rowBytes * <usize>t + (<usize>hidden << 3);
+    if (columns) splatValue(format, value, v + (<usize>t << 6), valueBytes, headDim);
+    else packValue(format, value, v + (<usize>(t * tileRows) << 2), valueBytes, headDim, tileRows);
   }
   for (let panel = 0; panel < panels; panel++) {
     const first = panel << 3, count = min(8, tokens - first);
@@ -129,6 +135,34 @@ function packValue(format: i32, x: usize, to: usize, tileBytes: usize, headDim: 
     v128.store_lane<f32>(to, enter(format, v128.load_zero<f32>(x)), 0);
     x += 4;
     to += 4;
+  }
+}
+
+/** packHead for COLUMNS. tile: room for one tile of packHead. */
+function splatKeys(format: i32, x: usize, rowBytes: usize, rows: usize, tile: usize, to: usize, tokens: i32, headDim: i32): void {
+  const headBytes = <usize>headDim << 2;
+  for (let first = 0; first < tokens; first += 4) {
+    packHead(format, x + rowBytes * <usize>first, rowBytes, rows, tile, min(4, tokens - first), headDim, 4);
+    for (let at = tile; at < tile + (headBytes << 2); at += 16) {
+      storeSplats(to, v128.load(at));
+      to += 64;
+    }
+  }
+}
+
+/** packValue for COLUMNS. */
+@inline
+function splatValue(format: i32, x: usize, to: usize, tileBytes: usize, headDim: i32): void {
+  let d = 0;
+  for (; d + 4 <= headDim; d += 4) {
+    storeSplats(to, enter(format, v128.load(x)));
+    x += 16;
+    to += tileBytes;
+  }
+  for (; d < headDim; d++) {
+    v128.store(to, enter(format, v128.load_splat<f32>(x)));
+    x += 4;
+    to += 16;
   }
 }
 

@@ -12,6 +12,7 @@ const INTEGER: Record<string, DotLoopName> = {
   linear_int8_halves: "i8 dot to i32",
   linear_int4_plain: "i16 dot",
   linear_int4_dot16_lanes: "i8 dot to i16",
+  linear_int4_dot16_columns: "i8 dot to i16",
   linear_int4_dot16_pairs: "i8 dot to i16",
   linear_int4_dot32: "i8 dot to i32",
 };

@@ -1,5 +1,6 @@
 /** Parts of int4 panels, as they are stored, to what the tiles read, in scratch memory. */
 import { NIBBLES, splat } from "../../lib/constants";
+import { storeSplats } from "../../lib/pack-rows";
 
 /** [count / 4][16] nibble pairs to u8, every `step` bytes 32: 4 inputs of columns 0-3, then of columns 4-7. */
 export function unpackNibbles(w: usize, to: usize, count: i32, step: usize): void {
@@ -44,6 +45,30 @@ export function unpackLanes(w: usize, to: usize, count: i32): void {
     storeLanes(to, low, high, first);
     to += 64;
     w += 16;
+  }
+}
+
+/** [count / 4][16] nibble pairs to the words of tileDot16Columns, [2][count / 4][4], each a vector. */
+export function unpackColumnNibbles(w: usize, to: usize, count: i32): void {
+  const half = <usize>count << 4;
+  for (const end = w + (<usize>count << 2); w < end; w += 16) {
+    const v = v128.load(w);
+    storeSplats(to, v128.and(v, i8x16.splat(15)));
+    storeSplats(to + half, i8x16.shr_u(v, 4));
+    to += 64;
+  }
+}
+
+/** bf16 scales of 8 columns, one for `repeat` blocks, to f32: [2][blocks][4], each a vector. */
+export function unpackColumnScales(scales: usize, to: usize, blocks: i32, repeat: i32): void {
+  const half = <usize>blocks << 6;
+  for (let left = blocks; left > 0; scales += 16) {
+    const v = v128.load(scales), v0 = i32x4.shl(i32x4.extend_low_i16x8_u(v), 16), v1 = i32x4.shl(i32x4.extend_high_i16x8_u(v), 16);
+    for (const next = max(0, left - repeat); left > next; left--) {
+      storeSplats(to, v0);
+      storeSplats(to + half, v1);
+      to += 64;
+    }
   }
 }
 

@@ -2,12 +2,13 @@
  * linear_pack_int4_* and linear_pack_int8_halves: rows as the tiles of lib/tile-int4.ts, tile-int4-wide.ts and tile-int8.ts read them, those of a tile side by side.
  *
  * x [rows][inner] int8 and blocks [rows][inner / 32] { f32 2^e, i16 pair }, as quantize-rows leaves them: -8 * sum of q over
- * k mod 4 in {0, 1} and {2, 3}. packed: the tiles' blocks, then their x; rows beyond the last repeat it. Units: PACK_ROWS rows.
+ * k mod 4 in {0, 1} and {2, 3}. packed: the tiles' blocks, then their x; rows beyond the last repeat it. Units: PACK_ROWS rows, for columns COLUMNS_PACK_ROWS.
  */
 import { packRows } from "../../lib/pack-rows";
+import { COLUMNS_ROWS } from "../../lib/tile-columns";
 import { DOT32_ROWS, PLAIN_ROWS } from "../../lib/tile-int4";
 import { DOT16_ROWS } from "../../lib/tile-int4-wide";
-import { PACK_ROWS } from "./rows";
+import { COLUMNS_PACK_ROWS, PACK_ROWS } from "./rows";
 
 export const PLAIN: i32 = 0;
 export const DOT32: i32 = 1;
@@ -15,6 +16,7 @@ export const DOT16_PAIRS: i32 = 2;
 export const DOT16_LANES: i32 = 3;
 /** Of int8. */
 export const HALVES: i32 = 4;
+export const DOT16_COLUMNS: i32 = 5;
 
 /** From the bits of 2^e to those of 1.5 * 2^(23 + e), and of 2^(23 + e) + 2^(15 + e). */
 const TO_MAGIC: i32 = 0x4b400000 - 0x3f800000;
@@ -22,7 +24,13 @@ const TO_LANE_MAGIC: i32 = 0x4b008000 - 0x3f800000;
 
 @inline
 export function rowsOf(loop: i32): i32 {
-  return loop == DOT32 || loop == HALVES ? DOT32_ROWS : loop == PLAIN ? PLAIN_ROWS : DOT16_ROWS;
+  return loop == DOT16_COLUMNS ? COLUMNS_ROWS : loop == DOT32 || loop == HALVES ? DOT32_ROWS : loop == PLAIN ? PLAIN_ROWS : DOT16_ROWS;
+}
+
+/** Rows of a unit of packing. */
+@inline
+function unitOf(loop: i32): i32 {
+  return loop == DOT16_COLUMNS ? COLUMNS_PACK_ROWS : PACK_ROWS;
 }
 
 /** Bytes of one block of one row, in `packed`: what stands beside its values, and these. */
@@ -39,12 +47,13 @@ export function valueBytes(loop: i32): i32 {
 /** Where the values begin: the blocks of whole units of rows are before them. */
 @inline
 export function valuesAt(loop: i32, rows: i32, inner: i32): usize {
-  return <usize>((rows + PACK_ROWS - 1) / PACK_ROWS * PACK_ROWS * (inner >> 5) * blockBytes(loop));
+  const unit = unitOf(loop);
+  return <usize>((rows + unit - 1) / unit * unit * (inner >> 5) * blockBytes(loop));
 }
 
 @inline
 export function pack(loop: i32, packed: usize, x: usize, blocks: usize, rows: i32, inner: i32, begin: i32, end: i32): void {
-  const first = begin * PACK_ROWS, count = min(end * PACK_ROWS, rows) - first, groups = inner >> 5;
+  const first = begin * unitOf(loop), count = min(end * unitOf(loop), rows) - first, groups = inner >> 5;
   packBlocks(loop, blocks + (<usize>(first * groups) << 3), packed + <usize>(first * groups * blockBytes(loop)), count, groups);
   const from = x + <usize>(first * inner), to = packed + valuesAt(loop, rows, inner) + <usize>(first * groups * valueBytes(loop));
   if (loop == PLAIN) packWide(from, to, count, inner >> 2);

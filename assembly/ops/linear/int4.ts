@@ -10,15 +10,19 @@
  * Twins: ts-api/src/backends/oracle/ops/linear.ts, gpu/ops/linear-int4.wgsl.
  */
 import { OFFSETS } from "../../lib/forms";
+import { turnBlocks } from "../../lib/pack-rows";
+import { tileDot16Columns } from "../../lib/tile-columns";
 import { tileDot32, tilePlain } from "../../lib/tile-int4";
 import { PANEL_SUMS, tileDot16Lanes, tileDot16Pairs } from "../../lib/tile-int4-wide";
 import { finishPanel } from "./finish";
-import { unpackLanes, unpackNibbles, unpackScales, unpackWide } from "./int4-panels";
-import { blockBytes, DOT16_LANES, DOT16_PAIRS, DOT32, pack, PLAIN, rowsOf, valueBytes, valuesAt } from "./int4-rows";
+import { unpackColumnNibbles, unpackColumnScales, unpackLanes, unpackNibbles, unpackScales, unpackWide } from "./int4-panels";
+import { blockBytes, DOT16_COLUMNS, DOT16_LANES, DOT16_PAIRS, DOT32, pack, PLAIN, rowsOf, valueBytes, valuesAt } from "./int4-rows";
 import { ROW_BLOCK, TILE_SLACK } from "./rows";
 
 /** Inputs whose weights are unpacked at once, at most: 20 KiB, in L1 with the rows of a tile. Whole groups of 64. */
 const K_BLOCK: i32 = 1280;
+/** With columns, whose weights take four times as much, and their scales too. */
+const SPLATTED_K_BLOCK: i32 = 320;
 
 export function linear_pack_int4_plain(packed: usize, x: usize, blocks: usize, rows: i32, inner: i32, begin: i32, end: i32): void {
   pack(PLAIN, packed, x, blocks, rows, inner, begin, end);
@@ -34,6 +38,10 @@ export function linear_pack_int4_dot16_pairs(packed: usize, x: usize, blocks: us
 
 export function linear_pack_int4_dot16_lanes(packed: usize, x: usize, blocks: usize, rows: i32, inner: i32, begin: i32, end: i32): void {
   pack(DOT16_LANES, packed, x, blocks, rows, inner, begin, end);
+}
+
+export function linear_pack_int4_dot16_columns(packed: usize, x: usize, blocks: usize, rows: i32, inner: i32, begin: i32, end: i32): void {
+  pack(DOT16_COLUMNS, packed, x, blocks, rows, inner, begin, end);
 }
 
 export function linear_int4_plain(
@@ -64,6 +72,13 @@ export function linear_int4_dot16_lanes(
   run(DOT16_LANES, form, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
 }
 
+export function linear_int4_dot16_columns(
+  packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32, y: usize,
+  rows: i32, cols: i32, inner: i32, activation: i32, scratch: usize, begin: i32, end: i32,
+): void {
+  run(DOT16_COLUMNS, OFFSETS, packed, w, scales, group, bias, residual, residualRows, y, rows, cols, inner, activation, scratch, begin, end);
+}
+
 @inline
 function run(
   loop: i32, form: i32, packed: usize, w: usize, scales: usize, group: i32, bias: usize, residual: usize, residualRows: i32,
@@ -72,7 +87,8 @@ function run(
   const tileRows = rowsOf(loop), width = panelsOf(loop), panels = (cols + 7) >> 3, groups = inner >> 5;
   const values = packed + valuesAt(loop, rows, inner), scaleStride = <usize>((inner + group - 1) / group) << 4;
   const unpacked = scratch + PANEL_SUMS * width, unpackedScales = unpacked + K_BLOCK * 16;
-  const parts = (inner + K_BLOCK - 1) / K_BLOCK, part = (inner + parts * 64 - 1) / (parts * 64) * 64;
+  const columns = loop == DOT16_COLUMNS, most = columns ? SPLATTED_K_BLOCK : K_BLOCK;
+  const parts = (inner + most - 1) / most, part = (inner + parts * 64 - 1) / (parts * 64) * 64;
   for (let first = 0; first < rows; first += ROW_BLOCK) {
     const block = min(ROW_BLOCK, rows - first);
     for (let unit = begin; unit < end; unit++) {
@@ -85,18 +101,21 @@ function run(
         for (let i = 0; i < width; i++) {
           const from = <usize>(i == 0 ? panel : last), s = scales + scaleStride * from + (<usize>(k / group) << 4);
           unpack(loop, w + ((from * <usize>inner + <usize>k) << 2), unpacked, i, count);
-          unpackScales(loop == DOT16_LANES, s, unpackedScales + (<usize>i << 5), blocks, group >> 5, width << 5);
+          if (columns) unpackColumnScales(s, unpackedScales, blocks, group >> 5);
+          else unpackScales(loop == DOT16_LANES, s, unpackedScales + (<usize>i << 5), blocks, group >> 5, width << 5);
         }
         // 2. sums over the blocks of 32
         for (let r = 0; r < block; r += tileRows) {
           const at = (first + r) * groups + (k >> 5) * tileRows;
           const x = values + <usize>(at * valueBytes(loop)), beside = packed + <usize>(at * blockBytes(loop));
-          tile(loop, form, scratch + (<usize>r << 5), x, beside, unpacked, unpackedScales, blocks);
+          if (columns) twoTiles(scratch + (<usize>r << 5), x, beside, unpacked, unpackedScales, blocks);
+          else tile(loop, form, scratch + (<usize>r << 5), x, beside, unpacked, unpackedScales, blocks);
         }
       }
       // 3. bias, activation, residual
       for (let i = panel; i <= last; i++) {
         const sums = scratch + PANEL_SUMS * <usize>(i - panel);
+        if (columns) turnBlocks(sums, (block + 7) >> 3);
         finishPanel(loop == DOT16_LANES, sums, bias, residual, residualRows, y, first, block, cols, activation, i);
       }
     }
@@ -113,11 +132,21 @@ function tile(loop: i32, form: i32, acc: usize, x: usize, blocks: usize, w: usiz
   tilePlain(form, acc, x, blocks, w, s, count);
 }
 
+/** Both halves of a panel. */
+@inline
+function twoTiles(acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    tileDot16Columns(acc, x, blocks, w, s, count);
+    tileDot16Columns(acc + 128, x, blocks, w + (<usize>count << 9), s + (<usize>count << 6), count);
+  }
+}
+
 /** Panel i of the unit. */
 @inline
 function unpack(loop: i32, w: usize, to: usize, i: i32, count: i32): void {
   if (loop == PLAIN) unpackWide(w, to, count);
   else if (loop == DOT16_LANES) unpackLanes(w, to + (<usize>i << 4), count);
+  else if (loop == DOT16_COLUMNS) unpackColumnNibbles(w, to, count);
   else unpackNibbles(w, to + (<usize>i << 5), count, loop == DOT16_PAIRS ? 64 : 32);
 }
 

@@ -1,6 +1,7 @@
 /** A part of a panel, as it is stored, to [count][8] f32 in scratch memory. */
 import { plane, zipHigh, zipLow } from "../../lib/codebook";
 import { roundBf16 } from "../../lib/math";
+import { storeSplats } from "../../lib/pack-rows";
 
 /** [count][8] bf16. */
 export function unpackBf16(w: usize, to: usize, count: i32): void {
@@ -42,4 +43,14 @@ function decode(p0: v128, p1: v128, p2: v128, p3: v128, codes: v128, scale: v128
   v128.store(to, roundBf16(f32x4.mul(v128.shuffle<u16>(lowA, highA, 4, 12, 5, 13, 6, 14, 7, 15), scale)), 32);
   v128.store(to, roundBf16(f32x4.mul(v128.shuffle<u16>(lowB, highB, 0, 8, 1, 9, 2, 10, 3, 11), scale)), 64);
   v128.store(to, roundBf16(f32x4.mul(v128.shuffle<u16>(lowB, highB, 4, 12, 5, 13, 6, 14, 7, 15), scale)), 96);
+}
+
+/** [count][8] f32 as tileColumns reads them: [2][count][4], each value a vector. */
+export function splatColumns(w: usize, to: usize, count: i32): void {
+  const half = <usize>count << 6;
+  for (const end = w + (<usize>count << 5); w < end; w += 32) {
+    storeSplats(to, v128.load(w));
+    storeSplats(to + half, v128.load(w, 16));
+    to += 64;
+  }
 }

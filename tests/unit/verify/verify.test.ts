@@ -80,6 +80,6 @@ test("doctor says what is here", async () => {
   const { runtime, cores, wasm, webgpu } = await doctor();
   assert.equal(runtime, `node ${process.versions.node}`);
   assert.ok(cores >= 1 && wasm.simd128);
-  assert.deepEqual([...wasm.loops].sort(), wasm.relaxedSimd ? ["dot16_lanes", "dot16_pairs", "dot32"] : ["plain"]);
+  assert.deepEqual([...wasm.loops].sort(), wasm.relaxedSimd ? ["dot16_columns", "dot16_lanes", "dot16_pairs", "dot32"] : ["plain"]);
   assert.ok(webgpu.device === undefined ? webgpu.reason !== undefined : webgpu.attested);
 });

@@ -21,7 +21,7 @@ type Snake<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head
 type Address = (tensor: DeviceTensor | undefined) => number;
 
 /** How the tiles of a kernel are written, in the order of the numbers in assembly/lib/forms.ts. The same words; which is fastest, the engine decides. */
-export const FORMS = ["offsets", "addresses", "turns"] as const;
+export const FORMS = ["offsets", "addresses", "turns", "columns"] as const;
 export type Form = (typeof FORMS)[number];
 
 /** Kernels that a race chooses between, once for all of a family: int8 products; int4 products; tiles of exact f32 products; tiles of pinned ones. */
@@ -42,11 +42,16 @@ export interface WasmKernel<K extends OpName> {
 
 /** As in assembly/ops/linear: rows of a unit of packing, rows at a time, rows beyond the last tile, inputs that are unpacked at once. */
 const PACK_ROWS = 12;
+const COLUMNS_PACK_ROWS = 24;
 const ROW_BLOCK = 264;
 const TILE_SLACK = 8;
 const FLOAT_BLOCK_BYTES = 256 * 32;
+/** The same for the form of columns: weights, then each of them four times. */
+const COLUMNS_BLOCK_BYTES = 128 * 160;
 /** As in assembly/ops/linear/int4.ts and int8.ts, of each panel of a unit: sums, unpacked weights and scales. */
 const INTEGER_PANEL_BYTES = 282 * 32 + 1280 * 17;
+/** Keys and values of a head, as attention in the form of columns has them, at most: they stay in L2. */
+const SPLATTED_BYTES = 2 ** 19;
 /** Of a value in the packed rows of floating-point formats. */
 const FLOAT_BYTES = 4;
 
@@ -55,19 +60,19 @@ function sumBytes({ rows }: CallOf<"linear">): number {
   return (Math.min(rows, ROW_BLOCK) + TILE_SLACK) * 32;
 }
 
-/** The rows as the tiles read them; `width`: bytes that a value takes there. */
-function packedBytes({ rows, inner }: CallOf<"linear">, width: number): number {
-  return roundUp(rows, PACK_ROWS) * inner * width;
+/** The rows as the tiles read them; `width`: bytes that a value takes there; `unit`: rows of a unit of packing. */
+function packedBytes({ rows, inner }: CallOf<"linear">, width: number, unit = PACK_ROWS): number {
+  return roundUp(rows, unit) * inner * width;
 }
 
-function packer(name: `linear_pack_${string}`, width: number): Pick<WasmKernel<"linear">, "name" | "step"> {
+function packer(name: `linear_pack_${string}`, width: number, unit = PACK_ROWS): Pick<WasmKernel<"linear">, "name" | "step"> {
   return {
     name,
     step: (call, at) => ({
       args: [at(call.x), ...(call.blocks === undefined ? [] : [at(call.blocks)]), call.rows, call.inner],
-      shared: packedBytes(call, width),
+      shared: packedBytes(call, width, unit),
       scratch: 0,
-      units: Math.ceil(call.rows / PACK_ROWS),
+      units: Math.ceil(call.rows / unit),
     }),
   };
 }
@@ -83,21 +88,23 @@ interface IntegerLoop {
   blockBytes: number;
   /** Panels of a unit. */
   panels: number;
+  /** Rows of a unit of packing. Default: PACK_ROWS. */
+  unit?: number;
 }
 
-function linearIntegers({ format, name, rows = `${format}_${name}`, form, blockBytes, panels }: IntegerLoop): WasmKernel<"linear"> {
+function linearIntegers({ format, name, rows = `${format}_${name}`, form, blockBytes, panels, unit }: IntegerLoop): WasmKernel<"linear"> {
   const width = blockBytes / BLOCK, loop = form === "turns" ? `${name}_turns` : name;
   return {
     name: `linear_${format}_${loop}`,
     export: `linear_${format}_${name}`,
     racer: { family: format, name: `linear_${format}_${loop}` },
     accepts: (call) => call.format === format,
-    pack: packer(`linear_pack_${rows}`, width),
+    pack: packer(`linear_pack_${rows}`, width, unit),
     step: (call, at) => ({
       args: [
         ...(form === undefined ? [] : [FORMS.indexOf(form)]), at(call.w), at(call.scales), ...(format === "int4" ? [call.group ?? BLOCK] : []), ...linearTail(call, at),
       ],
-      shared: packedBytes(call, width),
+      shared: packedBytes(call, width, unit),
       scratch: INTEGER_PANEL_BYTES * panels,
       units: Math.ceil(panelsOf(call) / panels),
     }),
@@ -106,42 +113,28 @@ function linearIntegers({ format, name, rows = `${format}_${name}`, form, blockB
 
 /** A kernel in all forms of its tiles. The first has the name of the export, the others that and their form's. */
 function inForms<K extends OpName>(
-  kernel: Omit<WasmKernel<K>, "step" | "racer" | "export">, family: Family, step: (form: number, call: CallOf<K>, at: Address) => Omit<Step, "kernel">,
+  kernel: Omit<WasmKernel<K>, "step" | "racer" | "export">, family: Family, step: (form: Form, call: CallOf<K>, at: Address) => Omit<Step, "kernel">,
 ): WasmKernel<K>[] {
   return FORMS.map((form, number) => ({
     ...kernel,
     name: number === 0 ? kernel.name : (`${kernel.name}_${form}` as typeof kernel.name),
     export: kernel.name,
     racer: { family, name: form },
-    step: (call, at) => step(number, call, at),
+    step: (call, at) => step(form, call, at),
   }));
 }
 
-function linearFloat(format: "fp32" | "bf16"): WasmKernel<"linear">[] {
-  const kernel = {
-    name: `linear_${format}` as const,
-    accepts: (call: CallOf<"linear">) => call.format === format,
-    pack: packer(format === "fp32" ? "linear_pack_pinned" : "linear_pack_exact", FLOAT_BYTES),
-  };
-  return inForms<"linear">(kernel, format === "fp32" ? "pinned" : "exact", (form, call, at) => ({
-    args: [form, at(call.w), ...linearTail(call, at)],
-    shared: packedBytes(call, FLOAT_BYTES),
-    scratch: FLOAT_BLOCK_BYTES + sumBytes(call),
+function linearFloat(format: "fp32" | "bf16" | CodebookName): WasmKernel<"linear">[] {
+  const family = format === "fp32" ? "pinned" : "exact", hasScales = format !== "fp32" && format !== "bf16";
+  const kernel = { name: `linear_${format}` as const, accepts: (call: CallOf<"linear">) => call.format === format };
+  return inForms<"linear">(kernel, family, (form, call, at) => ({
+    args: [FORMS.indexOf(form), at(call.w), ...(hasScales ? [at(call.scales), call.group ?? BLOCK] : []), ...linearTail(call, at)],
+    shared: packedBytes(call, FLOAT_BYTES, form === "columns" ? COLUMNS_PACK_ROWS : PACK_ROWS),
+    scratch: (form === "columns" ? COLUMNS_BLOCK_BYTES : FLOAT_BLOCK_BYTES) + sumBytes(call),
     units: panelsOf(call),
-  }));
-}
-
-function linearCodes(format: CodebookName): WasmKernel<"linear">[] {
-  const kernel = {
-    name: `linear_${format}` as const,
-    accepts: (call: CallOf<"linear">) => call.format === format,
-    pack: packer("linear_pack_exact", FLOAT_BYTES),
-  };
-  return inForms<"linear">(kernel, "exact", (form, call, at) => ({
-    args: [form, at(call.w), at(call.scales), call.group ?? BLOCK, ...linearTail(call, at)],
-    shared: packedBytes(call, FLOAT_BYTES),
-    scratch: FLOAT_BLOCK_BYTES + sumBytes(call),
-    units: panelsOf(call),
+  })).map((inForm) => ({
+    ...inForm,
+    pack: inForm.racer?.name === "columns" ? packer("linear_pack_columns", FLOAT_BYTES, COLUMNS_PACK_ROWS) : packer(`linear_pack_${family}`, FLOAT_BYTES),
   }));
 }
 
@@ -166,11 +159,13 @@ function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention">[] {
   const kernel = { name: `attention_${format}` as const, accepts: (call: CallOf<"attention">) => call.format === format };
   return inForms<"attention">(kernel, format === "fp32" ? "pinned" : "exact", (form, call, at) => {
     const { x, headMask, attentionMask, y, probabilities, tokens, heads, headDim } = call;
-    const queries = roundUp(tokens, 8) * headDim, keys = (tokens + TILE_SLACK) * headDim, values = (headDim + TILE_SLACK) * tokens;
+    // Splatted keys and values are read once for eight queries: too many of them, and other forms are faster.
+    const splatted = form === "columns" && tokens * headDim * 32 <= SPLATTED_BYTES, copies = splatted ? 4 : 1;
+    const queries = roundUp(tokens, 8) * headDim, keys = (tokens + TILE_SLACK) * headDim * copies, values = (headDim + TILE_SLACK) * tokens * copies;
     // Rows of eight: sums, mixed values, rows on their way, p.
     const columns = 32 + headDim + TILE_SLACK + headDim + roundUp(tokens, 32) + TILE_SLACK;
     return {
-      args: [form, ...[x, headMask, attentionMask, y, probabilities].map(at), tokens, heads, headDim, attentionScale(headDim)],
+      args: [FORMS.indexOf(form === "columns" && !splatted ? "addresses" : form), ...[x, headMask, attentionMask, y, probabilities].map(at), tokens, heads, headDim, attentionScale(headDim)],
       scratch: 4 * (queries + keys + values + 8 * columns),
       units: call.batch * heads,
     };
@@ -203,8 +198,8 @@ export const KERNELS: { [K in OpName]: readonly WasmKernel<K>[] } = {
   linear: [
     ...linearFloat("fp32"),
     ...linearFloat("bf16"),
-    ...linearCodes("nf4"),
-    ...linearCodes("fp4"),
+    ...linearFloat("nf4"),
+    ...linearFloat("fp4"),
     linearIntegers({ format: "int8", name: "halves", blockBytes: 40, panels: 1 }),
     linearIntegers({ format: "int8", name: "wide", rows: "int4_plain", blockBytes: 72, panels: 2 }),
     linearIntegers({ format: "int8", name: "plain", rows: "int4_plain", form: "addresses", blockBytes: 72, panels: 1 }),
@@ -213,6 +208,7 @@ export const KERNELS: { [K in OpName]: readonly WasmKernel<K>[] } = {
     linearIntegers({ format: "int4", name: "dot16_lanes", form: "offsets", blockBytes: 48, panels: 2 }),
     linearIntegers({ format: "int4", name: "dot16_lanes", form: "turns", blockBytes: 48, panels: 2 }),
     linearIntegers({ format: "int4", name: "dot16_pairs", blockBytes: 40, panels: 2 }),
+    linearIntegers({ format: "int4", name: "dot16_columns", blockBytes: 40, panels: 1, unit: COLUMNS_PACK_ROWS }),
     linearIntegers({ format: "int4", name: "plain", form: "addresses", blockBytes: 72, panels: 1 }),
     linearIntegers({ format: "int4", name: "plain", form: "turns", blockBytes: 72, panels: 1 }),
   ],
