@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchBulk } from "./bulk/main.js";
+import { benchBulkMemory } from "./bulk/memory.js";
 import { benchEncoder } from "./encoder/main.js";
 import { benchEngines } from "./engines/main.js";
 import { benchFile } from "./file/main.js";
@@ -22,7 +23,7 @@ npm run bench -- engines [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16
 npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--threads N] [--accuracy-level 0|4]...
 npm run bench -- file    [--rounds N]
 npm run bench -- search  [--rows N]...
-npm run bench -- bulk    [--rounds N] [--revectorize]
+npm run bench -- bulk    [--rounds N] [--revectorize], or --memory [--images N]...
 npm run bench -- threads [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--threads N] [--revectorize]
 npm run bench -- webgpu  [--rounds N] [--model vitb16|vith14|tiny] [--dtype fp32|bf16|int8|int4]... [--batch N]... [--out FILE]
 npm run bench -- weights [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]...
@@ -45,6 +46,8 @@ const { positionals, values } = parseArgs({
     revectorize: { type: "boolean", default: false },
     batch: { type: "string", multiple: true, default: ["1"] },
     out: { type: "string" },
+    memory: { type: "boolean", default: false },
+    images: { type: "string", multiple: true, default: ["1000", "10000"] },
     rows: { type: "string", multiple: true, default: ["100000"] },
     "accuracy-level": { type: "string", multiple: true, default: ["0", "4"] },
     help: { type: "boolean", default: false },
@@ -63,7 +66,7 @@ const benches: Record<string, () => Promise<void>> = {
     benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevels: accuracyLevels() }),
   file: () => benchFile({ rounds: rounds(9) }),
   search: () => benchSearch({ rows: values.rows.map((rows) => wholeNumber("--rows", rows)) }),
-  bulk: () => benchBulk({ rounds: rounds(5), revectorize: values.revectorize }),
+  bulk: () => values.memory ? benchBulkMemory(values.images.map((count) => wholeNumber("--images", count))) : benchBulk({ rounds: rounds(5), revectorize: values.revectorize }),
   threads: () =>
     benchThreads({ rounds: rounds(21), model: model(), dtypes: dtypes(), threads: Math.max(2, threads()), revectorize: values.revectorize }),
   webgpu: () =>

@@ -1,62 +1,93 @@
-/** A run of index that is killed at random moments, and begun again, ends with the digest of one that was left alone. */
+/** A run of index that is killed at random moments, and begun again, ends with the digest of one that was left alone. About 70 s. */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { before, test } from "node:test";
 import { Collection } from "../../ts-api/src/collections/collection.js";
-import { encodePng } from "../../ts-api/src/image/png-writer.js";
+import { KINDS, makePicture } from "../support/pictures.js";
+import { gpuHere } from "../support/webgpu.js";
 import { numbers, temporaryFolder } from "../unit/collections/helpers.js";
-import { finish, ijepa, start, TINY } from "./helpers.js";
+import { finish, ijepa, start, TINY, type Finished } from "./helpers.js";
 
 /** As many as `IJEPA_TEST_PICTURES` says: the published runs have 2000. */
-const PICTURES = Number(process.env["IJEPA_TEST_PICTURES"] ?? 400), KILLS = 20, SIDE = 32, BAD_EVERY = 29;
+const PICTURES = Number(process.env["IJEPA_TEST_PICTURES"] ?? 400), KILLS = 20, SIDE = 32, FOLDERS = 7, DAMAGED_EVERY = 29;
+/** Milliseconds of a run at least and at most, before it is killed. */
+const SOONEST = 300, LATEST = 3300;
 
-const root = temporaryFolder(), photos = join(root, "photos");
-
-async function makePictures(): Promise<void> {
-  for (let i = 0; i < PICTURES; i++) {
-    const next = numbers(i + 1), folder = join(photos, String(i % 7)), data = Uint8Array.from({ length: SIDE * SIDE * 3 }, () => 128 + 127 * next());
-    mkdirSync(folder, { recursive: true });
-    const png = await encodePng({ data, width: SIDE, height: SIDE, channels: 3 });
-    // Some are cut, and some are copies of the first.
-    writeFileSync(join(folder, `${i}.png`), i % BAD_EVERY === 5 ? png.subarray(0, png.length / 2) : i % BAD_EVERY === 6 ? await first() : png);
-  }
+interface Report {
+  readonly root: string;
+  readonly places: number;
+  readonly images: number;
 }
 
-const first = async () => encodePng({ data: new Uint8Array(SIDE * SIDE * 3).fill(7), width: SIDE, height: SIDE, channels: 3 });
+const root = temporaryFolder(), photos = join(root, "photos"), next = numbers(Date.now()), { gpu, reason } = await gpuHere();
+const command = (sources: string, folder: string, options: readonly string[]) => ["index", sources, "--collection", folder, "--model", TINY, "--dtype", "fp32", "--json", ...options];
+const onCpu = (threads: number) => ["--device", "wasm", "--threads", String(threads)];
+let whole: Report;
 
-test(`${PICTURES} pictures, killed ${KILLS} times, and with 1, 2 and 3 threads`, async (t) => {
-  await makePictures();
-  const command = (folder: string, threads: number) => ["index", photos, "--collection", folder, "--model", TINY, "--dtype", "fp32", "--threads", String(threads), "--json"];
-  const whole: { root: string; places: number; images: number }[] = [];
-  for (const threads of [1, 2, 3]) {
-    const { code, stdout } = await ijepa(command(join(root, `whole-${threads}`), threads));
-    assert.equal(code, 3);
-    const { root: digest, places, images } = JSON.parse(stdout) as (typeof whole)[number];
-    whole.push({ root: digest, places, images });
-  }
-  assert.deepEqual(whole[1], whole[0]);
-  assert.deepEqual(whole[2], whole[0]);
-  const bad = Math.floor((PICTURES - 6) / BAD_EVERY) + 1;
-  assert.equal(whole[0].places, PICTURES - bad);
+function reportOf({ code, stdout, stderr }: Finished): Report {
+  assert.equal(code, 3, stderr);
+  const { root: digest, places, images } = JSON.parse(stdout) as Report;
+  return { root: digest, places, images };
+}
 
-  const folder = join(root, "killed"), next = numbers(Date.now()), reached: number[] = [];
-  t.diagnostic("moments are random");
-  for (let kill = 0; kill < KILLS; kill++) {
-    const child = start(command(folder, 1 + (kill % 3)), { stdio: "ignore" }), after = 300 + 1500 * (1 + next());
-    const timer = setTimeout(() => child.kill("SIGKILL"), after);
-    await finish(child);
-    clearTimeout(timer);
-    const places = await Collection.open(folder).then((collection) => collection.size.places, () => 0);
-    reached.push(places);
-  }
-  t.diagnostic(`places after each kill: ${reached.join(", ")}`);
-  assert.deepEqual([...reached].sort((a, b) => a - b), reached, "nothing that was stored is lost");
-  const { code, stdout } = await ijepa(command(folder, 2));
-  assert.equal(code, 3);
-  const { root: digest, places, images } = JSON.parse(stdout) as (typeof whole)[number];
-  assert.deepEqual({ root: digest, places, images }, whole[0]);
+/** Kills a run some time after its start, and gives the number of places that are stored then. */
+async function killed(args: readonly string[], folder: string, flags: readonly string[] = [], latest = LATEST): Promise<number> {
+  const child = start(args, { stdio: "ignore" }, flags), ended = finish(child);
+  const timer = setTimeout(() => child.kill("SIGKILL"), SOONEST + ((latest - SOONEST) * (1 + next())) / 2);
+  await ended;
+  clearTimeout(timer);
+  return Collection.open(folder).then((collection) => collection.size.places, () => 0);
+}
+
+async function assertWhole(folder: string): Promise<void> {
   const collection = await Collection.open(folder), sources = new Set<string>();
   for await (const { source } of collection.rows()) assert.ok(!sources.has(source) && sources.add(source), `${source} is there once`);
   assert.deepEqual((await collection.verify()).bad, []);
+  assert.equal((await collection.failures()).length, PICTURES - whole.places);
+}
+
+before(async () => {
+  const copied = await makePicture("png", PICTURES, SIDE);
+  for (let i = 0; i < PICTURES; i++) {
+    const kind = KINDS[i % 3], folder = join(photos, String(i % FOLDERS)), bytes = await makePicture(kind, i, SIDE);
+    mkdirSync(folder, { recursive: true });
+    // Some are cut, and some are one picture at many places.
+    writeFileSync(join(folder, `${i}.${kind}`), i % DAMAGED_EVERY === 5 ? bytes.subarray(0, bytes.length / 2) : i % DAMAGED_EVERY === 6 ? copied : bytes);
+  }
+});
+
+test(`${PICTURES} pictures with 1, 2 and 3 threads`, async (t) => {
+  const reports: Report[] = [];
+  for (const threads of [1, 2, 3]) reports.push(reportOf(await ijepa(command(photos, join(root, `whole-${threads}`), onCpu(threads)))));
+  [whole] = reports;
+  for (const other of reports) assert.deepEqual(other, whole);
+  const damaged = Math.floor((PICTURES - 6) / DAMAGED_EVERY) + 1, copies = Math.floor((PICTURES - 7) / DAMAGED_EVERY) + 1;
+  assert.deepEqual([whole.places, whole.images], [PICTURES - damaged, PICTURES - damaged - copies + 1]);
+  t.diagnostic(`root digest ${whole.root}`);
+});
+
+test(`killed ${KILLS} times, with 1, 2 and 3 threads in turn`, async (t) => {
+  // Where all is done before a kill, another collection is begun.
+  const collections: number[][] = [[]], folderOf = (number: number) => join(root, `killed-${number}`);
+  for (let kill = 0; kill < KILLS; kill++) {
+    const folder = folderOf(collections.length - 1), reached = collections.at(-1)!;
+    reached.push(await killed(command(photos, folder, onCpu(1 + (kill % 3))), folder));
+    if (reached.at(-1) === whole.places && kill + 1 < KILLS) collections.push([]);
+  }
+  t.diagnostic(`places after each kill: ${collections.map((reached) => reached.join(", ")).join("; ")}`);
+  for (const [number, reached] of collections.entries()) {
+    assert.deepEqual([...reached].sort((a, b) => a - b), reached, "nothing that was stored is lost");
+    assert.deepEqual(reportOf(await ijepa(command(photos, folderOf(number), onCpu(2)))), whole);
+    await assertWhole(folderOf(number));
+  }
+});
+
+test("a part of it on WebGPU, killed too", { skip: gpu === undefined ? `not run: ${reason}` : false }, async (t) => {
+  const folder = join(root, "gpu"), part = command(join(photos, "0"), folder, ["--device", "webgpu"]), flags = ["--import", "./build/tests/support/webgpu-global.js"];
+  t.diagnostic(`${await killed(part, folder, flags, 4 * LATEST)} places after a kill`);
+  const { stdout } = await finish(start(part, {}, flags)), { places } = JSON.parse(stdout) as Report;
+  assert.ok(places > 0 && places < whole.places);
+  assert.deepEqual(reportOf(await ijepa(command(photos, folder, onCpu(2)))), whole);
+  await assertWhole(folder);
 });
