@@ -1,9 +1,11 @@
 /** index, search, duplicates, fit, classify and collection, as users run them. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { before, test } from "node:test";
-import { ijepa, photo, succeed } from "./helpers.js";
+import { Collection } from "../../ts-api/src/collections/collection.js";
+import { finish, ijepa, photo, start, succeed, TINY } from "./helpers.js";
 import { temporaryFolder } from "../unit/collections/helpers.js";
 
 const FOLDERS = { cat: ["jpeg-420.jpg", "jpeg-422.jpg", "jpeg-444.jpg", "webp-lossy.webp"], other: ["rocket.jpg", "coffee.png", "png-gray.png", "astronaut.png"] };
@@ -35,6 +37,38 @@ test("index again: nothing to do, with other threads too; damaged, absent and un
   chmodSync(join(photos, "closed"), 0o700);
   const { images, places, failures } = await json<{ images: number; places: number; failures: number }>(["collection", folder]);
   assert.deepEqual([images, places, failures], [8, 9, 2]);
+});
+
+test("index takes what embed takes: patterns, lists, names and photos on standard input, images without a name", async () => {
+  const other = join(root, "sources"), list = join(root, "list.txt"), rocket = readFileSync(photo("rocket.jpg"));
+  const index = async (args: readonly string[], input?: Uint8Array) => {
+    const { code, stdout, stderr } = await ijepa(["index", ...args, "--collection", other, "--model", TINY, "--dtype", "fp32", "--json"], input);
+    assert.deepEqual([code, stderr], [0, ""]);
+    const { added, copies, unchanged, images, places } = JSON.parse(stdout) as Record<string, number>;
+    return [added, copies, unchanged, images, places];
+  };
+  assert.deepEqual(await index([`${photos}/**/*.{jpg,webp}`]), [5, 1, 0, 5, 6]);
+  writeFileSync(list, `${photo("coffee.png")}\n\ndata:image/jpeg;base64,${rocket.toString("base64")}\n${readFileSync(photo("png-gray.png")).toString("base64")}\n`);
+  assert.deepEqual(await index(["--from-file", list]), [2, 1, 0, 7, 9]);
+  assert.deepEqual(await index(["--from-file", "-"], Buffer.from(`${photo("coffee.png")}\n${photo("astronaut.png")}`)), [1, 0, 1, 8, 10]);
+  assert.deepEqual(await index(["-"], readFileSync(photo("chelsea.png"))), [1, 0, 0, 9, 11]);
+  assert.deepEqual(await index(["-"], readFileSync(photo("jpeg-q10.jpg"))), [1, 0, 0, 10, 12], "another photo on standard input is another place");
+  assert.deepEqual(await index([photos, "--recursive"]), [0, 0, 6, 10, 12].map((n, i) => n + [0, 3, 0, 0, 3][i]));
+  const collection = await Collection.open(other), places = [...collection.live.rows()].map(({ part, row }) => collection.live.parts[part].source(row));
+  assert.ok(places.includes(`sha256:${createHash("sha256").update(rocket).digest("hex")}`));
+  for (const args of [["-", "--from-file", "-"], []]) assert.equal((await ijepa(["index", ...args, "--collection", other])).code, 2);
+  assert.equal((await ijepa(["index", "--from-file", "absent.txt", "--collection", other])).code, 6);
+});
+
+test("the working folder: names as they are written there, and --prune", async () => {
+  const other = join(root, "here"), index = () => finish(start(["index", ".", "--collection", other, "--model", resolve(TINY), "--prune", "--json"], { cwd: photos }));
+  const counts = ({ stdout }: { stdout: string }) => (({ added, removed, places }) => [added, removed, places])(JSON.parse(stdout) as Record<string, number>);
+  assert.deepEqual(counts(await index()), [8, 0, 9]);
+  renameSync(join(photos, "other", "copy.jpg"), join(root, "moved.jpg"));
+  assert.deepEqual(counts(await index()), [0, 1, 8]);
+  renameSync(join(root, "moved.jpg"), join(photos, "other", "copy.jpg"));
+  const collection = await Collection.open(other);
+  assert.notEqual(collection.live.find("cat/jpeg-420.jpg"), undefined);
 });
 
 test("search: by photo, by id, with a page", async () => {
@@ -77,6 +111,24 @@ test("fit and classify: by folders, by a table, with everything in it", async ()
   assert.match(await succeed(["classify", cat, "--model", full]), /cat/);
   assert.equal((await ijepa(["classify", cat, "--model", out, "--dtype", "int4"])).code, 8);
   assert.equal((await ijepa(["fit", folder, "--labels", "folders", "--out", out])).code, 6);
+
+  const many = async (args: readonly string[], code = 0, input?: Uint8Array) => {
+    const result = await ijepa(["classify", ...args, "--model", out, "--top-k", "1", "--json"], input);
+    assert.equal(result.code, code, result.stderr);
+    return { ...result, images: (JSON.parse(result.stdout) as { images: { file: string; labels: { label: string; score: number }[]; digest: string }[] }).images };
+  };
+  const all = await many([photos, "--recursive"]);
+  assert.equal(all.images.length, 9, "every place once, although a link goes in a circle");
+  const patterns = await many([`${photos}/*/*`, "--threads", "1", "--decode-threads", "0"]);
+  assert.deepEqual(patterns.images, all.images, "the same bits and order");
+  const names = [...all.images.map(({ file }) => file), join(photos, "absent.jpg"), cat];
+  const listed = await many(["--from-file", "-"], 6, Buffer.from(names.join("\n")));
+  assert.deepEqual(listed.images.map(({ file }) => file), names.filter((name) => !name.includes("absent")));
+  assert.match(listed.stderr, /^\{"error":\{"code":"io\/read".*absent\.jpg"\}\}\n$/);
+  assert.deepEqual((await many(["-"], 0, readFileSync(cat))).images.map(({ file, labels }) => [file, labels]), [["-", all.images.find(({ file }) => file === cat)!.labels]]);
+  const { stdout, code: none } = await ijepa(["classify", join(photos, "absent.jpg"), "--model", out]);
+  assert.deepEqual([stdout, none], ["", 6]);
+  assert.match(await succeed(["classify", cat, photo("rocket.jpg"), "--model", out]), /^ score {2}label {2}file\n0\.\d{4} {2}\S+ +\S+jpeg-420\.jpg\n0\.\d{4} {2}\S+\n0\.\d{4} {2}\S+ +\S+rocket\.jpg\n0/);
   writeFileSync(table, `source,label\n${cat},one\n`);
   const { code, stderr } = await ijepa(["fit", folder, "--labels", table, "--out", join(root, "new")]);
   assert.equal(code, 7);

@@ -44,11 +44,11 @@ async function rowsOf(path: string): Promise<Record<string, unknown>[]> {
 
 test("a folder into Parquet: every image with its facts and its bits, bad ones in the report", async (t) => {
   const folder = await temporaryFolder(t), photos = album(folder), out = join(folder, "f.parquet");
-  copyFileSync(photo("gif.gif"), join(photos, "x.gif"));
+  for (const name of ["x.gif", "y.gif"]) copyFileSync(photo("gif.gif"), join(photos, name));
   const { code, stdout, stderr } = await ijepa(["embed", photos, "--recursive", "--out", out, ...MANY]);
   assert.equal(code, 3);
-  assert.match(stderr, /^ijepa: .*x\.gif.* \[image\/unsupported\]\n$/);
-  assert.match(stdout, /f\.parquet: 6 images, 1 failure, /);
+  assert.match(stderr, /^ijepa: .*x\.gif.* \[image\/unsupported\]\nijepa: .*y\.gif.* \[image\/unsupported\]\n$/);
+  assert.match(stdout, /f\.parquet: 6 images, 2 failures, /);
   const rows = await rowsOf(out);
   assert.deepEqual(rows.map(({ source, digest }) => [source, digest]), NAMES.map((name, i) => [join(photos, i < 4 ? "" : "below", name), features.get(name)!.digest]));
   for (const [i, { feature, bytes }] of rows.entries()) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import type { CliHost } from "../../ts-api/src/runtime/cli-host.js";
 
@@ -32,7 +32,7 @@ export interface Finished {
 /** Starts the command as a user does; `flags` are for node. */
 export function start(args: readonly string[], options: SpawnOptions = {}, flags: readonly string[] = []): ChildProcess {
   const env = { ...process.env, IJEPA_DEBUG: "", ...options.env };
-  return spawn(process.execPath, [...flags, "dist/cli.js", ...args], { ...options, env });
+  return spawn(process.execPath, [...flags, resolve("dist/cli.js"), ...args], { ...options, env });
 }
 
 /** Waits for the end of a command, and gives what it printed to pipes. */

@@ -13,9 +13,11 @@ export { loadImage, type ImageSource, type LoadImageOptions } from "./image/sour
 export type { Drawable } from "./image/drawable.js";
 export type { RawImage, RgbImage } from "./image/raw-image.js";
 export { DecodePool, type DecodePoolOptions, type PoolDecodeOptions, type PreparedImage } from "./decoding/pool.js";
+export { classifyImages, type BulkClassifier, type BulkLabels, type ClassifyImagesOptions } from "./bulk/classify.js";
 export { embedImages, type BulkExtractor, type EmbedImagesOptions } from "./bulk/embed.js";
+export type { BulkOptions } from "./bulk/job.js";
 export type { BulkProgress } from "./bulk/progress.js";
-export type { BulkFailure, BulkResult, BulkRow, BulkSkip } from "./bulk/results.js";
+export type { BulkFailure, BulkImage, BulkResult, BulkRow, BulkSkip } from "./bulk/results.js";
 export { findImages, type FindOptions } from "./bulk/files.js";
 export { isPattern } from "./bulk/glob.js";
 export { chunksOfFile, imagesOfLines, linesOf } from "./bulk/lines.js";

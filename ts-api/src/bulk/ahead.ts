@@ -1,4 +1,5 @@
 /** Work that is begun a bounded number of items ahead of whoever takes the results, in the order of the items. */
+import { onAbort } from "../core/abort.js";
 import { throwIfAborted } from "../core/errors.js";
 
 export class Ahead<T, R> {
@@ -8,6 +9,7 @@ export class Ahead<T, R> {
   #ended = false;
   #filling = false;
   #wake: (() => void) | undefined;
+  readonly #stopListening: () => void;
 
   /**
    * @param begin begins the work of one item; what it rejects with, `take` throws at its turn
@@ -21,7 +23,7 @@ export class Ahead<T, R> {
     private readonly signal: AbortSignal,
   ) {
     this.#iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-    signal.addEventListener("abort", this.#onAbort);
+    this.#stopListening = onAbort(signal, () => this.#wake?.());
     void this.#fill();
   }
 
@@ -51,12 +53,10 @@ export class Ahead<T, R> {
   /** Asks for no more items. What was begun is not waited for. */
   close(): void {
     this.#ended = true;
-    this.signal.removeEventListener("abort", this.#onAbort);
+    this.#stopListening();
     // An iterator that still waits for its source answers after that; nobody waits for it.
     void Promise.resolve(this.#iterator.return?.()).catch(() => undefined);
   }
-
-  readonly #onAbort = (): void => this.#wake?.();
 
   async #fill(): Promise<void> {
     if (this.#filling) return;

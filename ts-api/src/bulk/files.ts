@@ -32,7 +32,7 @@ export async function* findImages(names: string | Iterable<string> | AsyncIterab
       continue;
     }
     const info = await files.stat(name).catch(() => undefined);
-    if (info?.kind === "folder") yield* new Walk(files).folder(name.replace(/(?<=.)\/+$/, ""), recursive);
+    if (info?.kind === "folder") yield* new Walk(files).folder(/^\.\/*$/.test(name) ? "" : name.replace(/(?<=.)\/+$/, ""), recursive);
     else if (info === undefined && isPattern(name)) yield* matching(files, name);
     else yield addressSource(name, info);
   }
@@ -101,7 +101,7 @@ class Walk {
       if (pattern === undefined) this.#seen.add(real);
       names = await this.files.list(where);
     } catch (cause) {
-      yield { source: failing(path, `Cannot read the folder ${path}: ${cause instanceof Error ? cause.message : String(cause)}.`, cause) };
+      yield { source: failing(where, `Cannot read the folder ${where}: ${cause instanceof Error ? cause.message : String(cause)}.`, cause) };
       return;
     }
     for (const name of names.sort((a, b) => (a < b ? -1 : 1))) {

@@ -2,7 +2,7 @@
 import { runtime } from "#runtime";
 import { fromBase64 } from "../core/base64.js";
 import { IJepaError } from "../core/errors.js";
-import { addressSource, type BulkSource } from "./source.js";
+import { addressSource, dataSource, type BulkSource } from "./source.js";
 
 /** As the limit of `loadImage`, in base64. */
 const MAX_LINE = 360 * 2 ** 20;
@@ -46,7 +46,7 @@ export async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array, vo
 
 /**
  * The image of each line that is not empty: exactly one, so that there is an answer to every line. Folders and patterns are not looked
- * into.
+ * into. What is the image itself is called by the number of its line.
  */
 export async function* imagesOfLines(lines: AsyncIterable<string>): AsyncGenerator<BulkSource, void, undefined> {
   let number = 0;
@@ -54,6 +54,7 @@ export async function* imagesOfLines(lines: AsyncIterable<string>): AsyncGenerat
     number++;
     if (line.trim() === "") continue;
     if (BASE64_IMAGE.test(line)) yield base64Source(`line ${number}`, line);
+    else if (/^data:/i.test(line)) yield dataSource(`line ${number}`, line);
     else yield addressSource(line);
   }
 }

@@ -2,8 +2,8 @@
 import { isIJepaError, type ErrorCode } from "../core/errors.js";
 import type { PreparedImage } from "../decoding/pool.js";
 
-/** The features of one image. */
-export interface BulkRow {
+/** An image that was read, decoded and computed. */
+export interface BulkImage {
   /** Tells it from failures and skipped images. */
   readonly kind: "row";
   /** The path, URL or name of the image. */
@@ -18,6 +18,10 @@ export interface BulkRow {
   readonly width: number;
   /** Rows of pixels of the upright image. */
   readonly height: number;
+}
+
+/** The features of one image. */
+export interface BulkRow extends BulkImage {
   /** Shape of the feature: [width], or [tokens, width] without pooling. */
   readonly dims: readonly number[];
   /** The numbers, row-major, in the shape of `dims`. */
@@ -52,11 +56,11 @@ export interface BulkSkip {
   readonly modified: number | undefined;
 }
 
-/** What became of one image: its features, or why there are none. */
-export type BulkResult = BulkRow | BulkFailure | BulkSkip;
+/** What became of one image: its features or labels, or why there are none. */
+export type BulkResult<Row extends BulkImage = BulkRow> = Row | BulkFailure | BulkSkip;
 
 /** An image that waits for the encoder. */
-export interface Prepared extends Pick<BulkRow, "source" | "id" | "bytes" | "modified"> {
+export interface Prepared extends Pick<BulkImage, "source" | "id" | "bytes" | "modified"> {
   readonly kind: "prepared";
   readonly image: PreparedImage;
 }

@@ -1,5 +1,6 @@
 /** Where the bytes of one image of many come from. */
 import { runtime } from "#runtime";
+import { crc32 } from "../image/crc32.js";
 import { readImageBytes } from "../image/source.js";
 import type { FileInfo } from "../runtime/env.js";
 
@@ -38,9 +39,13 @@ export function isAddress(text: string): boolean {
 
 /** @param info what the file system says of it, where it was asked already */
 export function addressSource(address: string, info?: FileInfo): BulkSource {
-  // A data: URL is the whole image.
-  const name = /^data:/i.test(address) ? `${address.slice(0, 32)}...` : address;
-  return { name, look: async () => factsOf(info ?? (await infoOf(address))), read: (signal) => readImageBytes(address, { signal }) };
+  if (/^data:/i.test(address)) return dataSource(`${address.slice(0, 32)}...${checksumOf(address)}`, address);
+  return { name: address, look: async () => factsOf(info ?? (await infoOf(address))), read: (signal) => readImageBytes(address, { signal }) };
+}
+
+/** A data: URL is the whole image: nothing is known of it by its name. */
+export function dataSource(name: string, url: string): BulkSource {
+  return { name, read: (signal) => readImageBytes(url, { signal }) };
 }
 
 /** Nothing of URLs, and of what is not there. */
@@ -50,4 +55,9 @@ async function infoOf(address: string): Promise<FileInfo | undefined> {
 
 function factsOf(info: FileInfo | undefined): SourceFacts {
   return info?.kind === "file" ? { bytes: info.size, modified: info.modified } : { bytes: undefined, modified: undefined };
+}
+
+/** Tells a few texts apart. */
+function checksumOf(text: string): string {
+  return crc32(new TextEncoder().encode(text)).toString(16).padStart(8, "0");
 }

@@ -50,7 +50,7 @@ export const OPTIONS = {
   calibrate: { value: "DIR", help: "int8 and int4 only: calibrate on the images in this folder instead of synthetic ones; choose images like those the model will see" },
   "shard-size": { value: "SIZE", help: "maximum file size, such as 24MiB (default: a single file)" },
   device: { value: DEVICES.join("|"), help: "where to run; every device gives the same bits (default: auto)" },
-  threads: { value: "N|auto", help: "CPU threads, or auto for one per processor; any number gives the same bits (default: 1)" },
+  threads: { value: "N|auto", help: "CPU threads, or auto for one per processor; any number gives the same bits (default: auto)" },
   revectorize: { help: "require 256-bit vectors, an experimental feature of V8, and fail without them (default: use them where they are faster and give the same bits)" },
   pool: { value: POOLS.join("|"), help: "none: one feature vector per token; mean: the mean of all tokens; first: the first token only (default: none)" },
   normalize: { help: "scale each feature vector, after --pool, to length 1" },
@@ -233,9 +233,9 @@ export function sourceOptions({ revision, cacheDir, localFilesOnly }: Settings):
   return { revision, cache_dir: cacheDir, local_files_only: localFilesOnly || undefined };
 }
 
-/** What the library calls the options of a model that is loaded. */
+/** What the library calls the options of a model that is loaded: on all processors, unless the user says otherwise. */
 export function modelOptions(settings: Settings): Pick<LoadOptions, "revision" | "cache_dir" | "local_files_only" | "dtype" | "device" | "threads" | "revectorize"> {
-  const { dtype, device, threads, revectorize } = settings;
+  const { dtype, device, threads = "auto", revectorize } = settings;
   return { ...sourceOptions(settings), dtype, device, threads, revectorize };
 }
 

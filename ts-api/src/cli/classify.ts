@@ -1,17 +1,22 @@
-import { isIJepaError, pipeline, type Classification } from "../index.js";
-import type { CliHost } from "../runtime/cli-host.js";
+import { classifyImages, pipeline, type BulkLabels } from "../index.js";
+import type { CliHost, TextOutput } from "../runtime/cli-host.js";
 import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { textOf, wholeOf } from "./collection-options.js";
-import { reportFailure } from "./exit.js";
-import { formatTable, printable } from "./text.js";
+import { report } from "./exit.js";
+import { checkImages, countOfImages, imagesOf, MANY_OPTIONS, openDecoders } from "./many.js";
+import { ProgressBar, showDownloads } from "./progress.js";
+import { printable } from "./text.js";
+import { warnOfUnused } from "./unused.js";
 
 const MOST_LABELS = 100_000;
+/** Columns of the labels, where they are no longer. */
+const LABEL_COLUMNS = 40;
 
 export const classify: Command = {
   name: "classify",
-  usage: "IMAGE... --model DIR [options]",
+  usage: "IMAGE|FOLDER|PATTERN... --model DIR [options]",
   summary: "Print the most likely labels of images",
-  options: ["top-k", ...SOURCE_OPTIONS, "encoder", "dtype", "device", "threads", "revectorize", "max-pixels", "json", "help"],
+  options: ["top-k", ...MANY_OPTIONS, ...SOURCE_OPTIONS, "encoder", "dtype", "device", "threads", "revectorize", "json", "help"],
   optionHelp: {
     model: "folder or URL of the classifier, or a Hub model as OWNER/NAME",
     encoder: "encoder to use: a folder, a URL or a Hub model (default: the one that the classifier names)",
@@ -19,31 +24,71 @@ export const classify: Command = {
   images: [1, Infinity],
   notes: [
     "The model is a classifier made by \"ijepa fit\", or any I-JEPA checkpoint with a classification head.",
-    "Images that cannot be read are reported on stderr and skipped; the exit code is that of the first one.",
+    "Labels are printed as soon as they are computed, in input order. Images that cannot be read are reported on stderr and skipped; the exit code is that of the first one.",
   ],
   run: runClassify,
 };
 
 async function runClassify(settings: Settings, host: CliHost): Promise<number> {
-  const { images, model, json, maxPixels, given } = settings, { signal } = host, top = wholeOf(given, "top-k", 1, MOST_LABELS) ?? 5;
-  const run = await pipeline("image-classification", model, { ...modelOptions(settings), signal, encoder: textOf(given, "encoder") });
-  const results: { file: string; labels: Classification[] }[] = [];
+  const { model, json, maxPixels, strict, given } = settings, { signal, stdout } = host, top = wholeOf(given, "top-k", 1, MOST_LABELS) ?? 5;
+  await checkImages(settings);
+  const bar = new ProgressBar(host.stderr), loading = { ...modelOptions(settings), signal, encoder: textOf(given, "encoder"), progress_callback: showDownloads(bar) };
+  const classifier = await pipeline("image-classification", model, loading).finally(() => bar.clear()), decoders = openDecoders(settings);
   let exitCode = 0;
   try {
-    for (const file of images) {
-      try {
-        const image = file === "-" ? await host.readStdin() : file;
-        results.push({ file, labels: await run(image, { top_k: top, signal, maxPixels }) });
-      } catch (error) {
-        if (!isIJepaError(error) || error.code === "aborted") throw error;
-        exitCode ||= await reportFailure(host, error, { json, file });
+    await warnOfUnused(classifier.model, host);
+    const { id2label = {} } = classifier.model.config.toJSON(), output = json ? new JsonOutput(stdout) : new TableOutput(stdout, Object.values(id2label as object));
+    const options = { top_k: top, signal, decoders, maxPixels, strict, total: countOfImages(settings), onProgress: bar.showBulk.bind(bar) };
+    for await (const result of classifyImages(classifier, imagesOf(settings, host), options)) {
+      bar.clear();
+      if (result.kind === "row") await output.write(result);
+      if (result.kind === "failure") {
+        const code = await report(host, result, { json, file: result.source });
+        exitCode ||= code;
       }
+      if (stdout.gone) break;
     }
+    bar.clear();
+    await output.end();
+    return exitCode;
   } finally {
-    await run.dispose();
+    bar.clear();
+    await decoders.close();
+    await classifier.dispose();
   }
-  if (results.length === 0) return exitCode;
-  const rows = results.flatMap(({ file, labels }) => labels.map(({ label, score }, i) => [i === 0 ? printable(file) : "", score.toFixed(4), printable(label)]));
-  await host.stdout.write(json ? `${JSON.stringify({ images: results }, null, 2)}\n` : `${formatTable([["file", "score", "label"], ...rows], [1]).join("\n")}\n`);
-  return exitCode;
+}
+
+/** One JSON document, image by image; nothing where there is none. */
+class JsonOutput {
+  #begun = false;
+
+  constructor(private readonly output: TextOutput) {}
+
+  async write({ source: file, labels, digest }: BulkLabels): Promise<void> {
+    await this.output.write(`${this.#begun ? "," : '{\n  "images": ['}\n    ${JSON.stringify({ file, labels, digest })}`);
+    this.#begun = true;
+  }
+
+  async end(): Promise<void> {
+    if (this.#begun) await this.output.write("\n  ]\n}\n");
+  }
+}
+
+/** A table whose widths are known before its first row. */
+class TableOutput {
+  #begun = false;
+  readonly #width: number;
+
+  constructor(private readonly output: TextOutput, labels: readonly unknown[]) {
+    this.#width = Math.min(LABEL_COLUMNS, Math.max("label".length, ...labels.map((label) => printable(String(label)).length)));
+  }
+
+  async write({ source, labels }: BulkLabels): Promise<void> {
+    const lines = labels.map(({ label, score }, i) => `${score.toFixed(4).padStart(6)}  ${printable(label).padEnd(this.#width)}  ${i === 0 ? printable(source) : ""}`.trimEnd());
+    const heading = this.#begun ? [] : [` score  ${"label".padEnd(this.#width)}  file`];
+    await this.output.write(`${[...heading, ...lines].join("\n")}\n`);
+    this.#begun = true;
+  }
+
+  async end(): Promise<void> {}
 }

@@ -21,7 +21,7 @@ export const compare: Command = {
 };
 
 async function runCompare(settings: Settings, host: CliHost): Promise<number> {
-  const { models: [a, b], imageOptions, dtype, device, threads, revectorize, json } = settings, bar = new ProgressBar(host.stderr);
+  const { models: [a, b], imageOptions, dtype, device, threads = "auto", revectorize, json } = settings, bar = new ProgressBar(host.stderr);
   if (imageOptions.length === 0) throw new UsageError(`"ijepa compare" needs --image. See "ijepa compare --help".`);
   const report = await compareModels(a, b, imageOptions, {
     ...sourceOptions(settings),

@@ -24,7 +24,7 @@ export const convert: Command = {
 };
 
 async function runConvert(settings: Settings, host: CliHost): Promise<number> {
-  const { models: [source, target], dtype, groupSize, calibrate, shardSize, threads, revectorize, json } = settings, bar = new ProgressBar(host.stderr);
+  const { models: [source, target], dtype, groupSize, calibrate, shardSize, threads = "auto", revectorize, json } = settings, bar = new ProgressBar(host.stderr);
   try {
     const report = await convertModel(source, target, {
       ...sourceOptions(settings),

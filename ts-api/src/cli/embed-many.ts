@@ -1,23 +1,20 @@
 /** `ijepa embed` for many images: into a file, resumable, or as lines that answer lines. */
 import { runtime } from "#runtime";
 import { Collection, exportFile, exportFormat, exportNames, FeatureEncoder, indexImages, type Encoding, type ExportFileOptions } from "../collections/index.js";
-import { DecodePool, embedImages, IJepaError, NUMERICS_VERSION, pipeline, Tensor, type BulkProgress, type BulkRow } from "../index.js";
+import { embedImages, IJepaError, NUMERICS_VERSION, pipeline, Tensor, type BulkRow, type DecodePool } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { modelOptions, type Settings } from "./args.js";
 import { exitCodeOf, report, usage, UsageError } from "./exit.js";
-import { countOfImages, imagesOf } from "./many.js";
+import { checkImages, countOfImages, imagesOf, openDecoders } from "./many.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { countOf, namesBeside, printable } from "./text.js";
 import { warnOfUnused } from "./unused.js";
 
 export async function embedMany(settings: Settings, host: CliHost): Promise<number> {
-  const { images, fromFile, out } = settings;
-  if (fromFile === "-" && images.includes("-")) throw new UsageError("Standard input (-) can be read as a list or as an image, not as both.");
-  // Before the model is loaded.
-  if (fromFile !== undefined && fromFile !== "-") await (await runtime.openFile(fromFile)).close();
-  const decoders = new DecodePool({ threads: settings.decodeThreads, timeout: settings.decodeTimeout === undefined ? undefined : settings.decodeTimeout * 1000 });
+  await checkImages(settings);
+  const decoders = openDecoders(settings);
   try {
-    return await (out === "-" ? answerLines(settings, host, decoders) : writeFile(settings, host, decoders));
+    return await (settings.out === "-" ? answerLines(settings, host, decoders) : writeFile(settings, host, decoders));
   } finally {
     await decoders.close();
   }
@@ -26,7 +23,7 @@ export async function embedMany(settings: Settings, host: CliHost): Promise<numb
 /** A line for each image, in order, as soon as it is there. */
 async function answerLines(settings: Settings, host: CliHost, decoders: DecodePool): Promise<number> {
   const { pool = "none", normalize, maxPixels, strict } = settings, { signal, stdout } = host;
-  const bar = new ProgressBar(host.stderr), options = { ...loadOptions(settings, bar), signal };
+  const bar = new ProgressBar(host.stderr), options = { ...modelOptions(settings), signal, progress_callback: showDownloads(bar) };
   const extract = await pipeline("image-feature-extraction", settings.model, options).finally(() => bar.clear());
   let exitCode = 0;
   try {
@@ -61,7 +58,7 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
   if ((await runtime.files!.stat(out)) !== undefined) throw new IJepaError("io/write", `${out} is there already, and is not replaced. Choose another name, or remove it first.`, { path: out });
 
   const bar = new ProgressBar(host.stderr), folder = `${out}.partial`;
-  const encoder = await FeatureEncoder.open(settings.model, { ...loadOptions(settings, bar), pooling: "mean", signal }).finally(() => bar.clear());
+  const encoder = await FeatureEncoder.open(settings.model, { ...modelOptions(settings), pooling: "mean", signal, progress_callback: showDownloads(bar) }).finally(() => bar.clear());
   try {
     await warnOfUnused(encoder.extractor.model, host);
     const collection = await Collection.openOrCreate(folder, encoder.encoding, { signal });
@@ -80,10 +77,11 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
       maxPixels,
       strict,
       total: countOfImages(settings),
-      onProgress: (progress) => bar.show(progress.done, progress.total, describe(progress)),
+      onProgress: (progress) => bar.showBulk(progress),
       onFailure: async (failure) => {
         bar.clear();
-        exitCode ||= await report(host, failure, { json, file: failure.source });
+        const code = await report(host, failure, { json, file: failure.source });
+        exitCode ||= code;
       },
     }).finally(() => bar.clear());
     const include = listed && ((source: string) => listed.has(source)), { failed, added } = indexed, seconds = (performance.now() - start) / 1000;
@@ -108,17 +106,3 @@ function summaryText({ out, images, failed, computed, seconds }: { out: string |
   return `${out === null ? "nothing was written" : printable(out)}: ${countOf(images, "image")}${failures}${rate}\n`;
 }
 
-/** All processors, unless the user says otherwise: the bits do not depend on it. */
-function loadOptions(settings: Settings, bar: ProgressBar) {
-  return { ...modelOptions(settings), threads: settings.threads ?? ("auto" as const), progress_callback: showDownloads(bar) };
-}
-
-function describe({ rate, secondsLeft, failed }: BulkProgress): string {
-  const left = secondsLeft === undefined ? "" : `, ${timeText(secondsLeft)} left`;
-  return `${rate.toFixed(1)} images/s${left}${failed > 0 ? `, ${countOf(failed, "failure")}` : ""}`;
-}
-
-function timeText(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}

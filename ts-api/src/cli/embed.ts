@@ -3,7 +3,7 @@ import { cosineSimilarity, isIJepaError, meanPool, type Features, type Tensor } 
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { UsageError } from "./exit.js";
-import { isMany } from "./many.js";
+import { isMany, MANY_OPTIONS } from "./many.js";
 import { extractImages, modelName, toJson, type ImageResult } from "./extract.js";
 import { checkOutputPath, serializeResults } from "./output.js";
 import { formatTable, printable } from "./text.js";
@@ -17,13 +17,13 @@ export const embed: Command = {
   name: "embed",
   usage: "IMAGE|FOLDER|PATTERN... [options]",
   summary: "Extract the features of images; with exactly two images, also print their cosine similarity",
-  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "pool", "normalize", "recursive", "from-file", "out", "max-pixels", "strict", "decode-threads", "decode-timeout", "json", "help"],
+  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "pool", "normalize", "out", ...MANY_OPTIONS, "json", "help"],
   images: [1, Infinity],
   notes: [
     "The table shows each image's size in pixels, the milliseconds taken to resize and encode it, and the SHA-256 of its features (little-endian f32). The digest depends only on the image, the model, --dtype, --pool and --normalize. A narrow terminal shows its first 16 digits.",
     "The cosine similarity of two images is that of their pooled features; without --pool, that of the means of their tokens.",
     "Images that cannot be read are reported on stderr and skipped; the exit code is that of the first one. With a few named images, --out is written only if all of them succeed.",
-    "Many images: give a folder, a quoted pattern such as \"photos/**/*.jpg\", --recursive, --from-file, or an --out that is .parquet or -. Images are then decoded in threads, --threads defaults to auto, and a file needs --pool mean. Progress is saved in FILE.partial: run the same command again to resume. Existing files are never replaced. FILE.npy comes with FILE.names.json, which names its rows.",
+    "Many images: give a folder, a quoted pattern such as \"photos/**/*.jpg\", --recursive, --from-file, or an --out that is .parquet or -. Images are then decoded in threads, and a file needs --pool mean. Progress is saved in FILE.partial: run the same command again to resume. Existing files are never replaced. FILE.npy comes with FILE.names.json, which names its rows.",
     "--out - prints one line of JSON per image as soon as it is done, in input order. For an image that cannot be read, the line is { file, error }.",
   ],
   run: runEmbed,

@@ -46,7 +46,8 @@ async function runFit(settings: Settings, host: CliHost): Promise<number> {
       return [(await encoder.embedLoaded(tools.mirrored(await loadImage(source, { signal })), signal)).feature];
     } catch (error) {
       if (!(error instanceof IJepaError) || error.code === "aborted") throw error;
-      exitCode ||= await reportFailure(host, error, { json, file: source });
+      const code = await reportFailure(host, error, { json, file: source });
+      exitCode ||= code;
       return [];
     }
   };

@@ -1,8 +1,12 @@
 /** Commands that take images by the thousand: which they are. */
 import { runtime } from "#runtime";
-import { chunksOfFile, findImages, imagesOfLines, isAddress, isPattern, linesOf, type BulkSource } from "../index.js";
+import { chunksOfFile, DecodePool, findImages, imagesOfLines, isAddress, isPattern, linesOf, type BulkSource } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
-import type { Settings } from "./args.js";
+import type { OptionName, Settings } from "./args.js";
+import { UsageError } from "./exit.js";
+
+/** The options of commands that take many images. */
+export const MANY_OPTIONS = ["recursive", "from-file", "max-pixels", "strict", "decode-threads", "decode-timeout"] as const satisfies readonly OptionName[];
 
 /** Whether the command line names more than the images it lists, or asks for what only many have. */
 export async function isMany({ images, recursive, fromFile, out }: Settings): Promise<boolean> {
@@ -15,6 +19,12 @@ export async function isMany({ images, recursive, fromFile, out }: Settings): Pr
   return false;
 }
 
+/** Before a model is loaded. Throws UsageError, and IJepaError `io/read` for a list that cannot be read. */
+export async function checkImages({ images, fromFile }: Settings): Promise<void> {
+  if (fromFile === "-" && images.includes("-")) throw new UsageError("Standard input (-) can be read as a list or as an image, not as both.");
+  if (fromFile !== undefined && fromFile !== "-") await (await runtime.openFile(fromFile)).close();
+}
+
 /** The images of a command line, in its order; then those of --from-file. Throws IJepaError `io/read` for a list that cannot be read. */
 export async function* imagesOf({ images, recursive, fromFile }: Settings, host: CliHost): AsyncGenerator<BulkSource, void, undefined> {
   for (const image of images) {
@@ -24,6 +34,15 @@ export async function* imagesOf({ images, recursive, fromFile }: Settings, host:
   if (fromFile !== undefined) yield* imagesOfLines(linesOf(fromFile === "-" ? host.stdinChunks() : chunksOfFile(fromFile)));
 }
 
+/** The same by names that say tomorrow what they say today: an image that has no path or URL is called by its digest. */
+export async function* placesOf(settings: Settings, host: CliHost): AsyncGenerator<BulkSource, void, undefined> {
+  const { imageId } = await import("../collections/index.js");
+  for await (const source of imagesOf(settings, host)) {
+    if (source.look !== undefined) yield source;
+    else yield await source.read(host.signal).then(async (bytes) => ({ name: `sha256:${await imageId(bytes)}`, read: async () => bytes }), () => source);
+  }
+}
+
 /** How many they are, as far as that can be told without reading them. */
 export async function countOfImages({ images, recursive, fromFile }: Settings): Promise<number | undefined> {
   if (fromFile === "-") return undefined;
@@ -31,4 +50,9 @@ export async function countOfImages({ images, recursive, fromFile }: Settings): 
   for await (const _ of findImages(images, { recursive })) count++;
   if (fromFile !== undefined) for await (const line of linesOf(chunksOfFile(fromFile))) if (line.trim() !== "") count++;
   return count;
+}
+
+/** The decoders that a command line asks for. */
+export function openDecoders({ decodeThreads, decodeTimeout }: Settings): DecodePool {
+  return new DecodePool({ threads: decodeThreads, timeout: decodeTimeout === undefined ? undefined : decodeTimeout * 1000 });
 }

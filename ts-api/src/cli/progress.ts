@@ -1,6 +1,6 @@
-import type { ProgressInfo } from "../index.js";
+import type { BulkProgress, ProgressInfo } from "../index.js";
 import type { TextOutput } from "../runtime/cli-host.js";
-import { printable } from "./text.js";
+import { countOf, printable } from "./text.js";
 
 const CELLS = 24;
 const MEGABYTE = 1e6;
@@ -27,7 +27,13 @@ export class ProgressBar {
     this.#shown = true;
   }
 
-  /** The same where nobody knows how many there will be. */
+  /** How far a job over many images is. */
+  showBulk({ done, total, rate, secondsLeft, failed }: BulkProgress, detail = ""): void {
+    const left = secondsLeft === undefined ? "" : `, ${timeText(secondsLeft)} left`;
+    this.show(done, total, `${rate.toFixed(1)} images/s${left}${failed > 0 ? `, ${countOf(failed, "failure")}` : ""}${detail}`);
+  }
+
+  /** Where nobody knows how many there will be. */
   count(done: number, label: string): void {
     const { columns } = this.#output;
     if (columns === undefined) return;
@@ -54,4 +60,9 @@ export function showDownloads(bar: ProgressBar): (info: ProgressInfo) => void {
     if (status === "progress") bar.show(Math.floor(loaded / MEGABYTE), Math.ceil(total / MEGABYTE), `MB of ${file}`);
     else if (status === "done") bar.clear();
   };
+}
+
+function timeText(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

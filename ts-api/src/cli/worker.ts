@@ -3,6 +3,7 @@ import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
 import { LAYERS, textOf, wordOf } from "./collection-options.js";
 import { UsageError } from "./exit.js";
+import { openDecoders } from "./many.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { countOf } from "./text.js";
 
@@ -14,7 +15,7 @@ export const worker: Command = {
   images: [0, 0],
   notes: [
     "It needs the packages bullmq 6 and ioredis beside ijepa. Model, --dtype, --layers and --tokens must be those of the collection: jobs of " +
-      "another encoding are given back, and the worker ends and says what differs. --threads is auto here.",
+      "another encoding are given back, and the worker ends and says what differs.",
     "Paths are those of a file system that the machines share. URLs are fetched from public addresses only, unless --allow-private is given.",
     "SIGINT or SIGTERM stops it: the job under way is given back to the queue, and the exit code is 0. A worker that is killed or cut off " +
       "loses its job to another.",
@@ -23,17 +24,17 @@ export const worker: Command = {
 };
 
 async function runWorker(settings: Settings, host: CliHost): Promise<number> {
-  const { json, given, maxPixels, decodeThreads, decodeTimeout } = settings, url = textOf(given, "queue"), { signal } = host;
+  const { json, given, maxPixels } = settings, url = textOf(given, "queue"), { signal } = host;
   const layers = wordOf(given, "layers", LAYERS);
   if (url === undefined) throw new UsageError('"ijepa worker" needs --queue URL. See "ijepa worker --help".');
-  const [{ DecodePool, FeatureEncoder }, { openBroker, work }, { fetchPublic }] = await Promise.all([
+  const [{ FeatureEncoder }, { openBroker, work }, { fetchPublic }] = await Promise.all([
     import("../collections/index.js"), import("../queue/index.js"), import("../runtime/public-fetch.js"),
   ]);
   const broker = await openBroker(url), bar = new ProgressBar(host.stderr);
   const encoder = await FeatureEncoder.open(settings.model, {
-    ...modelOptions({ ...settings, threads: settings.threads ?? "auto" }), layers, tokens: given["tokens"] === true, signal, progress_callback: showDownloads(bar),
+    ...modelOptions(settings), layers, tokens: given["tokens"] === true, signal, progress_callback: showDownloads(bar),
   }).finally(() => bar.clear());
-  const decoders = new DecodePool({ threads: decodeThreads, timeout: decodeTimeout === undefined ? undefined : decodeTimeout * 1000 });
+  const decoders = openDecoders(settings);
   const name = `ijepa-${globalThis.crypto.randomUUID().slice(0, 8)}`, { deviceDescription } = encoder.extractor.model;
   let jobs = 0, images = 0;
   try {

@@ -2,7 +2,7 @@
 export { Collection, type AddReport, type CollectionOptions } from "./collection.js";
 export type { CollectionWriter } from "./writer.js";
 export { checkEncoding, differences, LAYERS, type Encoding, type Layers } from "./encoding.js";
-export { featureDigest, type CollectionFailure, type CollectionRow } from "./row.js";
+export { featureDigest, imageId, type CollectionFailure, type CollectionRow } from "./row.js";
 export { memoryStorage } from "./memory-storage.js";
 export type { FolderStorage, StorageLock } from "../runtime/storage.js";
 export type { DamagedPart } from "./parts.js";

@@ -47,7 +47,9 @@ export async function indexImages(collection: Collection, encoder: FeatureEncode
         await onFailure?.(result);
         await writer.fail(result);
       } else if (result.kind === "row") {
-        report.added++;
+        // Copies that were under way together were computed together.
+        if (skip(result.id)) report.copies++;
+        else report.added++;
         await writer.put(await rowOf(encoder, result));
       } else if (result.id === undefined) {
         report.unchanged++;

@@ -44,6 +44,11 @@ export function isFailure(row: CollectionRow | CollectionFailure): row is Collec
   return "code" in row;
 }
 
+/** The id of an image: SHA-256, in hex, of the bytes of its file. */
+export function imageId(file: Uint8Array): Promise<string> {
+  return sha256(file);
+}
+
 /** SHA-256, in hex, of the little-endian bytes of the feature, and of the tokens after it. */
 export async function featureDigest(feature: Float32Array, tokens?: Float32Array): Promise<string> {
   const bytes = new Uint8Array(feature.byteLength + (tokens?.byteLength ?? 0));

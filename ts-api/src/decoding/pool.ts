@@ -1,5 +1,6 @@
 /** Images decoded in threads of their own, beside everything else that the process does. */
 import { runtime } from "#runtime";
+import { onAbort } from "../core/abort.js";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import { show } from "../core/show.js";
 import { decodeImage, type DecodeOptions } from "../image/decode.js";
@@ -138,7 +139,7 @@ export class DecodePool {
     }
     return new Promise((resolve, reject) => {
       const settle = (act: () => void) => {
-        signal?.removeEventListener("abort", giveUp);
+        stopListening();
         act();
       };
       const job: Job = {
@@ -152,7 +153,7 @@ export class DecodePool {
         this.#queue = this.#queue.filter((other) => other !== job);
         job.reject(aborted(signal?.reason));
       };
-      signal?.addEventListener("abort", giveUp);
+      const stopListening = onAbort(signal, giveUp);
       this.#queue.push(job);
       this.#assign();
     });

@@ -1,5 +1,6 @@
 /** The bytes of an image file, from wherever it is: a path, a URL, or what browsers hand around. */
 import { runtime } from "#runtime";
+import { onAbort } from "../core/abort.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { show, shorten } from "../core/show.js";
 import { readDataUrl } from "./data-url.js";
@@ -55,7 +56,7 @@ export async function readBody({ body }: Body, { name, maxBytes, signal }: ReadL
   if (body?.locked) throw readError(name, "it is being read, or was read before");
   const reader = body?.getReader();
   const stop = (): void => void reader?.cancel().catch(() => undefined);
-  signal?.addEventListener("abort", stop);
+  const stopListening = onAbort(signal, stop);
   const parts: Uint8Array[] = [];
   let total = 0;
   try {
@@ -71,7 +72,7 @@ export async function readBody({ body }: Body, { name, maxBytes, signal }: ReadL
     stop();
     throw error;
   } finally {
-    signal?.removeEventListener("abort", stop);
+    stopListening();
   }
   const bytes = new Uint8Array(total);
   let at = 0;
@@ -126,8 +127,7 @@ function pathOf(url: URL): string {
 async function readUrl(url: string, limits: ReadLimits): Promise<Uint8Array> {
   const { name, timeout, signal: outer } = limits, controller = new AbortController(), { signal } = controller;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const abort = (): void => controller.abort();
-  outer?.addEventListener("abort", abort);
+  const stopListening = onAbort(outer, () => controller.abort());
   try {
     const late = new Promise<never>((_, reject) => {
       const seconds = timeout / 1000;
@@ -137,7 +137,7 @@ async function readUrl(url: string, limits: ReadLimits): Promise<Uint8Array> {
     return await Promise.race([download, late]);
   } finally {
     clearTimeout(timer);
-    outer?.removeEventListener("abort", abort);
+    stopListening();
     controller.abort();
   }
 }

@@ -1,8 +1,8 @@
 /** Takes images into a collection by way of a queue: makes jobs, a bounded number at a time, and collects what comes back. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import type { BulkFailure } from "../bulk/results.js";
+import { failureOf, type BulkFailure } from "../bulk/results.js";
 import { ProgressCounter, type BulkProgress } from "../bulk/progress.js";
-import { sourceOf, type Source } from "../bulk/source.js";
+import { sourceOf, type BulkSource, type Source } from "../bulk/source.js";
 import type { Collection } from "../collections/collection.js";
 import { isKnown, type IndexReport } from "../collections/indexing.js";
 import type { CollectionWriter } from "../collections/writer.js";
@@ -108,8 +108,12 @@ class Producer {
     let group: string[] = [];
     for await (const source of sources) {
       throwIfAborted(this.options.signal, "making jobs");
-      const from = sourceOf(source), { name } = from, facts = (await from.look?.()) ?? { bytes: undefined, modified: undefined };
+      const from = sourceOf(source), { name } = from, facts = await from.look?.();
       if (this.#asked.has(name)) continue;
+      if (facts === undefined) {
+        await this.#fail(await unsendable(from, this.options.signal));
+        continue;
+      }
       if (isKnown(this.collection, this.writer, name, facts.bytes, facts.modified)) {
         this.#report.unchanged++;
         this.#counter.count("skipped");
@@ -271,5 +275,15 @@ class Producer {
     await this.auditor.save((saved) => this.writer.keepAudits(saved));
     await this.outbox.removeTaken();
     this.#flushed = performance.now();
+  }
+}
+
+/** Only names travel: an image that has no path or URL cannot. */
+async function unsendable({ name, read }: BulkSource, signal = new AbortController().signal): Promise<BulkFailure> {
+  try {
+    await read(signal);
+    return { kind: "failure", source: name, code: "io/read", message: `${name} has no path or URL by which a worker could read it.` };
+  } catch (error) {
+    return failureOf(name, error);
   }
 }

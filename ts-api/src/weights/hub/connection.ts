@@ -1,4 +1,5 @@
 /** One request: redirects without the token, silence, failures of the network. */
+import { onAbort } from "../../core/abort.js";
 import { IJepaError, throwIfAborted } from "../../core/errors.js";
 import { networkFailure, proxyRefusal } from "../sources/network.js";
 import { displayUrl } from "../sources/url.js";
@@ -146,7 +147,7 @@ function discard(response: Response): void {
 /** Ends a request when the user aborts it, and when nothing comes for too long. */
 class Watch {
   readonly #controller = new AbortController();
-  readonly #abort = (): void => this.#controller.abort();
+  readonly #stopListening: () => void;
   #silent = false;
   /** Milliseconds of waiting, and bytes, since the last sign of life. */
   #waited = 0;
@@ -158,7 +159,7 @@ class Watch {
     readonly user: AbortSignal | undefined,
   ) {
     this.#check();
-    user?.addEventListener("abort", this.#abort);
+    this.#stopListening = onAbort(user, () => this.#controller.abort());
   }
 
   get signal(): AbortSignal {
@@ -194,7 +195,7 @@ class Watch {
   }
 
   end(): void {
-    this.user?.removeEventListener("abort", this.#abort);
+    this.#stopListening();
   }
 
   #check(): void {

@@ -1,4 +1,5 @@
 /** Trying again what may work the next time. */
+import { onAbort } from "../../core/abort.js";
 import { throwIfAborted, type IJepaError } from "../../core/errors.js";
 
 /** How patient downloads are; times in milliseconds. */
@@ -59,15 +60,14 @@ export async function pauseAfter(error: unknown, tried: number, pace: Pace, sign
 
 /** @throws IJepaError `aborted` */
 export async function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined, stop = (): void => {};
+  let timer: ReturnType<typeof setTimeout> | undefined, stopListening = (): void => {};
   await new Promise<void>((resolve) => {
     timer = setTimeout(resolve, milliseconds);
-    stop = resolve;
-    signal?.addEventListener("abort", stop, { once: true });
+    stopListening = onAbort(signal, resolve);
     if (signal?.aborted) resolve();
   });
   clearTimeout(timer);
-  signal?.removeEventListener("abort", stop);
+  stopListening();
   throwIfAborted(signal, "waiting for the Hub");
 }
 

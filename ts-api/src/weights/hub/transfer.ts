@@ -1,4 +1,5 @@
 /** A file from the Hub, in order, with several parts of it on their way at once. */
+import { onAbort } from "../../core/abort.js";
 import type { HubClient, RemoteFile } from "./client.js";
 
 /**
@@ -32,7 +33,7 @@ export async function* download(client: HubClient, file: RemoteFile, begin: numb
 class ReadAhead {
   readonly #chunks: Uint8Array[] = [];
   readonly #own = new AbortController();
-  readonly #stop = (): void => this.#own.abort(this.user?.reason);
+  readonly #stopListening: () => void;
   #state: { ended: false } | { ended: true; error?: unknown } = { ended: false };
   #wake = (): void => {};
 
@@ -40,8 +41,9 @@ class ReadAhead {
     open: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
     readonly user: AbortSignal | undefined,
   ) {
-    user?.addEventListener("abort", this.#stop);
-    if (user?.aborted) this.#stop();
+    const stop = (): void => this.#own.abort(user?.reason);
+    this.#stopListening = onAbort(user, stop);
+    if (user?.aborted) stop();
     void this.#read(open(this.#own.signal));
   }
 
@@ -69,7 +71,7 @@ class ReadAhead {
     } catch (error) {
       this.#state = { ended: true, error };
     }
-    this.user?.removeEventListener("abort", this.#stop);
+    this.#stopListening();
     this.#wake();
   }
 }

@@ -1,0 +1,43 @@
+/** From many images to their labels. */
+import { digestOf } from "../core/numerics.js";
+import { checkLabelOptions, rankLabels, type Classification, type ImageClassificationPipeline, type LabelOptions } from "../pipelines/image-classification.js";
+import { stack } from "./groups.js";
+import { bulkJob, type BulkOptions, type Computation } from "./job.js";
+import type { BulkImage, BulkResult } from "./results.js";
+import type { Source } from "./source.js";
+
+/** Options of `classifyImages`. */
+export interface ClassifyImagesOptions extends BulkOptions, LabelOptions {}
+
+/** What computes: the pipeline of the labels, or its model and image processor. */
+export type BulkClassifier = Pick<ImageClassificationPipeline, "model" | "processor">;
+
+/** The labels of one image. */
+export interface BulkLabels extends BulkImage {
+  /** The best first. */
+  readonly labels: readonly Classification[];
+  /** SHA-256 of the logits' little-endian f32 bytes, in hex. */
+  readonly digest: string;
+}
+
+/**
+ * Computes the labels of many images, in the order of the sources, as `embedImages` does features.
+ *
+ * @throws as `embedImages`
+ */
+export async function* classifyImages(
+  { model, processor }: BulkClassifier,
+  sources: AsyncIterable<Source> | Iterable<Source>,
+  options: ClassifyImagesOptions = {},
+): AsyncGenerator<BulkResult<BulkLabels>, void, undefined> {
+  checkLabelOptions(options);
+  const { signal } = options;
+  const compute: Computation<BulkLabels>["compute"] = async (batch) => {
+    const { logits: { data } } = await model.forward({ pixelValues: stack(batch) }, { signal }), size = data.length / batch.length;
+    return Promise.all(batch.map(async ({ image: { width, height }, ...rest }, i) => {
+      const own = data.slice(i * size, (i + 1) * size);
+      return { ...rest, kind: "row" as const, width, height, labels: rankLabels(model.config, own, options), digest: await digestOf(own) };
+    }));
+  };
+  yield* bulkJob({ processor, tokens: model.config.numPatches, compute }, sources, options);
+}
