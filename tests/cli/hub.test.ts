@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { run } from "../../ts-api/src/cli/run.js";
-import { COMMIT, openHubStandIn } from "../support/hub.js";
+import { COMMIT, openHubStandIn, refuse } from "../support/hub.js";
 import { setHubEnvironment } from "../unit/hub/helpers.js";
 import { finish, recordingHost, ROCKET, start, temporaryFolder, TINY } from "./helpers.js";
 
@@ -58,6 +60,51 @@ test("convert, inspect and compare know the Hub as the others do; with two model
   await ends(0, /SQNR dB/, "inspect", REPO, "--source", REPO, "--dtype", "int4", ...offline, "--revision", COMMIT);
   await ends(0, /int4 beside fp32/, "compare", REPO, target, "--image", ROCKET, ...offline, "--revision", COMMIT);
   assert.deepEqual(hub.requests, []);
+});
+
+test("a name that is no folder: it is said at once that the Hub is asked; one that has no such model is not asked twice", async (t) => {
+  const hub = await openHubStandIn(REPO, {});
+  t.after(() => hub.stop());
+  const cache = await temporaryFolder(t);
+  setHubEnvironment(t, { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: cache, HF_HOME: cache });
+  for (const status of [404, 401]) {
+    hub.onHub = (_, response) => (refuse(response, status, status === 401 ? "RepoNotFound" : undefined), true);
+    hub.requests.length = 0;
+    const host = recordingHost(["embed", ROCKET, "--model", "models/absent"], 200);
+    assert.equal(await run(host), 6);
+    assert.match(host.printed.stderr, /asking the Hugging Face Hub for models\/absent; there is no folder of this name here\r\x1b\[Kijepa: There is neither a folder models\/absent here, nor the model/);
+    assert.equal(hub.requests.length, 1);
+  }
+  // Where nothing answers it is tried once more.
+  await hub.stop();
+  const host = recordingHost(["classify", ROCKET, "--model", "models/absent"], undefined);
+  assert.equal(await run(host), 6);
+  assert.match(host.printed.stderr, /ECONNREFUSED.*There is no folder \"?models\/absent\"? here, so the Hugging Face Hub was asked/);
+
+  const silent = createServer(() => undefined).listen(0, "127.0.0.1");
+  await new Promise((resolve) => silent.once("listening", resolve));
+  setHubEnvironment(t, { HF_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`, HF_HUB_CACHE: cache, HF_HOME: cache });
+  const child = start(["similarity", ROCKET, ROCKET, "--model", "models/absent"]), said = new Promise<string>((resolve) => child.stderr!.setEncoding("utf8").once("data", resolve));
+  assert.equal(await said, "ijepa: asking the Hugging Face Hub for models/absent; there is no folder of this name here\n");
+  child.kill("SIGINT");
+  await finish(child);
+  silent.closeAllConnections();
+  silent.close();
+});
+
+test("an address of the Hub's site is the model that it shows", async (t) => {
+  const files = ["config.json", "model.safetensors"].map(async (name) => [name, new Uint8Array(await readFile(join(TINY, name)))] as const);
+  const hub = await openHubStandIn(REPO, Object.fromEntries(await Promise.all(files)));
+  t.after(() => hub.stop());
+  const cache = await temporaryFolder(t);
+  setHubEnvironment(t, { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: cache, HF_HOME: cache });
+  for (const address of [`https://huggingface.co/${REPO}`, `https://huggingface.co/${REPO}/tree/main`, `https://huggingface.co/${REPO}/tree/${COMMIT}`]) {
+    const host = recordingHost(["inspect", address], undefined);
+    assert.equal(await run(host), 0, host.printed.stderr);
+  }
+  const host = recordingHost(["inspect", `https://huggingface.co/${REPO}/tree/v9`], undefined);
+  assert.equal(await run(host), 6);
+  assert.match(host.printed.stderr, /There is no revision v9/);
 });
 
 test("a download has a bar on a terminal, also for one image", async (t) => {

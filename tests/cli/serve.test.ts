@@ -77,6 +77,32 @@ test("clients that are slow, hang up, or speak no HTTP: each is let go, and the 
   await stopped(server);
 });
 
+test("requests that Node itself refuses are answered as all others, with a body that says why", PATIENCE, async (t) => {
+  const server = await startServer(["--model", TINY]);
+  t.after(() => server.child.kill("SIGKILL"));
+  const cases: [request: string, status: number, code: string][] = [
+    ["\x16\x03\x01 hello\r\n\r\n", 400, "request/http"],
+    ["GET /healthz HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n", 400, "request/http"],
+    ["POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, "request/http"],
+    ["POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "request/http"],
+    ["GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "request/http"],
+    ["GET /healthz HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", 400, "request/http"],
+    [`GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ${"a".repeat(20_000)}\r\n\r\n`, 431, "request/headers"],
+    [`POST /embed HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: image/png\r\n\r\n1;${"a".repeat(20_000)}\r\nx\r\n0\r\n\r\n`, 413, "request/too-large"],
+    ["POST /embed HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nContent-Length: 0\r\n\r\n", 417, "request/expectation"],
+    ["GET /embed HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405, "request/method"],
+  ];
+  for (const [request, status, code] of cases) {
+    const answer = await converse(server.url, (socket) => socket.write(request, "latin1")), [head, body] = answer.split("\r\n\r\n");
+    assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} .*content-type: application/json`, "is"), request.slice(0, 60));
+    const { error } = JSON.parse(body.replace(/^[0-9a-f]+\r\n|\r\n0$/g, "")) as { error: { code: string; message: string; type: string; param: null } };
+    assert.deepEqual([error.code, error.type, error.param, error.message.length > 10], [code, "invalid_request_error", null, true], request.slice(0, 60));
+  }
+  assert.equal((await send(server.url, "/healthz", undefined, "")).status, 200);
+  server.child.kill("SIGTERM");
+  await stopped(server);
+});
+
 test("URLs: refused without --allow-urls; with it only public addresses", PATIENCE, async () => {
   const touched: string[] = [];
   const inside = createServer((socket) => {

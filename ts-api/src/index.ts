@@ -24,7 +24,7 @@ export { chunksOfFile, imagesOfLines, linesOf } from "./bulk/lines.js";
 export { isAddress, type BulkSource, type Source } from "./bulk/source.js";
 export { AutoImageProcessor, AutoModel, AutoModelForImageClassification } from "./pipelines/auto.js";
 export { pipeline, type Pipelines } from "./pipelines/pipeline.js";
-export type { Classification, ClassifyOptions, ImageClassificationPipeline } from "./pipelines/image-classification.js";
+export type { Classification, Classifications, ClassifyOptions, ImageClassificationPipeline } from "./pipelines/image-classification.js";
 export type { ExtractOptions, Features, ImageFeatureExtractionPipeline, NestedFeatures } from "./pipelines/image-feature-extraction.js";
 export { verify, type VerifyOptions, type VerifyReport, type VerifyRow } from "./verify/verify.js";
 export type { Difference } from "./verify/difference.js";

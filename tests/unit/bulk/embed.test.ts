@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { embedImages, type EmbedImagesOptions } from "../../../ts-api/src/bulk/embed.js";
+import { findImages } from "../../../ts-api/src/bulk/files.js";
 import type { BulkProgress } from "../../../ts-api/src/bulk/progress.js";
 import type { BulkResult, BulkRow } from "../../../ts-api/src/bulk/results.js";
 import type { Source } from "../../../ts-api/src/bulk/source.js";
@@ -175,6 +178,39 @@ test("progress: what is done, how, how fast, and what is left", async () => {
   assert.ok(reports.length >= 2);
   const { rate, secondsLeft, source } = last!;
   assert.ok(rate > 0 && secondsLeft === 0 && source === "absent.png");
+});
+
+test("rows of damaged files carry warnings; strict makes them failures", async () => {
+  const cut = { name: "cut.png", read: () => Promise.resolve(new Uint8Array(readFileSync(`${FOLDER}/png-palette.png`).subarray(0, -12))) };
+  const [damaged, whole] = (await collect([cut, `${FOLDER}/png-palette.png`])) as BulkRow[];
+  assert.deepEqual([damaged.warnings, whole.warnings, damaged.digest], [["it has no end marker"], [], whole.digest]);
+  const [failed] = await collect([cut], { strict: true });
+  assert.ok(failed.kind === "failure" && failed.code === "image/corrupt");
+});
+
+test("the time limit of downloads reaches what reads", async () => {
+  const seen: unknown[] = [];
+  const source = { name: "x", read: (_: AbortSignal, options?: object) => (seen.push(options), Promise.reject(new Error("no"))) };
+  await collect([source], { timeout: 5 });
+  assert.deepEqual(seen, [{ timeout: 5 }]);
+  const stalling = createServer(() => undefined).listen(0, "127.0.0.1");
+  await new Promise((resolve) => stalling.once("listening", resolve));
+  const [late] = await collect([`http://127.0.0.1:${(stalling.address() as AddressInfo).port}/photo.jpg`], { timeout: 100 });
+  assert.ok(late.kind === "failure" && late.code === "io/read" && late.message.includes("within 0.1 s"), JSON.stringify(late));
+  stalling.close();
+  stalling.closeAllConnections();
+});
+
+test("unknown options are refused by name, with the one that was meant", async () => {
+  const cases: [call: () => unknown, says: RegExp][] = [
+    [() => collect(paths, { pooling: "first" } as EmbedImagesOptions), /embedImages has no option "pooling"; did you mean "pool"/],
+    [() => collect(paths, { batch_size: 2 } as EmbedImagesOptions), /"batch_size"; did you mean "batchSize"/],
+    [() => new DecodePool({ thread: 2 } as object), /DecodePool has no option "thread"; did you mean "threads"/],
+    [() => decoders.decode(new Uint8Array(3), { max_pixels: 5 } as object), /"max_pixels"; did you mean "maxPixels"/],
+    [() => findImages("x", { recurse: true } as object).next(), /findImages has no option "recurse"/],
+    [() => extract(paths[0], { timeouts: 5 } as object), /"timeouts"; did you mean "timeout"/],
+  ];
+  for (const [call, says] of cases) await fails(call, "input/value", says);
 });
 
 test("options that cannot be are refused before anything is read", async () => {

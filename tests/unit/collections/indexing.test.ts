@@ -1,9 +1,12 @@
 /** Photos into a collection: only what is new is computed, and the bits are those of the pipelines. */
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, rmSync, truncateSync, utimesSync } from "node:fs";
+import { copyFileSync, mkdirSync, rmSync, statSync, truncateSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { fitClassifier, type FitClassifierOptions } from "../../../ts-api/src/collections/classifier.js";
 import { Collection } from "../../../ts-api/src/collections/collection.js";
+import { exportQdrant, exportSql } from "../../../ts-api/src/collections/export-databases.js";
+import { exportFile } from "../../../ts-api/src/collections/export-file.js";
 import { FeatureEncoder } from "../../../ts-api/src/collections/feature-encoder.js";
 import { indexImages } from "../../../ts-api/src/collections/indexing.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
@@ -42,6 +45,33 @@ test("features have the bits of the pipeline, and a second run computes nothing"
   assert.deepEqual(best.sources, [photos[0], join(folder, "copy")]);
   assert.ok(Math.abs(best.score - 1) < 1e-12);
   await collection.close();
+});
+
+test("damaged images are taken in, and told of", async () => {
+  const folder = temporaryFolder(), cut = join(folder, "cut.png"), told: unknown[] = [];
+  copyFileSync("tests/goldens/images/files/png-palette.png", cut);
+  truncateSync(cut, statSync(cut).size - 12);
+  const collection = await Collection.inMemory(encoder.encoding), onWarning = ({ source, warnings }: { source: string; warnings: readonly string[] }) => void told.push([source, warnings]);
+  assert.deepEqual(await indexImages(collection, encoder, [cut, PHOTOS[0]], { onWarning }), { added: 2, copies: 0, unchanged: 0, failed: 0 });
+  assert.deepEqual(told, [[cut, ["it has no end marker"]]]);
+});
+
+test("unknown options are refused by name, with the one that was meant", async () => {
+  const collection = await Collection.inMemory(encoder.encoding), query = new Float32Array(encoder.encoding.width).fill(1);
+  const cases: [call: () => unknown, says: RegExp][] = [
+    [() => indexImages(collection, encoder, [], { onFail: () => undefined } as object), /indexImages has no option "onFail"; did you mean "onFailure"/],
+    [() => FeatureEncoder.open(undefined, { pool: "mean" } as object), /FeatureEncoder\.open has no option "pool"; did you mean "pooling"/],
+    [() => Collection.open("x", { skip_damaged: true } as object), /Collection\.open has no option "skip_damaged"; did you mean "skipDamaged"/],
+    [() => collection.search(query, { top: 3 } as object), /search has no option "top"/],
+    [() => collection.duplicates({ treshold: 0.9 } as object), /"treshold"; did you mean "threshold"/],
+    [() => exportFile(collection, "x.npy", { filter: () => true } as object), /exportFile has no option "filter"/],
+    [() => exportSql(collection, { query: () => Promise.resolve() }, "t", { progress: 1 } as object), /"progress"; did you mean "onProgress"/],
+    [() => exportQdrant(collection, "http://x", { api_key: "k" } as object), /"api_key"; did you mean "apiKey"/],
+    [() => fitClassifier(collection, { labels: () => "a", holdout: 0.1 } as FitClassifierOptions), /"holdout"; did you mean "holdOut"/],
+    [() => encoder.embed(PHOTOS[0], { maxPixel: 1 } as object), /"maxPixel"; did you mean "maxPixels"/],
+  ];
+  for (const [call, says] of cases) await assert.rejects(async () => call(), (error) => isIJepaError(error, "input/value") && says.test(error.message), String(says));
+  await assert.rejects(fitClassifier(collection, {} as FitClassifierOptions), TypeError);
 });
 
 test("another model, format or pooling is refused by name", async () => {

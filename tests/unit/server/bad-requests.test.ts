@@ -1,5 +1,6 @@
 /** What clients do wrong, and how they are told. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { IJepaError } from "../../../ts-api/src/index.js";
 import { answer, bytesOf, dataUrl, extract, post, postJson, refused, server, stuckBody, type Embedding } from "./helpers.js";
@@ -8,7 +9,7 @@ import { createServer } from "../../../ts-api/src/server/index.js";
 const rocket = bytesOf("rocket.jpg");
 
 test("images that cannot be used", async () => {
-  const { fetch } = server({ maxPixels: 100_000 });
+  const { fetch } = server({ maxPixels: 100_000 }), field = (name: string) => new Uint8Array(readFileSync(`tests/goldens/field/${name}`));
   const cases: [body: Uint8Array<ArrayBuffer>, status: number, code: string][] = [
     [bytesOf("gif.gif"), 415, "image/unsupported"],
     [new TextEncoder().encode("no image"), 415, "image/unsupported"],
@@ -16,6 +17,8 @@ test("images that cannot be used", async () => {
     [rocket.subarray(0, 1000), 400, "image/corrupt"],
     [bytesOf("webp-lossy.webp").subarray(0, 700), 400, "image/corrupt"],
     [rocket, 413, "image/too-large"],
+    [field("slow-scans-1000.jpg"), 413, "image/too-complex"],
+    [field("slow-texts-300.png"), 413, "image/too-complex"],
   ];
   for (const [body, status, code] of cases) {
     await refused(await fetch(post("/embed", body)), status, code);
@@ -69,6 +72,17 @@ test("bodies of /v1/embeddings that say something else", async () => {
     await refused(await fetch(post("/v1/embeddings", Buffer.from(text, "latin1"), "application/json")), 400, "request/json");
   }
   for (const query of ["pool=max", "normalize=1", "encoding_format=hex"]) await refused(await fetch(post(`/embed?${query}`, rocket)), 400, "input/value");
+});
+
+test("JSON that takes long to parse is refused before it is parsed", async () => {
+  const { fetch } = server(), length = 7_500_000;
+  for (const bomb of [`[${"1,".repeat(length)}1]`, `{"a":[${"{},".repeat(length / 2)}1]}`, "[".repeat(2 * length), `{"input":"x","user":[${"0,".repeat(length)}0]}`]) {
+    const { message } = await refused(await fetch(post("/v1/embeddings", bomb, "application/json")), 400, "request/json");
+    assert.match(message, /^The body has more than 262144 values up to byte \d{6,7}\.$/);
+  }
+  // What an image is made of is no value, whatever stands in it.
+  const long = `data:;base64,${'\\"[{,'.repeat(500_000)}`;
+  await refused(await fetch(postJson("/v1/embeddings", { input: long })), 400, "io/read");
 });
 
 test("a body that does not come is given up: 408; a client that hangs up lets go of its place", async () => {

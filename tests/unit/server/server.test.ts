@@ -92,6 +92,26 @@ test("POST /classify: the pipeline's labels; the same model embeds too", async (
   await features.dispose();
 });
 
+test("a damaged image that can be read is answered, with warnings", async () => {
+  const cut = bytesOf("png-palette.png").subarray(0, -12), warnings = ["it has no end marker"], input = [dataUrl("png-palette.png"), `data:;base64,${Buffer.from(cut).toString("base64")}`];
+  const { fetch } = server();
+  type Warned = Embedding & { warnings?: string[] };
+  const [whole, damaged] = await Promise.all([bytesOf("png-palette.png"), cut].map(async (bytes) => answer<Warned>(await fetch(post("/embed", bytes)))));
+  assert.deepEqual([whole.warnings, damaged.warnings, damaged.numerics.digest], [undefined, warnings, whole.numerics.digest]);
+  const { data } = await answer<{ data: Warned[] }>(await fetch(postJson("/v1/embeddings", { input })));
+  assert.deepEqual(data.map((one) => one.warnings), [undefined, warnings]);
+
+  const classify = await pipeline("image-classification", "tests/goldens/classifiers/classify-single");
+  const labels = createServer(classify);
+  assert.deepEqual((await answer<Warned>(await labels.fetch(post("/classify", cut)))).warnings, warnings);
+  assert.equal((await answer<Warned>(await labels.fetch(post("/classify", bytesOf("png-palette.png"))))).warnings, undefined);
+  const [one, other] = await classify([cut, bytesOf("png-palette.png")]);
+  assert.deepEqual([one.warnings, other.warnings, Object.keys(one)], [warnings, [], Object.keys([...one])]);
+  await classify.dispose();
+  const search = { pooling: "mean" as const, search: () => Promise.resolve([]) };
+  assert.deepEqual((await answer<Warned>(await server({ search }).fetch(post("/search", cut)))).warnings, warnings);
+});
+
 test("GET /healthz, /v1/models; other paths and methods", async () => {
   const { fetch } = server();
   const get = (path: string, method = "GET") => fetch(new Request(`http://server${path}`, { method }));

@@ -1,5 +1,7 @@
 /** What lies in people's folders in the place of a model's files. */
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
 import { pickle, zip, type Pickled } from "../../support/torch.js";
@@ -46,6 +48,35 @@ test("a web page in the place of any file is recognised, with what to do", async
   }
   const denied = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>';
   await inFolder({ ...smallModel(), "model.safetensors": denied }, async (folder) => assert.match((await failure("weights/format", () => openCheckpoint(folder))).message, /XML document/));
+});
+
+test("a server that answers with a page of its own in the place of a file is caught at that file", async (t) => {
+  const files: Record<string, string | Uint8Array> = smallModel();
+  let page = PAGES[0];
+  const server = createServer(({ url, headers }, response) => {
+    const name = url!.split("/").at(-1)!, body = Buffer.from(Object.hasOwn(files, name) ? files[name] : page), [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
+    if (first === undefined || url!.startsWith("/whole")) return void response.writeHead(200, { "content-type": "text/html" }).end(body);
+    const end = Math.min(Number(last), body.length - 1);
+    response.writeHead(206, { "content-type": "text/html", "content-range": `bytes ${first}-${end}/${body.length}` }).end(body.subarray(Number(first), end + 1));
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  files["preprocessor_config.json"] = "{}";
+  for (page of [PAGES[0], PAGES[1] + " ".repeat(100_000)]) {
+    for (const missing of ["config.json", "preprocessor_config.json", "model.safetensors"]) {
+      const kept = files[missing];
+      delete files[missing];
+      for (const path of ["ranges", "whole"]) {
+        const { message } = await failure(missing.endsWith(".json") ? "config/missing" : "weights/format", () => openCheckpoint(`${address}/${path}`));
+        assert.match(message, new RegExp(`${missing} .*web page \\(HTML\\)`), `${path} ${missing}`);
+      }
+      files[missing] = kept;
+    }
+  }
 });
 
 test("weights of other formats are named", async () => {

@@ -1,13 +1,16 @@
 /** From many images to their labels. */
 import { digestOf } from "../core/numerics.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { checkLabelOptions, rankLabels, type Classification, type ImageClassificationPipeline, type LabelOptions } from "../pipelines/image-classification.js";
 import { stack } from "./groups.js";
-import { bulkJob, type BulkOptions, type Computation } from "./job.js";
+import { bulkJob, BULK_OPTIONS, type BulkOptions, type Computation } from "./job.js";
 import type { BulkImage, BulkResult } from "./results.js";
 import type { Source } from "./source.js";
 
 /** Options of `classifyImages`. */
 export interface ClassifyImagesOptions extends BulkOptions, LabelOptions {}
+
+const NAMES: OptionNames<ClassifyImagesOptions> = { ...BULK_OPTIONS, top_k: true, function_to_apply: true };
 
 /** What computes: the pipeline of the labels, or its model and image processor. */
 export type BulkClassifier = Pick<ImageClassificationPipeline, "model" | "processor">;
@@ -28,15 +31,17 @@ export interface BulkLabels extends BulkImage {
 export async function* classifyImages(
   { model, processor }: BulkClassifier,
   sources: AsyncIterable<Source> | Iterable<Source>,
-  options: ClassifyImagesOptions = {},
+  given: ClassifyImagesOptions = {},
 ): AsyncGenerator<BulkResult<BulkLabels>, void, undefined> {
+  const { top_k: top } = given ?? {}, named = readOptions(given, NAMES, "classifyImages");
+  // Here null says something: all labels.
+  const options: ClassifyImagesOptions = top === null ? { ...named, top_k: null } : named, { signal } = options;
   checkLabelOptions(options);
-  const { signal } = options;
   const compute: Computation<BulkLabels>["compute"] = async (batch) => {
     const { logits: { data } } = await model.forward({ pixelValues: stack(batch) }, { signal }), size = data.length / batch.length;
-    return Promise.all(batch.map(async ({ image: { width, height }, ...rest }, i) => {
+    return Promise.all(batch.map(async ({ image: { width, height, warnings }, ...rest }, i) => {
       const own = data.slice(i * size, (i + 1) * size);
-      return { ...rest, kind: "row" as const, width, height, labels: rankLabels(model.config, own, options), digest: await digestOf(own) };
+      return { ...rest, kind: "row" as const, width, height, labels: rankLabels(model.config, own, options), digest: await digestOf(own), warnings };
     }));
   };
   yield* bulkJob({ processor, tokens: model.config.numPatches, compute }, sources, options);

@@ -1,14 +1,17 @@
 /** From many images to their features. */
 import { digestOf } from "../core/numerics.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import type { ImageFeatureExtractionPipeline } from "../pipelines/image-feature-extraction.js";
-import { checkFeatureOptions, featuresOf, type FeatureOptions } from "./feature.js";
+import { checkFeatureOptions, FEATURE_OPTIONS, featuresOf, type FeatureOptions } from "./feature.js";
 import { stack } from "./groups.js";
-import { bulkJob, type BulkOptions, type Computation } from "./job.js";
+import { bulkJob, BULK_OPTIONS, type BulkOptions, type Computation } from "./job.js";
 import type { BulkResult, BulkRow } from "./results.js";
 import type { Source } from "./source.js";
 
 /** Options of `embedImages`. */
 export interface EmbedImagesOptions extends BulkOptions, FeatureOptions {}
+
+const NAMES: OptionNames<EmbedImagesOptions> = { ...BULK_OPTIONS, ...FEATURE_OPTIONS };
 
 /** What computes: the pipeline of the features, or its model and image processor. */
 export type BulkExtractor = Pick<ImageFeatureExtractionPipeline, "model" | "processor">;
@@ -22,15 +25,15 @@ export type BulkExtractor = Pick<ImageFeatureExtractionPipeline, "model" | "proc
 export async function* embedImages(
   { model, processor }: BulkExtractor,
   sources: AsyncIterable<Source> | Iterable<Source>,
-  options: EmbedImagesOptions = {},
+  given: EmbedImagesOptions = {},
 ): AsyncGenerator<BulkResult, void, undefined> {
-  const feature = checkFeatureOptions(options, model), { signal } = options;
+  const options = readOptions(given, NAMES, "embedImages"), feature = checkFeatureOptions(options, model), { signal } = options;
   const compute: Computation<BulkRow>["compute"] = async (batch) => {
     const output = await model.forward({ pixelValues: stack(batch) }, { signal, outputHiddenStates: feature.layers === "last4" });
     const { data, dims: [, ...dims] } = featuresOf(output, feature), size = data.length / batch.length;
-    return Promise.all(batch.map(async ({ image: { width, height }, ...rest }, i) => {
+    return Promise.all(batch.map(async ({ image: { width, height, warnings }, ...rest }, i) => {
       const own = data.slice(i * size, (i + 1) * size);
-      return { ...rest, kind: "row" as const, width, height, dims, feature: own, digest: await digestOf(own) };
+      return { ...rest, kind: "row" as const, width, height, dims, feature: own, digest: await digestOf(own), warnings };
     }));
   };
   yield* bulkJob({ processor, tokens: model.config.numPatches, compute }, sources, options);

@@ -1,5 +1,6 @@
 /** From what the encoder gives for a batch to one feature for each image. */
 import { IJepaError } from "../core/errors.js";
+import type { OptionNames } from "../core/options.js";
 import { Tensor } from "../core/tensor.js";
 import type { IJepaModel, ModelOutput } from "../model/model.js";
 import { firstToken, meanPool, normalizeRows } from "../model/pooling.js";
@@ -15,6 +16,8 @@ export interface FeatureOptions {
   /** Divide each row by its Euclidean norm. Default false. */
   normalize?: boolean | undefined;
 }
+
+export const FEATURE_OPTIONS: OptionNames<FeatureOptions> = { pool: true, layers: true, normalize: true };
 
 /** @throws IJepaError `input/value` for values that are none of these, or a model with too few layers */
 export function checkFeatureOptions({ pool = "mean", layers = "last", normalize = false }: FeatureOptions, { config }: IJepaModel): Required<FeatureOptions> {

@@ -1,6 +1,7 @@
 /** From what a user names to image files: paths, folders, patterns and URLs. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { isImage } from "../image/decode.js";
 import type { FileInfo, Files } from "../runtime/env.js";
 import { isPattern, parsePatterns } from "./glob.js";
@@ -11,6 +12,8 @@ export interface FindOptions {
   /** Also what is in the folders of a folder. Default false. */
   recursive?: boolean | undefined;
 }
+
+const NAMES: OptionNames<FindOptions> = { recursive: "boolean" };
 
 /** Kinds of images by name, also those that cannot be read: they are reported, not passed over. */
 const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|heif|avif|jxl|jp2)$/i;
@@ -24,8 +27,8 @@ const HEAD = 16;
  *
  * @param names a path, folder, pattern such as "photos/*.jpg" where there is no such file, or URL; or several
  */
-export async function* findImages(names: string | Iterable<string> | AsyncIterable<string>, { recursive = false }: FindOptions = {}): AsyncGenerator<BulkSource, void, undefined> {
-  const { files } = runtime;
+export async function* findImages(names: string | Iterable<string> | AsyncIterable<string>, options: FindOptions = {}): AsyncGenerator<BulkSource, void, undefined> {
+  const { files } = runtime, { recursive = false } = readOptions(options, NAMES, "findImages");
   for await (const name of typeof names === "string" ? [names] : names) {
     if (files === undefined || isAddress(name)) {
       yield addressSource(name);

@@ -2,6 +2,7 @@
 import { onAbort } from "../core/abort.js";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import { sha256 } from "../core/numerics.js";
+import type { OptionNames } from "../core/options.js";
 import { DecodePool } from "../decoding/pool.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import { Ahead } from "./ahead.js";
@@ -24,6 +25,8 @@ export interface BulkOptions {
   maxPixels?: number | undefined;
   /** Damaged images that could be read all the same are failures. Default false. */
   strict?: boolean | undefined;
+  /** Most milliseconds of a download of an image that is named by its URL. Default 60000. */
+  timeout?: number | undefined;
   /** How many images there are, for the progress; it may become known while they are computed. Default: the length of a list. */
   total?: number | Promise<number | undefined> | undefined;
   /** Told after every image. */
@@ -33,6 +36,11 @@ export interface BulkOptions {
   /** True for a file whose result is known: it is neither decoded nor encoded. */
   skip?: ((id: string) => boolean | Promise<boolean>) | undefined;
 }
+
+export const BULK_OPTIONS: OptionNames<BulkOptions> = {
+  signal: "AbortSignal", ahead: true, batchSize: true, decoders: true, maxPixels: "number", strict: "boolean", timeout: "number", total: true, onProgress: "function",
+  known: "function", skip: "function",
+};
 
 /** What is done with the images. */
 export interface Computation<R extends BulkImage> {
@@ -59,7 +67,7 @@ export async function* bulkJob<R extends BulkImage>(
   sources: AsyncIterable<Source> | Iterable<Source>,
   options: BulkOptions,
 ): AsyncGenerator<R | BulkFailure | BulkSkip, void, undefined> {
-  const { signal, onProgress, maxPixels, strict = false, batchSize = batchOf(tokens) } = options;
+  const { signal, onProgress, maxPixels, strict = false, timeout, batchSize = batchOf(tokens) } = options;
   throwIfAborted(signal, "reading images");
   const decoders = options.decoders ?? new DecodePool();
   const { total = Array.isArray(sources) ? sources.length : undefined, ahead: limit = Math.max(DEFAULT_AHEAD, 2 * decoders.threads) } = options;
@@ -73,7 +81,7 @@ export async function* bulkJob<R extends BulkImage>(
     try {
       const facts = await from.look?.(), modified = facts?.modified;
       if (facts !== undefined && (await isKnown(source, facts))) return { kind: "skip", source, id: undefined, ...facts };
-      const file = await from.read(inner.signal), bytes = file.length, id = await sha256(file);
+      const file = await from.read(inner.signal, { timeout }), bytes = file.length, id = await sha256(file);
       if (await hook(() => options.skip?.(id))) return { kind: "skip", source, id, bytes, modified };
       const image = await decoders.prepare(file, processor, { source, signal: inner.signal, strict, ...(maxPixels === undefined ? {} : { maxPixels }) });
       return { kind: "prepared", source, id, bytes, modified, image };

@@ -18,6 +18,8 @@ export interface BulkImage {
   readonly width: number;
   /** Rows of pixels of the upright image. */
   readonly height: number;
+  /** What is wrong with the file; empty for an intact one. */
+  readonly warnings: readonly string[];
 }
 
 /** The features of one image. */

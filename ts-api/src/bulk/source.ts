@@ -15,7 +15,12 @@ export interface BulkSource {
    *
    * @throws IJepaError `io/read`, `aborted`
    */
-  read(signal: AbortSignal): Promise<Uint8Array>;
+  read(signal: AbortSignal, options?: ReadOptions): Promise<Uint8Array>;
+}
+
+export interface ReadOptions {
+  /** Most milliseconds of a download. Default 60000. */
+  readonly timeout?: number | undefined;
 }
 
 export interface SourceFacts {
@@ -40,7 +45,7 @@ export function isAddress(text: string): boolean {
 /** @param info what the file system says of it, where it was asked already */
 export function addressSource(address: string, info?: FileInfo): BulkSource {
   if (/^data:/i.test(address)) return dataSource(`${address.slice(0, 32)}...${checksumOf(address)}`, address);
-  return { name: address, look: async () => factsOf(info ?? (await infoOf(address))), read: (signal) => readImageBytes(address, { signal }) };
+  return { name: address, look: async () => factsOf(info ?? (await infoOf(address))), read: (signal, { timeout } = {}) => readImageBytes(address, { signal, timeout }) };
 }
 
 /** A data: URL is the whole image: nothing is known of it by its name. */

@@ -69,7 +69,7 @@ export const OPTIONS = {
   port: { value: "N", help: "port to listen on; 0 picks a free one (default: 8080)" },
   "max-body": { value: "SIZE", help: "largest request body, such as 500KiB or 20MiB (default: 20MiB)" },
   concurrency: { value: "N", help: "maximum number of images in progress, over all requests (default: 256)" },
-  timeout: { value: "SECONDS", help: "seconds allowed for a request to arrive, and again for it to be answered (default: 60)" },
+  timeout: { value: "SECONDS", help: "seconds allowed to download an image from a URL (default: 60)" },
   recursive: { short: "r", help: "include images in subfolders" },
   "from-file": { value: "LIST", help: "read image names from a file, or from standard input with -: one path, URL or base64 image per line" },
   "decode-threads": { value: "N|auto", help: "threads that decode images, or auto for one per processor; 0 decodes on the main thread (default: auto)" },

@@ -5,6 +5,7 @@ import { textOf, wholeOf } from "./collection-options.js";
 import { report } from "./exit.js";
 import { checkImages, countOfImages, imagesOf, MANY_OPTIONS, openDecoders } from "./many.js";
 import { ProgressBar, showDownloads } from "./progress.js";
+import { downloadTime, warnOfDamage } from "./read-image.js";
 import { printable } from "./text.js";
 import { warnOfUnused } from "./unused.js";
 
@@ -38,10 +39,13 @@ async function runClassify(settings: Settings, host: CliHost): Promise<number> {
   try {
     await warnOfUnused(classifier.model, host);
     const { id2label = {} } = classifier.model.config.toJSON(), output = json ? new JsonOutput(stdout) : new TableOutput(stdout, Object.values(id2label as object));
-    const options = { top_k: top, signal, decoders, maxPixels, strict, total: countOfImages(settings), onProgress: bar.showBulk.bind(bar) };
+    const options = { top_k: top, signal, decoders, maxPixels, strict, timeout: downloadTime(settings), total: countOfImages(settings), onProgress: bar.showBulk.bind(bar) };
     for await (const result of classifyImages(classifier, imagesOf(settings, host), options)) {
       bar.clear();
-      if (result.kind === "row") await output.write(result);
+      if (result.kind === "row") {
+        await warnOfDamage(result, host);
+        await output.write(result);
+      }
       if (result.kind === "failure") {
         const code = await report(host, result, { json, file: result.source });
         exitCode ||= code;
@@ -64,8 +68,9 @@ class JsonOutput {
 
   constructor(private readonly output: TextOutput) {}
 
-  async write({ source: file, labels, digest }: BulkLabels): Promise<void> {
-    await this.output.write(`${this.#begun ? "," : '{\n  "images": ['}\n    ${JSON.stringify({ file, labels, digest })}`);
+  async write({ source: file, labels, digest, warnings }: BulkLabels): Promise<void> {
+    const damage = warnings.length === 0 ? {} : { warnings };
+    await this.output.write(`${this.#begun ? "," : '{\n  "images": ['}\n    ${JSON.stringify({ file, labels, digest, ...damage })}`);
     this.#begun = true;
   }
 

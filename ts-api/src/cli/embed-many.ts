@@ -7,6 +7,7 @@ import { modelOptions, type Settings } from "./args.js";
 import { exitCodeOf, report, usage, UsageError } from "./exit.js";
 import { checkImages, countOfImages, imagesOf, openDecoders } from "./many.js";
 import { ProgressBar, showDownloads } from "./progress.js";
+import { downloadTime, warnOfDamage } from "./read-image.js";
 import { countOf, namesBeside, printable } from "./text.js";
 import { warnOfUnused } from "./unused.js";
 
@@ -29,7 +30,7 @@ async function answerLines(settings: Settings, host: CliHost, decoders: DecodePo
   try {
     const { dtype, device } = extract.model;
     await warnOfUnused(extract.model, host);
-    for await (const result of embedImages(extract, imagesOf(settings, host), { pool, normalize, signal, decoders, maxPixels, strict })) {
+    for await (const result of embedImages(extract, imagesOf(settings, host), { pool, normalize, signal, decoders, maxPixels, strict, timeout: downloadTime(settings) })) {
       if (result.kind === "row") await stdout.write(`${JSON.stringify(answerOf(result, { version: NUMERICS_VERSION, dtype, device }))}\n`);
       if (stdout.gone) break;
       if (result.kind !== "failure") continue;
@@ -43,8 +44,9 @@ async function answerLines(settings: Settings, host: CliHost, decoders: DecodePo
   return exitCode;
 }
 
-function answerOf({ source: file, id, bytes, width, height, dims, feature, digest }: BulkRow, numerics: object): object {
-  return { file, id, bytes, width, height, dims, embedding: new Tensor("float32", feature, dims).tolist(), numerics: { ...numerics, digest } };
+function answerOf({ source: file, id, bytes, width, height, dims, feature, digest, warnings }: BulkRow, numerics: object): object {
+  const damage = warnings.length === 0 ? {} : { warnings };
+  return { file, id, bytes, width, height, dims, embedding: new Tensor("float32", feature, dims).tolist(), numerics: { ...numerics, digest }, ...damage };
 }
 
 /** What is done is kept in a collection beside the file, which is written from it at the end. */
@@ -76,12 +78,17 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
       decoders,
       maxPixels,
       strict,
+      timeout: downloadTime(settings),
       total: countOfImages(settings),
       onProgress: (progress) => bar.showBulk(progress),
       onFailure: async (failure) => {
         bar.clear();
         const code = await report(host, failure, { json, file: failure.source });
         exitCode ||= code;
+      },
+      onWarning: async (image) => {
+        bar.clear();
+        await warnOfDamage(image, host);
       },
     }).finally(() => bar.clear());
     const include = listed && ((source: string) => listed.has(source)), { failed, added } = indexed, seconds = (performance.now() - start) / 1000;

@@ -1,5 +1,5 @@
 import { runtime } from "#runtime";
-import type { BulkFailure, BulkProgress } from "../index.js";
+import type { BulkFailure, BulkProgress, BulkRow } from "../index.js";
 import type { Collection, IndexReport } from "../collections/index.js";
 import type { QueueIndexReport } from "../queue/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
@@ -8,6 +8,7 @@ import { LAYERS, shareOf, textOf, wordOf } from "./collection-options.js";
 import { report, reportFailure, UsageError } from "./exit.js";
 import { checkImages, countOfImages, imagesOf, MANY_OPTIONS, openDecoders, placesOf } from "./many.js";
 import { ProgressBar, showDownloads } from "./progress.js";
+import { downloadTime, warnOfDamage } from "./read-image.js";
 import { countOf, printable } from "./text.js";
 import { warnOfUnused } from "./unused.js";
 
@@ -52,6 +53,10 @@ async function runIndex(given: Settings, host: CliHost): Promise<number> {
       exitCode ||= code;
       unread.push(failure.source);
     };
+    const onWarning = async (image: Pick<BulkRow, "source" | "warnings">): Promise<void> => {
+      bar.clear();
+      await warnOfDamage(image, host);
+    };
     const unread: string[] = [], seen = options["prune"] === true ? new Set<string>() : undefined;
     async function* sources() {
       for await (const source of broker === undefined ? placesOf(settings, host) : imagesOf(settings, host)) {
@@ -61,7 +66,7 @@ async function runIndex(given: Settings, host: CliHost): Promise<number> {
     }
     const total = countOfImages(settings), onProgress = (progress: BulkProgress) => bar.showBulk(progress);
     const done = queue === undefined || broker === undefined
-      ? await indexImages(collection, encoder, sources(), { signal, decoders, maxPixels, strict, total, onProgress, onFailure })
+      ? await indexImages(collection, encoder, sources(), { signal, decoders, maxPixels, strict, timeout: downloadTime(settings), total, onProgress, onFailure, onWarning })
       : await queue.indexThroughQueue(collection, broker, sources(), {
           signal,
           owner: await queue.ownerOf((await runtime.files?.realPath(folder)) ?? folder),

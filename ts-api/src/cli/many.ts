@@ -6,7 +6,7 @@ import type { OptionName, Settings } from "./args.js";
 import { UsageError } from "./exit.js";
 
 /** The options of commands that take many images. */
-export const MANY_OPTIONS = ["recursive", "from-file", "max-pixels", "strict", "decode-threads", "decode-timeout"] as const satisfies readonly OptionName[];
+export const MANY_OPTIONS = ["recursive", "from-file", "max-pixels", "strict", "timeout", "decode-threads", "decode-timeout"] as const satisfies readonly OptionName[];
 
 /** Whether the command line names more than the images it lists, or asks for what only many have. */
 export async function isMany({ images, recursive, fromFile, out }: Settings): Promise<boolean> {

@@ -4,12 +4,16 @@ import { countOf, printable } from "./text.js";
 
 const CELLS = 24;
 const MEGABYTE = 1e6;
+/** What takes no longer needs no announcement where there is no terminal. */
+const ANNOUNCE_MS = 1000;
 /** Back to the start of the line, which is erased. */
 const ERASE = "\r\x1b[K";
 
 /** A bar on the last line of a terminal. Where there is no terminal it prints nothing. */
 export class ProgressBar {
   readonly #output: TextOutput;
+  #announcing: ReturnType<typeof setTimeout> | undefined;
+  #announced: string | undefined;
   #shown = false;
 
   constructor(output: TextOutput) {
@@ -41,8 +45,25 @@ export class ProgressBar {
     this.#shown = true;
   }
 
+  /** Says what may take long: on a terminal at once, elsewhere in a line of its own where it does take long. */
+  announce(text: string): void {
+    this.clear();
+    const { columns } = this.#output;
+    if (columns === undefined) {
+      if (this.#announced === text) return;
+      this.#announcing = setTimeout(() => {
+        this.#announced = text;
+        this.#write(`ijepa: ${printable(text)}\n`);
+      }, ANNOUNCE_MS);
+      return;
+    }
+    this.#write(ERASE + printable(text).slice(0, columns - 1));
+    this.#shown = true;
+  }
+
   /** Erases the bar; call it before anything else is printed. */
   clear(): void {
+    clearTimeout(this.#announcing);
     if (this.#shown) this.#write(ERASE);
     this.#shown = false;
   }
@@ -55,8 +76,10 @@ export class ProgressBar {
 
 /** A `progress_callback` that shows the files of the Hub on their way. */
 export function showDownloads(bar: ProgressBar): (info: ProgressInfo) => void {
-  return ({ status, file, loaded, total }) => {
+  return ({ status, name, file, loaded, total }) => {
     if (file === undefined) return;
+    if (status === "initiate") bar.announce(`asking the Hugging Face Hub for ${name}; there is no folder of this name here`);
+    else if (status === "download") bar.clear();
     if (status === "progress") bar.show(Math.floor(loaded / MEGABYTE), Math.ceil(total / MEGABYTE), `MB of ${file}`);
     else if (status === "done") bar.clear();
   };

@@ -5,6 +5,7 @@ import type { CliHost } from "../runtime/cli-host.js";
 import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { textOf, wholeOf } from "./collection-options.js";
 import { UsageError } from "./exit.js";
+import { readImage } from "./read-image.js";
 import { formatTable, printable } from "./text.js";
 
 const MOST_RESULTS = 1_000_000;
@@ -13,7 +14,7 @@ export const search: Command = {
   name: "search",
   usage: "COLLECTION IMAGE|ID [options]",
   summary: "Find the images of a collection that are most similar to a query",
-  options: ["results", "patch", "html", "encoder", ...SOURCE_OPTIONS.filter((name) => name !== "model"), "device", "threads", "revectorize", "max-pixels", "json", "help"],
+  options: ["results", "patch", "html", "encoder", ...SOURCE_OPTIONS.filter((name) => name !== "model"), "device", "threads", "revectorize", "max-pixels", "timeout", "json", "help"],
   optionHelp: { patch: "column and row of a patch of the query, counted from 0 at the top left" },
   images: [2, 2],
   notes: [
@@ -48,11 +49,11 @@ async function runSearch(settings: Settings, host: CliHost): Promise<number> {
   return 0;
 }
 
-async function featureOf(encoder: FeatureEncoder, collection: Collection, { images: [, file], patch, maxPixels }: Settings, host: CliHost): Promise<Float32Array> {
+async function featureOf(encoder: FeatureEncoder, collection: Collection, settings: Settings, host: CliHost): Promise<Float32Array> {
+  const { images: [, file], patch } = settings, image = await readImage(file, settings, host);
   const { checkEncoding } = await import("../collections/index.js"), { signal } = host;
   checkEncoding(encoder.encoding, collection.encoding, collection.name);
-  const options = { signal, ...(maxPixels === undefined ? {} : { maxPixels }) }, { tokens: grid, width } = collection.encoding;
-  const { feature, tokens } = file === "-" ? await encoder.embed(await host.readStdin(), { ...options, source: "standard input" }) : await encoder.embed(file, options);
+  const { tokens: grid, width } = collection.encoding, { feature, tokens } = await encoder.embedLoaded(image, signal);
   if (patch === undefined) return feature;
   const [column, row] = patch, [rows, columns] = grid!;
   if (column >= columns || row >= rows) throw new UsageError(`--patch must be a column below ${columns} and a row below ${rows}, not ${patch.join()}.`);

@@ -1,11 +1,13 @@
 import { isIJepaError, pipeline, type LoadOptions } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import type { ServedPipeline, ServerOptions } from "../server/index.js";
+import { errorBody, HttpError } from "../server/http-error.js";
 import { originsOf } from "../server/server-options.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
 import { modelName } from "./extract.js";
 import { textOf } from "./collection-options.js";
 import { reportFailure, usage, UsageError } from "./exit.js";
+import { ProgressBar, showDownloads } from "./progress.js";
 import { printable } from "./text.js";
 import { warnOfUnused, type LoadedModel } from "./unused.js";
 
@@ -24,6 +26,7 @@ export const serve: Command = {
     "max-pixels": "largest image to decode, in pixels (default: 50000000)",
     "decode-threads": "threads that decode images, or auto for one per processor, at most 4; 0 decodes on the main thread (default: auto)",
     "decode-timeout": "seconds allowed to decode one image (default: 10)",
+    timeout: "seconds allowed for a request to arrive, and again for it to be answered (default: 60)",
     collection: "collection for POST /search",
     encoder: "encoder of the classifier or collection: a folder, a URL or a Hub model (default: the one that it names)",
   },
@@ -47,7 +50,7 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
     import("../runtime/http-host.js"),
     import("../runtime/public-fetch.js"),
   ]);
-  const served = await openModel(settings, host.signal);
+  const bar = new ProgressBar(host.stderr), served = await openModel(settings, { signal: host.signal, progress_callback: showDownloads(bar) }).finally(() => bar.clear());
   try {
     await warnOfUnused(served.model, host);
     const { model } = served, name = servedName(settings.model), timeout = seconds * 1000;
@@ -65,7 +68,8 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
       onError: (error) => void reportFailure(host, error, { json }),
     });
     const stop = host.untilStopped();
-    const listening = await listen(server.fetch, { host: address, port, timeout });
+    const refusal = (status: number, code: string, message: string) => errorBody(new HttpError(status, code, message));
+    const listening = await listen(server.fetch, { host: address, port, timeout, refusal });
     const { dtype, device, deviceDescription } = model, { url } = listening;
     const started = json ? JSON.stringify({ url, model: name, dtype, device, deviceDescription }) : `${url} serves ${printable(name)} (${dtype}, ${deviceDescription})`;
     await host.stdout.write(`${started}\n`);
@@ -92,8 +96,8 @@ async function searchIn({ given, model, revision }: Settings, served: ServedPipe
 }
 
 /** With its head, where it has one. */
-async function openModel(settings: Settings, signal: AbortSignal): Promise<ServedPipeline & { readonly model: LoadedModel; dispose(): Promise<void> }> {
-  const { model, given } = settings, options: LoadOptions = { ...modelOptions(settings), signal, encoder: textOf(given, "encoder") };
+async function openModel(settings: Settings, loading: Pick<LoadOptions, "signal" | "progress_callback">): Promise<ServedPipeline & { readonly model: LoadedModel; dispose(): Promise<void> }> {
+  const { model, given } = settings, options: LoadOptions = { ...modelOptions(settings), ...loading, encoder: textOf(given, "encoder") };
   try {
     return await pipeline("image-classification", model, options);
   } catch (error) {

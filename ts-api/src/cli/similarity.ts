@@ -7,7 +7,7 @@ export const similarity: Command = {
   name: "similarity",
   usage: "IMAGE IMAGE [options]",
   summary: "Print the cosine similarity of two images, from -1 to 1",
-  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "strict", "json", "help"],
+  options: [...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "strict", "timeout", "json", "help"],
   images: [2, 2],
   notes: [
     "The similarity is that of their mean-pooled features. Images that cannot be read are reported on stderr, and nothing is printed on stdout.",

@@ -5,6 +5,7 @@ import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
 import { UsageError } from "./exit.js";
 import { modelName } from "./extract.js";
+import { ProgressBar, showDownloads } from "./progress.js";
 import { readImage } from "./read-image.js";
 import { printable } from "./text.js";
 import { warnOfUnused } from "./unused.js";
@@ -21,7 +22,7 @@ export const visualize: Command = {
   summary: "Draw what the model sees in images: which patches look alike to it, or where it attends",
   options: [
     "out", "kind", "patch", "layer", "head", "sheet", "legend", "opacity", "size",
-    ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "strict", "json", "help",
+    ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "max-pixels", "strict", "timeout", "json", "help",
   ],
   optionHelp: { out: "PNG file to write" },
   images: [1, MOST_PHOTOS],
@@ -43,7 +44,7 @@ async function runVisualize(settings: Settings, host: CliHost): Promise<number> 
   await host.checkWritable(out);
   const photos: RawImage[] = [];
   for (const file of images) photos.push(await readImage(file, settings, host));
-  const extract = await openModel(settings, signal);
+  const extract = await openModel(settings, host);
   try {
     await warnOfUnused(extract.model, host);
     const { config } = extract.model, request = checked({ ...settings, kind }, config);
@@ -81,6 +82,7 @@ function nameOf(image: string): string {
   return image.split(/[\\/]/).filter((part) => part !== "").at(-1) ?? image;
 }
 
-async function openModel(settings: Settings, signal: AbortSignal): Promise<ImageFeatureExtractionPipeline> {
-  return pipeline("image-feature-extraction", settings.model, { ...modelOptions(settings), signal });
+async function openModel(settings: Settings, { signal, stderr }: CliHost): Promise<ImageFeatureExtractionPipeline> {
+  const bar = new ProgressBar(stderr);
+  return pipeline("image-feature-extraction", settings.model, { ...modelOptions(settings), signal, progress_callback: showDownloads(bar) }).finally(() => bar.clear());
 }

@@ -1,6 +1,7 @@
 /** From a collection and labels to a classifier in Hugging Face's layout. */
 import { fitHead, type FitOptions, type FitReport, type FitResult, type LabelledFeature } from "../classifiers/fit.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { runtime } from "#runtime";
 import type { ModelSource } from "../weights/model-folder.js";
 import { ENCODER_FIELD, type EncoderReference } from "../weights/head-checkpoint.js";
@@ -19,6 +20,10 @@ export interface FitClassifierOptions extends FitOptions {
   /** The features of other views of an image, such as its mirror image; it may be asked for many at once. */
   views?: ((source: string) => Promise<readonly Float32Array[]>) | undefined;
 }
+
+const NAMES: OptionNames<FitClassifierOptions> = {
+  labels: "function", views: "function", holdOut: "number", seed: "number", C: true, signal: "AbortSignal", pause: "function", onProgress: "function",
+};
 
 /** A fit, with what it was made of. */
 export interface ClassifierReport extends FitReport {
@@ -40,10 +45,12 @@ export interface ClassifierFit extends Omit<FitResult, "report"> {
  * Fits a linear head on the labelled images of a collection.
  * @throws IJepaError `input/value` for labels that make no classifier, what `fitHead` throws, `collection/damaged`, `aborted`
  */
-export async function fitClassifier(collection: Collection, { labels, views, ...options }: FitClassifierOptions): Promise<ClassifierFit> {
+export async function fitClassifier(collection: Collection, given: FitClassifierOptions): Promise<ClassifierFit> {
+  const { labels, views, ...options } = readOptions(given, NAMES, "fitClassifier");
+  if (labels === undefined) throw wrongType("labels", "a function from the place of an image to its label", labels);
   const images: LabelledFeature[] = [];
   let unlabelled = 0;
-  for await (const { source, id, feature } of collection.rows(options)) {
+  for await (const { source, id, feature } of collection.rows({ signal: options.signal })) {
     const label = labels(source);
     if (label === undefined || label === null || label === "") unlabelled++;
     else images.push({ id, label, feature, views: await views?.(source) });

@@ -1,6 +1,7 @@
 /** The features of many images of one encoding, in a folder (docs/collections.md). */
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import type { FolderStorage } from "../runtime/storage.js";
 import { compactParts } from "./compact.js";
 import { checkEncoding, type Encoding } from "./encoding.js";
@@ -23,6 +24,8 @@ export interface CollectionOptions {
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
 }
+
+const NAMES: OptionNames<CollectionOptions> = { skipDamaged: "boolean", signal: "AbortSignal" };
 
 /** What `add` did. */
 export interface AddReport {
@@ -60,8 +63,8 @@ export class Collection {
    * @throws IJepaError `collection/missing`, `collection/version`, `collection/damaged`, `collection/encoding` (a part of another
    *   one), `io/read`, `aborted`
    */
-  static async open(where: string | FolderStorage, options: CollectionOptions = {}): Promise<Collection> {
-    const storage = storageAt(where);
+  static async open(where: string | FolderStorage, given: CollectionOptions = {}): Promise<Collection> {
+    const options = readOptions(given, NAMES, "Collection.open"), storage = storageAt(where);
     throwIfAborted(options.signal, `opening ${storage.name}`);
     const collection = new Collection(storage, await readHead(storage), options);
     await collection.refresh();

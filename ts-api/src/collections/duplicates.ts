@@ -1,5 +1,6 @@
 /** Pairs of images that are closer than a threshold, and the groups that they make. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { cosineSimilarity } from "../model/pooling.js";
 import { QUERIES, scanQuery } from "./scanner.js";
 import type { Searcher } from "./search.js";
@@ -13,6 +14,8 @@ export interface DuplicateOptions {
   /** Told how many images were compared with all later ones, and how many there are. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
+
+const NAMES: OptionNames<DuplicateOptions> = { threshold: true, signal: "AbortSignal", onProgress: "function" };
 
 /** Images each of which is close to another one of the group, or one image at several places. */
 export interface DuplicateGroup {
@@ -31,8 +34,8 @@ interface Pair {
 }
 
 /** The groups, the closest first; ties by the first id. Every pair of images is decided exactly. */
-export async function findDuplicates(searcher: Searcher, options: DuplicateOptions = {}): Promise<DuplicateGroup[]> {
-  const { threshold = 0.95 } = options;
+export async function findDuplicates(searcher: Searcher, given: DuplicateOptions = {}): Promise<DuplicateGroup[]> {
+  const options = readOptions(given, NAMES, "duplicates"), { threshold = 0.95 } = options;
   if (!(threshold >= -1 && threshold <= 1)) throw new IJepaError("input/value", `threshold must be a cosine from -1 to 1, not ${String(threshold)}.`, { name: "threshold", value: threshold });
   const pairs = await pairsWithin(searcher, threshold, options), parents = new Map<string, string>(), sizes = new Map<string, { width: number; height: number }>();
   const rootOf = (id: string): string => {

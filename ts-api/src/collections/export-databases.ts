@@ -1,5 +1,6 @@
 /** A collection as databases take it: a table of PostgreSQL with pgvector, a collection of Qdrant. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import type { Collection } from "./collection.js";
 
 /** Options of every export. */
@@ -9,6 +10,8 @@ export interface ExportOptions {
   /** Told of the places that are done. */
   onProgress?: ((done: number) => void) | undefined;
 }
+
+export const EXPORT_OPTIONS: OptionNames<ExportOptions> = { signal: "AbortSignal", onProgress: "function" };
 
 /** What runs SQL, with numbered parameters. */
 export interface SqlClient {
@@ -24,7 +27,8 @@ const BATCH = 256;
  * @returns how many places were written
  * @throws IJepaError `input/value` for another name, `collection/damaged`, `io/read`, `aborted`; what the client throws
  */
-export async function exportSql(collection: Collection, client: SqlClient, table = "ijepa_features", options: ExportOptions = {}): Promise<number> {
+export async function exportSql(collection: Collection, client: SqlClient, table = "ijepa_features", given: ExportOptions = {}): Promise<number> {
+  const options = readOptions(given, EXPORT_OPTIONS, "exportSql");
   if (!/^[A-Za-z_]\w{0,62}$/.test(table)) throw new IJepaError("input/value", `A table must be named by letters, digits and _, not ${JSON.stringify(table)}.`, { name: "table", value: table });
   await client.query("CREATE EXTENSION IF NOT EXISTS vector");
   await client.query(
@@ -45,12 +49,23 @@ export async function exportSql(collection: Collection, client: SqlClient, table
   return done;
 }
 
+/** Options of `exportQdrant`. */
+export interface QdrantOptions extends ExportOptions {
+  /** Sent as the header `api-key`. Default: none. */
+  apiKey?: string | undefined;
+  /** Replaces the global `fetch`. */
+  fetch?: typeof globalThis.fetch | undefined;
+}
+
+const QDRANT_OPTIONS: OptionNames<QdrantOptions> = { ...EXPORT_OPTIONS, apiKey: "string", fetch: "function" };
+
 /**
  * Writes the images into a Qdrant collection by its REST interface, which is made where it is not there.
  * @param url http(s)://HOST[:PORT][/NAME]; the name is "ijepa" where none is given
  * @throws IJepaError `io/write` where the server refuses
  */
-export async function exportQdrant(collection: Collection, url: string, { apiKey, fetch = globalThis.fetch, ...options }: ExportOptions & { apiKey?: string | undefined; fetch?: typeof globalThis.fetch } = {}): Promise<number> {
+export async function exportQdrant(collection: Collection, url: string, given: QdrantOptions = {}): Promise<number> {
+  const { apiKey, fetch = globalThis.fetch, ...options } = readOptions(given, QDRANT_OPTIONS, "exportQdrant");
   const { origin, pathname } = new URL(url), name = pathname.replace(/^\/|\/$/g, "") || "ijepa", base = `${origin}/collections/${name}`;
   const send = async (path: string, method: string, body?: object): Promise<Response> => {
     const headers = { "content-type": "application/json", ...(apiKey === undefined ? {} : { "api-key": apiKey }) };

@@ -1,9 +1,10 @@
 /** The features of a collection as one file, in pieces, so that some rows are in memory at a time: `collection --export` and `embed --out`. */
 import { IJepaError } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { npyHeader } from "../weights/npy.js";
 import { layoutSafetensors } from "../weights/safetensors/writer.js";
 import type { Collection } from "./collection.js";
-import type { ExportOptions } from "./export-databases.js";
+import { EXPORT_OPTIONS, type ExportOptions } from "./export-databases.js";
 import { partStream } from "./parquet.js";
 import type { CollectionRow } from "./row.js";
 
@@ -18,6 +19,7 @@ export interface ExportFileOptions extends ExportOptions {
   include?: ((source: string) => boolean) | undefined;
 }
 
+const NAMES: OptionNames<ExportFileOptions> = { ...EXPORT_OPTIONS, include: "function" };
 /** Rows of a piece. */
 const GROUP = 1024;
 
@@ -41,7 +43,7 @@ export function exportFormat(name: string): ExportFormat {
  *   `io/read`, `aborted`
  */
 export function exportFile(collection: Collection, name: string, options: ExportFileOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
-  return pieces(collection, exportFormat(name), options);
+  return pieces(collection, exportFormat(name), readOptions(options, NAMES, "exportFile"));
 }
 
 async function* pieces(collection: Collection, format: ExportFormat, options: ExportFileOptions): AsyncGenerator<Uint8Array, void, undefined> {

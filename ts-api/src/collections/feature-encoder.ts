@@ -1,5 +1,6 @@
 /** The encoder of a collection: a model, what its features are made of, and the encoding that this is. */
 import { digestOf, NUMERICS_VERSION } from "../core/numerics.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { Tensor } from "../core/tensor.js";
 import type { BulkExtractor } from "../bulk/embed.js";
 import { featuresOf } from "../bulk/feature.js";
@@ -11,6 +12,7 @@ import { meanPool } from "../model/pooling.js";
 import { probePixels } from "../model/probe.js";
 import { imageFeatureExtraction } from "../pipelines/image-feature-extraction.js";
 import type { ModelRef } from "../weights/model-folder.js";
+import { SOURCE_OPTIONS } from "../weights/source-options.js";
 import { objectDigest, type Encoding, type Layers } from "./encoding.js";
 import { featureDigest } from "./row.js";
 
@@ -23,6 +25,10 @@ export interface FeatureEncoderOptions extends Pick<ModelLoadOptions, "dtype" | 
   /** Keep the features of all patches too, for searches for patches. Default false. */
   tokens?: boolean | undefined;
 }
+
+const NAMES: OptionNames<FeatureEncoderOptions> = {
+  ...SOURCE_OPTIONS, dtype: true, groupSize: true, device: true, threads: true, revectorize: true, resident: true, pooling: true, layers: true, tokens: "boolean",
+};
 
 /** The feature of an image, and with tokens those of its patches. */
 export interface ImageFeature {
@@ -53,7 +59,7 @@ export class FeatureEncoder {
    * @throws what IJepaModel.fromPretrained throws
    */
   static async open(ref?: ModelRef, options: FeatureEncoderOptions = {}): Promise<FeatureEncoder> {
-    const { pooling = "mean", layers = "last", tokens = false, ...loading } = options;
+    const { pooling = "mean", layers = "last", tokens = false, ...loading } = readOptions(options, NAMES, "FeatureEncoder.open");
     const extractor = await imageFeatureExtraction(ref, loading);
     try {
       const named = typeof ref === "string" || ref === undefined ? ref : ref.name, { gridHeight, gridWidth } = extractor.model.config;

@@ -15,7 +15,7 @@ export { classifierFiles, filesAsModel, fitClassifier, folderLabels, type Classi
 export type { FitReport } from "../classifiers/fit.js";
 export type { FittedHead } from "../classifiers/logistic.js";
 export { EXPORT_FORMATS, exportFile, exportFormat, exportNames, type ExportFileOptions, type ExportFormat } from "./export-file.js";
-export { exportQdrant, exportSql, type ExportOptions, type SqlClient } from "./export-databases.js";
+export { exportQdrant, exportSql, type ExportOptions, type QdrantOptions, type SqlClient } from "./export-databases.js";
 export { openPostgres } from "./postgres.js";
 export { mirrored, parseLabels } from "./labels.js";
 export { duplicatesPage, fitPage, searchPage, type PageOptions } from "./page.js";

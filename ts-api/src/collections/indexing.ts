@@ -1,4 +1,5 @@
 /** Takes images into a collection: only those that it does not know, and of those only the files that are no copies. */
+import { readOptions, type OptionNames } from "../core/options.js";
 import { embedImages, type EmbedImagesOptions } from "../bulk/embed.js";
 import type { BulkFailure, BulkRow, BulkSkip } from "../bulk/results.js";
 import type { Source } from "../bulk/source.js";
@@ -9,10 +10,17 @@ import type { CollectionRow } from "./row.js";
 import type { CollectionWriter } from "./writer.js";
 
 /** Options of `indexImages`. */
-export interface IndexOptions extends Pick<EmbedImagesOptions, "signal" | "decoders" | "maxPixels" | "strict" | "total" | "onProgress" | "ahead" | "batchSize"> {
+export interface IndexOptions extends Pick<EmbedImagesOptions, "signal" | "decoders" | "maxPixels" | "strict" | "timeout" | "total" | "onProgress" | "ahead" | "batchSize"> {
   /** Told of each image that could not be taken in. */
   onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;
+  /** Told of each damaged image that could be read all the same. */
+  onWarning?: ((image: Pick<BulkRow, "source" | "warnings">) => void | Promise<void>) | undefined;
 }
+
+const NAMES: OptionNames<IndexOptions> = {
+  signal: "AbortSignal", decoders: true, maxPixels: "number", strict: "boolean", timeout: "number", total: true, onProgress: "function", ahead: true, batchSize: true,
+  onFailure: "function", onWarning: "function",
+};
 
 /** What `indexImages` did, in places of images. */
 export interface IndexReport {
@@ -37,7 +45,7 @@ const SMALL_PART = 512, MANY_PARTS = 16;
  */
 export async function indexImages(collection: Collection, encoder: FeatureEncoder, sources: AsyncIterable<Source> | Iterable<Source>, options: IndexOptions = {}): Promise<IndexReport> {
   checkEncoding(encoder.encoding, collection.encoding, collection.name);
-  const { onFailure, ...bulk } = options, { layers, pooling, tokens } = collection.encoding, report = { added: 0, copies: 0, unchanged: 0, failed: 0 };
+  const { onFailure, onWarning, ...bulk } = readOptions(options, NAMES, "indexImages"), { layers, pooling, tokens } = collection.encoding, report = { added: 0, copies: 0, unchanged: 0, failed: 0 };
   await collection.write(async (writer) => {
     const known: EmbedImagesOptions["known"] = (source, bytes, modified) => isKnown(collection, writer, source, bytes, modified);
     const skip = (id: string) => collection.live.findId(id) !== undefined || writer.pendingId(id) !== undefined;
@@ -51,6 +59,7 @@ export async function indexImages(collection: Collection, encoder: FeatureEncode
         if (skip(result.id)) report.copies++;
         else report.added++;
         await writer.put(await rowOf(encoder, result));
+        if (result.warnings.length > 0) await onWarning?.(result);
       } else if (result.id === undefined) {
         report.unchanged++;
       } else {

@@ -1,4 +1,5 @@
 /** Results as a page: one file, which asks for nothing over the network. */
+import { readOptions, type OptionNames } from "../core/options.js";
 import { toBase64 } from "../core/base64.js";
 import { throwIfAborted } from "../core/errors.js";
 import { encodePng } from "../image/png-writer.js";
@@ -39,8 +40,11 @@ export interface PageOptions {
   signal?: AbortSignal | undefined;
 }
 
+const NAMES: OptionNames<PageOptions> = { signal: "AbortSignal" };
+
 /** The pictures that are found for a query, with their scores. The photos are read from their places. */
-export async function searchPage(query: string, results: readonly SearchResult[], { signal }: PageOptions = {}): Promise<string> {
+export async function searchPage(query: string, results: readonly SearchResult[], options: PageOptions = {}): Promise<string> {
+  const { signal } = readOptions(options, NAMES, "searchPage");
   const cards: string[] = [];
   for (const { sources, score, patch, width, height } of results) {
     cards.push(await card(sources, `${score.toFixed(4)}${patch === undefined ? "" : `, patch ${patch.join()}`}`, `${width} x ${height}`, signal));
@@ -50,7 +54,8 @@ export async function searchPage(query: string, results: readonly SearchResult[]
 }
 
 /** Groups of pictures that are nearly the same. */
-export async function duplicatesPage(name: string, groups: readonly DuplicateGroup[], { signal }: PageOptions = {}): Promise<string> {
+export async function duplicatesPage(name: string, groups: readonly DuplicateGroup[], options: PageOptions = {}): Promise<string> {
+  const { signal } = readOptions(options, NAMES, "duplicatesPage");
   const sections: string[] = [];
   for (const { images, closest, farthest } of groups) {
     const cards: string[] = [];

@@ -1,5 +1,6 @@
 /** Exact search: bounds from codes of eight bits say which features have to be looked at, and those are compared in double precision. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { cosineSimilarity } from "../model/pooling.js";
 import type { FolderStorage } from "../runtime/storage.js";
 import type { Encoding } from "./encoding.js";
@@ -23,6 +24,8 @@ export interface SearchOptions {
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
 }
+
+const NAMES: OptionNames<SearchOptions> = { k: true, patches: "boolean", patch: true, signal: "AbortSignal" };
 
 /** One image, or patch, that was found. */
 export interface SearchResult {
@@ -104,8 +107,8 @@ export class Searcher {
   }
 
   /** As Collection.search. */
-  async search(query: SearchQuery, options: SearchOptions = {}): Promise<SearchResult[]> {
-    const { k = 10, patches = false, signal } = options, { tokens } = this.encoding;
+  async search(query: SearchQuery, given: SearchOptions = {}): Promise<SearchResult[]> {
+    const options = readOptions(given, NAMES, "search"), { k = 10, patches = false, signal } = options, { tokens } = this.encoding;
     if (!Number.isSafeInteger(k) || k < 1) throw new IJepaError("input/value", `k must be a whole number from 1 up, not ${String(k)}.`, { name: "k", value: k });
     if (patches && tokens === null) {
       const message = `${this.storage.name} has no features of patches. Make it with "ijepa index --tokens".`;

@@ -2,8 +2,9 @@
 import { runtime } from "#runtime";
 import { onAbort } from "../core/abort.js";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
-import { decodeImage, type DecodeOptions } from "../image/decode.js";
+import { decodeImage, DEFAULT_SOURCE, type DecodeOptions } from "../image/decode.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import type { RgbImage } from "../image/raw-image.js";
 import { isHeavy } from "./announced.js";
@@ -31,6 +32,9 @@ export interface PoolDecodeOptions extends DecodeOptions {
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
 }
+
+const POOL_OPTIONS: OptionNames<DecodePoolOptions> = { threads: true, timeout: "number", maxWaiting: "number" };
+const DECODE_OPTIONS: OptionNames<PoolDecodeOptions> = { signal: "AbortSignal", source: "string", maxPixels: "number", strict: "boolean" };
 
 interface Job {
   readonly request: DecodeRequest;
@@ -62,8 +66,9 @@ export class DecodePool {
   #closed = false;
   #paused = false;
 
-  /** @throws TypeError for options that are no such numbers */
-  constructor({ threads = "auto", timeout = DEFAULT_TIMEOUT, maxWaiting = DEFAULT_WAITING }: DecodePoolOptions = {}) {
+  /** @throws TypeError for options that are no such numbers; IJepaError `input/value` for an unknown one */
+  constructor(options: DecodePoolOptions = {}) {
+    const { threads = "auto", timeout = DEFAULT_TIMEOUT, maxWaiting = DEFAULT_WAITING } = readOptions(options, POOL_OPTIONS, "DecodePool");
     const wanted = threads === "auto" ? Math.min(MAX_THREADS, runtime.cores) : threads;
     if (!Number.isInteger(wanted) || wanted < 0 || wanted > MAX_THREADS) throw new TypeError(`threads must be "auto" or a whole number from 0 to ${MAX_THREADS}, not ${String(threads)}.`);
     if (!(timeout > 0)) throw new TypeError(`timeout must be a number of milliseconds above 0, not ${String(timeout)}.`);
@@ -129,11 +134,12 @@ export class DecodePool {
     await Promise.all(this.#seats.map(async ({ thread }) => thread?.terminate()));
   }
 
-  async #enqueue(bytes: Uint8Array, processor: ProcessorConfig | undefined, { signal, ...options }: PoolDecodeOptions): Promise<DecodeResult> {
+  async #enqueue(bytes: Uint8Array, processor: ProcessorConfig | undefined, given: PoolDecodeOptions): Promise<DecodeResult> {
+    const { signal, ...options } = readOptions(given, DECODE_OPTIONS, "DecodePool");
     throwIfAborted(signal, DURING);
     if (!(bytes instanceof Uint8Array)) throw new TypeError(`An image to decode must be the bytes of its file as a Uint8Array, not ${show(bytes)}.`);
     if (this.#closed) throw aborted();
-    const waiting = this.#queue.length;
+    const heavy = isHeavy(bytes, options.source ?? DEFAULT_SOURCE), waiting = this.#queue.length;
     if (waiting >= this.#maxWaiting && this.running === this.#seats.length) {
       throw new IJepaError("backend/busy", `${waiting} images wait to be decoded, and no more may. Try again later.`, { backend: "decoder", waiting });
     }
@@ -144,7 +150,7 @@ export class DecodePool {
       };
       const job: Job = {
         request: { bytes, options, processor },
-        heavy: isHeavy(bytes),
+        heavy,
         resolve: (result) => settle(() => resolve(result)),
         reject: (error) => settle(() => reject(error)),
       };

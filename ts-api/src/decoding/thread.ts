@@ -1,6 +1,7 @@
 /** A thread that decodes one image at a time. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
+import { DEFAULT_SOURCE } from "../image/decode.js";
 import { givenWasmModules } from "../runtime/modules.js";
 import { readReply, type DecodeReply, type DecodeRequest, type DecodeResult, type DecoderData } from "./messages.js";
 
@@ -80,7 +81,7 @@ export class DecoderThread {
     }
   }
 
-  async #expire({ options: { source = "the image" } }: DecodeRequest, milliseconds: number): Promise<void> {
+  async #expire({ options: { source = DEFAULT_SOURCE } }: DecodeRequest, milliseconds: number): Promise<void> {
     // Where this thread was busy itself, the answer may be there and wait for its turn.
     const waiting = this.#waiting;
     await runtime.yieldToHost();

@@ -15,6 +15,9 @@ export type { DecodedImage, RawImage, RgbImage } from "./raw-image.js";
 /** Above this many pixels Pillow refuses an image as a decompression bomb: twice its `MAX_IMAGE_PIXELS`. */
 export const DEFAULT_MAX_PIXELS = 2 * 89_478_485;
 
+/** How messages call an image without a name. */
+export const DEFAULT_SOURCE = "the image";
+
 export interface DecodeOptions {
   /** How messages call the image: a path or URL. */
   source?: string;
@@ -71,7 +74,7 @@ const REFUSED: readonly (readonly [string, number, string])[] = [
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
   if (!(bytes instanceof Uint8Array)) throw new TypeError("decodeImage needs the bytes of an image file as a Uint8Array.");
-  const { source = "the image", maxPixels = DEFAULT_MAX_PIXELS, strict = false } = options;
+  const { source = DEFAULT_SOURCE, maxPixels = DEFAULT_MAX_PIXELS, strict = false } = options;
   if (!(maxPixels > 0)) {
     const message = `maxPixels must be a number above 0, not ${String(maxPixels)}.`;
     throw new IJepaError("input/value", message, { name: "maxPixels", value: maxPixels });

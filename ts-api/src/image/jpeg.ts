@@ -9,6 +9,8 @@ import type { DecodedImage } from "./raw-image.js";
 export interface JpegHeader extends OrientationMetadata {
   width: number;
   height: number;
+  /** Pixels that its scans go over, all together. */
+  scannedPixels: number;
 }
 
 interface Frame {
@@ -68,8 +70,9 @@ export function readJpegHeader(bytes: Uint8Array, source: string): JpegHeader {
     at = end;
     if (marker !== SOS) continue;
     if (frame === undefined) throw corrupt(source, "JPEG", "its image data comes before its frame header");
-    checkScans(1 + countScans(bytes, end), frame, source);
-    return { width: frame.width, height: frame.height, exif: exif.length > 0 ? concat(exif) : undefined, xmp };
+    const scans = 1 + countScans(bytes, end), { width, height } = frame;
+    checkScans(scans, frame, source);
+    return { width, height, scannedPixels: scans * frame.paddedPixels, exif: exif.length > 0 ? concat(exif) : undefined, xmp };
   }
 }
 

@@ -14,8 +14,8 @@ export interface OrientationMetadata {
 
 const ORIENTATION_TAG = 0x0112;
 const UPRIGHT = 1;
-/** The headers of TIFF, and those of writers that got the byte order of the number 42 wrong. */
-const LITTLE = ["II*\0", "II\0*"], BIG = ["MM\0*", "MM*\0"];
+/** The headers of TIFF, those of writers that got the byte order of the number 42 wrong, and of BigTIFF the one that Pillow reads as TIFF. */
+const LITTLE = ["II*\0", "II\0*"], BIG = ["MM\0*", "MM*\0", "MM\0+"];
 
 interface TiffType {
   bytes: number;

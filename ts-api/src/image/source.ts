@@ -2,7 +2,7 @@
 import { throwIfAborted, IJepaError } from "../core/errors.js";
 import { readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
-import { decodeImage, DEFAULT_MAX_PIXELS } from "./decode.js";
+import { decodeImage, DEFAULT_MAX_PIXELS, DEFAULT_SOURCE } from "./decode.js";
 import type { DecodeOptions } from "./decode.js";
 import { drawnPixels, isDrawable, type Drawable } from "./drawable.js";
 import { tooLong } from "./image-error.js";
@@ -49,7 +49,7 @@ const EXPECTED =
 export async function loadImage(source: ImageSource, given: LoadImageOptions = {}): Promise<RawImage> {
   const options = readOptions(given, NAMES, "loadImage"), { signal, maxPixels = DEFAULT_MAX_PIXELS } = options;
   throwIfAborted(signal, "loading an image");
-  const { source: name = typeof source === "string" || source instanceof URL ? nameOf(String(source)) : "the image", ...rest } = options;
+  const { source: name = typeof source === "string" || source instanceof URL ? nameOf(String(source)) : DEFAULT_SOURCE, ...rest } = options;
   const bytes = await bytesOf(source, limitsOf(name, rest));
   if (bytes !== undefined) {
     throwIfAborted(signal, `loading ${name}`);

@@ -26,6 +26,8 @@ export interface ClassifyOptions extends LabelOptions {
   maxPixels?: number | undefined;
   /** Refuse damaged images, even where their pixels can be read. Default false. */
   strict?: boolean | undefined;
+  /** Most milliseconds that the download of an image from a URL may take. Default 60000. */
+  timeout?: number | undefined;
 }
 
 /** A label with its score. */
@@ -36,15 +38,18 @@ export interface Classification {
   score: number;
 }
 
+/** The labels of one image, the best first; `warnings` say what is wrong with its file. They are not enumerable: a list of labels stays one. */
+export type Classifications = Classification[] & { readonly warnings: readonly string[] };
+
 /** From images to labels. A list gives a list, as in Hugging Face's pipeline. */
 export interface ImageClassificationPipeline {
   /**
    * The labels of an image, the best first.
    * @throws IJepaError `image/*`, `io/read`, `input/*`, `backend/*`, `aborted`
    */
-  (image: ImageSource, options?: ClassifyOptions): Promise<Classification[]>;
+  (image: ImageSource, options?: ClassifyOptions): Promise<Classifications>;
   /** The labels of each image, one image after the other. Throws as with one. */
-  (images: readonly ImageSource[], options?: ClassifyOptions): Promise<Classification[][]>;
+  (images: readonly ImageSource[], options?: ClassifyOptions): Promise<Classifications[]>;
   /** The model that computes. */
   readonly model: IJepaForImageClassification;
   /** What makes the model's inputs of images. */
@@ -53,27 +58,27 @@ export interface ImageClassificationPipeline {
   dispose(): Promise<void>;
 }
 
-const NAMES: OptionNames<ClassifyOptions> = { top_k: true, function_to_apply: true, signal: "AbortSignal", maxPixels: "number", strict: "boolean" };
+const NAMES: OptionNames<ClassifyOptions> = { top_k: true, function_to_apply: true, signal: "AbortSignal", maxPixels: "number", strict: "boolean", timeout: "number" };
 
 /** Loads the model and its image processor; `ref` and `options` are those of IJepaForImageClassification.fromPretrained. */
 export async function imageClassification(ref?: ModelRef, options?: LoadOptions): Promise<ImageClassificationPipeline> {
   const model = await IJepaForImageClassification.fromPretrained(ref, options);
   const processor = await processorOf(model);
 
-  const classifyOne = async (image: ImageSource, classifyOptions: ClassifyOptions): Promise<Classification[]> => {
-    const { signal, maxPixels, strict = false } = classifyOptions;
+  const classifyOne = async (image: ImageSource, classifyOptions: ClassifyOptions): Promise<Classifications> => {
+    const { signal, maxPixels, strict = false, timeout } = classifyOptions;
     checkLabelOptions(classifyOptions);
-    const loaded = await loadImage(image, { signal, strict, ...(maxPixels === undefined ? {} : { maxPixels }) });
+    const loaded = await loadImage(image, { signal, strict, timeout, ...(maxPixels === undefined ? {} : { maxPixels }) });
     const { logits } = await model.forward(processor.preprocess(loaded), { signal });
-    return rankLabels(model.config, logits.data, classifyOptions);
+    return Object.defineProperty(rankLabels(model.config, logits.data, classifyOptions), "warnings", { value: loaded.warnings ?? [] }) as Classifications;
   };
 
-  async function classify(images: ImageSource | readonly ImageSource[], given?: ClassifyOptions): Promise<Classification[] | Classification[][]> {
+  async function classify(images: ImageSource | readonly ImageSource[], given?: ClassifyOptions): Promise<Classifications | Classifications[]> {
     const { top_k: top } = given ?? {}, named = readOptions(given, NAMES, "classify");
     // Here null says something: all labels.
     const classifyOptions: ClassifyOptions = top === null ? { ...named, top_k: null } : named;
     if (!Array.isArray(images)) return classifyOne(images as ImageSource, classifyOptions);
-    const results: Classification[][] = [];
+    const results: Classifications[] = [];
     for (const image of images as readonly ImageSource[]) results.push(await classifyOne(image, classifyOptions));
     return results;
   }

@@ -31,6 +31,8 @@ export interface ExtractOptions {
   maxPixels?: number | undefined;
   /** Refuse damaged images, even where their pixels can be read. Default false. */
   strict?: boolean | undefined;
+  /** Most milliseconds that the download of an image from a URL may take. Default 60000. */
+  timeout?: number | undefined;
 }
 
 /** The features of one image, and how they were made: `numerics.digest` is of these very bits; `warnings` say what is wrong with its file. */
@@ -63,7 +65,7 @@ export interface ImageFeatureExtractionPipeline {
   dispose(): Promise<void>;
 }
 
-const NAMES: OptionNames<ExtractOptions> = { pool: true, normalize: "boolean", return_tensors: "boolean", signal: "AbortSignal", maxPixels: "number", strict: "boolean" };
+const NAMES: OptionNames<ExtractOptions> = { pool: true, normalize: "boolean", return_tensors: "boolean", signal: "AbortSignal", maxPixels: "number", strict: "boolean", timeout: "number" };
 const POOLS: readonly unknown[] = ["mean", "first", "none", true, false];
 
 /** Loads the model and its image processor; `ref` and `options` are those of IJepaModel.fromPretrained. */
@@ -72,9 +74,9 @@ export async function imageFeatureExtraction(ref?: ModelRef, options?: ModelLoad
   const processor = await processorOf(model);
 
   const extractOne = async (image: ImageSource, extractOptions: ExtractOptions): Promise<Features | NestedFeatures> => {
-    const { pool = "none", normalize = false, return_tensors: asTensors = true, signal, maxPixels, strict = false } = extractOptions;
+    const { pool = "none", normalize = false, return_tensors: asTensors = true, signal, maxPixels, strict = false, timeout } = extractOptions;
     if (!POOLS.includes(pool)) throw new IJepaError("input/value", `pool must be one of ${POOLS.join(", ")}, not ${show(pool)}.`, { name: "pool", value: pool });
-    const loaded = await loadImage(image, { signal, strict, ...(maxPixels === undefined ? {} : { maxPixels }) });
+    const loaded = await loadImage(image, { signal, strict, timeout, ...(maxPixels === undefined ? {} : { maxPixels }) });
     const output = await model.forward(processor.preprocess(loaded), { signal });
     const pooled = poolOutput(output, pool), features = normalize ? normalizeRows(pooled) : pooled;
     if (!asTensors) return features.tolist() as NestedFeatures;

@@ -1,8 +1,9 @@
 /** What `ijepa serve` needs from Node: a listening socket, and images of public hosts. Bun and Deno have these modules too. */
-import { getRequestListener } from "@hono/node-server";
-import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { getRequestListener, RequestError } from "@hono/node-server";
+import { createServer, STATUS_CODES, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { IJepaError } from "../core/errors.js";
+import { Turns } from "./turns.js";
 
 export interface ListenOptions {
   readonly host: string;
@@ -10,6 +11,8 @@ export interface ListenOptions {
   readonly port: number;
   /** Milliseconds within which `fetch` reads a request, and then answers it. */
   readonly timeout: number;
+  /** What the JSON body says of a request that never reaches `fetch`, because it is no HTTP or breaks one of its limits. */
+  refusal(status: number, code: string, message: string): object;
 }
 
 export interface Listening {
@@ -28,30 +31,58 @@ const MAX_CONNECTIONS = 4096;
 const CHECK_MS = 1_000;
 /** By so much `fetch` is first with its answer that a request came too slowly. */
 const MARGIN_MS = 5_000;
+/** Requests with a body that begin in one round of the event loop: some milliseconds of work, after which others have their turn. */
+const BEGUN_AT_ONCE = 8;
 /** Clients have so long to take the last answers. */
 const LINGER_MS = 1_000;
+
+/** What Node's parser refuses, by the code of its error; anything else is no HTTP. */
+const UNREADABLE: Readonly<Record<string, readonly [status: number, code: string, message: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "request/headers", "The head of the request is too long. Send fewer or shorter headers."],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "request/too-large", "The chunk extensions of the body are too long."],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "request/timeout", "The request took too long to arrive. Send it again, faster."],
+};
+const NO_HTTP = [400, "request/http", "The request is not valid HTTP."] as const;
 
 /**
  * Serves HTTP.
  *
  * @throws IJepaError `io/listen`
  */
-export async function listen(fetch: (request: Request) => Promise<Response>, { host, port, timeout }: ListenOptions): Promise<Listening> {
-  const respond = getRequestListener((request) => fetch(request), { overrideGlobalObjects: false });
-  const answering = new Set<ServerResponse>();
+export async function listen(fetch: (request: Request) => Promise<Response>, { host, port, timeout, refusal }: ListenOptions): Promise<Listening> {
+  const badRequest = (reason: string) => Response.json(refusal(400, "request/http", `The request is not valid HTTP: ${reason}.`), { status: 400 });
+  const respond = getRequestListener((request) => fetch(request), {
+    overrideGlobalObjects: false,
+    errorHandler: (error) => badRequest(error instanceof RequestError ? error.message : "it cannot be read"),
+  });
+  const answering = new Set<ServerResponse>(), turns = new Turns(BEGUN_AT_ONCE);
   let closing = false;
   let drained: (() => void) | undefined;
   const limits = { requestTimeout: timeout + MARGIN_MS, headersTimeout: Math.min(HEAD_MS, timeout + MARGIN_MS) };
-  const server = createServer({ ...limits, keepAliveTimeout: IDLE_MS, connectionsCheckingInterval: CHECK_MS }, (request, response) => {
+  // Node's own answer to a missing Host header has no body.
+  const settings = { ...limits, keepAliveTimeout: IDLE_MS, connectionsCheckingInterval: CHECK_MS, requireHostHeader: false };
+  const server = createServer(settings, (request, response) => {
     answering.add(response);
     if (closing) response.setHeader("connection", "close");
     response.once("close", () => {
       answering.delete(response);
       if (answering.size === 0) drained?.();
     });
-    void respond(request, response);
+    // Health checks and metrics need no turn.
+    if (request.method === "GET") void respond(request, response);
+    else turns.wait(() => void (response.destroyed || respond(request, response)));
   });
   server.maxConnections = MAX_CONNECTIONS;
+  server.on("checkExpectation", (_request, response) => {
+    const body = refusal(417, "request/expectation", "The only expectation that is met is 100-continue.");
+    response.writeHead(417, { "content-type": "application/json", connection: "close" }).end(JSON.stringify(body));
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    const begun = [...answering].some((response) => response.socket === socket && response.headersSent);
+    const [status, code, message] = UNREADABLE[error.code ?? ""] ?? NO_HTTP;
+    if (!socket.writable || begun || error.code === "ECONNRESET") socket.destroy();
+    else socket.end(rawAnswer(status, JSON.stringify(refusal(status, code, message))), () => socket.destroy());
+  });
   // Neither side moves a byte: longer than it may take to answer.
   server.setTimeout(2 * (timeout + MARGIN_MS));
   await new Promise<void>((resolve, reject) => {
@@ -75,4 +106,10 @@ export async function listen(fetch: (request: Request) => Promise<Response>, { h
       clearTimeout(lingering);
     },
   };
+}
+
+/** An answer on a connection whose request nobody could read. */
+function rawAnswer(status: number, body: string): string {
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, "content-type: application/json", `content-length: ${Buffer.byteLength(body)}`, "connection: close"];
+  return `${head.join("\r\n")}\r\n\r\n${body}`;
 }

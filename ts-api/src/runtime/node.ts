@@ -76,7 +76,14 @@ export const runtime: Runtime = {
   createFolder,
   openStorage: (path) => nodeStorage(path, (file) => runtime.openFile(file)),
   files,
-  env: (name) => process.env[name],
+  env(name) {
+    try {
+      return process.env[name];
+    } catch {
+      // Deno was not given the permission: the variable is not for this program.
+      return undefined;
+    }
+  },
   fetch,
   get unheededProxy() {
     return unheededProxy();

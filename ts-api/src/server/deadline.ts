@@ -1,5 +1,8 @@
 import { HttpError } from "./http-error.js";
 
+/** Why a signal is aborted whose work has ended. One for all: an error of its own for each request costs as much as a small answer. */
+const OVER = new Error("The request is answered.");
+
 /**
  * Runs `work` with a signal that is aborted after `milliseconds`, when `signal` is, and at the latest when `work` has ended: what it
  * began and nobody waits for stops too.
@@ -24,6 +27,6 @@ export async function within<T>(milliseconds: number, signal: AbortSignal | unde
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", follow);
-    controller.abort();
+    controller.abort(OVER);
   }
 }

@@ -2,6 +2,7 @@
 import { IJepaError } from "../core/errors.js";
 import { checkNames } from "../core/options.js";
 import { show } from "../core/show.js";
+import { parseJson } from "../core/json.js";
 import { oneOf, FORMATS, POOLS, type EncodedFeatures, type FeatureOptions } from "./features.js";
 import { HttpError } from "./http-error.js";
 
@@ -10,6 +11,8 @@ export interface EmbeddingsRequest extends FeatureOptions {
   readonly images: readonly string[];
 }
 
+/** Far more than a request of the most images has; what is parsed for them takes milliseconds. */
+const MAX_VALUES = 2 ** 18;
 const FIELDS = { model: true, input: true, encoding_format: true, dimensions: true, user: true, pool: true, normalize: true } as const;
 
 /** What a request has to agree with. */
@@ -51,7 +54,7 @@ export function unknownModel(asked: unknown, served: string): HttpError {
 
 /** @param tokens of one image */
 export function embeddingsAnswer(model: string, features: readonly EncodedFeatures[], tokens: number): object {
-  const data = features.map(({ embedding, numerics }, index) => ({ object: "embedding", index, embedding, numerics }));
+  const data = features.map(({ dims: _, ...feature }, index) => ({ object: "embedding", index, ...feature }));
   const total = features.length * tokens;
   return { object: "list", data, model, usage: { prompt_tokens: total, total_tokens: total } };
 }
@@ -59,9 +62,9 @@ export function embeddingsAnswer(model: string, features: readonly EncodedFeatur
 function parseObject(body: Uint8Array): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
-  } catch {
-    throw new HttpError(400, "request/json", "The body is not JSON.");
+    value = parseJson(body, { bom: true, maxDepth: Infinity, maxValues: MAX_VALUES });
+  } catch (error) {
+    throw new HttpError(400, "request/json", error instanceof RangeError ? `The body has ${error.message}.` : "The body is not JSON.");
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new HttpError(400, "request/json", "The body must be a JSON object: { model, input }.");

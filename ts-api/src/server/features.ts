@@ -24,12 +24,20 @@ export interface EncodedFeatures {
   readonly embedding: number[] | string;
   /** Its digest is of the embedding's bits. */
   readonly numerics: Numerics;
+  /** Absent for an intact file. */
+  readonly warnings?: readonly string[];
 }
 
-export async function featuresOf({ hidden, numerics }: Encoded, { pool, normalize, format }: FeatureOptions): Promise<EncodedFeatures> {
+/** What is wrong with the file of an image, where something is. */
+export function damageOf({ warnings }: Encoded): Pick<EncodedFeatures, "warnings"> {
+  return warnings.length === 0 ? {} : { warnings };
+}
+
+export async function featuresOf(encoded: Encoded, { pool, normalize, format }: FeatureOptions): Promise<EncodedFeatures> {
+  const { hidden, numerics } = encoded;
   const pooled = poolOf(hidden, pool), { data, dims } = normalize ? normalizeRows(pooled) : pooled;
   const embedding = format === "float" ? Array.from(data) : toBase64(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  return { dims: dims.slice(1), embedding, numerics: { ...numerics, digest: await digestOf(data) } };
+  return { dims: dims.slice(1), embedding, numerics: { ...numerics, digest: await digestOf(data) }, ...damageOf(encoded) };
 }
 
 function poolOf(hidden: Tensor<"float32">, pool: FeatureOptions["pool"]): Tensor<"float32"> {

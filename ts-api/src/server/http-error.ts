@@ -30,7 +30,7 @@ export class HttpError extends Error {
 }
 
 /** Of the codes whose kind does not say it. */
-const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = { "image/unsupported": 415, "image/too-large": 413, aborted: 499 };
+const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = { "image/unsupported": 415, "image/too-large": 413, "image/too-complex": 413, aborted: 499 };
 /** By the part of the code before the slash: whose fault it is. */
 const STATUS_OF_KIND: Readonly<Record<string, number>> = { image: 400, input: 400, io: 400, backend: 503 };
 
@@ -44,12 +44,18 @@ export function toHttpError(error: unknown, param?: string): HttpError {
   return new HttpError(500, "internal", "The server failed unexpectedly; its log says why.", { ...at, cause: error });
 }
 
-export function toResponse({ status, code, message, details }: HttpError): Response {
+export function toResponse(error: HttpError): Response {
+  const { status, details } = error;
   const headers: Record<string, string> = {};
   if (details.retryAfter !== undefined) headers["retry-after"] = String(details.retryAfter);
   if (details.allow !== undefined) headers["allow"] = details.allow;
   if (details.acceptEncoding !== undefined) headers["accept-encoding"] = details.acceptEncoding;
-  return Response.json({ error: { message, type: typeOf(status), param: details.param ?? null, code } }, { status, headers });
+  return Response.json(errorBody(error), { status, headers });
+}
+
+/** What the body of such an answer says, in OpenAI's shape. */
+export function errorBody({ status, code, message, details }: HttpError): object {
+  return { error: { message, type: typeOf(status), param: details.param ?? null, code } };
 }
 
 /** OpenAI's names. */

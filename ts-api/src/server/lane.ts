@@ -21,6 +21,8 @@ export interface Encoded {
   readonly logits: Tensor<"float32"> | undefined;
   /** Its digest is that of the batch. */
   readonly numerics: Numerics;
+  /** What is wrong with its file; empty for an intact one. */
+  readonly warnings: readonly string[];
 }
 
 export interface LaneOptions {
@@ -146,8 +148,8 @@ export class Lane {
     try {
       const output = await this.model.forward({ pixelValues: stack(batch) }, { signal: all.signal });
       const { lastHiddenState, numerics } = output, logits = "logits" in output ? output.logits : undefined;
-      batch.forEach(({ image: { width, height }, resolve }, i) => {
-        resolve({ width, height, hidden: slice(lastHiddenState, i), logits: logits && slice(logits, i), numerics });
+      batch.forEach(({ image: { width, height, warnings }, resolve }, i) => {
+        resolve({ width, height, hidden: slice(lastHiddenState, i), logits: logits && slice(logits, i), numerics, warnings });
       });
     } catch (error) {
       for (const { reject } of batch) reject(error as Error);

@@ -14,7 +14,7 @@ import { announcedLength, codingOf, mediaType, readBody } from "./body.js";
 import { within } from "./deadline.js";
 import { Downloads } from "./downloads.js";
 import { embeddingsAnswer, parseEmbeddings, unknownModel } from "./embeddings.js";
-import { featuresOf, FORMATS, oneOf, POOLS, type EncodedFeatures } from "./features.js";
+import { damageOf, featuresOf, FORMATS, oneOf, POOLS, type EncodedFeatures } from "./features.js";
 import { HttpError, toHttpError, toResponse } from "./http-error.js";
 import { Lane, type Encoded, type ServedModel } from "./lane.js";
 import { Metrics } from "./metrics.js";
@@ -134,17 +134,17 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
     const top = query["top_k"];
     const labels: LabelOptions = top === undefined ? {} : { top_k: /^\d{1,9}$/.test(top) ? Number(top) : (top as unknown as number) };
     checkLabelOptions(labels);
-    const { logits, numerics } = await lane.encode(body, "the body", signal);
-    return { model: name, labels: rankLabels(config, logits!.data, labels), numerics };
+    const encoded = await lane.encode(body, "the body", signal), { logits, numerics } = encoded;
+    return { model: name, labels: rankLabels(config, logits!.data, labels), numerics, ...damageOf(encoded) };
   };
 
   const search = async ({ body, query, signal }: Call): Promise<object> => {
     if (finder === undefined) throw new HttpError(404, "request/no-collection", `The server of ${name} has no collection.`);
     const k = query["k"] ?? String(DEFAULT_RESULTS);
     if (!/^\d{1,6}$/.test(k) || Number(k) < 1) throw new HttpError(400, "input/value", `k must be a whole number from 1 to 999999, not ${show(k)}.`, { param: "k" });
-    const { hidden, width, height } = await lane.encode(body, "the body", signal);
+    const encoded = await lane.encode(body, "the body", signal), { hidden, width, height } = encoded;
     const { data } = finder.pooling === "mean" ? meanPool(hidden) : firstToken(hidden);
-    return { model: name, width, height, results: await finder.search(data, { k: Number(k), signal }) };
+    return { model: name, width, height, results: await finder.search(data, { k: Number(k), signal }), ...damageOf(encoded) };
   };
 
   const gauges = () => ({ requests: admission.requests, images: admission.images, bytes: admission.bytes, waiting: lane.waiting });

@@ -3,7 +3,7 @@ import { IJepaError, isIJepaError } from "../core/errors.js";
 import { show } from "../core/show.js";
 import { wrongType } from "../core/options.js";
 import { impostorOf } from "./impostor.js";
-import { parseJson } from "./json.js";
+import { parseJson } from "../core/json.js";
 import { readRange } from "./sources/bytes.js";
 import { isModelSource, type ModelFolder, type ModelRef, type OpenOptions } from "./model-folder.js";
 import { looksLikeRepo, modelOfAddress } from "./hub/names.js";

@@ -2,7 +2,7 @@
 import { IJepaError } from "../../core/errors.js";
 import { show } from "../../core/show.js";
 import { Connection, failure, statusFailure, type Reply } from "./connection.js";
-import { parseJson } from "../json.js";
+import { parseJson } from "../../core/json.js";
 import { digestOfEtag, type Digest } from "./digest.js";
 import { isCommit, resolveUrl } from "./names.js";
 import { pauseAfter, Transient, type Pace } from "./retry.js";
@@ -41,6 +41,9 @@ interface Listing {
   siblings?: { rfilename?: string; size?: number; blobId?: string; lfs?: { sha256?: string; size?: number } }[];
 }
 
+/** How often the first request is tried while nothing answers. */
+const FIRST_TRIES = 2;
+
 export class HubClient {
   readonly #connection: Connection;
   /** Where redirects led, by address on the Hub. They are signed and end after a while. */
@@ -61,14 +64,15 @@ export class HubClient {
    * @throws IJepaError `hub/missing`, `hub/access`, `io/read`, `aborted`
    */
   async find(name: string, revision: string, signal: AbortSignal | undefined, { tries = this.pace.tries, required = true }: FindOptions = {}): Promise<Found> {
-    const pace = { ...this.pace, tries };
     for (let tried = 1; ; tried++) {
       try {
         const found = await (this.#connection.redirectsAreHidden ? this.#findInListing(name, revision, signal) : this.#findByHead(name, revision, required, signal));
         this.#checkCommit(name, revision, found.commit);
         return found;
       } catch (error) {
-        await pauseAfter(error, tried, pace, signal);
+        // A Hub that has never answered cannot be reached from here, or is not there: to ask often is to keep the user waiting.
+        const patience = this.#connection.answered ? tries : Math.min(tries, FIRST_TRIES);
+        await pauseAfter(error, tried, { ...this.pace, tries: patience }, signal);
       }
     }
   }

@@ -38,6 +38,13 @@ export class Connection {
   /** Browsers hide redirects; they leave the token out by themselves where one leads to another host. */
   #redirectsAreHidden = false;
 
+  #answered = false;
+
+  /** The Hub has answered at least once, with whatever status. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
   get redirectsAreHidden(): boolean {
     return this.#redirectsAreHidden;
   }
@@ -61,6 +68,7 @@ export class Connection {
           this.#redirectsAreHidden = true;
           continue;
         }
+        this.#answered = true;
         watch.saw(LEAST_BYTES);
         answers.push(response);
         const next = redirectOf(response, at);

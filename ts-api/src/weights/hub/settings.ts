@@ -2,8 +2,9 @@
 import { runtime } from "#runtime";
 import { IJepaError } from "../../core/errors.js";
 import { show } from "../../core/show.js";
+import type { ByteSource } from "../../runtime/env.js";
 import { readRange } from "../sources/bytes.js";
-import { openFileIfPresent } from "../sources/file.js";
+import { isDenied, openFileIfPresent } from "../sources/file.js";
 import type { SourceOptions } from "../source-options.js";
 import { checkRevision } from "./names.js";
 
@@ -50,12 +51,22 @@ async function storedToken(): Promise<string | undefined> {
   if (isTrue("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return undefined;
   const given = variable("HF_TOKEN") ?? variable("HUGGING_FACE_HUB_TOKEN");
   if (given !== undefined || runtime.files === undefined) return given;
-  const file = await openFileIfPresent(expandHome(variable("HF_TOKEN_PATH") ?? `${hfHome()}/token`));
+  const file = await openStoredToken(variable("HF_TOKEN_PATH") ?? `${hfHome()}/token`);
   if (file === undefined) return undefined;
   try {
     return new TextDecoder().decode(await readRange(file, 0, Math.min(file.size, MAX_TOKEN)));
   } finally {
     await file.close();
+  }
+}
+
+/** Where the program may not look for it, there is none. */
+async function openStoredToken(path: string): Promise<ByteSource | undefined> {
+  try {
+    return await openFileIfPresent(expandHome(path));
+  } catch (error) {
+    if (error instanceof Error && isDenied(error.cause)) return undefined;
+    throw error;
   }
 }
 
@@ -75,8 +86,15 @@ function hfHome(): string {
   return variable("HF_HOME") ?? `${variable("XDG_CACHE_HOME") ?? "~/.cache"}/huggingface`;
 }
 
+/** @throws IJepaError `io/read` where the program may not know its home */
 function expandHome(path: string): string {
-  return path.replace(/^~(?=$|[/\\])/, () => runtime.files?.home ?? "~");
+  if (!/^~(?=$|[/\\])/.test(path) || runtime.files === undefined) return path;
+  try {
+    return runtime.files.home + path.slice(1);
+  } catch (cause) {
+    const message = `Cannot find ${path}: ${cause instanceof Error ? cause.message : String(cause)}. Name the folder of the Hub's cache with cache_dir or HF_HUB_CACHE.`;
+    throw new IJepaError("io/read", message, { path }, { cause });
+  }
 }
 
 function isTrue(name: string): boolean {

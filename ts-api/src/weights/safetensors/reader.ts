@@ -3,7 +3,7 @@ import type { ByteSource } from "../../runtime/env.js";
 import { DTYPE_BITS, isSafetensorsDtype } from "../dtypes.js";
 import type { SafetensorsDtype } from "../dtypes.js";
 import { formatOf, HEAD_BYTES, impostorOf } from "../impostor.js";
-import { parseJson } from "../json.js";
+import { parseJson } from "../../core/json.js";
 import { readRange } from "../sources/bytes.js";
 
 /** One tensor of a file; its bytes are `begin` to `end` (exclusive), counted from the start of the file. */

@@ -15,9 +15,22 @@ export async function openFileIfPresent(path: string): Promise<ByteSource | unde
   }
 }
 
-/** What is at a path of the host; undefined where there is nothing, or where there are no files. */
+/**
+ * What is at a path of the host; undefined where there is nothing, where there are no files, or where the program may not look.
+ * @throws IJepaError `io/read`
+ */
 export async function kindOf(path: string): Promise<FileInfo["kind"] | undefined> {
-  return (await runtime.files?.stat(path))?.kind;
+  try {
+    return (await runtime.files?.stat(path))?.kind;
+  } catch (cause) {
+    if (isDenied(cause)) return undefined;
+    throw new IJepaError("io/read", `Cannot look at ${path}: ${cause instanceof Error ? cause.message : String(cause)}.`, { path }, { cause });
+  }
+}
+
+/** Deno was not given the permission. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof Error && error.name === "NotCapable";
 }
 
 /**

@@ -7,13 +7,21 @@ const MAX_VALUES = 2 ** 22;
 
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c, OPEN_ARRAY = 0x5b, CLOSE_ARRAY = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
 
+export interface JsonOptions {
+  /** NaN, Infinity and -Infinity are numbers. Default false. */
+  python?: boolean;
+  /** A byte order mark before the text is left out. Default false. */
+  bom?: boolean;
+  maxDepth?: number;
+  maxValues?: number;
+}
+
 /**
  * @param bytes UTF-8
- * @param options `python`: NaN, Infinity and -Infinity are numbers; `bom`: a byte order mark before the text is left out
  * @throws Error, with a message for the user, for what is no JSON; RangeError for what nests too deep or has too many values
  */
-export function parseJson(bytes: Uint8Array, { python = false, bom = false }: { python?: boolean; bom?: boolean } = {}): unknown {
-  checkSize(bytes);
+export function parseJson(bytes: Uint8Array, { python = false, bom = false, maxDepth = MAX_DEPTH, maxValues = MAX_VALUES }: JsonOptions = {}): unknown {
+  checkSize(bytes, maxDepth, maxValues);
   const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: !bom }).decode(bytes);
   try {
     return JSON.parse(text) as unknown;
@@ -24,7 +32,7 @@ export function parseJson(bytes: Uint8Array, { python = false, bom = false }: { 
 }
 
 /** Counts what parsing would make. Bytes of ASCII are no part of other characters in UTF-8. */
-function checkSize(bytes: Uint8Array): void {
+function checkSize(bytes: Uint8Array, maxDepth: number, maxValues: number): void {
   let depth = 0, values = 1;
   for (let at = 0; at < bytes.length; at++) {
     switch (bytes[at]) {
@@ -36,21 +44,25 @@ function checkSize(bytes: Uint8Array): void {
         break;
       case OPEN_ARRAY: case OPEN_OBJECT:
         values++;
-        if (++depth > MAX_DEPTH) throw new RangeError(`more than ${MAX_DEPTH} arrays and objects lie in each other at byte ${at}`);
+        if (++depth > maxDepth) throw new RangeError(`more than ${maxDepth} arrays and objects lie in each other at byte ${at}`);
         break;
       case CLOSE_ARRAY: case CLOSE_OBJECT:
         depth--;
         break;
     }
-    if (values > MAX_VALUES) throw new RangeError(`more than ${MAX_VALUES} values up to byte ${at}`);
+    if (values > maxValues) throw new RangeError(`more than ${maxValues} values up to byte ${at}`);
   }
 }
 
-/** The place of the quote that ends the string which begins at `start`. */
+/** The place of the quote that ends the string which begins at `start`. An image in base64 is long: the engine looks for its end. */
 function endOfString(text: Uint8Array, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text[at] !== QUOTE) at += text[at] === BACKSLASH ? 2 : 1;
-  return at;
+  for (let at = start + 1; ; at++) {
+    at = text.indexOf(QUOTE, at);
+    if (at < 0) return text.length;
+    let escapes = at;
+    while (text[escapes - 1] === BACKSLASH) escapes--;
+    if ((at - escapes) % 2 === 0) return at;
+  }
 }
 
 /** JSON has no NaN and no infinities: the first stand in for it while the text is parsed, a number too large for f64 for the others. */
