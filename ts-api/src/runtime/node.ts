@@ -143,7 +143,12 @@ function wholeDemoModel(model: string): string | undefined {
 
 /** A function of its own: tracers of files take what they see of a path for a pattern. */
 function hasFile(path: string): boolean {
-  return existsSync(path);
+  try {
+    return existsSync(path);
+  } catch {
+    // Deno was not given the permission to look.
+    return false;
+  }
 }
 
 /** Bun and Deno run this file too, and say so in `process.versions`. */
