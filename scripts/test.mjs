@@ -4,6 +4,7 @@
  * `node scripts/test.mjs unit/image cli` runs only the suites under tests/unit/image and tests/cli.
  */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { globSync } from "./glob.mjs";
 import { run, root } from "./run.mjs";
 import { installEngines } from "./engines.mjs";
@@ -32,5 +33,6 @@ if (files.length === 0) {
 }
 if (needs("runtimes")) installEngines();
 if (needs("queue") && spawnSync("which", ["redis-server"]).status !== 0) installDebian("redis-server");
+if (needs("queue") && !existsSync("/usr/lib/postgresql")) installDebian("postgresql");
 installLlvmpipe();
 run(process.execPath, ["--test", "--test-reporter=spec", ...files], { env: await webgpuEnv() });

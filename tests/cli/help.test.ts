@@ -18,7 +18,7 @@ const VALUES: Record<OptionName, string | undefined> = {
   host: "localhost", port: "0", "max-body": "20MiB", concurrency: "9", timeout: "9", "allow-urls": undefined, cors: "*",
   source: "folder", "image-size": "224", "group-size": "64", calibrate: "folder", "shard-size": "24MiB", json: undefined, help: undefined,
   collection: "folder", layers: "last4", tokens: undefined, prune: undefined, results: "9", html: "x.html", threshold: "0.9", labels: "folders", strength: "1", seed: "1", "hold-out": "0.2", views: "flip",
-  full: undefined, "top-k": "3", encoder: "folder", verify: "1%", compact: undefined, repair: undefined, queue: "URL", audit: "1%", "allow-private": undefined, export: "x.npy",
+  full: undefined, "top-k": "3", encoder: "folder", verify: "1%", compact: undefined, repair: undefined, queue: "URL", audit: "1%", "metrics-port": "0", "allow-private": undefined, export: "x.npy",
 };
 
 test("help of a command names every option that it takes, and only these", async () => {

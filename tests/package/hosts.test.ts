@@ -1,5 +1,6 @@
 /** The packed package in every host: the digests of the demo model, its types, and typed errors for what a host lacks. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -163,6 +164,18 @@ for (const [store, dtype, layers] of STORES) {
     assert.deepEqual(answers.slice(2).map(({ json }) => (json.error as { code: string }).code), ["image/corrupt", "image/unsupported", "request", "request", "request"]);
   });
 }
+
+test("examples/worker: photos that are put into a bucket become rows, and go with it", workerd, async () => {
+  const damaged = join(folder, "damaged.jpg"), photo = join(folder, "rocket.jpg");
+  writeFileSync(damaged, readFileSync("examples/photos/rocket.jpg").subarray(0, 5000));
+  const answers = inWorkerd({ entry: join(folder, "worker/src/worker.js"), assets: light(), vars: { DTYPE: "bf16" }, photos: { "a/rocket.jpg": photo, "damaged.jpg": damaged }, requests: [] });
+  const extract = await pipeline("image-feature-extraction", undefined, { dtype: "bf16", device: "wasm" });
+  const { data, dims, numerics } = await extract(photo, { pool: "mean", normalize: true });
+  await extract.dispose();
+  const [row, failed] = answers.map(({ json }) => json), file = readFileSync(photo);
+  assert.deepEqual(row, { source: "a/rocket.jpg", id: createHash("sha256").update(file).digest("hex"), bytes: file.length, embedding: [...data], dims: [...dims], numerics });
+  assert.deepEqual([failed.source, failed.bytes, (failed.error as { code: string }).code], ["damaged.jpg", 5000, "image/corrupt"]);
+});
 
 let browser: Promise<Browser> | undefined;
 after(async () => (await browser)?.close());

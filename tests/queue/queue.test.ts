@@ -1,107 +1,59 @@
-/** Many workers and a real broker: the root digest is that of one process, whoever is killed meanwhile. About 40 s. */
+/** Many workers and a real broker: the root digest is that of one process. About 30 s. */
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { on, once } from "node:events";
+import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Collection } from "../../ts-api/src/collections/collection.js";
-import { encodePng } from "../../ts-api/src/image/png-writer.js";
-import { finish, ijepa, TINY, type Finished } from "../cli/helpers.js";
-import { numbers, temporaryFolder } from "../unit/collections/helpers.js";
-import { absent, command, ENGINES, freePort, installPackage, PASSWORD, program, Redis } from "./servers.js";
+import { finish, TINY, type Finished } from "../cli/helpers.js";
+import { Bench, MODEL, reportOf, type Report } from "./bench.js";
+import { absent, command, KINDS, program, Redis } from "./servers.js";
 
 /** As many as `IJEPA_TEST_PICTURES` says: the published runs have 3000. */
-const PICTURES = Number(process.env["IJEPA_TEST_PICTURES"] ?? 300), SIDE = 32, BAD = 7;
-const MODEL = ["--model", TINY, "--dtype", "fp32", "--threads", "1"];
+const PICTURES = Number(process.env["IJEPA_TEST_PICTURES"] ?? 300);
 
 describe("many machines", { skip: absent }, () => {
-  const root = temporaryFolder(), photos = join(root, "photos"), children = new Set<ChildProcess>();
-  let redis: Redis, whole: Report;
+  const bench = new Bench(PICTURES);
+  let redis: Redis;
 
   before(async () => {
-    installPackage();
-    mkdirSync(photos, { recursive: true });
-    for (let i = 0; i < PICTURES; i++) {
-      const next = numbers(i + 1), data = Uint8Array.from({ length: SIDE * SIDE * 3 }, () => 128 + 127 * next());
-      const png = await encodePng({ data, width: SIDE, height: SIDE, channels: 3 });
-      writeFileSync(join(photos, `${i}.png`), i === BAD ? png.subarray(0, png.length / 2) : png);
-    }
-    mkdirSync(join(root, "redis"));
-    redis = await Redis.start(join(root, "redis"));
-    whole = reportOf(await ijepa(["index", photos, "--collection", join(root, "whole"), ...MODEL, "--json"]));
-    assert.equal(whole.images, PICTURES - 1);
+    await bench.prepare();
+    mkdirSync(join(bench.root, "redis"));
+    redis = await Redis.start(join(bench.root, "redis"));
   });
   after(async () => {
-    for (const child of children) child.kill("SIGKILL");
+    bench.end();
     await redis.kill();
   });
 
-  const started = (args: readonly string[], engine?: readonly string[]): ChildProcess => {
-    const child = command(args, engine);
-    children.add(child);
-    child.on("exit", () => children.delete(child));
-    return child;
-  };
-  const worker = (engine?: readonly string[], model = MODEL) => started(["worker", "--queue", redis.url, ...model, "--json"], engine);
-  const producer = (folder: string, ...more: string[]) => started(["index", photos, "--collection", join(root, folder), "--queue", redis.url, ...MODEL, "--json", ...more]);
-  const sameAsWhole = async (folder: string, { root: digest, places, images }: Report) => {
-    assert.deepEqual({ digest, places, images }, { digest: whole.root, places: whole.places, images: whole.images });
-    const collection = await Collection.open(join(root, folder)), sources = new Set<string>();
-    for await (const { source } of collection.rows()) assert.ok(!sources.has(source) && sources.add(source), `${source} is there once`);
-    assert.deepEqual((await collection.failures()).map(({ source }) => source), [join(photos, `${BAD}.png`)]);
-  };
+  const worker = (engine?: readonly string[], model = MODEL) => bench.worker(redis.url, engine, model);
+  const producer = (folder: string, ...more: string[]) => bench.producer(redis.url, folder, ...more);
+  const sameAsWhole = (folder: string, report: Report) => bench.sameAsWhole(folder, report);
 
-  test(`${PICTURES} pictures by workers in ${ENGINES.length} engines`, async () => {
-    const workers = ENGINES.map((engine) => ({ child: worker(engine), ended: undefined as Promise<Finished> | undefined }));
-    for (const one of workers) one.ended = finish(one.child);
+  test(`${PICTURES} pictures by workers of ${KINDS.length} kinds: ${KINDS.map(({ name }) => name).join(", ")}`, async (t) => {
+    const workers: Promise<Finished>[] = [], children = KINDS.map(({ engine, args }) => bench.worker(redis.url, engine, [...MODEL, ...args]));
+    for (const child of children) workers.push(finish(child));
+    // Each is there before there is work, so that each does some.
+    await Promise.all(children.map((child) => Promise.race([once(child.stdout!, "data"), once(child, "exit")])));
     await sameAsWhole("queued", reportOf(await finish(producer("queued"))));
     let images = 0;
-    for (const { child, ended } of workers) {
+    for (const [i, child] of children.entries()) {
       child.kill("SIGTERM");
-      const { code, stdout, stderr } = await ended!;
+      const { code, stdout, stderr } = await workers[i], own = (JSON.parse(stdout.trim().split("\n").at(-1)!) as { images: number }).images;
       assert.deepEqual([code, stderr], [0, ""]);
-      images += (JSON.parse(stdout.trim().split("\n").at(-1)!) as { images: number }).images;
+      t.diagnostic(`${KINDS[i].name}: ${own} images, ${/"deviceDescription":"([^"]*)"/.exec(stdout)?.[1]}`);
+      images += own;
     }
     assert.equal(images, PICTURES);
   });
 
-  test("workers, the broker and the producer are killed", async (t) => {
-    const next = numbers(Date.now()), pause = (most: number) => new Promise((done) => setTimeout(done, most * (0.5 + 0.25 * (1 + next()))));
-    let over = false, kills = 0;
-    const keep = async (): Promise<void> => {
-      while (!over) {
-        const child = worker(), ended = finish(child);
-        await Promise.race([ended, pause(3000)]);
-        if (!over) kills++;
-        child.kill("SIGKILL");
-        await ended;
-      }
-    };
-    const workers = [keep(), keep()];
-    const first = producer("killed"), ended = finish(first);
-    await pause(2500);
-    await redis.kill();
-    await pause(500);
-    await redis.start();
-    await pause(1500);
-    first.kill("SIGKILL");
-    await ended;
-    const report = reportOf(await finish(producer("killed")));
-    over = true;
-    await Promise.all(workers);
-    t.diagnostic(`${kills} workers were killed`);
-    await sameAsWhole("killed", report);
-  });
-
   test("a worker that begins to compute wrongly is found, and its rows are replaced", async (t) => {
     const wrong = program("tests/queue/wrong-worker.mjs", redis.url, TINY), ended = finish(wrong);
-    children.add(wrong);
+    bench.keep(wrong);
     await Promise.race([once(wrong.stdout!, "data"), ended]);
     const good = [worker(), worker(), worker()];
     const done = await finish(producer("audited", "--audit", "5%"));
-    const report = reportOf(done) as Report & { audited: number; recomputed: number; mismatches: { worker: { name: string; machine: string; device: string }; source: string; actual: string; expected: string }[] };
+    const report = reportOf<Report & { audited: number; recomputed: number; mismatches: { worker: { name: string; machine: string; device: string }; source: string; actual: string; expected: string }[] }>(done);
     await sameAsWhole("audited", report);
     assert.equal(report.mismatches.length, 1);
     const [{ worker: { name, machine, device }, source, actual, expected }] = report.mismatches;
@@ -116,40 +68,36 @@ describe("many machines", { skip: absent }, () => {
     for (const child of good) child.kill("SIGKILL");
   });
 
-  test("a worker of another encoding gives the job back, and says why", async () => {
-    const done = finish(producer("other")), other = await finish(worker(undefined, ["--model", TINY, "--dtype", "int4"]));
-    assert.equal(other.code, 8);
-    assert.match(other.stderr, /weight format int4, not fp32/);
-    const right = worker();
-    await sameAsWhole("other", reportOf(await done));
-    right.kill("SIGKILL");
-  });
-
-  test("what is wrong with the queue is told, without the password", async () => {
-    const fails = async (url: string, code: string) => {
-      const { code: exit, stderr } = await finish(command(["worker", "--queue", url, ...MODEL, "--json"]));
-      assert.equal((JSON.parse(stderr) as { error: { code: string } }).error.code, code, stderr);
-      assert.doesNotMatch(stderr, /wrong-word|s3cret/);
-      return exit;
-    };
-    assert.equal(await fails(`redis://:wrong-word@127.0.0.1:${redis.port}`, "queue/unavailable"), 9);
-    assert.equal(await fails(`redis://:${PASSWORD}@127.0.0.1:${await freePort()}`, "queue/unavailable"), 9);
-    assert.equal(await fails(`rediss://:${PASSWORD}@127.0.0.1:${redis.port}`, "queue/unavailable"), 9);
-    assert.equal(await fails(`amqp://:${PASSWORD}@127.0.0.1`, "input/value"), 7);
-    const { code, stderr } = await ijepa(["worker", "--queue", redis.url, ...MODEL]);
-    assert.equal(code, 9);
-    assert.match(stderr, /npm install bullmq@6 ioredis/);
+  test("progress as lines of JSON, and metrics for Prometheus", async () => {
+    const child = bench.keep(command(["worker", "--queue", redis.url, ...MODEL, "--json", "--metrics-port", "0"])), ended = finish(child);
+    const url = await lineOf(child.stdout!, "metrics"), index = producer("measured", "--metrics-port", "0"), done = finish(index);
+    const text = await (await fetch(await lineOf(index.stderr!, "metrics"))).text();
+    for (const name of ['images_total{outcome="computed"}', 'images_total{outcome="failed"}', "workers", "images_per_second", "audited_images_total"]) assert.match(text, new RegExp(`^ijepa_index_${escape(name)} [\\d.]+$`, "m"));
+    const indexed = await done, progress = indexed.stderr.split("\n").filter((line) => line.startsWith('{"progress"'));
+    await sameAsWhole("measured", reportOf(indexed));
+    assert.ok(progress.length > 0);
+    for (const key of ["done", "computed", "failed", "rate", "workers"]) assert.equal(typeof (JSON.parse(progress[0]) as { progress: Record<string, unknown> }).progress[key], "number", key);
+    const own = await (await fetch(url)).text();
+    assert.match(own, new RegExp(`^ijepa_worker_images_total ${PICTURES}$`, "m"));
+    assert.match(own, /^ijepa_worker_failures_total 1$/m);
+    assert.equal((await fetch(url.replace("/metrics", "/"))).status, 404);
+    child.kill("SIGTERM");
+    const { code, stdout } = await ended;
+    assert.equal(code, 0);
+    assert.match(stdout, /^\{"progress":\{"jobs":1,/m);
   });
 });
 
-interface Report {
-  readonly root: string;
-  readonly places: number;
-  readonly images: number;
+/** The text that the first line of JSON with this key has there. */
+async function lineOf(stream: NodeJS.ReadableStream, key: string): Promise<string> {
+  let text = "";
+  for await (const [chunk] of on(stream, "data")) {
+    text += String(chunk);
+    for (const line of text.split("\n").slice(0, -1)) if (line.startsWith(`{"${key}"`)) return (JSON.parse(line) as Record<string, string>)[key];
+  }
+  throw new Error(`no ${key}`);
 }
 
-/** Of a run with one image that cannot be read. */
-function reportOf({ code, stdout, stderr }: Finished): Report {
-  assert.equal(code, 3, stderr);
-  return JSON.parse(stdout) as Report;
+function escape(text: string): string {
+  return text.replace(/[{}]/g, "\\$&");
 }

@@ -23,12 +23,12 @@ export class MemoryQueue implements JobQueue {
     for (const { data, opts } of added) {
       const { jobId: id } = opts as { jobId: string }, answer = await this.answer(data, this.sent++);
       if (answer === "lose" || this.jobs.has(id)) continue;
-      const state = answer === undefined ? "waiting" : "returnvalue" in answer ? "completed" : "failed";
+      const state = answer === undefined ? "wait" : "returnvalue" in answer ? "completed" : "failed";
       this.jobs.set(id, { id, data, ...answer, state, moveToWait: async () => undefined, remove: async () => void this.jobs.delete(id) });
     }
     this.most = Math.max(this.most, this.jobs.size);
   }
-  getJobs = async (states: readonly string[]) => [...this.jobs.values()].filter(({ state }) => states.includes(state));
+  getRanges = async (states: readonly string[]) => [...this.jobs.entries()].filter(([, { state }]) => states.includes(state)).map(([id]) => id);
   getJob = async (id: string) => this.jobs.get(id);
   getWorkersCount = async () => 1;
   waitUntilReady = async () => undefined;

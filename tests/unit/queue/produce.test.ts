@@ -52,8 +52,9 @@ test("a queue of another collection or version, and results that are damaged, ar
   await assert.rejects(decodeRow({ ...message, feature: "%" }), failsWith("queue/result"));
 });
 
-test("addresses are shown without user and password, and only Redis is taken", () => {
+test("addresses are shown without user and password, and only those of known brokers are taken", () => {
   assert.equal(addressOf("rediss://user:secret@host:1234/5"), "rediss://host:1234/5");
+  assert.equal(addressOf("postgres://user:secret@host/db?sslmode=require"), "postgres://host/db");
   for (const wrong of ["", "host:6379", "http://host", "amqp://u:secret@host"]) {
     assert.throws(() => addressOf(wrong), (error) => isIJepaError(error, "input/value") && !error.message.includes("secret"));
   }

@@ -23,7 +23,8 @@ export const COLLECTION_OPTIONS = {
   compact: { help: "rewrite the files without replaced and removed rows" },
   repair: { help: "move damaged files into the subfolder damaged" },
   export: { value: "TARGET", help: "write all features to a file (.parquet, .npy, .jsonl, .safetensors), to PostgreSQL (postgres://...) or to Qdrant (http://...)" },
-  queue: { value: "URL", help: "BullMQ queue through which \"ijepa worker\" computes, on any number of machines: redis://host:6379, or rediss:// for TLS" },
+  queue: { value: "URL", help: "BullMQ queue through which \"ijepa worker\" computes, on any number of machines: redis://host:6379, rediss:// for TLS, or postgres://user@host/database" },
+  "metrics-port": { value: "N", help: "port for Prometheus to read metrics from, at /metrics; 0 picks a free one (default: none)" },
   audit: { value: "SHARE", help: "with --queue: let a second worker compute this share of the images too, such as 1%, and replace the results of workers that are wrong (default: 0)" },
   "allow-private": { help: "also fetch images from private addresses; whoever can write to the queue can then make the worker request them" },
 } as const;

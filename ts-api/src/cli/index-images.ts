@@ -8,6 +8,7 @@ import { LAYERS, shareOf, textOf, wordOf } from "./collection-options.js";
 import { report, reportFailure, UsageError } from "./exit.js";
 import { checkImages, countOfImages, imagesOf, MANY_OPTIONS, openDecoders, placesOf } from "./many.js";
 import { ProgressBar, showDownloads } from "./progress.js";
+import { producerMetrics, ProgressLines, serveMetrics, type QueueCounts } from "./queue-report.js";
 import { downloadTime, warnOfDamage } from "./read-image.js";
 import { countOf, printable } from "./text.js";
 import { warnOfUnused } from "./unused.js";
@@ -16,7 +17,7 @@ export const index: Command = {
   name: "index",
   usage: "IMAGE|FOLDER|PATTERN... --collection DIR [options]",
   summary: "Add the new images of files and folders to a collection",
-  options: ["collection", "queue", "audit", "layers", "tokens", "prune", ...MANY_OPTIONS, ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "json", "help"],
+  options: ["collection", "queue", "audit", "metrics-port", "host", "layers", "tokens", "prune", ...MANY_OPTIONS, ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "json", "help"],
   optionHelp: { recursive: "include images in subfolders; always on here" },
   images: [1, Infinity],
   notes: [
@@ -36,14 +37,17 @@ async function runIndex(given: Settings, host: CliHost): Promise<number> {
   const { Collection, FeatureEncoder, indexImages } = await import("../collections/index.js");
   const url = textOf(options, "queue"), audit = shareOf(options, "audit");
   if (audit !== undefined && url === undefined) throw new UsageError("--audit needs --queue.");
+  if (options["metrics-port"] !== undefined && url === undefined) throw new UsageError("--metrics-port needs --queue.");
   const queue = url === undefined ? undefined : await import("../queue/index.js");
   const broker = await queue?.openBroker(url!);
   const bar = new ProgressBar(host.stderr), started = performance.now();
   const encoder = await FeatureEncoder.open(settings.model, {
     ...modelOptions(settings), layers, tokens: options["tokens"] === true, signal, progress_callback: showDownloads(bar),
   }).finally(() => bar.clear());
-  const decoders = openDecoders(settings);
+  const decoders = openDecoders(settings), lines = new ProgressLines(host.stderr);
+  let last: QueueCounts = { computed: 0, skipped: 0, failed: 0, rate: 0, workers: 0, audited: 0 }, closeMetrics = async (): Promise<void> => undefined;
   try {
+    closeMetrics = await serveMetrics(settings, host.stderr, () => producerMetrics(last));
     await warnOfUnused(encoder.extractor.model, host);
     const collection = await Collection.openOrCreate(folder, encoder.encoding, { signal });
     let exitCode = 0;
@@ -77,7 +81,11 @@ async function runIndex(given: Settings, host: CliHost): Promise<number> {
             bar.clear();
             await reportFailure(host, queue.mismatchError(mismatch), { json, file: mismatch.source });
           },
-          onProgress: (progress) => bar.showBulk(progress, `, ${countOf(progress.workers, "worker")}`),
+          onProgress: (progress) => {
+            last = progress;
+            bar.showBulk(progress, `, ${countOf(progress.workers, "worker")}`);
+            if (json) lines.show(progress);
+          },
           onFailure,
         });
     bar.clear();
@@ -89,6 +97,7 @@ async function runIndex(given: Settings, host: CliHost): Promise<number> {
     return exitCode;
   } finally {
     bar.clear();
+    await closeMetrics();
     await broker?.close();
     await decoders.close();
     await encoder.dispose();

@@ -5,20 +5,21 @@ import { LAYERS, textOf, wordOf } from "./collection-options.js";
 import { UsageError } from "./exit.js";
 import { openDecoders } from "./many.js";
 import { ProgressBar, showDownloads } from "./progress.js";
+import { ProgressLines, serveMetrics, workerMetrics } from "./queue-report.js";
 import { countOf } from "./text.js";
 
 export const worker: Command = {
   name: "worker",
   usage: "--queue URL [options]",
   summary: 'Compute the features that "ijepa index --queue" asks for, until it is stopped; as many workers as wanted, on any machines',
-  options: ["queue", "layers", "tokens", "allow-private", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
+  options: ["queue", "layers", "tokens", "allow-private", "metrics-port", "host", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
   images: [0, 0],
   notes: [
-    "It needs the packages bullmq 6 and ioredis beside ijepa. Model, --dtype, --layers and --tokens must be those of the collection: jobs of " +
+    "It needs the packages bullmq 6 and ioredis (or pg, for PostgreSQL) beside ijepa. Model, --dtype, --layers and --tokens must be those of the collection: jobs of " +
       "another encoding are given back, and the worker ends and says what differs.",
     "Paths are those of a file system that the machines share. URLs are fetched from public addresses only, unless --allow-private is given.",
-    "SIGINT or SIGTERM stops it: the job under way is given back to the queue, and the exit code is 0. A worker that is killed or cut off " +
-      "loses its job to another.",
+    "SIGINT or SIGTERM stops it: the jobs under way are given back to the queue, and the exit code is 0. A worker that is killed or cut off " +
+      "loses its jobs to another.",
   ],
   run: runWorker,
 };
@@ -36,11 +37,13 @@ async function runWorker(settings: Settings, host: CliHost): Promise<number> {
   }).finally(() => bar.clear());
   const decoders = openDecoders(settings);
   const name = `ijepa-${globalThis.crypto.randomUUID().slice(0, 8)}`, { deviceDescription } = encoder.extractor.model;
-  let jobs = 0, images = 0;
+  const done = { jobs: 0, images: 0, failures: 0 }, lines = new ProgressLines(host.stdout);
+  let closeMetrics = async (): Promise<void> => undefined;
   try {
     // Ends in peace, once it has begun.
     void host.untilStopped();
     await host.stdout.write(json ? `${JSON.stringify({ queue: broker.address, worker: name, deviceDescription })}\n` : `${name} works for ${broker.address} (${deviceDescription})\n`);
+    closeMetrics = await serveMetrics(settings, host.stdout, () => workerMetrics(done));
     await work(broker, encoder, {
       name,
       signal,
@@ -48,16 +51,19 @@ async function runWorker(settings: Settings, host: CliHost): Promise<number> {
       maxPixels,
       fetchImage: given["allow-private"] === true ? undefined : fetchPublic,
       onJob: ({ rows, failures }) => {
-        jobs++;
-        images += rows.length + failures.length;
-        bar.count(images, `images in ${countOf(jobs, "job")}`);
+        done.jobs++;
+        done.images += rows.length + failures.length;
+        done.failures += failures.length;
+        bar.count(done.images, `images in ${countOf(done.jobs, "job")}`);
+        if (json) lines.show(done);
       },
     });
     bar.clear();
-    await host.stdout.write(json ? `${JSON.stringify({ jobs, images })}\n` : `Stopped; ${countOf(images, "image")} in ${countOf(jobs, "job")}.\n`);
+    await host.stdout.write(json ? `${JSON.stringify(done)}\n` : `Stopped; ${countOf(done.images, "image")} in ${countOf(done.jobs, "job")}.\n`);
     return 0;
   } finally {
     bar.clear();
+    await closeMetrics();
     await broker.close();
     await decoders.close();
     await encoder.dispose();

@@ -1,5 +1,6 @@
-/** BullMQ on Redis or Valkey. Both packages are the user's to install. */
+/** BullMQ on Redis, Valkey or PostgreSQL. */
 import { IJepaError } from "../core/errors.js";
+import { connectPostgres, connectRedis, load, unavailable, type PostgresBackend } from "./connectors.js";
 import type { ImageJob, JobResult } from "./jobs.js";
 
 /** A job, as far as it is used. */
@@ -19,13 +20,17 @@ interface Emitter {
 export interface JobQueue extends Emitter {
   waitUntilReady(): Promise<unknown>;
   addBulk(jobs: readonly { name: string; data: ImageJob; opts: object }[]): Promise<unknown>;
-  getJobs(states: readonly string[], start: number, end: number, ascending: boolean): Promise<(QueuedJob | undefined)[]>;
+  /** Ids of jobs. */
+  getRanges(states: readonly string[], start: number, end: number, ascending: boolean): Promise<string[]>;
   getJob(id: string): Promise<QueuedJob | undefined>;
   getWorkersCount(): Promise<number>;
-  close(): Promise<void>;
+  close(force?: boolean): Promise<void>;
 }
 
 export interface JobWorker extends Emitter {
+  /** Takes no more jobs; does not wait for those under way. */
+  pause(doNotWaitActive: true): Promise<void>;
+  resume(): void;
   waitUntilReady(): Promise<unknown>;
   close(force?: boolean): Promise<void>;
 }
@@ -33,22 +38,18 @@ export interface JobWorker extends Emitter {
 export type JobProcessor = (job: QueuedJob, token?: string) => Promise<JobResult>;
 
 /** The part of BullMQ 6 that is used. */
-interface BullMq {
-  Queue: new (name: string, options: object) => JobQueue;
-  Worker: new (name: string, processor: JobProcessor, options: object) => JobWorker;
+interface BullMq extends PostgresBackend {
+  Queue: new (name: string, options: object, backend?: unknown) => JobQueue;
+  Worker: new (name: string, processor: JobProcessor, options: object, backend?: unknown) => JobWorker;
   WaitingError: new () => Error;
-}
-
-interface RedisClient extends Emitter {
-  connect(): Promise<void>;
-  disconnect(): void;
 }
 
 /** The name of the queue in the broker. */
 export const QUEUE_NAME = "ijepa";
-/** Milliseconds: how long a broker may take to answer at first, and between two tries to reach one that was there. */
-const CONNECT_TIMEOUT = 10_000, LONGEST_PAUSE = 2_000;
-const SUPPORTED = 6;
+/** Events that the broker keeps for dashboards: each job that is done is one, and holds its result once more. */
+const MAX_EVENTS = 32;
+/** Milliseconds until a worker looks again where its broker was away. */
+const RETRY_DELAY = 2_000;
 
 /** A connection to the broker that holds the queue. */
 export interface Broker {
@@ -60,6 +61,8 @@ export interface Broker {
   openWorker(processor: JobProcessor, options: object): Promise<JobWorker>;
   /** What a processor throws once it has given a job back. */
   givenBack(): Error;
+  /** True for an error of a broker that is away for now. */
+  isTransient?(error: unknown): boolean;
   /** Closes every connection. */
   close(): Promise<void>;
 }
@@ -67,68 +70,38 @@ export interface Broker {
 /**
  * Connects to the broker that holds the queue.
  *
- * @param url redis://[user:password@]host[:port][/db], or rediss:// for TLS
+ * @param url redis://[user:password@]host[:port][/db], or rediss:// for TLS; or postgres://[user:password@]host[:port]/database
  * @throws IJepaError `input/value` for another address, `queue/package`, `queue/unavailable`
  */
 export async function openBroker(url: string): Promise<Broker> {
-  const address = addressOf(url), { Queue, Worker, WaitingError } = await load<BullMq>("bullmq");
-  const module = await load<{ Redis?: RedisConstructor; default: RedisConstructor }>("ioredis"), Redis = module.Redis ?? module.default;
-  const clients: RedisClient[] = [];
-  const connect = async (): Promise<RedisClient> => {
-    const state = { ready: false, error: undefined as Error | undefined };
-    // One that was never reached is given up; one that was is waited for.
-    const retryStrategy = (times: number): number | null => (state.ready ? Math.min(100 * times, LONGEST_PAUSE) : null);
-    const client = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: null, connectTimeout: CONNECT_TIMEOUT, retryStrategy });
-    client.on("error", (error: Error) => void (state.error = error));
+  const address = addressOf(url), isRedis = address.startsWith("redis"), bullMq = await load<BullMq>("bullmq", isRedis ? "ioredis" : "pg"), { Queue, Worker, WaitingError } = bullMq;
+  const connector = await (isRedis ? connectRedis(url, address) : connectPostgres(url, address, bullMq)), { backend, isTransient } = connector;
+  /** What BullMQ makes, once it can be used. */
+  const ready = async <T extends JobQueue | JobWorker>(made: T): Promise<T> => {
+    made.on("error", () => undefined);
     try {
-      await client.connect();
+      await made.waitUntilReady();
     } catch (cause) {
-      client.disconnect();
-      throw unavailable(address, (state.error ?? (cause as Error)).message, cause);
+      // Its own connections would keep the process alive; nobody waits for them.
+      made.close(true).catch(() => undefined);
+      throw unavailable(address, (cause as Error).message, cause);
     }
-    state.ready = true;
-    clients.push(client);
-    return client;
+    return made;
   };
   return {
     address,
-    async openQueue() {
-      const queue = new Queue(QUEUE_NAME, { connection: await connect() });
-      queue.on("error", () => undefined);
-      await queue.waitUntilReady().catch((cause: Error) => Promise.reject(unavailable(address, cause.message, cause)));
-      return queue;
-    },
-    async openWorker(processor, options) {
-      const worker = new Worker(QUEUE_NAME, processor, { ...options, connection: await connect() });
-      worker.on("error", () => undefined);
-      await worker.waitUntilReady().catch((cause: Error) => Promise.reject(unavailable(address, cause.message, cause)));
-      return worker;
-    },
+    ...(isTransient === undefined ? {} : { isTransient }),
+    openQueue: async () => ready(new Queue(QUEUE_NAME, { connection: await connector.connect(), streams: { events: { maxLen: MAX_EVENTS } } }, backend)),
+    openWorker: async (processor, options) => ready(new Worker(QUEUE_NAME, processor, { runRetryDelay: RETRY_DELAY, ...options, connection: await connector.connect() }, backend)),
     givenBack: () => new WaitingError(),
-    async close() {
-      for (const client of clients) client.disconnect();
-    },
+    close: () => connector.close(),
   };
 }
-
-type RedisConstructor = new (url: string, options: object) => RedisClient;
 
 /** For messages. */
 export function addressOf(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed !== undefined && /^rediss?:$/.test(parsed.protocol) && parsed.hostname !== "") return `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
-  throw new IJepaError("input/value", "The queue must be an address such as redis://host:6379, or rediss:// for TLS.", { name: "queue", value: parsed?.protocol ?? "no URL" });
-}
-
-async function load<T>(name: "bullmq" | "ioredis"): Promise<T> {
-  try {
-    return (await import(name)) as T;
-  } catch (cause) {
-    const message = `Work through a queue needs the packages bullmq ${SUPPORTED} and ioredis; ${name} cannot be loaded. Install them beside ijepa: npm install bullmq@${SUPPORTED} ioredis.`;
-    throw new IJepaError("queue/package", message, { package: name }, { cause });
-  }
-}
-
-function unavailable(address: string, reason: string, cause: unknown): IJepaError {
-  return new IJepaError("queue/unavailable", `The queue at ${address} cannot be used: ${reason}. Check that the broker runs, its address, user and password.`, { address }, { cause });
+  if (parsed !== undefined && /^(rediss?|postgres(ql)?):$/.test(parsed.protocol) && parsed.hostname !== "") return `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
+  const message = "The queue must be an address such as redis://host:6379, rediss:// for TLS, or postgres://user@host/database.";
+  throw new IJepaError("input/value", message, { name: "queue", value: parsed?.protocol ?? "no URL" });
 }

@@ -21,6 +21,8 @@ export interface ImageJob {
   readonly sources: readonly string[];
   /** What these images came to before; another worker is to do them. */
   readonly audit?: Audit | undefined;
+  /** It may be what ends its workers: they do no other job beside it. */
+  readonly alone?: boolean | undefined;
   /** Names of workers that computed wrongly. */
   readonly banned?: readonly string[] | undefined;
 }
@@ -73,8 +75,8 @@ export async function ownerOf(path: string): Promise<string> {
 }
 
 /** The same sources for the same owner and reason are the same job. */
-export async function jobIdOf({ owner, sources, audit, banned = [] }: Pick<ImageJob, "owner" | "sources" | "audit" | "banned">): Promise<string> {
-  const reason = audit === undefined ? banned : [audit.worker.name, audit.until];
+export async function jobIdOf({ owner, sources, audit, banned = [], alone = false }: Omit<ImageJob, "version" | "encoding">): Promise<string> {
+  const reason = audit === undefined ? [...banned, ...(alone ? ["alone"] : [])] : [audit.worker.name, audit.until];
   return (await sha256(new TextEncoder().encode(JSON.stringify([owner, sources, ...reason])))).slice(0, 32);
 }
 

@@ -1,9 +1,12 @@
 /** The producer's side of the queue: the jobs that it has there, added, looked at, sent again and removed. */
-import { IJepaError } from "../core/errors.js";
-import type { JobQueue, QueuedJob } from "./broker.js";
+import { IJepaError, throwIfAborted } from "../core/errors.js";
+import type { Broker, JobQueue, QueuedJob } from "./broker.js";
 import { jobIdOf, JOB_VERSION, type ImageJob } from "./jobs.js";
 
-const STATES = ["waiting", "active", "delayed", "prioritized", "paused", "completed", "failed"];
+const DONE = ["completed", "failed"], STATES = ["wait", "paused", "active", "delayed", "prioritized", ...DONE];
+
+/** Milliseconds between two tries where the broker is away. */
+const TRY_EVERY = 500;
 
 export interface FinishedJob {
   readonly job: QueuedJob;
@@ -16,10 +19,10 @@ export class Outbox {
   /** Their results were taken, but are perhaps not on disk yet. */
   #taken: QueuedJob[] = [];
 
-  /** @param address for messages */
   constructor(
     private readonly queue: JobQueue,
-    private readonly address: string,
+    private readonly broker: Pick<Broker, "address" | "isTransient">,
+    private readonly signal: AbortSignal | undefined,
   ) {}
 
   /** Jobs whose result is awaited. */
@@ -36,18 +39,19 @@ export class Outbox {
    * @throws IJepaError `queue/version`, `queue/owner`
    */
   async adopt(owner: string): Promise<ImageJob[]> {
-    for (const job of await this.queue.getJobs(STATES, 0, -1, true)) {
-      if (job?.id === undefined) continue;
+    for (const id of await this.#ids(STATES)) {
+      const job = await this.#job(id);
+      if (job === undefined) continue;
       const { version } = job.data;
       if (version !== JOB_VERSION) {
-        const message = `The queue at ${this.address} has jobs of version ${JSON.stringify(version)}; this library knows ${JOB_VERSION}. Let the version of ijepa that made them finish.`;
+        const message = `The queue at ${this.broker.address} has jobs of version ${JSON.stringify(version)}; this library knows ${JOB_VERSION}. Let the version of ijepa that made them finish.`;
         throw new IJepaError("queue/version", message, { version: String(version), known: String(JOB_VERSION) });
       }
       if (job.data.owner !== owner) {
-        const message = `The queue at ${this.address} has jobs of another collection. Let them finish, or use another database of the broker.`;
-        throw new IJepaError("queue/owner", message, { address: this.address });
+        const message = `The queue at ${this.broker.address} has jobs of another collection. Let them finish, or use another database of the broker.`;
+        throw new IJepaError("queue/owner", message, { address: this.broker.address });
       }
-      this.#jobs.set(job.id, job.data);
+      this.#jobs.set(id, job.data);
     }
     return [...this.#jobs.values()];
   }
@@ -58,13 +62,12 @@ export class Outbox {
     await this.#send([id]);
   }
 
-  /** What is done. */
-  async finished(): Promise<FinishedJob[]> {
-    const jobs = await this.queue.getJobs(["completed", "failed"], 0, -1, true);
-    return jobs.flatMap((job) => {
-      const data = job?.id === undefined ? undefined : this.#jobs.get(job.id);
-      return job === undefined || data === undefined ? [] : [{ job, data }];
-    });
+  /** What is done, and was not taken. */
+  async *finished(): AsyncGenerator<FinishedJob> {
+    for (const id of await this.#ids(DONE)) {
+      const data = this.#jobs.get(id), job = data && (await this.#job(id));
+      if (data !== undefined && job !== undefined) yield { job, data };
+    }
   }
 
   /** The result of a job was taken; it stays in the queue until `removeTaken`. */
@@ -76,20 +79,20 @@ export class Outbox {
   /** Puts a finished job behind all others, to be done once more. */
   async again(job: QueuedJob, data: ImageJob): Promise<void> {
     this.#jobs.delete(job.id!);
-    await job.remove();
+    await this.#try(() => job.remove());
     await this.add(data);
   }
 
   /** Call it when the results are on disk: what is killed before is taken again. */
   async removeTaken(): Promise<void> {
-    for (const job of this.#taken) await job.remove().catch(() => undefined);
+    for (const job of this.#taken) await this.#try(() => job.remove()).catch(() => undefined);
     this.#taken = [];
   }
 
   /** A broker that was restarted may have lost its last jobs; they are sent again. */
   async sendLost(): Promise<void> {
-    const there = new Set((await this.queue.getJobs(STATES, 0, -1, true)).map((job) => job?.id)), lost: string[] = [];
-    for (const id of this.#jobs.keys()) if (!there.has(id) && (await this.queue.getJob(id)) === undefined) lost.push(id);
+    const there = new Set(await this.#ids(STATES)), lost: string[] = [];
+    for (const id of this.#jobs.keys()) if (!there.has(id) && (await this.#job(id)) === undefined) lost.push(id);
     if (lost.length > 0) await this.#send(lost);
   }
 
@@ -99,6 +102,27 @@ export class Outbox {
   }
 
   async #send(ids: readonly string[]): Promise<void> {
-    await this.queue.addBulk(ids.map((jobId) => ({ name: "images", data: this.#jobs.get(jobId)!, opts: { jobId } })));
+    await this.#try(() => this.queue.addBulk(ids.map((jobId) => ({ name: "images", data: this.#jobs.get(jobId)!, opts: { jobId } }))));
+  }
+
+  #ids(states: readonly string[]): Promise<string[]> {
+    return this.#try(() => this.queue.getRanges(states, 0, -1, true));
+  }
+
+  #job(id: string): Promise<QueuedJob | undefined> {
+    return this.#try(() => this.queue.getJob(id));
+  }
+
+  /** Waits for a broker that is away. All that is done here may be done twice. */
+  async #try<T>(call: () => Promise<T>): Promise<T> {
+    for (;;) {
+      throwIfAborted(this.signal, "waiting for the queue");
+      try {
+        return await call();
+      } catch (error) {
+        if (this.broker.isTransient?.(error) !== true) throw error;
+        await new Promise((resolve) => setTimeout(resolve, TRY_EVERY));
+      }
+    }
   }
 }

@@ -75,7 +75,7 @@ export async function indexThroughQueue(collection: Collection, broker: Broker, 
   try {
     return await collection.write(async (writer) => {
       const auditor = new Auditor(audit, (await writer.audits()) as SavedAudits | undefined);
-      return new Producer(collection, writer, new Outbox(queue, broker.address), auditor, options).run(sources);
+      return new Producer(collection, writer, new Outbox(queue, broker, options.signal), auditor, options).run(sources);
     });
   } finally {
     await queue.close();
@@ -168,9 +168,9 @@ class Producer {
   /** Collects what is done. */
   async #look(): Promise<void> {
     throwIfAborted(this.options.signal, "waiting for workers");
-    const { outbox, options: { maxJobs = MAX_JOBS } } = this, done = await outbox.finished();
+    const { outbox, options: { maxJobs = MAX_JOBS } } = this;
     let news = false;
-    for (const one of done) news = (await this.#collect(one)) || news;
+    for await (const one of outbox.finished()) news = (await this.#collect(one)) || news;
     if (2 * outbox.taken >= maxJobs || performance.now() - this.#flushed > FLUSH_EVERY) await this.#flush();
     if (this.#looks++ % CHECK_EVERY === 0) {
       await outbox.sendLost();
@@ -248,9 +248,9 @@ class Producer {
     return this.options.recompute?.({ version, owner, encoding, sources });
   }
 
-  /** A job that ends its workers is cut into single images, so that only the one to blame is lost. */
-  async #failed({ sources }: ImageJob, reason: string): Promise<void> {
-    if (sources.length > 1) for (const source of sources) await this.outbox.add(this.#jobOf(this.options.owner, [source]));
+  /** A job that ends its workers is cut into single images, done alone, so that only the one to blame is lost. */
+  async #failed({ sources, alone = false }: ImageJob, reason: string): Promise<void> {
+    if (!alone) for (const source of sources) await this.outbox.add({ ...this.#jobOf(this.options.owner, [source]), alone: true });
     else await this.#fail({ kind: "failure", source: sources[0], code: "unexpected", message: `No worker could compute ${sources[0]}: ${reason}.` });
   }
 

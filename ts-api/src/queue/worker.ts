@@ -7,7 +7,8 @@ import { differences } from "../collections/encoding.js";
 import type { FeatureEncoder } from "../collections/feature-encoder.js";
 import { rowOf } from "../collections/indexing.js";
 import type { DecodePool } from "../decoding/pool.js";
-import type { Broker, QueuedJob } from "./broker.js";
+import type { Broker, JobWorker, QueuedJob } from "./broker.js";
+import { Gate } from "./gate.js";
 import { encodeRow, JOB_VERSION, type ImageJob, type JobResult, type RowMessage, type WorkerInfo } from "./jobs.js";
 
 /** Options of `runJob`. */
@@ -28,6 +29,8 @@ export interface JobOptions {
 const MAX_BYTES = 256 * 2 ** 20;
 /** A worker that is gone is noticed after so many milliseconds, and its job is done by another. */
 const LOCK_DURATION = 15_000, STALLED_INTERVAL = 5_000;
+/** The images of the second are decoded while the first computes. */
+const CONCURRENCY = 2;
 /** How often a job may be lost with its worker before it counts as what ends them. */
 const MAX_STALLED = 5;
 
@@ -57,7 +60,7 @@ export function workerInfo(encoder: FeatureEncoder, name: string): WorkerInfo {
 }
 
 /**
- * Does jobs until `signal` is aborted; then the job under way is given back, and another worker does it.
+ * Does jobs until `signal` is aborted; then the jobs under way are given back, and another worker does them.
  *
  * @throws IJepaError as `runJob`, after the job was given back; `queue/unavailable`
  */
@@ -65,8 +68,14 @@ export async function work(broker: Broker, encoder: FeatureEncoder, options: Job
   const { signal, onJob } = options;
   let end: (error: Error | undefined) => void = () => undefined;
   const ended = new Promise<Error | undefined>((resolve) => (end = resolve));
-  const worker = await broker.openWorker(
+  // Jobs may come before it is there.
+  const made: { worker?: JobWorker } = {}, gate = new Gate(() => void made.worker?.pause(true), () => made.worker?.resume());
+  const worker = (made.worker = await broker.openWorker(
     async (job, token) => {
+      if (!gate.enter(job.data.alone === true)) {
+        await giveBack(job, token);
+        throw broker.givenBack();
+      }
       try {
         const result = await runJob(encoder, job.data, options);
         if (result.declined !== true) onJob?.(result);
@@ -75,10 +84,12 @@ export async function work(broker: Broker, encoder: FeatureEncoder, options: Job
         await giveBack(job, token);
         end(error instanceof Error ? error : new Error(String(error)));
         throw broker.givenBack();
+      } finally {
+        gate.leave();
       }
     },
-    { concurrency: 1, lockDuration: LOCK_DURATION, stalledInterval: STALLED_INTERVAL, maxStalledCount: MAX_STALLED, name: options.name },
-  );
+    { concurrency: CONCURRENCY, lockDuration: LOCK_DURATION, stalledInterval: STALLED_INTERVAL, maxStalledCount: MAX_STALLED, name: options.name },
+  ));
   const stop = (): void => end(undefined);
   signal.addEventListener("abort", stop);
   if (signal.aborted) stop();
