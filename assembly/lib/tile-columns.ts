@@ -20,7 +20,7 @@ export function tileColumns(acc: usize, x: usize, w: usize, count: i32, first: b
     s30 = v128.load(acc, 96); s31 = v128.load(acc, 112);
   }
   let x0: v128, x1: v128, p: v128, v: v128, left = count;
-  for (; left >= 4; left -= 4) {
+  for (; left >= 8; left -= 8) {
     x0 = v128.load(x); x1 = v128.load(x, 16);
     v = v128.load(w); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s00 = f32x4.add(s00, p); s01 = f32x4.add(s01, v);
     v = v128.load(w, 16); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
@@ -41,8 +41,28 @@ export function tileColumns(acc: usize, x: usize, w: usize, count: i32, first: b
     v = v128.load(w, 208); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
     v = v128.load(w, 224); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s20 = f32x4.add(s20, p); s21 = f32x4.add(s21, v);
     v = v128.load(w, 240); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
-    x += 128;
-    w += 256;
+    x0 = v128.load(x, 128); x1 = v128.load(x, 144);
+    v = v128.load(w, 256); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s00 = f32x4.add(s00, p); s01 = f32x4.add(s01, v);
+    v = v128.load(w, 272); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
+    v = v128.load(w, 288); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s20 = f32x4.add(s20, p); s21 = f32x4.add(s21, v);
+    v = v128.load(w, 304); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
+    x0 = v128.load(x, 160); x1 = v128.load(x, 176);
+    v = v128.load(w, 320); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s00 = f32x4.add(s00, p); s01 = f32x4.add(s01, v);
+    v = v128.load(w, 336); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
+    v = v128.load(w, 352); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s20 = f32x4.add(s20, p); s21 = f32x4.add(s21, v);
+    v = v128.load(w, 368); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
+    x0 = v128.load(x, 192); x1 = v128.load(x, 208);
+    v = v128.load(w, 384); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s00 = f32x4.add(s00, p); s01 = f32x4.add(s01, v);
+    v = v128.load(w, 400); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
+    v = v128.load(w, 416); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s20 = f32x4.add(s20, p); s21 = f32x4.add(s21, v);
+    v = v128.load(w, 432); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
+    x0 = v128.load(x, 224); x1 = v128.load(x, 240);
+    v = v128.load(w, 448); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s00 = f32x4.add(s00, p); s01 = f32x4.add(s01, v);
+    v = v128.load(w, 464); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s10 = f32x4.add(s10, p); s11 = f32x4.add(s11, v);
+    v = v128.load(w, 480); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s20 = f32x4.add(s20, p); s21 = f32x4.add(s21, v);
+    v = v128.load(w, 496); p = f32x4.mul(x0, v); v = f32x4.mul(x1, v); s30 = f32x4.add(s30, p); s31 = f32x4.add(s31, v);
+    x += 256;
+    w += 512;
   }
   for (; left > 0; left--) {
     x0 = v128.load(x); x1 = v128.load(x, 16);
