@@ -60,7 +60,7 @@ const benches: Record<string, () => Promise<void>> = {
   engines: () =>
     benchEngines({
       rounds: rounds(5), model: model(), only: values.only,
-      dtypes: (values.dtype ?? ["int4", "bf16"]).map((dtype) => oneOf(["fp32", "bf16", "int4"] as const, "--dtype", dtype)),
+      dtypes: (values.dtype ?? ["int4", "int8", "bf16"]).map((dtype) => oneOf(["fp32", "bf16", "int8", "int4"] as const, "--dtype", dtype)),
     }),
   peers: () =>
     benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevels: accuracyLevels() }),

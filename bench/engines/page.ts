@@ -30,9 +30,8 @@ export { absentBrowser };
 
 /** The job's model and peers are paths; the page gets them by address. */
 export async function timeBrowser(name: BrowserName, job: Job): Promise<Report> {
-  const files = Object.entries(job.peers);
-  const places: Record<string, string> = { "files/model": job.model, ...Object.fromEntries(files.map(([, file], i) => [`files/${i}.onnx`, file])) };
-  const page = pageOf({ ...job, model: "/files/model/", peers: Object.fromEntries(files.map(([peer], i) => [peer, `/files/${i}.onnx`])) });
+  const places: Record<string, string> = { "files/model": job.model, ...Object.fromEntries(job.peers.map(({ file }, i) => [`files/${i}.onnx`, file])) };
+  const page = pageOf({ ...job, model: "/files/model/", peers: job.peers.map((peer, i) => ({ ...peer, file: `/files/${i}.onnx` })) });
   const answer = async (path: string, range?: string): Promise<Answer> => {
     if (path === "") return { status: 200, type: "text/html", body: page };
     const place = Object.keys(places).find((prefix) => path === prefix || path.startsWith(`${prefix}/`));

@@ -2,13 +2,24 @@
 import type { IJepaModel, Tensor } from "../../ts-api/src/index.js";
 import { gaussArray } from "../../tests/support/random.js";
 
+export type TimedDtype = "int4" | "int8" | "bf16" | "fp32";
+
+export interface Peer {
+  /** What it is called in the table. */
+  name: string;
+  /** An ONNX file of the same network. */
+  file: string;
+  /** The dtype that it is near. */
+  beside: TimedDtype;
+}
+
 export interface Job {
-  dtype: "int4" | "bf16" | "fp32";
+  /** Each is a contestant. */
+  dtypes: readonly TimedDtype[];
   rounds: number;
   /** A folder's path or address. */
   model: string;
-  /** ONNX files of the same network, by what they are called in the table. */
-  peers: Record<string, string>;
+  peers: readonly Peer[];
 }
 
 export interface Times {
@@ -18,9 +29,10 @@ export interface Times {
 }
 
 export interface Report {
-  device: string;
-  digest: string;
-  /** Ours, then the peers. */
+  /** Of each dtype. */
+  devices: Partial<Record<TimedDtype, string>>;
+  digests: Partial<Record<TimedDtype, string>>;
+  /** Ours by dtype, then the peers by name. */
   times: Times[];
   /** Peers that do not run in this engine, and why. */
   absent: Record<string, string>;
@@ -49,37 +61,44 @@ const WARM_UP = 3;
 const LEAST_COSINE = 0.99;
 
 /** One thread, one image, in turn. Throws where a peer computes another network. */
-export async function timeEngine(host: Host, { dtype, rounds, model: folder, peers }: Job): Promise<Report> {
-  const { IJepaModel, Tensor } = host.library;
-  const model = await IJepaModel.fromPretrained(folder, { dtype, device: "wasm", threads: 1 });
-  const { numChannels, imageHeight, imageWidth } = model.config;
-  const data = gaussArray("pixel_values", numChannels * imageHeight * imageWidth), dims = [1, numChannels, imageHeight, imageWidth];
-  const pixelValues = new Tensor("float32", data, dims), { lastHiddenState, numerics } = await model.forward({ pixelValues });
-  const contestants: { name: string; run(): Promise<unknown> }[] = [{ name: "ijepa", run: () => model.forward({ pixelValues }) }];
-  const absent: Record<string, string> = {};
-  for (const [name, file] of Object.entries(peers)) {
+export async function timeEngine(host: Host, { dtypes, rounds, model: folder, peers }: Job): Promise<Report> {
+  const { IJepaModel, Tensor } = host.library, report: Report = { devices: {}, digests: {}, times: [], absent: {} };
+  const contestants: { name: string; run(): Promise<unknown> }[] = [], tokens = new Map<TimedDtype, Float32Array>(), models: IJepaModel[] = [];
+  let data: Float32Array = new Float32Array(), dims: number[] = [];
+  for (const dtype of dtypes) {
+    const model = await IJepaModel.fromPretrained(folder, { dtype, device: "wasm", threads: 1 });
+    models.push(model);
+    const { numChannels, imageHeight, imageWidth } = model.config;
+    dims = [1, numChannels, imageHeight, imageWidth];
+    data = gaussArray("pixel_values", numChannels * imageHeight * imageWidth);
+    const pixelValues = new Tensor("float32", data, dims), { lastHiddenState, numerics } = await model.forward({ pixelValues });
+    tokens.set(dtype, lastHiddenState.data);
+    report.devices[dtype] = model.deviceDescription;
+    report.digests[dtype] = numerics.digest;
+    contestants.push({ name: dtype, run: () => model.forward({ pixelValues }) });
+  }
+  for (const { name, file, beside } of peers) {
     try {
       const ort = await host.ort();
       ort.env.wasm.numThreads = 1;
       const session = await ort.InferenceSession.create(await host.read(file), { executionProviders: ["wasm"] });
       const run = async () => Object.values(await session.run({ pixel_values: new ort.Tensor("float32", data, dims) }))[0].data;
-      const likeness = cosine(await run(), lastHiddenState.data);
-      if (!(likeness > LEAST_COSINE)) throw new Error(`its tokens have cosine ${likeness} to ours`);
+      const likeness = cosine(await run(), tokens.get(beside)!);
+      if (!(likeness > LEAST_COSINE)) throw new Error(`its tokens have cosine ${likeness} to our ${beside}`);
       contestants.push({ name, run });
     } catch (error) {
-      absent[name] = String(error);
+      report.absent[name] = String(error);
     }
   }
-  const times = contestants.map(({ name }): Times => ({ name, samples: [] }));
+  report.times = contestants.map(({ name }): Times => ({ name, samples: [] }));
   for (let round = -WARM_UP; round < rounds; round++) {
     for (const [i, contestant] of contestants.entries()) {
       const start = performance.now();
       await contestant.run();
-      if (round >= 0) times[i].samples.push(performance.now() - start);
+      if (round >= 0) report.times[i].samples.push(performance.now() - start);
     }
   }
-  const report = { device: model.deviceDescription, digest: numerics.digest, times, absent };
-  await model.dispose();
+  for (const model of models) await model.dispose();
   return report;
 }
 

@@ -42,22 +42,25 @@ export async function kept(name: string, make: (path: string) => Promise<void>):
   return path;
 }
 
-/** The model as a folder in Hugging Face's layout: f32, one shard a layer, so that one layer is in memory at a time. */
+/** The model as a folder in Hugging Face's layout. */
 export function recipeFolder(model: ModelName): Promise<string> {
-  return kept(model, async (folder) => {
-    mkdirSync(folder);
-    const config = recipeConfig(model), read = recipeWeights(config), shapes = expectedTensors(config);
-    const weightMap = Object.fromEntries([...shapes.keys()].map((name) => [name, shardOf(name)]));
-    for (const file of new Set(Object.values(weightMap))) {
-      const tensors = new Map<string, TensorBytes>();
-      for (const [name, shape] of shapes) {
-        if (weightMap[name] === file) tensors.set(name, { dtype: "F32", shape, bytes: bytesView(await read(name)) });
-      }
-      writeFileSync(join(folder, file), serializeSafetensors(tensors));
+  return kept(model, (folder) => writeRecipe(recipeConfig(model), folder));
+}
+
+/** Makes the folder: f32, one shard a layer, so that one layer is in memory at a time. */
+export async function writeRecipe(config: IJepaConfig, folder: string): Promise<void> {
+  mkdirSync(folder);
+  const read = recipeWeights(config), shapes = expectedTensors(config);
+  const weightMap = Object.fromEntries([...shapes.keys()].map((name) => [name, shardOf(name)]));
+  for (const file of new Set(Object.values(weightMap))) {
+    const tensors = new Map<string, TensorBytes>();
+    for (const [name, shape] of shapes) {
+      if (weightMap[name] === file) tensors.set(name, { dtype: "F32", shape, bytes: bytesView(await read(name)) });
     }
-    writeFileSync(join(folder, "model.safetensors.index.json"), JSON.stringify({ weight_map: weightMap }));
-    writeFileSync(join(folder, "config.json"), JSON.stringify(config.toJSON(), null, 2));
-  });
+    writeFileSync(join(folder, file), serializeSafetensors(tensors));
+  }
+  writeFileSync(join(folder, "model.safetensors.index.json"), JSON.stringify({ weight_map: weightMap }));
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config.toJSON(), null, 2));
 }
 
 function shardOf(name: string): string {

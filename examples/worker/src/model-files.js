@@ -1,5 +1,5 @@
-/** Bytes that are taken from a stream at a time. */
-const PIECE = 65536;
+/** Bytes that are taken from a stream at a time: every read leaves objects that workerd keeps to the end of the request. */
+const PIECE = 512 * 1024;
 
 /**
  * The model's files for the library, from the Worker's bindings: the R2 bucket BUCKET, else the static assets ASSETS. R2 has
@@ -47,8 +47,9 @@ async function fill(into, stream, skip = 0) {
   const reader = stream.getReader({ mode: "byob" });
   let memory = new ArrayBuffer(PIECE), passed = 0, filled = 0;
   while (filled < into.length) {
-    const { value, done } = await reader.read(new Uint8Array(memory));
-    if (done) break;
+    const { value } = await reader.read(new Uint8Array(memory), { min: PIECE });
+    // The last piece may come together with the end of the stream.
+    if (value === undefined || value.length === 0) break;
     const wanted = value.subarray(Math.max(0, skip - passed)).subarray(0, into.length - filled);
     into.set(wanted, filled);
     filled += wanted.length;

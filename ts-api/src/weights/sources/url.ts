@@ -16,8 +16,8 @@ export interface UrlOptions {
 
 /** Bytes asked for first: enough for a configuration, or for the header of a large weights file. */
 const FIRST_BYTES = 65536;
-/** Bytes that are taken from a body at a time. */
-const PIECE = 65536;
+/** Bytes that are taken from a body at a time: workerd keeps some objects of every read to the end of a request. */
+const PIECE = 512 * 1024;
 
 /**
  * Opens a resource over HTTP. Where the server knows ranges, only what is read is transferred (and the first 64 KiB); where
@@ -185,12 +185,17 @@ interface PieceReader {
   cancel(): Promise<void>;
 }
 
+/** With the option of the standard that TypeScript's libraries lack. */
+interface FillingReader extends Pick<ReadableStreamBYOBReader, "cancel"> {
+  read(view: Uint8Array<ArrayBuffer>, options: { min: number }): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>>;
+}
+
 /**
  * Bodies of fetch fill memory that is given to them, always the same here: an engine that frees small arrays late would else hold
  * many times what is in use. Other streams, as a caller's own fetch may have, bring their own.
  */
 function pieceReader(body: ReadableStream<Uint8Array>): PieceReader {
-  let reader: ReadableStreamBYOBReader;
+  let reader: FillingReader;
   try {
     reader = body.getReader({ mode: "byob" });
   } catch {
@@ -200,8 +205,9 @@ function pieceReader(body: ReadableStream<Uint8Array>): PieceReader {
   let memory = new ArrayBuffer(PIECE);
   return {
     async next() {
-      const { value, done } = await reader.read(new Uint8Array(memory));
-      if (done || value === undefined) return undefined;
+      const { value } = await reader.read(new Uint8Array(memory), { min: PIECE });
+      // The last piece may come together with the end of the stream.
+      if (value === undefined || value.length === 0) return undefined;
       memory = value.buffer;
       return value;
     },
