@@ -21,7 +21,7 @@ export interface BulkBenchOptions {
 
 /** 12 megapixels, as phones make them. */
 const WIDTH = 4000, HEIGHT = 3000;
-const IMAGES = 48;
+const IMAGES = 32;
 const BATCH = 4;
 
 export async function benchBulk({ rounds, revectorize }: BulkBenchOptions): Promise<void> {

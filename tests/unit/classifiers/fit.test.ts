@@ -56,6 +56,7 @@ test("what cannot be fitted is refused", async () => {
   await refused([], {}, /there are none/);
   await refused(images.filter(({ label }) => label === "class 0"), {}, /only "class 0"/);
   await refused([...images, { ...images[0], label: "class 1" }], {}, /two labels/);
+  await refused([{ ...images[0], source: "a/x.jpg" }, { ...images[0], label: "class 1", source: "b/y.jpg" }], {}, /two labels: "class 0" at a\/x\.jpg, and "class 1" at b\/y\.jpg\./);
   await refused([...images, { ...images[0], id: sha256("x"), feature: new Float32Array(3) }], {}, /12 finite/);
   await refused([...images, { ...images[0], id: sha256("x"), feature: new Float32Array(12).fill(NaN) }], {}, /12 finite/);
   for (const options of [{ C: 0 }, { C: [] }, { C: [1, -1] }, { holdOut: 1 }, { seed: 0.5 }, { holdOut: 0 }]) await refused(images, options, /must be/);

@@ -9,6 +9,8 @@ import { meanCosines, neighbourVotes } from "./neighbours.js";
 export interface LabelledFeature {
   /** SHA-256, in hex: it decides on which side of the split it is. */
   readonly id: string;
+  /** Where it is, for messages. */
+  readonly source?: string | undefined;
   readonly label: string;
   readonly feature: Float32Array;
   /** The features of other views of it, such as its mirror image, for training only. */
@@ -108,7 +110,8 @@ function uniqueImages(given: readonly LabelledFeature[]): LabelledFeature[] {
   for (const image of given) {
     const { id, label, feature } = image, known = images.get(id);
     if (known !== undefined && known.label !== label) {
-      const message = `The image ${id.slice(0, 12)} has two labels, ${JSON.stringify(known.label)} and ${JSON.stringify(label)}. Give it one, or leave it out.`;
+      const [first, second] = [known, image].map((one) => `${JSON.stringify(one.label)}${one.source === undefined ? "" : ` at ${one.source}`}`);
+      const message = `The image ${id.slice(0, 12)} has two labels: ${first}, and ${second}. Give it one, or leave it out.`;
       throw new IJepaError("input/value", message, { name: "labels", value: [known.label, label] });
     }
     if (feature.length !== given[0].feature.length || !feature.every(Number.isFinite)) {

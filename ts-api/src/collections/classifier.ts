@@ -53,7 +53,7 @@ export async function fitClassifier(collection: Collection, given: FitClassifier
   for await (const { source, id, feature } of collection.rows({ signal: options.signal })) {
     const label = labels(source);
     if (label === undefined || label === null || label === "") unlabelled++;
-    else images.push({ id, label, feature, views: await views?.(source) });
+    else images.push({ id, source, label, feature, views: await views?.(source) });
   }
   throwIfAborted(options.signal, "fitting a classifier");
   const { report, ...fit } = await fitHead(images, { pause: () => runtime.yieldToHost(), ...options });

@@ -13,7 +13,7 @@ const SIDE = 192;
 const STYLE = `
 :root { color-scheme: light dark; font: 16px/1.4 system-ui, sans-serif; }
 body { margin: 0 auto; max-width: 80rem; padding: 1rem; }
-h1 { font-size: 1.3rem; overflow-wrap: anywhere; } h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
+h1 { font-size: 1.3rem; overflow-wrap: anywhere; } h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; } p { overflow-wrap: anywhere; }
 ol { list-style: none; margin: 0; padding: 0; display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(9rem, 100%), 1fr)); }
 li { border: 1px solid #8886; border-radius: .5rem; padding: .5rem; } li:focus { outline: 3px solid #48f; }
 img, .none { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #8882; }
@@ -45,25 +45,25 @@ const NAMES: OptionNames<PageOptions> = { signal: "AbortSignal" };
 /** The pictures that are found for a query, with their scores. The photos are read from their places. */
 export async function searchPage(query: string, results: readonly SearchResult[], options: PageOptions = {}): Promise<string> {
   const { signal } = readOptions(options, NAMES, "searchPage");
-  const cards: string[] = [];
+  const cards: string[] = [], folder = commonFolder(results.flatMap(({ sources }) => sources));
   for (const { sources, score, patch, width, height } of results) {
-    cards.push(await card(sources, `${score.toFixed(4)}${patch === undefined ? "" : `, patch ${patch.join()}`}`, `${width} x ${height}`, signal));
+    cards.push(await card(folder, sources, `${score.toFixed(4)}${patch === undefined ? "" : `, patch ${patch.join()}`}`, `${width} x ${height}`, signal));
   }
-  const asked = /^[0-9a-f]{64}$/.test(query) ? "" : `<ol>${await card([query], "query", "", signal)}</ol>`;
-  return page(`Like ${query}`, `${asked}<h2>${results.length} results</h2><ol>${cards.join("")}</ol>`);
+  const asked = /^[0-9a-f]{64}$/.test(query) ? "" : `<ol>${await card(folder, [query], "query", "", signal)}</ol>`;
+  return page(`Like ${query}`, `${asked}${folderLine(folder)}<h2>${results.length} results</h2><ol>${cards.join("")}</ol>`);
 }
 
 /** Groups of pictures that are nearly the same. */
 export async function duplicatesPage(name: string, groups: readonly DuplicateGroup[], options: PageOptions = {}): Promise<string> {
   const { signal } = readOptions(options, NAMES, "duplicatesPage");
-  const sections: string[] = [];
+  const sections: string[] = [], folder = commonFolder(groups.flatMap(({ images }) => images.flatMap(({ sources }) => sources)));
   for (const { images, closest, farthest } of groups) {
     const cards: string[] = [];
-    for (const { sources, width, height } of images) cards.push(await card(sources, `${width} x ${height}`, "", signal));
+    for (const { sources, width, height } of images) cards.push(await card(folder, sources, `${width} x ${height}`, "", signal));
     const scores = images.length === 1 ? "one file at several places" : `similarity ${farthest === closest ? "" : `${farthest.toFixed(4)} to `}${closest.toFixed(4)}`;
     sections.push(`<section><h2>${scores}</h2><ol>${cards.join("")}</ol></section>`);
   }
-  return page(`Duplicates in ${name}: ${groups.length} groups`, sections.join(""));
+  return page(`Duplicates in ${name}: ${groups.length} groups`, folderLine(folder) + sections.join(""));
 }
 
 /** The report of a fit: what it reached, and its confusion table as a picture. */
@@ -83,9 +83,22 @@ export function fitPage(name: string, { report }: ClassifierFit): string {
   return page(name, facts + tables);
 }
 
-async function card([source, ...copies]: readonly string[], title: string, detail: string, signal: AbortSignal | undefined): Promise<string> {
-  const more = copies.map((copy) => `<small>${escape(copy)}</small>`).join("");
-  return `<li tabindex="0">${await picture(source, signal)}<b>${escape(title)}</b><small>${escape(source)}</small>${more}<small>${escape(detail)}</small></li>`;
+/** The folder that all places lie in, with a slash at its end; "" where there is none. */
+function commonFolder(sources: readonly string[]): string {
+  const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/", path.length - 2) + 1);
+  let folder = sources.length === 0 ? "" : parentOf(sources[0]);
+  for (const source of sources) while (!source.startsWith(folder)) folder = parentOf(folder);
+  return folder;
+}
+
+function folderLine(folder: string): string {
+  return folder === "" ? "" : `<p>Photos in ${escape(folder)}</p>`;
+}
+
+/** @param folder is left out of the names */
+async function card(folder: string, sources: readonly string[], title: string, detail: string, signal: AbortSignal | undefined): Promise<string> {
+  const names = sources.map((source) => `<small title="${escape(source)}">${escape(source.startsWith(folder) ? source.slice(folder.length) : source)}</small>`).join("");
+  return `<li tabindex="0">${await picture(sources[0], signal)}<b>${escape(title)}</b>${names}<small>${escape(detail)}</small></li>`;
 }
 
 async function picture(source: string, signal: AbortSignal | undefined): Promise<string> {
