@@ -1,6 +1,10 @@
 /** Programs for transformers.js with another line of import and another model. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import * as ijepa from "../../../ts-api/src/index.js";
 import {
@@ -80,14 +84,12 @@ test("progress_callback: initiate, progress, done of every file, then ready with
 });
 
 test("formats and devices are mapped, or refused by name", async () => {
-  const names = { fp32: "fp32", fp16: "bf16", bf16: "bf16", q4: "int4", q4f16: "int4", int4: "int4", bnb4: "nf4", nf4: "nf4", fp4: "fp4", auto: "bf16" };
+  const names = { fp32: "fp32", fp16: "bf16", bf16: "bf16", q4: "int4", q4f16: "int4", int4: "int4", q8: "int8", int8: "int8", quantized: "int8", bnb4: "nf4", nf4: "nf4", fp4: "fp4", auto: "bf16" };
   for (const [name, dtype] of Object.entries(names)) {
     const { model, dispose } = await AutoModel.from_pretrained(MODEL, { dtype: name, device: "cpu" });
     assert.equal(model.dtype, dtype, name);
     await dispose();
   }
-  const has8 = (ijepa.DTYPES as readonly string[]).includes("int8");
-  if (!has8) await assert.rejects(AutoModel.from_pretrained(MODEL, { dtype: "q8" }), isRefused(/dtype "q8" is not there; there is .*q4/));
   await assert.rejects(AutoModel.from_pretrained(MODEL, { dtype: "uint8" }), isRefused(/dtype "uint8"/));
   await assert.rejects(AutoModel.from_pretrained(MODEL, { device: "cuda" }), isRefused(/device "cuda" is not there; there is auto, cpu, wasm, gpu, webgpu/));
   await assert.rejects(AutoModel.from_pretrained(MODEL, { session_options: {} }), isRefused(/ONNX/));
@@ -114,6 +116,72 @@ test("env: threads, and models without the Hub", async () => {
   } finally {
     Object.assign(env, { allowRemoteModels: true, allowLocalModels: true, remoteHost: undefined, cacheDir: undefined, localModelPath: undefined });
     delete env.backends.onnx.wasm.numThreads;
+  }
+});
+
+test("env.localModelPath: what is not there comes from the Hub, unless it may not be asked", async () => {
+  const asked: string[] = [];
+  const fetch = ((input: URL | string) => {
+    asked.push(String(input));
+    return Promise.resolve(new Response("", { status: 404 }));
+  }) as typeof globalThis.fetch;
+  const options = { fetch, cache_dir: "build/no-cache" };
+  env.localModelPath = "models/";
+  try {
+    const [model, processor] = await Promise.all([AutoModel.from_pretrained("demo", options), AutoProcessor.from_pretrained("demo", options)]);
+    assert.equal(model.model.dtype, "bf16");
+    assert.deepEqual([(await processor(ROCKET)).pixel_values.dims, asked], [[1, 3, 128, 128], []]);
+    await model.dispose();
+
+    for (const load of [() => AutoModel.from_pretrained("nobody/nothing", options), () => AutoProcessor.from_pretrained("nobody/nothing", options), () => pipeline("image-feature-extraction", "nobody/nothing", options)]) {
+      asked.length = 0;
+      await assert.rejects(load(), (error: ijepa.IJepaError) => error.code.startsWith("hub/"));
+      assert.ok(asked.length > 0 && asked.every((address) => address.includes("/nobody/nothing/")), asked.join());
+    }
+    // "models/nothing" alone would be a name of the Hub.
+    env.allowRemoteModels = false;
+    await assert.rejects(AutoModel.from_pretrained("nothing", options), (error: ijepa.IJepaError) => error.code === "config/missing" && error.message.includes("models/nothing/config.json"));
+    // A model that is there and cannot be used is told of.
+    env.allowRemoteModels = true;
+    env.localModelPath = mkdtempSync(join(tmpdir(), "ijepa-models-"));
+    mkdirSync(join(env.localModelPath, "own/model"), { recursive: true });
+    writeFileSync(join(env.localModelPath, "own/model/config.json"), '{"model_type": "bert"}');
+    asked.length = 0;
+    await assert.rejects(AutoModel.from_pretrained("own/model", options), { code: "config/field" });
+    assert.deepEqual(asked, []);
+    rmSync(env.localModelPath, { recursive: true });
+  } finally {
+    env.localModelPath = undefined;
+    env.allowRemoteModels = true;
+  }
+});
+
+test("the program on the card of an I-JEPA model: two addresses, q8, the mean of the tokens", async () => {
+  const server = createServer((request, response) => response.end(readFileSync(`examples/photos${request.url!}`)));
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const extractor = await pipeline("image-feature-extraction", MODEL, { dtype: "q8" });
+    const url_1 = `${address}/chelsea.png`, url_2 = `${address}/rocket.jpg`;
+    const output = await extractor([url_1, url_2]);
+    const pooled_output = output.mean(1);
+    const similarity = cos_sim(pooled_output[0].data, pooled_output[1].data);
+    assert.deepEqual([output.dims, pooled_output.dims], [[2, 64, 192], [2, 192]]);
+    const own = await ijepa.pipeline("image-feature-extraction", MODEL, { dtype: "int8" });
+    const [cat, rocket] = await Promise.all([CHELSEA, ROCKET].map((photo) => own(photo, { pool: "mean" })));
+    assert.ok(Math.abs(similarity - ijepa.cosineSimilarity(cat, rocket)) < 1e-6);
+    await own.dispose();
+    await extractor.dispose();
+
+    // The same with a model that is called.
+    const processor = await AutoProcessor.from_pretrained(MODEL), model = await AutoModel.from_pretrained(MODEL, { dtype: "q8" });
+    const image = await load_image(url_2);
+    const inputs = await processor(image);
+    const { last_hidden_state: features } = await model(inputs);
+    assert.deepEqual(features[0].data, output[1].data);
+    await model.dispose();
+  } finally {
+    server.close();
   }
 });
 

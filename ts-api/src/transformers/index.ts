@@ -7,7 +7,7 @@ import {
   cosineSimilarity, pipeline as open, type Classification, type Numerics, type Pipelines, type Tensor as Base,
 } from "../index.js";
 import { AutoModel, AutoModelForImageClassification, AutoProcessor, processorOf, type CallableProcessor } from "./models.js";
-import { loadOptions, refOf, type PretrainedOptions, type ProgressEvent } from "./options.js";
+import { loadModel, loadOptions, type PretrainedOptions, type ProgressEvent } from "./options.js";
 import { RawImage, type ImageInput } from "./raw-image.js";
 import { concat, withMethods, type Tensor } from "./tensor.js";
 
@@ -70,10 +70,10 @@ interface Tasks {
  * @throws IJepaError `input/value` for a task or an option that is not there, with the reason; what loading throws
  */
 export async function pipeline<T extends keyof Tasks>(task: T, model?: string | null, options: PretrainedOptions = {}): Promise<Tasks[T]> {
-  const ref = refOf(model), report = options.progress_callback ?? undefined;
-  const isReady = (event: ProgressEvent) => (event.status === "ready" ? { status: "ready" as const, task, model: ref ?? "demo" } : event);
+  const report = options.progress_callback ?? undefined;
+  const isReady = (event: ProgressEvent) => (event.status === "ready" ? { status: "ready" as const, task, model: model ?? "demo" } : event);
   const given = loadOptions(report === undefined ? options : { ...options, progress_callback: (event) => report(isReady(event)) });
-  const run = await open(task, ref, given);
+  const run = await loadModel(model, (ref) => open(task, ref, given));
   const parts = { task, model: run.model, processor: processorOf(run.processor), dispose: () => run.dispose() };
   if (task === "image-classification") {
     const classify = run as Pipelines["image-classification"];

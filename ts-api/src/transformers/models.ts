@@ -2,7 +2,7 @@
 import {
   IJepaForImageClassification as Classifier, IJepaImageProcessor, IJepaModel as Encoder, type Numerics, type Tensor as Base,
 } from "../index.js";
-import { loadOptions, refOf, refused, type PretrainedOptions } from "./options.js";
+import { loadModel, loadOptions, refused, type PretrainedOptions } from "./options.js";
 import { RawImage, type ImageInput } from "./raw-image.js";
 import { type Tensor, withMethods } from "./tensor.js";
 
@@ -102,7 +102,8 @@ export class AutoModel {
    * @throws IJepaError `input/value` for options that are not there; what IJepaModel.fromPretrained throws
    */
   static async from_pretrained(model?: string | null, options: PretrainedOptions = {}): Promise<CallableModel<Encoder>> {
-    return callable(await Encoder.fromPretrained(refOf(model), loadOptions(options)));
+    const given = loadOptions(options);
+    return callable(await loadModel(model, (ref) => Encoder.fromPretrained(ref, given)));
   }
 }
 
@@ -113,7 +114,8 @@ export class AutoModelForImageClassification {
    * @throws IJepaError as `AutoModel.from_pretrained`
    */
   static async from_pretrained(model?: string | null, options: PretrainedOptions = {}): Promise<CallableModel<Classifier>> {
-    return callable(await Classifier.fromPretrained(refOf(model), loadOptions(options)));
+    const given = loadOptions(options);
+    return callable(await loadModel(model, (ref) => Classifier.fromPretrained(ref, given)));
   }
 }
 
@@ -124,7 +126,8 @@ export class AutoProcessor {
    * @throws IJepaError `config/*`, `hub/*`, `io/*`, `input/value`
    */
   static async from_pretrained(model: string, options: PretrainedOptions = {}): Promise<CallableProcessor> {
-    return processorOf(await IJepaImageProcessor.fromPretrained(refOf(model) ?? model, loadOptions(options)));
+    const given = loadOptions(options);
+    return processorOf(await loadModel(model, (ref) => IJepaImageProcessor.fromPretrained(ref ?? model, given)));
   }
 }
 

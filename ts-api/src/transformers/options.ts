@@ -1,5 +1,5 @@
 /** Options as programs for transformers.js give them, and what they are here. */
-import { IJepaError } from "../core/errors.js";
+import { IJepaError, isIJepaError } from "../core/errors.js";
 import { DTYPES, type Dtype, type ModelLoadOptions, type ProgressInfo } from "../index.js";
 
 /** What `progress_callback` is told. */
@@ -49,7 +49,7 @@ export const env = {
   allowLocalModels: true,
   /** The folder of the Hub's cache. */
   cacheDir: undefined as string | null | undefined,
-  /** Models are looked for here first, where it is set: a folder, or its URL. */
+  /** Models are looked for here first, where it is set: a folder, or its URL. What is not there comes from the Hub. */
   localModelPath: undefined as string | undefined,
   /** Another Hub than huggingface.co is named by the environment variable HF_ENDPOINT; here it is refused. */
   remoteHost: undefined as string | undefined,
@@ -96,15 +96,38 @@ export function loadOptions(options: PretrainedOptions = {}): ModelLoadOptions {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-/** What a program calls a model, as `fromPretrained` takes it: below `env.localModelPath`, where that is set and allowed. */
-export function refOf(model: string | null | undefined): string | undefined {
-  if (model === null || model === undefined) return undefined;
-  const { localModelPath: folder, allowLocalModels, remoteHost } = env;
+/**
+ * Loads what a program calls a model: from below `env.localModelPath`, where that is set and allowed; where the model is not there, as
+ * `fromPretrained` reads the name, from the Hub among others.
+ *
+ * @throws IJepaError `input/value` for a setting of `env` that is not there; what `load` throws
+ */
+export async function loadModel<T>(model: string | null | undefined, load: (ref: string | undefined) => Promise<T>): Promise<T> {
+  const { remoteHost, allowRemoteModels } = env;
   if (remoteHost !== undefined && !/^https:\/\/huggingface\.co\/?$/.test(remoteHost)) {
     throw refused("env.remoteHost", remoteHost, "Another Hub is named by the environment variable HF_ENDPOINT, or by the URL of a model's folder. Leave env.remoteHost out.");
   }
-  const isAddress = /^[a-z][a-z0-9+.-]*:|^[./\\]/i.test(model);
-  return folder === undefined || !allowLocalModels || isAddress ? model : `${folder.replace(/\/+$/, "")}/${model}`;
+  const local = typeof model === "string" ? localPath(model) : undefined;
+  if (local === undefined) return load(model ?? undefined);
+  try {
+    return await load(local);
+  } catch (error) {
+    if (!allowRemoteModels || !isIJepaError(error, "config/missing")) throw error;
+    return load(model!);
+  }
+}
+
+/** Below `env.localModelPath`; with "./" before it where it could be read as the name of a model of the Hub. */
+function localPath(model: string): string | undefined {
+  const { localModelPath: folder, allowLocalModels } = env;
+  if (folder === undefined || !allowLocalModels || isPath(model)) return undefined;
+  const path = `${folder.replace(/\/+$/, "")}/${model}`;
+  return isPath(path) ? path : `./${path}`;
+}
+
+/** A URL, or a path that says where it begins. */
+function isPath(ref: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:|^[./\\]/i.test(ref);
 }
 
 function dtypeOf(dtype: PretrainedOptions["dtype"]): Dtype | undefined {
