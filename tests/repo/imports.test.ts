@@ -23,7 +23,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "backends/*": ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "runtime/env", "#runtime", "#devices"],
   config: ["core", "ops"],
   packing: ["core", "ops", "quantize", "backends/backend", "config"],
-  weights: ["core", "ops", "quantize", "config", "runtime/env", "#runtime"],
+  weights: ["core", "ops", "quantize", "config", "runtime/env", "runtime/build-tool", "#runtime"],
   image: ["core", "weights/checkpoint", "weights/source-options", "#runtime"],
   decoding: ["core", "runtime/env", "runtime/modules", "image", "#runtime"],
   threads: ["backends/wasm", "decoding"],

@@ -1,5 +1,6 @@
 /** Browsers, on the main thread and in workers. */
 import { browser } from "./browser-base.js";
+import { missingProgram } from "./build-tool.js";
 import type { MessageThread, Runtime, Thread, ThreadEvents } from "./env.js";
 
 const noThreads = reasonAgainstThreads();
@@ -24,7 +25,7 @@ export const runtime: Runtime = Object.assign(browser, {
 function startDecoder(data: unknown, { message, ended }: ThreadEvents): MessageThread {
   const worker = new Worker(new URL("./decoder.js", import.meta.url), { type: "module" });
   worker.onmessage = (event) => message(event.data);
-  worker.onerror = (event) => ended(event.message || "its program cannot be loaded");
+  worker.onerror = (event) => ended(event.message || missingProgram("decoder.js"));
   worker.postMessage(data);
   return {
     post: (request, transfer) => worker.postMessage(request, { transfer: [...transfer] }),
@@ -40,7 +41,7 @@ function start(make: () => Worker, data: unknown, ended: (reason: string) => voi
     let ready = false;
     worker.onerror = (event) => {
       event.preventDefault();
-      const reason = event.message || "its program cannot be loaded";
+      const reason = event.message || missingProgram("thread.js");
       if (ready) return ended(reason);
       worker.terminate();
       reject(new Error(reason));

@@ -24,3 +24,17 @@ export function whereToLook(): string {
   const tool = buildTool();
   return `${tool === undefined ? "" : `This program was built by ${tool}. `}The page ${BUILD_TOOLS_PAGE} of the package tells what each build tool needs.`;
 }
+
+/** The same where a build tool has been at work; elsewhere nothing. */
+export function whereToLookWhenBuilt(): string {
+  return buildTool() === undefined ? "" : ` ${whereToLook()}`;
+}
+
+/**
+ * Why a thread does not start whose program is not there.
+ * @param name of the program's file, which lies beside the code
+ */
+export function missingProgram(name: string, address: string | undefined = import.meta.url): string {
+  const beside = address === undefined || address === "" ? "" : `, beside ${address}`;
+  return `its program cannot be loaded (${name}${beside}). ${whereToLook().replace(/\.$/, "")}`;
+}

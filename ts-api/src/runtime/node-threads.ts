@@ -1,5 +1,6 @@
 /** Worker threads of Node, Bun and Deno. */
 import { Worker } from "node:worker_threads";
+import { whereToLook } from "./build-tool.js";
 import type { Runtime, Thread } from "./env.js";
 
 /** What the process was given for its own program, such as --input-type, is not for ours. */
@@ -13,8 +14,9 @@ export const nodeThreads: Pick<Runtime, "startThread" | "startDecoder"> = {
     } catch (failure) {
       // A bundle has left the program behind, and brings the copy of it.
       const copy = await import("#embedded/node-thread").catch(() => undefined);
-      if (copy?.default === undefined) throw failure;
-      return start(() => new Worker(copy.default, { ...options, eval: true }), ended).catch(() => Promise.reject(failure as Error));
+      const refusal = new Error(`${reason(failure)}. ${whereToLook().replace(/\.$/, "")}`, { cause: failure });
+      if (copy?.default === undefined) throw refusal;
+      return start(() => new Worker(copy.default, { ...options, eval: true }), ended).catch(() => Promise.reject(refusal));
     }
   },
 

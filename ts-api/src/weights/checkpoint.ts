@@ -3,6 +3,7 @@ import { IJepaError, throwIfAborted } from "../core/errors.js";
 import type { CodebookName } from "../core/codebooks.js";
 import type { Dtype, Group } from "../core/numerics.js";
 import { IJepaConfig } from "../config/config.js";
+import { whereToLookWhenBuilt } from "../runtime/build-tool.js";
 import { readCodes, takeQuantized } from "./bitsandbytes.js";
 import type { CheckpointTensor } from "./checkpoint-tensor.js";
 import { checkFinite, checkTensor, checkTensors, missingTensors } from "./checks.js";
@@ -225,12 +226,12 @@ async function readConfig(folder: ModelFolder, options: OpenOptions): Promise<IJ
 function unusable(file: string, problem: string, cause?: unknown): IJepaError {
   // It is JSON, with a value that no configuration has.
   if (cause instanceof RangeError) return new IJepaError("config/field", `${file} cannot be used: ${cause.message}.`, { field: "config", value: undefined }, { cause });
-  return new IJepaError("config/missing", `${file} cannot be used: ${problem}.`, { file }, { cause });
+  return new IJepaError("config/missing", `${file} cannot be used: ${problem}.${whereToLookWhenBuilt()}`, { file }, { cause });
 }
 
 function howToGet(folder: ModelFolder): string {
   return folder.remote
-    ? "Pass a folder, its URL, or the name of a model on the Hub, that has config.json and model.safetensors."
+    ? `Pass a folder, its URL, or the name of a model on the Hub, that has config.json and model.safetensors.${whereToLookWhenBuilt()}`
     : "Pass a folder that holds config.json and model.safetensors, or the name of a model on the Hugging Face Hub (owner/name).";
 }
 

@@ -1,95 +1,16 @@
-/** Every build tool of docs/build-tools.md builds and runs its example with the packed package: one digest, that of `ijepa embed`. */
+/** The tools of docs/build-tools.md that make or run programs: each with its example and the packed package prints the digest of `ijepa embed`. */
 import assert from "node:assert/strict";
 import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { after, test, type TestContext } from "node:test";
+import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { pipeline } from "../../ts-api/src/index.js";
 import { noChromium } from "../support/chromium.js";
-import { addFiles, BUN, closeBrowser, DIGEST, installProject, NODE24, PHOTO, removeTarball, serveFolder, shownBy, startServer, type Project } from "./projects.js";
-
-const node22 = Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : NODE24;
-const unless = (...reasons: (string | undefined)[]) => ({ skip: reasons.find((reason) => reason !== undefined) ?? false });
-const absent = (binary: string) => (existsSync(binary) ? undefined : `NOT RUN: no ${binary} for ${process.platform}-${process.arch}`);
-const chromium = unless(noChromium);
+import { absent, addFiles, assertBuilt, BUN, closeBrowser, DIGEST, node22, NODE24, PHOTO, projectFor, removeTarball, startServer, unless, type Project } from "./projects.js";
 
 after(async () => {
   await closeBrowser();
   removeTarball();
-});
-
-/** The project, or undefined and a test that says why it is not run. */
-async function projectFor(t: TestContext, name: string, tools?: Record<string, string>): Promise<Project | undefined> {
-  const project = await installProject(name, tools);
-  if (typeof project !== "string") return project;
-  t.skip(project);
-  return undefined;
-}
-
-async function assertShown(url: string): Promise<void> {
-  for (const threads of [1, 2]) assert.equal(await shownBy(url, threads), DIGEST, `${threads} threads`);
-}
-
-async function assertBuilt(folder: string, options?: { spa?: boolean }): Promise<void> {
-  const server = await serveFolder(folder, options);
-  try {
-    await assertShown(server.url);
-  } finally {
-    server.close();
-  }
-}
-
-const VITE = ["5.4.21", "6.4.6", "7.3.8", "8.4.0"];
-for (const vite of VITE) {
-  test(`examples/vite, Vite ${vite}: dev server, build, preview`, chromium, async (t) => {
-    const project = await projectFor(t, "vite", { vite });
-    if (project === undefined) return;
-    rmSync(join(project.folder, "node_modules/.vite"), { recursive: true, force: true });
-    addFiles(project, "public");
-    project.script("build");
-    const port = 20_000 + Number(vite[0]) * 10;
-    for (const command of [[], ["preview"]]) {
-      const server = await startServer(project, ["vite", ...command, "--host", "localhost", "--port", String(port + command.length), "--strictPort"]);
-      try {
-        await assertShown(`${server.url}/`);
-      } finally {
-        await server.stop();
-      }
-    }
-  });
-}
-
-test("examples/webpack: a page", chromium, async (t) => {
-  const project = await projectFor(t, "webpack");
-  if (project === undefined) return;
-  const printed = project.script("build");
-  assert.doesNotMatch(printed, /WARNING in (?!asset size|entrypoint size|webpack performance)/);
-  addFiles(project, "public");
-  await assertBuilt(join(project.folder, "public"));
-});
-
-test("examples/rollup: a page, from a server that answers every request with it", chromium, async (t) => {
-  const project = await projectFor(t, "rollup");
-  if (project === undefined) return;
-  project.script("build");
-  addFiles(project, "public");
-  await assertBuilt(join(project.folder, "public"), { spa: true });
-});
-
-test("examples/parcel: a page", chromium, async (t) => {
-  const project = await projectFor(t, "parcel");
-  if (project === undefined) return;
-  project.script("build");
-  addFiles(project, "dist");
-  await assertBuilt(join(project.folder, "dist"));
-});
-
-test("examples/esbuild: a page", chromium, async (t) => {
-  const project = await projectFor(t, "esbuild");
-  if (project === undefined) return;
-  project.script("build");
-  addFiles(project, "public");
-  await assertBuilt(join(project.folder, "public"));
 });
 
 test("examples/esbuild: one file for Node, as an ES module and as CommonJS", async (t) => {
@@ -142,31 +63,6 @@ function assertAlone(project: Project, built: string, command: (moved: string) =
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-for (const bundler of ["turbopack", "webpack"]) {
-  test(`examples/next, ${bundler}: a client component and a route handler, standalone`, chromium, async (t) => {
-    const project = await projectFor(t, "next");
-    if (project === undefined) return;
-    addFiles(project, "public");
-    project.run("next", ["build", `--${bundler}`]);
-    const standalone = join(project.folder, ".next/standalone");
-    cpSync(join(project.folder, ".next/static"), join(standalone, ".next/static"), { recursive: true });
-    cpSync(join(project.folder, "public"), join(standalone, "public"), { recursive: true });
-    const moved = join(project.folder, "..", `standalone-${process.pid}`);
-    cpSync(standalone, moved, { recursive: true, verbatimSymlinks: true });
-    const server = await startServer({ ...project, folder: moved }, [process.execPath, "server.js"], { env: { PORT: "20300", HOSTNAME: "localhost" } });
-    try {
-      assert.equal(await shownBy(`${server.url}/`, 1), DIGEST);
-      const answer = await fetch(`${server.url}/api/embed?threads=2`, { method: "POST", body: readFileSync(PHOTO) });
-      const text = await answer.text();
-      assert.equal(answer.status, 200, text);
-      assert.equal((JSON.parse(text) as { numerics: { digest: string } }).numerics.digest, DIGEST);
-    } finally {
-      await server.stop();
-      rmSync(moved, { recursive: true });
-    }
-  });
 }
 
 test("examples/worker: wrangler", unless(absent(node22)), async (t) => {

@@ -1,0 +1,89 @@
+/** The build tools of docs/build-tools.md that make pages: each builds its example with the packed package, and its page shows the digest of `ijepa embed`. */
+import assert from "node:assert/strict";
+import { cpSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { addFiles, assertBuilt, assertShown, chromium, closeBrowser, DIGEST, PHOTO, projectFor, removeTarball, shownBy, startServer } from "./projects.js";
+
+after(async () => {
+  await closeBrowser();
+  removeTarball();
+});
+
+const VITE = ["5.4.21", "6.4.6", "7.3.8", "8.4.0"];
+for (const vite of VITE) {
+  test(`examples/vite, Vite ${vite}: dev server, build, preview`, chromium, async (t) => {
+    const project = await projectFor(t, "vite", { vite });
+    if (project === undefined) return;
+    rmSync(join(project.folder, "node_modules/.vite"), { recursive: true, force: true });
+    addFiles(project, "public");
+    project.script("build");
+    const port = 20_000 + Number(vite[0]) * 10;
+    for (const command of [[], ["preview"]]) {
+      const server = await startServer(project, ["vite", ...command, "--host", "localhost", "--port", String(port + command.length), "--strictPort"]);
+      try {
+        await assertShown(`${server.url}/`);
+      } finally {
+        await server.stop();
+      }
+    }
+  });
+}
+
+test("examples/webpack: a page", chromium, async (t) => {
+  const project = await projectFor(t, "webpack");
+  if (project === undefined) return;
+  const printed = project.script("build");
+  assert.doesNotMatch(printed, /WARNING in (?!asset size|entrypoint size|webpack performance)/);
+  addFiles(project, "public");
+  await assertBuilt(join(project.folder, "public"), { tool: "webpack" });
+});
+
+test("examples/rollup: a page, from a server that answers every request with it", chromium, async (t) => {
+  const project = await projectFor(t, "rollup");
+  if (project === undefined) return;
+  project.script("build");
+  addFiles(project, "public");
+  await assertBuilt(join(project.folder, "public"), { spa: true });
+});
+
+test("examples/parcel: a page", chromium, async (t) => {
+  const project = await projectFor(t, "parcel");
+  if (project === undefined) return;
+  project.script("build");
+  addFiles(project, "dist");
+  await assertBuilt(join(project.folder, "dist"));
+});
+
+test("examples/esbuild: a page", chromium, async (t) => {
+  const project = await projectFor(t, "esbuild");
+  if (project === undefined) return;
+  project.script("build");
+  addFiles(project, "public");
+  await assertBuilt(join(project.folder, "public"));
+});
+
+for (const bundler of ["turbopack", "webpack"]) {
+  test(`examples/next, ${bundler}: a client component and a route handler, standalone`, chromium, async (t) => {
+    const project = await projectFor(t, "next");
+    if (project === undefined) return;
+    addFiles(project, "public");
+    project.run("next", ["build", `--${bundler}`]);
+    const standalone = join(project.folder, ".next/standalone");
+    cpSync(join(project.folder, ".next/static"), join(standalone, ".next/static"), { recursive: true });
+    cpSync(join(project.folder, "public"), join(standalone, "public"), { recursive: true });
+    const moved = join(project.folder, "..", `standalone-${process.pid}`);
+    cpSync(standalone, moved, { recursive: true, verbatimSymlinks: true });
+    const server = await startServer({ ...project, folder: moved }, [process.execPath, "server.js"], { env: { PORT: "20300", HOSTNAME: "localhost" } });
+    try {
+      assert.equal(await shownBy(`${server.url}/`, 1), DIGEST);
+      const answer = await fetch(`${server.url}/api/embed?threads=2`, { method: "POST", body: readFileSync(PHOTO) });
+      const text = await answer.text();
+      assert.equal(answer.status, 200, text);
+      assert.equal((JSON.parse(text) as { numerics: { digest: string } }).numerics.digest, DIGEST);
+    } finally {
+      await server.stop();
+      rmSync(moved, { recursive: true });
+    }
+  });
+}
