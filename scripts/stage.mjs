@@ -11,7 +11,7 @@ import { root } from "./run.mjs";
 const MODEL = "models/demo", DEMO = "ijepa-demo";
 /** What the package's users read. The pages about the code stay in the repository. */
 const PAGES = ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/guides", "docs"];
-const ABOUT_THE_CODE = ["docs/adding-an-op.md", "docs/architecture.md", "docs/page.md"];
+const ABOUT_THE_CODE = ["docs/adding-an-op.md", "docs/architecture.md", "docs/fuzzing.md", "docs/page.md"];
 /** Fields of package.json that mean something in the repository only. */
 const OF_THE_REPOSITORY = ["scripts", "devDependencies", "overrides", "imports", "files"];
 const ADDRESSES = ["repository", "homepage", "bugs"];
