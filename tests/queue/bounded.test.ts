@@ -12,7 +12,7 @@ import { absent, installPackage, packageModule, Redis, redisClient } from "./ser
 
 /** As a ViT-H has them. */
 const WIDTH = 1280, IMAGES = 1600, JOB_SIZE = 16, MAX_JOBS = 16;
-/** Milliseconds of a job; the producer could make ten in that time, as the test sees. */
+/** Milliseconds of a job: on an idle machine the producer makes ten in that time. */
 const SLOWLY = 120;
 
 test("the memory of the queue in Redis is that of so many jobs, however many images there are", { skip: absent }, async (t) => {
@@ -54,8 +54,8 @@ test("the memory of the queue in Redis is that of so many jobs, however many ima
   assert.deepEqual([added, answered], [IMAGES, IMAGES]);
   const pace = (MAX_JOBS * SLOWLY) / firstJobs, row = JSON.stringify(rowOf("nowhere/1000.png")).length, all = IMAGES * row, bound = 3 * MAX_JOBS * JOB_SIZE * row;
   t.diagnostic(`${jobs} jobs and ${(most / 1e6).toFixed(1)} MB at most, of results of ${(all / 1e6).toFixed(1)} MB; the producer made jobs ${pace.toFixed(0)} times as fast as the worker could do them`);
-  assert.ok(pace >= 10, `${pace}`);
-  assert.ok(jobs <= MAX_JOBS, `${jobs} jobs`);
+  // The producer was held up, and by the bound.
+  assert.equal(jobs, MAX_JOBS);
   assert.ok(most < bound && bound < all / 2, `${most} of ${bound} bytes`);
 });
 
