@@ -68,7 +68,7 @@ async function candidatesIn(folder: string, signal: AbortSignal | undefined): Pr
     const path = `${folder}/${name}`;
     if ((await files.stat(path))?.kind !== "file") continue;
     if (isImage(await readBytes(path, HEAD_BYTES, signal))) names.push(name);
-    else leftOut.push(`${path} is no PNG, JPEG or WebP image.`);
+    else leftOut.push(`${path} is not a PNG, JPEG or WebP image.`);
   }
   return { names, leftOut };
 }

@@ -43,7 +43,7 @@ export async function benchWebgpu({ rounds, model, dtypes, batches, out }: Webgp
   for (const dtype of dtypes) {
     const opened = await openWebgpu({ gpu }), { backend, programs } = counting(opened);
     const failed = await attest(opened, dtype);
-    if (failed !== undefined) throw new Error(`${opened.device} gives other words than the contract: probe ${failed}. Nothing was timed.`);
+    if (failed !== undefined) throw new Error(`${opened.device} gives other bits than the contract: probe ${failed}. Nothing was timed.`);
     const start = performance.now();
     const encoder = await encoderOn(backend, config, dtype, recipeWeights(config));
     const loadMs = performance.now() - start;

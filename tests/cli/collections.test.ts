@@ -176,7 +176,7 @@ test("collection: checked, exported, damaged, repaired", async () => {
   assert.equal(refused.code, 8);
   assert.match(refused.stderr, /which had 9 places, from .*jpeg-420\.jpg.* it has 999 bytes/);
   assert.equal((await ijepa(["collection", copy, "--verify", "0%"])).code, 8);
-  assert.match(await succeed(["collection", copy, "--repair"]), /put aside:/);
+  assert.match(await succeed(["collection", copy, "--repair"]), /moved aside:/);
   await succeed(["index", photos, "--collection", copy]);
   assert.equal((await json<{ root: string }>(["collection", copy])).root, before.root);
 });

@@ -38,7 +38,7 @@ test("--shard-size takes units; --json lists the files", async (t) => {
 test("--calibrate: images of a folder, what is left out on stderr; wrong uses are those of the command line", async (t) => {
   const folder = await temporaryFolder(t), target = join(folder, "packed");
   const { code, stdout, stderr } = await ijepa(["convert", DEMO, target, "--calibrate", "examples/photos"]);
-  assert.deepEqual([code, stderr], [0, "ijepa: left out: examples/photos/README.md is no PNG, JPEG or WebP image.\n"]);
+  assert.deepEqual([code, stderr], [0, "ijepa: left out: examples/photos/README.md is not a PNG, JPEG or WebP image.\n"]);
   assert.match(stdout, /packed: int4, calibrated with 2 images, 1 file, /);
   assert.match(await succeed(["inspect", target]), /^files +packed as int4, groups of 32, calibrated with 2 images$/m);
   for (const [options, message] of [

@@ -59,7 +59,7 @@ test("a folder into Parquet: every image with its facts and its bits, bad ones i
 
   const again = await ijepa(["embed", photos, "--recursive", "--out", out, ...MANY]);
   assert.equal(again.code, 6);
-  assert.match(again.stderr, /is there already, and is not replaced.*\[io\/write\]/);
+  assert.match(again.stderr, /already exists and will not be replaced.*\[io\/write\]/);
 });
 
 test("the other formats, patterns, and a list of names", async (t) => {

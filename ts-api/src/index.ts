@@ -29,6 +29,7 @@ export type { ExtractOptions, Features, ImageFeatureExtractionPipeline, NestedFe
 export { verify, type VerifyOptions, type VerifyReport, type VerifyRow } from "./verify/verify.js";
 export type { Difference } from "./verify/difference.js";
 export { doctor, type DoctorReport } from "./verify/doctor.js";
+export type { Gain } from "./verify/gains.js";
 export type { AbsentVariant, Variant } from "./backends/variants.js";
 export { setWasmModules, type WasmModules } from "./runtime/modules.js";
 export type { ByteSource, WasmModuleName } from "./runtime/env.js";

@@ -33,8 +33,8 @@ test("an unknown name is refused, and named with what there is", () => {
   for (const given of [{ pooling: "first" }, { pooling: null }, JSON.parse('{"__proto__": 1}') as object, Object.create({ pooling: 1 }) as object]) {
     assert.throws(() => read(given), (error) => error instanceof IJepaError && error.code === "input/value", JSON.stringify(given));
   }
-  assert.throws(() => read({ pooling: "first" }), { message: 'extract has no option "pooling"; did you mean "pool"? There is outputHiddenStates, pool, top_k.' });
-  assert.throws(() => read({ temperature: 1 }), { message: 'extract has no option "temperature". There is outputHiddenStates, pool, top_k.' });
+  assert.throws(() => read({ pooling: "first" }), { message: 'extract has no option "pooling"; did you mean "pool"? The names are outputHiddenStates, pool, top_k.' });
+  assert.throws(() => read({ temperature: 1 }), { message: 'extract has no option "temperature". The names are outputHiddenStates, pool, top_k.' });
   assert.throws(() => read({ ["x".repeat(1e6)]: 1 }), (error: Error) => error.message.length < 200);
 });
 

@@ -250,7 +250,7 @@ test("silence is not waited for without end", async (t) => {
   };
   assert.deepEqual(await read(NAME, {}, { pace: { silence: 150 } }), WEIGHTS);
   hub.onHub = () => true;
-  assert.match((await failure("io/read", () => read(NAME, { cache_dir: join(cache, "empty") }, { pace: { silence: 50, tries: 2 } }))).message, /nothing came for 0.05 seconds/);
+  assert.match((await failure("io/read", () => read(NAME, { cache_dir: join(cache, "empty") }, { pace: { silence: 50, tries: 2 } }))).message, /almost no data arrived for 0.05 seconds/);
 });
 
 test("an abort stops a download at once, and leaves what is there for the next", async (t) => {
@@ -295,7 +295,7 @@ test("redirects within the Hub are followed, as for renamed models; those that l
   };
   assert.deepEqual(await read("config.json", { token: "hf_secret" }), CONFIG);
   assert.ok(hub.requests.every(({ authorization }) => authorization === "Bearer hf_secret"));
-  for (const [location, problem] of [["/round/and/round", /more than 10 times/], ["file:///etc/passwd", /no http\(s\) URL/]] as const) {
+  for (const [location, problem] of [["/round/and/round", /more than 10 times/], ["file:///etc/passwd", /something other than an http\(s\) URL/]] as const) {
     hub.onHub = (_, response) => {
       response.writeHead(302, { location }).end();
       return true;
@@ -307,9 +307,9 @@ test("redirects within the Hub are followed, as for renamed models; those that l
 test("a server that is not the Hub", async (t) => {
   const { hub, open } = await openBench(t);
   const header: [name: string, value: string, problem: RegExp][] = [
-    ["x-repo-commit", "no commit", /does not tell the commit/],
-    ["etag", '"../../escape"', /does not tell a usable ETag/],
-    ["etag", "", /does not tell a usable ETag/],
+    ["x-repo-commit", "no commit", /does not name the commit/],
+    ["etag", '"../../escape"', /gives no usable ETag/],
+    ["etag", "", /gives no usable ETag/],
   ];
   for (const [name, value, problem] of header) {
     hub.headers = { [name]: value };

@@ -148,7 +148,7 @@ test("a damaged file of the cache is fetched again; where that cannot be, the ca
       await damage();
       const offline = await failure("hub/corrupt", () => open({ local_files_only: true }));
       assert.equal(offline.details.file, path);
-      assert.match(offline.message, /in the Hub's cache, is damaged.*may not be asked/);
+      assert.match(offline.message, /in the Hub's cache, is damaged.*must not be contacted/);
       await hub.stop();
       assert.match((await failure("hub/corrupt", () => open())).message, /ECONNREFUSED|cannot be fetched again/);
       await hub.start();
@@ -220,6 +220,6 @@ test("a byte a connection, and a byte now and then, are no progress", async (t) 
     response.on("close", () => clearInterval(timer));
     return true;
   };
-  assert.match((await failure("io/read", () => read(NAME, {}, { pace: { partsAtOnce: 1, silence: 200 } }))).message, /next to nothing came for 0\.2 seconds/);
+  assert.match((await failure("io/read", () => read(NAME, {}, { pace: { partsAtOnce: 1, silence: 200 } }))).message, /almost no data arrived for 0\.2 seconds/);
   assert.equal(connections, 3);
 });

@@ -17,7 +17,7 @@ import { runtime } from "#runtime";
 test("names that the Hub cannot have", async (t) => {
   setHubEnvironment(t, { HF_ENDPOINT: "http://127.0.0.1:1" });
   for (const name of ["a--b/c", "a/b..c", "-a/b", "a/b-", "a/b.git", `a/${"b".repeat(96)}`, "a./b"]) {
-    assert.match((await failure("input/value", () => openCheckpoint(name))).message, /no folder here, and no name of a model/, name);
+    assert.match((await failure("input/value", () => openCheckpoint(name))).message, /is neither a folder here nor the name of a model/, name);
   }
   // Paths are paths: nothing is asked.
   for (const path of ["./a/b", "../a", "a/b/c", "a\\b", "a b/c", "/a/b", "a/b/", "name"]) await failure("config/missing", () => openCheckpoint(path));
@@ -41,7 +41,7 @@ test("shards that an index names outside of the model are refused, before they a
   const index = JSON.stringify({ weight_map: { "embeddings.cls": "../../../../etc/passwd.safetensors" } });
   const encode = (text: string | Uint8Array): Uint8Array => (typeof text === "string" ? new TextEncoder().encode(text) : text);
   const { hub } = await openBench(t, { "config.json": encode(config), "model.safetensors.index.json": encode(index) });
-  assert.match((await failure("weights/format", () => openCheckpoint(REPO))).message, /no plain name/);
+  assert.match((await failure("weights/format", () => openCheckpoint(REPO))).message, /not a plain name/);
   assert.ok(hub.requests.every(({ path }) => !path.includes("passwd")));
 });
 

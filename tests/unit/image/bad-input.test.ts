@@ -97,7 +97,7 @@ const CASES: [name: string, code: ErrorCode, file: Uint8Array, message?: RegExp]
   ["PNG without image data", "image/corrupt", concat(palettePng.subarray(0, ihdrEnd), emptyChunk("IEND")), /no image data/],
   ["PNG with half a row", "image/corrupt", grey(2, 2, [0, 7, 7, 0, 7]), /5 of 6 bytes/],
   ["PNG without a row", "image/corrupt", grey(2, 2, []), /0 of 6 bytes/],
-  ["PNG cut in a chunk behind its pixels", "image/corrupt", concat(palettePng.subarray(0, -12), pngChunk("tEXt", new Uint8Array(9)).subarray(0, -6)), /within the chunk tEXt/],
+  ["PNG cut in a chunk behind its pixels", "image/corrupt", concat(palettePng.subarray(0, -12), pngChunk("tEXt", new Uint8Array(9)).subarray(0, -6)), /inside the chunk tEXt/],
   ["PNG with an unknown filter", "image/corrupt", grey(1, 1, [7, 7]), /filter 7/],
   ["PNG with damaged data", "image/corrupt", png(1, 1, 8, 0, latin1("\x78\x9c\xff\xff\xff\xff\xff")), /damaged/],
   ["PNG with data that is not compressed", "image/corrupt", png(1, 1, 8, 0, latin1("hello world")), /damaged/],

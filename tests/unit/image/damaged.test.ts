@@ -23,7 +23,7 @@ const SAME_PIXELS: [name: string, file: Uint8Array, warning: RegExp][] = [
   ["no IEND", picture.subarray(0, -12), /no end marker/],
   ["half of IEND", picture.subarray(0, -2), /end marker is not complete/],
   ["a wrong checksum of IEND", patched(picture, picture.length - 1, 0), /checksum of its end marker/],
-  ["zeros for IEND", patched(picture, picture.length - 12, ...new Array<number>(12).fill(0)), /is no chunk/],
+  ["zeros for IEND", patched(picture, picture.length - 12, ...new Array<number>(12).fill(0)), /are not a chunk/],
   ["a length of the pixels that leads out of the file", patched(picture, idat - 4, 0x7f), /no end marker/],
   ["a wrong checksum of a comment behind the pixels", concat(picture.subarray(0, -12), patched(pngChunk("tEXt", latin1("a\0b")), 12, 0), picture.subarray(-12)), /checksum of the chunk tEXt/],
 ];

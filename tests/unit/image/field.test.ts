@@ -20,7 +20,7 @@ const read = (name: string) => new Uint8Array(readFileSync(`${FIELD}/${name}`));
 const REFUSED: Record<string, RegExp> = { "slow-scans-1000.jpg": /8000 x 6000 pixels in 1010 scans/, "slow-texts-300.png": /compressed comments/ };
 const DAMAGED: Record<string, RegExp> = {
   "j-eoi-zeroed-2.jpg": /no end marker/,
-  "p-garbage-after-idat.png": /behind its image data.*is no chunk/,
+  "p-garbage-after-idat.png": /bytes after its image data.*are not a chunk/,
   "p-idat-bad-crc.png": /checksum of the chunk IDAT/,
   "p-no-iend.png": /no end marker/,
   "p-palette-not-by-3.png": /599 bytes/,

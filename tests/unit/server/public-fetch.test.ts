@@ -50,7 +50,7 @@ test("a download: the bytes, after redirects, and not more than the limit", asyn
   assert.equal((await at("/there", 9)).length, 9);
   await assert.rejects(at("/there", 8), refusal("io/read", /more than 8 bytes/));
   await assert.rejects(at("/loop"), refusal("io/read", /redirected more than 3 times/));
-  await assert.rejects(at("/file"), refusal("io/read", /no http\(s\) URL/));
+  await assert.rejects(at("/file"), refusal("io/read", /something other than an http\(s\) URL/));
   await assert.rejects(at("/absent"), refusal("io/read", /answers 404/));
   await assert.rejects(at("/cut"), refusal("io/read", /Cannot read an image from localhost/));
   url.username = "user";

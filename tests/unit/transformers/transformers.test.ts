@@ -91,7 +91,7 @@ test("formats and devices are mapped, or refused by name", async () => {
     await dispose();
   }
   await assert.rejects(AutoModel.from_pretrained(MODEL, { dtype: "uint8" }), isRefused(/dtype "uint8"/));
-  await assert.rejects(AutoModel.from_pretrained(MODEL, { device: "cuda" }), isRefused(/device "cuda" is not there; there is auto, cpu, wasm, gpu, webgpu/));
+  await assert.rejects(AutoModel.from_pretrained(MODEL, { device: "cuda" }), isRefused(/device "cuda" is not supported; the names are auto, cpu, wasm, gpu, webgpu/));
   await assert.rejects(AutoModel.from_pretrained(MODEL, { session_options: {} }), isRefused(/ONNX/));
   await assert.rejects(AutoModel.from_pretrained(MODEL, { quantised: true }), isRefused(/no option "quantised"/));
   await assert.rejects(pipeline("feature-extraction" as never, MODEL), isRefused(/no pipeline "feature-extraction"/));
@@ -227,7 +227,7 @@ test("Tensor", () => {
   const same = tensor;
   assert.deepEqual([cat([same, same]).dims, cat([same, same], 1).tolist(), stack([same, same]).dims, stack([same, same], 1)[0].tolist()], [[4, 3], [[1, 2, 3, 1, 2, 3], [4, 5, 6, 4, 5, 6]], [2, 2, 3], [[1, 2, 3], [1, 2, 3]]]);
   assert.deepEqual(softmax([0, 0]), [0.5, 0.5]);
-  assert.throws(() => cat([same, same.slice(null, [0, 2])]), isRefused(/cannot be put together/));
+  assert.throws(() => cat([same, same.slice(null, [0, 2])]), isRefused(/cannot be joined/));
   assert.throws(() => tensor.add(same.slice([0, 1])), isRefused(/no broadcasting/));
   assert.throws(() => tensor.permute(0, 0), isRefused(/once/));
   assert.throws(() => tensor.item(), isRefused(/6/));

@@ -22,7 +22,7 @@ function plant(bytes: Uint8Array<ArrayBuffer>): void {
 
 test("without an engine that can, revectorize is refused, and auto does without", async () => {
   runtime.revectorizedModule = undefined;
-  await assert.rejects(openCpu({ revectorize: true }), (error) => isIJepaError(error, "backend/unavailable") && /256 bits/.test(error.message));
+  await assert.rejects(openCpu({ revectorize: true }), (error) => isIJepaError(error, "backend/unavailable") && /256-bit vectors/.test(error.message));
   const backend = await openCpu({ revectorize: "auto" });
   assert.doesNotMatch(backend.device, /revectorized/);
   backend.dispose();

@@ -35,7 +35,7 @@ test("the bits of the library's own path, given the same images; on another phot
     const { calibration } = await convertModel(DEMO_MODEL, target, { calibrate: photos });
     assert.deepEqual(calibration?.names, PHOTOS);
     const [text, damaged, ...others] = calibration.leftOut;
-    assert.match(text, /notes\.txt is no PNG, JPEG or WebP image/);
+    assert.match(text, /notes\.txt is not a PNG, JPEG or WebP image/);
     assert.match(damaged, /cut\.jpg/);
     assert.deepEqual(others, []);
 

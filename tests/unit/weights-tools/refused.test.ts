@@ -50,7 +50,7 @@ test("a newer format, and another numeric contract", async () => {
 test("metadata that cannot be", async () => {
   await spoiled(metadata("ijepa.dtype", "int3"), "weights/format", /ijepa.dtype is "int3"/);
   await spoiled(metadata("ijepa.group_size", "16"), "weights/format", /ijepa.group_size is "16"/);
-  await spoiled(metadata("ijepa.source_sha256", "abc"), "weights/format", /no SHA-256/);
+  await spoiled(metadata("ijepa.source_sha256", "abc"), "weights/format", /is not a SHA-256/);
   await spoiled(metadata("ijepa.sha256.encoder.layer.1", undefined), "weights/format", /no digest of encoder.layer.1/);
 });
 

@@ -167,12 +167,12 @@ test("a tensor in two files, or under two names, is refused", async () => {
   const twice = sharded();
   twice["part-0.safetensors"] = serializeSafetensors(new Map([...smallTensors()].slice(0, 10)));
   await inFolder(twice, async (folder) => {
-    assert.match((await failure("weights/format", () => openCheckpoint(folder))).message, /there twice/);
+    assert.match((await failure("weights/format", () => openCheckpoint(folder))).message, /appears twice/);
   });
   const tensors = smallTensors();
   tensors.set("ijepa.layernorm.bias", f32([8], new Array(8).fill(0)));
   await inFolder({ ...smallModel(), "model.safetensors": serializeSafetensors(tensors) }, async (folder) => {
-    assert.match((await failure("weights/format", () => openCheckpoint(folder))).message, /there twice/);
+    assert.match((await failure("weights/format", () => openCheckpoint(folder))).message, /appears twice/);
   });
 });
 

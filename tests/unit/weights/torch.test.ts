@@ -187,17 +187,17 @@ test("pickles that are damaged are refused", async () => {
   await refused(damaged(0x80, 2), /ends within an item of 1 byte/);
   await refused(damaged(0x80, 2, of(".")), /takes more values than it has/);
   await refused(damaged(0x80, 2, of("("), of(".")), /takes more values/);
-  await refused(damaged(0x80, 2, of("t"), of(".")), /mark that is not there/);
+  await refused(damaged(0x80, 2, of("t"), of(".")), /mark that was never set/);
   await refused(damaged(0x80, 2, of("h"), 7), /recalls value 7/);
-  await refused(damaged(0x80, 2, of("q"), 7), /remembers what is not there/);
+  await refused(damaged(0x80, 2, of("q"), 7), /stores a value that is not there/);
   await refused(damaged(0x80, 2, of("X"), 255, 255, 255, 255), /ends within an item of 4294967295 bytes/);
   await refused(damaged(0x80, 4, 0x8d, 255, 255, 255, 255, 255, 255, 255, 127), /ends within an item/);
   await refused(damaged(0x80, 2, of("K"), 1, of("a")), /takes more values|appends/);
-  await refused(damaged(0x80, 2, of("K"), 1, of("K"), 1, of("K"), 1, of("s")), /no dict/);
+  await refused(damaged(0x80, 2, of("K"), 1, of("K"), 1, of("K"), 1, of("s")), /not a dict/);
   await refused(damaged(0x80, 2, of("c"), of("o"), of("s")), /ends within a name/);
-  await refused(damaged(0x80, 2, of("N"), of(")"), of("R")), /calls what is no function/);
+  await refused(damaged(0x80, 2, of("N"), of(")"), of("R")), /calls something that is not a function/);
   await refused(damaged(0x80, 2, of("N"), of("Q")), /storage of an unknown kind/);
-  await refused(damaged(0x80, 2, of("K"), 1, of("}"), of("b")), /state of what is no dict/);
+  await refused(damaged(0x80, 2, of("K"), 1, of("}"), of("b")), /state of something that is not a dict/);
 });
 
 test("pickles that would make more than a checkpoint has are refused before the memory is gone", async () => {
@@ -258,7 +258,7 @@ test("zips that are cut, compressed, encrypted, doubled or lie about their sizes
   await refused(doubled, /is there twice/);
   await refused(zip({ "a/nothing": pickle(null) }), /no data\.pkl/);
   await refused(zip({ "a/data.pkl": pickle(null), "a/byteorder": new TextEncoder().encode("big") }), /not little-endian/);
-  await refused(Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c), /no zip; files from before PyTorch 1\.6/);
+  await refused(Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c), /not a zip; save files from before PyTorch 1\.6/);
 });
 
 test("entries that share bytes are refused", async () => {

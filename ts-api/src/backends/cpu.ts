@@ -63,14 +63,14 @@ async function wasmVariants(simd: "simd128" | "relaxed", compile: Compile = runt
     if (runtime.noThreads !== undefined) return { present, absent: [{ name: onThreads, reason: runtime.noThreads }] };
     return { present: [...present, variant(onThreads, `kernels-${simd}-shared`, 0, 2)], absent: [] };
   } catch (error) {
-    return { present: [], absent: [{ name: `wasm ${words}`, reason: `this engine does not take the module: ${messageOf(error)}` }] };
+    return { present: [], absent: [{ name: `wasm ${words}`, reason: `this engine rejects the module: ${messageOf(error)}` }] };
   }
 }
 
 /** Not attested: they are here to be compared. */
 async function revectorizedVariants(): Promise<Variants> {
   if (runtime.revectorizedModule !== undefined) return wasmVariants("relaxed", runtime.revectorizedModule, "revectorized");
-  return { present: [], absent: [{ name: "wasm revectorized", reason: `${runtime.name} cannot make vectors of 256 bits; Node 24 on x86-64 can` }] };
+  return { present: [], absent: [{ name: "wasm revectorized", reason: `${runtime.name} cannot use 256-bit vectors; Node 24 on x86-64 can` }] };
 }
 
 function messageOf(error: unknown): string {

@@ -102,7 +102,7 @@ async function openRevectorized(options: Crew): Promise<WasmBackend> {
   });
   if (failed !== undefined) {
     backend.dispose();
-    const message = `The revectorized kernels do not give the contract's words here (probe "${failed}"). Leave revectorize out.`;
+    const message = `The revectorized kernels give wrong bits on this machine (probe "${failed}"). Leave revectorize out.`;
     throw new IJepaError("backend/inexact", message, { backend: "wasm", case: failed });
   }
   attested.add(subject);
@@ -161,7 +161,7 @@ async function choose(name: KernelModuleName, revectorized: boolean, dtype: Dtyp
 async function revectorizedModule(name: KernelModuleName): Promise<WebAssembly.Module> {
   const module = await runtime.revectorizedModule?.(name);
   if (module !== undefined) return module;
-  const message = `${runtime.name} cannot make vectors of 256 bits of WebAssembly's. Node 24 on x86-64 can; leave revectorize out elsewhere.`;
+  const message = `${runtime.name} cannot use 256-bit vectors in WebAssembly. Node 24 on x86-64 can; elsewhere, leave revectorize out.`;
   throw new IJepaError("backend/unavailable", message, { backend: "wasm" });
 }
 

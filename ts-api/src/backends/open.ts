@@ -85,12 +85,12 @@ async function openAttested(options: OpenOptions, hardwareOnly: boolean): Promis
     backend.dispose();
   }
   const message =
-    `${name} does not compute the words of the numeric contract (probe "${failed}"). ` +
-    `Update its driver, use device wasm, or pass determinism "report" to use it all the same.`;
+    `${name} does not compute the bits of the numeric contract (probe "${failed}"). ` +
+    `Update its driver, use device wasm, or pass determinism "report" to use it anyway.`;
   throw new IJepaError("backend/inexact", message, { backend: "webgpu", case: failed });
 }
 
 function softwareOnly(backend: WebgpuBackend): IJepaError {
-  const message = `${backend.device} computes on the processor, where device wasm is faster. Pass device webgpu to use it.`;
+  const message = `${backend.device} computes on the CPU, where device wasm is faster. Pass device webgpu to use it anyway.`;
   return new IJepaError("backend/unavailable", message, { backend: "webgpu" });
 }

@@ -115,7 +115,7 @@ function toText({ collection: folder, places, images, failures, parts, root, enc
     `root digest ${root}`,
     `encoding: ${printable(model ?? "the package's own model")} (${encoder.slice(0, 12)}), ${dtype}, layers ${layers}${tokens === null ? "" : ", with patches"}, width ${width}`,
   ];
-  if (repaired !== undefined) lines.push(`put aside: ${repaired.length === 0 ? "nothing" : ""}`, ...repaired.map(describe));
+  if (repaired !== undefined) lines.push(`moved aside: ${repaired.length === 0 ? "nothing" : ""}`, ...repaired.map(describe));
   if (checked !== undefined) {
     const { bad, encoded, different, unreadable } = checked;
     lines.push(bad.length === 0 ? "every file is as it was written" : "damaged:", ...bad.map(describe));

@@ -54,10 +54,10 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
   const { out, pool, json, maxPixels, strict } = settings, { signal } = host;
   if (out === undefined) throw new UsageError("Many images need --out FILE. See \"ijepa embed --help\".");
   usage(() => exportFormat(out));
-  if (pool !== "mean") throw new UsageError("Many images in one file need --pool mean; --out - takes the features of every token too.");
-  if (settings.normalize) throw new UsageError("--normalize is for --out - or for few images: the features of many are kept as they are.");
+  if (pool !== "mean") throw new UsageError("Many images in one file need --pool mean. Only --out - can write the features of every token.");
+  if (settings.normalize) throw new UsageError("--normalize works with --out - and with a few named images. The features of many images are stored unscaled.");
   await host.checkWritable(out);
-  if ((await runtime.files!.stat(out)) !== undefined) throw new IJepaError("io/write", `${out} is there already, and is not replaced. Choose another name, or remove it first.`, { path: out });
+  if ((await runtime.files!.stat(out)) !== undefined) throw new IJepaError("io/write", `${out} already exists and will not be replaced. Choose another name, or remove it first.`, { path: out });
 
   const bar = new ProgressBar(host.stderr), folder = `${out}.partial`;
   const encoder = await FeatureEncoder.open(settings.model, { ...modelOptions(settings), pooling: "mean", signal, progress_callback: showDownloads(bar) }).finally(() => bar.clear());

@@ -32,7 +32,7 @@ async function runFit(settings: Settings, host: CliHost): Promise<number> {
   const seed = wholeOf(given, "seed", 0, Number.MAX_SAFE_INTEGER), holdOut = numberOf(given, "hold-out", 0, 0.9), flips = wordOf(given, "views", ["flip"]);
   if (labelsFrom === undefined) throw new UsageError('"ijepa fit" needs --labels folders or a CSV file. See "ijepa fit --help".');
   if (out === undefined) throw new UsageError('"ijepa fit" needs --out DIR. See "ijepa fit --help".');
-  if (holdOut === 0 && C === undefined) throw new UsageError("--hold-out 0 leaves nothing to choose by: give --strength.");
+  if (holdOut === 0 && C === undefined) throw new UsageError("With --hold-out 0 no images are left to choose the strength by: set --strength.");
   if (html !== undefined) await host.checkWritable(html);
   const tools = await import("../collections/index.js");
   const collection = await tools.Collection.open(folder, { signal }), { model, revision, dtype, layers, pooling, tokens } = collection.encoding;
@@ -87,7 +87,7 @@ async function saveFiles(files: ReadonlyMap<string, Uint8Array>, out: string): P
 }
 
 async function saveFull(head: ModelSource, files: ReadonlyMap<string, Uint8Array>, out: string, settings: Settings, { encoding }: FeatureEncoder): Promise<void> {
-  if (encoding.layers === "last4") throw new UsageError("--full is for --layers last: Hugging Face's classifier has no place for four layers.");
+  if (encoding.layers === "last4") throw new UsageError("--full needs a collection with --layers last: Hugging Face's classifier reads one layer.");
   const model = await IJepaForImageClassification.fromPretrained(head, { ...modelOptions(settings), dtype: undefined, encoder: textOf(settings.given, "encoder") });
   try {
     await model.savePretrained(out);

@@ -298,7 +298,7 @@ export class Collection {
 
 function storageAt(where: string | FolderStorage): FolderStorage {
   if (typeof where === "object" && where !== null) return where;
-  if (typeof where !== "string" || where === "") throw new TypeError("A collection is a folder, named by a text, or storage of yours.");
+  if (typeof where !== "string" || where === "") throw new TypeError("A collection is opened by the path of its folder, or by a FolderStorage.");
   if (runtime.openStorage !== undefined) return runtime.openStorage(where.replace(/[/\\]+$/, "") || "/");
   throw new IJepaError("io/read", "This runtime has no files: pass storage, such as memoryStorage().", { path: where });
 }
@@ -308,6 +308,6 @@ function damagedError(path: string, damaged: readonly DamagedPart[]): IJepaError
     const lost = rows === undefined ? "" : `, which had ${rows === 1 ? "one place" : `${rows} places`}, from ${JSON.stringify(first)} to ${JSON.stringify(last)}`;
     return `${file}${lost}: ${problem}`;
   });
-  const message = `${path} is damaged: ${list.join("; ")}. "ijepa collection ${path} --repair" puts such parts aside; "ijepa index" then takes in again what they held.`;
+  const message = `${path} is damaged: ${list.join("; ")}. "ijepa collection ${path} --repair" moves damaged parts aside; "ijepa index" then restores what they held.`;
   return new IJepaError("collection/damaged", message, { path, files: damaged.map(({ file, problem, rows }) => ({ file, problem, rows })) });
 }

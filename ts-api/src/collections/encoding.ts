@@ -63,7 +63,7 @@ export function differences(actual: Encoding, expected: Encoding, ignored: reado
 export function checkEncoding(actual: Encoding, expected: Encoding, name: string, ignored: readonly (keyof typeof COMPARED)[] = []): void {
   const found = differences(actual, expected, ignored);
   if (found.length === 0) return;
-  const message = `${name} holds features of another encoding: ${found.join("; ")}. Use the encoder that it was made with, or begin another one.`;
+  const message = `${name} holds features of another encoding: ${found.join("; ")}. Use the encoder that it was made with, or start a new collection.`;
   throw new IJepaError("collection/encoding", message, { path: name, differences: found });
 }
 

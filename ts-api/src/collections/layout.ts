@@ -33,9 +33,9 @@ export async function readHead(storage: FolderStorage): Promise<Encoding> {
     throw new IJepaError("collection/missing", message, { path: storage.name });
   }
   const { format, version, encoding } = head as { format?: unknown; version?: unknown; encoding?: unknown };
-  if (format !== FORMAT) throw damagedFile(storage, HEAD, "it is not of a collection");
+  if (format !== FORMAT) throw damagedFile(storage, HEAD, "it does not belong to a collection");
   if (version !== VERSION) {
-    const message = `${storage.name} is of version ${JSON.stringify(version)} of the format; this library knows ${VERSION}. Use the version of ijepa that made it, or a newer one.`;
+    const message = `${storage.name} is of version ${JSON.stringify(version)}of the format; this library reads ${VERSION}. Use the version of ijepa that made it, or a newer one.`;
     throw new IJepaError("collection/version", message, { path: storage.name, version: String(version), known: String(VERSION) });
   }
   if (!isEncoding(encoding)) throw damagedFile(storage, HEAD, "its encoding is incomplete");

@@ -29,7 +29,7 @@ export class PartIndex {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (bytes.length < HEADER || view.getUint32(0, true) !== MAGIC) throw new Error("it is no index");
     const rows = view.getUint32(4, true), text = view.getUint32(8, true);
-    if (bytes.length !== HEADER + rows * ROW + text || bytes.byteOffset % 8 !== 0) throw new Error("it has another length than it says");
+    if (bytes.length !== HEADER + rows * ROW + text || bytes.byteOffset % 8 !== 0) throw new Error("its length is not the one that it records");
     let at = bytes.byteOffset + HEADER;
     const take = <T>(make: (buffer: ArrayBufferLike, offset: number) => T, size: number): T => {
       const array = make(bytes.buffer, at);

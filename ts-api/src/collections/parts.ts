@@ -9,7 +9,7 @@ import { readFacts, readRows } from "./parquet.js";
 import { encodeIndex, PartIndex } from "./part-index.js";
 import type { CollectionRow } from "./row.js";
 
-const NOT_ITS_BYTES = "its bytes are not those that its name says";
+const NOT_ITS_BYTES = "its bytes do not match the digest in its name";
 
 export interface OpenPart {
   readonly entry: PartEntry;
@@ -74,7 +74,7 @@ async function readIndex(storage: FolderStorage, encoding: Encoding, name: strin
   const bytes = await file.read(0, file.size);
   if (!(await sha256(bytes)).startsWith(digestOfName(name))) return { problem: NOT_ITS_BYTES };
   const facts = await readFacts(inMemory(name, bytes)).catch(() => undefined);
-  if (facts === undefined || facts.rows.length === 0) return { problem: "it is no Parquet file of a collection" };
+  if (facts === undefined || facts.rows.length === 0) return { problem: "it is not a Parquet file of a collection" };
   checkPartEncoding(facts.encoding, encoding, `${storage.name}/${pathOfPart(name)}`);
   const index = encodeIndex(facts.rows);
   await keepIndex(storage, name, index);
@@ -108,7 +108,7 @@ export async function* rowsOfPart(storage: FolderStorage, name: string): AsyncGe
   try {
     yield* readRows(inMemory(path, bytes));
   } catch (error) {
-    throw error instanceof IJepaError ? error : fail("it is no Parquet file of a collection", error);
+    throw error instanceof IJepaError ? error : fail("it is not a Parquet file of a collection", error);
   }
 }
 

@@ -27,7 +27,7 @@ export async function openPostgres(url: string): Promise<SqlClient & {
       try {
         return await sql.unsafe(text, [...parameters]);
       } catch (cause) {
-        throw new IJepaError("io/write", `PostgreSQL at ${path} refuses: ${cause instanceof Error ? cause.message : String(cause)}.`, { path }, { cause });
+        throw new IJepaError("io/write", `PostgreSQL at ${path} reported an error: ${cause instanceof Error ? cause.message : String(cause)}.`, { path }, { cause });
       }
     },
     end: () => sql.end(),

@@ -126,7 +126,7 @@ export class CollectionWriter {
 
   #check({ source, id, digest, feature, tokens, bytes }: CollectionRow): void {
     const { width, tokens: grid } = this.encoding, wanted = grid === null ? undefined : grid[0] * grid[1] * width;
-    if (typeof source !== "string" || source === "") throw new TypeError("A row needs the place of its image as a text.");
+    if (typeof source !== "string" || source === "") throw new TypeError("A row needs the path or URL of its image as a string.");
     const wrong = (name: string, value: unknown, expected: string) => new IJepaError("input/value", `The ${name} of ${source} must be ${expected}.`, { name, value });
     if (!/^[0-9a-f]{64}$/.test(id)) throw wrong("id", id, "a SHA-256 in hex");
     if (!/^[0-9a-f]{64}$/.test(digest)) throw wrong("digest", digest, "a SHA-256 in hex");

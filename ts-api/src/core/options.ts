@@ -52,9 +52,9 @@ export function unknownName(refusal: string, name: string, known: readonly strin
   return new IJepaError("input/value", message, { name: shorten(name), value });
 }
 
-/** How a message ends that has named something unknown: `; did you mean "pool"? There is normalize, pool.` */
+/** How a message ends that has named something unknown: `; did you mean "pool"? The names are normalize, pool.` */
 export function didYouMean(name: string, known: readonly string[]): string {
-  const near = nearest(name, known), all = known.length === 0 ? "There is none." : `There is ${[...known].sort().join(", ")}.`;
+  const near = nearest(name, known), all = known.length === 0 ? "There is none." : `The names are ${[...known].sort().join(", ")}.`;
   return near === undefined ? `. ${all}` : `; did you mean ${JSON.stringify(near)}? ${all}`;
 }
 

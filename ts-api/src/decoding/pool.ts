@@ -141,7 +141,7 @@ export class DecodePool {
     if (this.#closed) throw aborted();
     const heavy = isHeavy(bytes, options.source ?? DEFAULT_SOURCE), waiting = this.#queue.length;
     if (waiting >= this.#maxWaiting && this.running === this.#seats.length) {
-      throw new IJepaError("backend/busy", `${waiting} images wait to be decoded, and no more may. Try again later.`, { backend: "decoder", waiting });
+      throw new IJepaError("backend/busy", `${waiting} images are waiting to be decoded, which is the limit. Try again later.`, { backend: "decoder", waiting });
     }
     return new Promise((resolve, reject) => {
       const settle = (act: () => void) => {

@@ -27,7 +27,7 @@ export function interpolatePositions(positions: Float32Array, config: IJepaConfi
   if (rows * cols === numPatches && height === width) return positions;
   const side = Math.floor(Math.sqrt(numPatches));
   if (side * side !== numPatches) {
-    throw wrong(`The ${numPatches} position embeddings of this model form no square grid, so they cannot be interpolated.`);
+    throw wrong(`The ${numPatches} position embeddings of this model do not form a square grid, so they cannot be interpolated.`);
   }
   const vertical = tapsOf(side, rows), horizontal = tapsOf(side, cols);
   const result = new Float32Array(rows * cols * hiddenSize);

@@ -38,7 +38,7 @@ export function isDrawable(value: object): value is Drawable {
 export async function drawnPixels(source: Drawable, name: string, maxPixels: number): Promise<RawImage> {
   // Elements may have been given an address a moment ago.
   const { decode } = source as { decode?: unknown };
-  if (typeof decode === "function") await (source as { decode(): Promise<void> }).decode().catch((cause: unknown) => Promise.reject(readError(name, "its element has no image that could be loaded", cause)));
+  if (typeof decode === "function") await (source as { decode(): Promise<void> }).decode().catch((cause: unknown) => Promise.reject(readError(name, "its element has no loaded image", cause)));
   const [width, height] = sidesOf(source);
   if (!(width >= 1 && height >= 1)) throw new IJepaError("image/empty", `${name} is ${width} x ${height}: it has no pixels.`, { source: name });
   if (width * height > maxPixels) {

@@ -45,7 +45,7 @@ function readHead(bytes: Uint8Array, chunks: Chunk[], source: string): number {
       throw corrupt(source, "PNG", `it begins with the chunk ${first}, not with IHDR`);
     }
     if (chunk === undefined || chunk.end > bytes.length) throw corrupt(source, "PNG", `the data ends at byte ${bytes.length}, before its image data`);
-    if (!chunk.valid) throw corrupt(source, "PNG", `what stands at byte ${at} is no chunk`);
+    if (!chunk.valid) throw corrupt(source, "PNG", `the bytes at ${at} are not a chunk`);
     if (!checks(bytes, at, chunk.end)) throw corrupt(source, "PNG", `the checksum of the chunk ${chunk.type} at byte ${at} is wrong`);
     if (chunk.type === "IEND") throw corrupt(source, "PNG", "it has no image data");
     chunks.push({ type: chunk.type, data: chunk.data });
@@ -78,11 +78,11 @@ function readTail(bytes: Uint8Array, at: number, file: PngChunks): void {
       return;
     }
     if (chunk === undefined || !chunk.valid) {
-      file.warnings.push(at < bytes.length ? `what stands behind its image data, at byte ${at}, is no chunk` : NO_END);
+      file.warnings.push(at < bytes.length ? `the bytes after its image data, at byte ${at}, are not a chunk` : NO_END);
       return;
     }
     if (chunk.data.length < chunk.length) {
-      file.fault = `the data ends at byte ${bytes.length}, within the chunk ${chunk.type}`;
+      file.fault = `the data ends at byte ${bytes.length}, inside the chunk ${chunk.type}`;
       return;
     }
     if (!checks(bytes, at, chunk.end)) file.warnings.push(`the checksum of the chunk ${chunk.type} at byte ${at} is wrong`);

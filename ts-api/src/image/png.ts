@@ -90,7 +90,7 @@ export async function decodePng(header: PngHeader, source: string): Promise<Deco
     throw corrupt(source, "PNG", `its data has ${bytes.length} of ${needed} bytes`);
   }
   if (file.fault !== undefined) throw corrupt(source, "PNG", file.fault);
-  if (file.cut && part < compressed.length - 1) throw corrupt(source, "PNG", "the data ends within a chunk behind its pixels");
+  if (file.cut && part < compressed.length - 1) throw corrupt(source, "PNG", "the data ends inside a chunk after its pixels");
   if (!complete) warnings.push(`its image data has ${bytes.length} of ${needed} bytes`);
   try {
     return { ...decodePngPixels(header, bytes), warnings };

@@ -122,7 +122,7 @@ export function readSettings(
     doPad: read("doPad", parseBoolean, bool),
     padSize: read("padSize", parseSize, "{ height, width } in whole pixels from 1 up"),
   };
-  if (settings.doCenterCrop && settings.cropSize === undefined) throw error("cropSize", null, "given where the middle is to be cropped");
+  if (settings.doCenterCrop && settings.cropSize === undefined) throw error("cropSize", null, "given when doCenterCrop is true");
   const { imageMean, imageStd } = settings;
   if (typeof imageMean !== "number" && typeof imageStd !== "number" && imageMean.length !== imageStd.length) {
     throw error("imageStd", imageStd, `a list of ${imageMean.length} numbers, as the mean is`);

@@ -42,7 +42,7 @@ export async function readAddress(address: string, limits: ReadLimits): Promise<
     return readUrl(new URL(address, runtime.pageUrl).href, limits);
   }
   if (address.length > MAX_PATH) {
-    throw readError(name, `it has ${address.length} characters, more than a path has. An image in base64 is given as "data:image/png;base64,..."`);
+    throw readError(name, `it has ${address.length} characters, too many for a path. Pass an image in base64 as "data:image/png;base64,..."`);
   }
   return readFile(/^file:/i.test(address) ? pathOf(new URL(address)) : address, limits);
 }

@@ -160,7 +160,7 @@ export class Session<X> {
    */
   async source(signal?: AbortSignal): Promise<Checkpoint> {
     const gone = (why: string, names: string[], cause?: unknown) => {
-      const message = `The tensors that this model was loaded from cannot be read again, and what it holds is rounded to ${this.dtype}: ${why}`;
+      const message = `Saving needs the original tensors, since the model holds them rounded to ${this.dtype}. They cannot be read again: ${why}`;
       return new IJepaError("weights/missing", message, { what: "checkpoint", names }, { cause });
     };
     const checkpoint = await this.reopen(signal).catch((cause: unknown) => {
@@ -169,7 +169,7 @@ export class Session<X> {
     if (JSON.stringify(checkpoint.config) === JSON.stringify(this.config) && checkpoint.packed === undefined) return checkpoint;
     await checkpoint.close();
     if (checkpoint.packed !== undefined) throw gone(`${checkpoint.ref} has packed files.`, [checkpoint.ref]);
-    throw gone(`${checkpoint.ref} has another configuration by now.`, [checkpoint.ref]);
+    throw gone(`${checkpoint.ref} has changed its configuration.`, [checkpoint.ref]);
   }
 
   /** Runs `work` after all earlier work of this session. */

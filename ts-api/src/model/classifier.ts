@@ -102,7 +102,7 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
     }
     if (wrong.length === 0) return;
     const encoder = `${name ?? "the package's own model"}${revision === null ? "" : ` at ${revision}`}`;
-    const message = `The head is for features of another encoding, of ${encoder}: ${wrong.join("; ")}. Load it with the encoder that it was fitted on, or fit it anew.`;
+    const message = `The head was trained on other features, of ${encoder}: ${wrong.join("; ")}. Load it with the encoder that it was trained on, or train it again.`;
     throw new IJepaError("collection/encoding", message, { path: encoder, differences: wrong });
   }
 

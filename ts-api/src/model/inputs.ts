@@ -181,7 +181,7 @@ function checkBits(name: string, mask: Tensor | undefined, images: number, token
   }
   const bad = mask.data.findIndex((value) => value !== 0 && value !== 1);
   if (bad >= 0) {
-    throw new IJepaError("input/value", `${name} holds ${mask.data[bad]} at index ${bad}; it may hold 0 and 1.`, { name, value: mask.data[bad] });
+    throw new IJepaError("input/value", `${name} holds ${mask.data[bad]} at index ${bad}; only 0 and 1 are allowed.`, { name, value: mask.data[bad] });
   }
   return Uint8Array.from(mask.data);
 }

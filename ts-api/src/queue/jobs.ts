@@ -98,7 +98,7 @@ export async function decodeRow(message: RowMessage): Promise<CollectionRow> {
   } catch (cause) {
     throw new IJepaError("queue/result", `The feature of ${source} came back damaged.`, { source }, { cause });
   }
-  throw new IJepaError("queue/result", `The feature of ${source} came back with other numbers than its digest says.`, { source });
+  throw new IJepaError("queue/result", `The feature of ${source} came back with numbers that do not match its digest.`, { source });
 }
 
 function encodeNumbers(numbers: Float32Array): string {

@@ -188,7 +188,7 @@ class Producer {
       return true;
     }
     if (result.version !== JOB_VERSION) {
-      throw new IJepaError("queue/version", `A worker answers in version ${JSON.stringify(result.version)}; this library knows ${JOB_VERSION}.`, { version: String(result.version), known: String(JOB_VERSION) });
+      throw new IJepaError("queue/version", `A worker answered in version ${JSON.stringify(result.version)}; this library reads ${JOB_VERSION}.`, { version: String(result.version), known: String(JOB_VERSION) });
     }
     if (audit !== undefined && result.declined === true && !this.#isStuck(audit)) {
       await this.outbox.again(job, data);

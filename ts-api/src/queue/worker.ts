@@ -106,7 +106,7 @@ async function giveBack(job: QueuedJob, token: string | undefined): Promise<void
 
 function checkJob(encoder: FeatureEncoder, { version, encoding, banned }: ImageJob, { name, machine, device }: WorkerInfo): void {
   if (version !== JOB_VERSION) {
-    const message = `The queue has jobs of version ${JSON.stringify(version)}; this library knows ${JOB_VERSION}. Use the version of ijepa that made them.`;
+    const message = `The queue holds jobs of version ${JSON.stringify(version)}; this library reads ${JOB_VERSION}. Use the version of ijepa that made them.`;
     throw new IJepaError("queue/version", message, { version: String(version), known: String(JOB_VERSION) });
   }
   if (banned?.includes(name) === true) {
@@ -127,5 +127,5 @@ function sourceIn(address: string, { fetchImage }: JobOptions): BulkSource {
 
 function urlOf(address: string): URL {
   if (URL.canParse(address)) return new URL(address);
-  throw new IJepaError("io/read", `${address} is no URL.`, { path: address });
+  throw new IJepaError("io/read", `${address} is not a URL.`, { path: address });
 }

@@ -16,7 +16,7 @@ export const browser: Omit<Runtime, "cores" | "noThreads" | "startThread"> = {
   get defaultModel() {
     const model = demoModel();
     if (model?.startsWith("http") === true) return model;
-    const message = `Bundles leave the model of the package behind. Pass the URL of a folder with config.json and model.safetensors. ${whereToLook()}`;
+    const message = `A bundle does not include the package's model. Pass the URL of a folder with config.json and model.safetensors. ${whereToLook()}`;
     throw new IJepaError("input/missing", message, { name: "model" });
   },
   ...noFiles("Browsers"),

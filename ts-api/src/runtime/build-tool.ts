@@ -22,7 +22,7 @@ export function buildTool(address: string | undefined = import.meta.url): string
 /** The end of a message about a file that could not be had. */
 export function whereToLook(): string {
   const tool = buildTool();
-  return `${tool === undefined ? "" : `This program was built by ${tool}. `}The page ${BUILD_TOOLS_PAGE} of the package tells what each build tool needs.`;
+  return `${tool === undefined ? "" : `This program was built by ${tool}. `}See ${BUILD_TOOLS_PAGE} in the package for what each build tool needs.`;
 }
 
 /** The same where a build tool has been at work; elsewhere nothing. */

@@ -72,7 +72,7 @@ export async function fetchModule(url: URL | string): Promise<WebAssembly.Module
 export function checkedModule<T extends Uint8Array>(where: URL | string, bytes: T, type = ""): T {
   if (MAGIC.every((byte, i) => bytes[i] === byte)) return bytes;
   const what = bytes.length === 0 ? "nothing" : bytes[0] === "<".charCodeAt(0) ? "a page" : "something else";
-  throw missingModule(where, `what is there is ${what}${type}, not WebAssembly`);
+  throw missingModule(where, `the file there is ${what}${type}, not WebAssembly`);
 }
 
 /**
@@ -94,7 +94,7 @@ function addressOf(name: WasmModuleName): URL {
   try {
     return MODULE_FILES[name]();
   } catch (cause) {
-    throw missingModule(`${name}.wasm`, "the code has no address that its files could lie beside", cause);
+    throw missingModule(`${name}.wasm`, "the code has no URL to find its files by", cause);
   }
 }
 
@@ -107,7 +107,7 @@ async function copyOf(name: WasmModuleName): Promise<Uint8Array<ArrayBuffer>> {
 export function missingModule(where: URL | string, reason: string, cause?: unknown): IJepaError<"io/read"> {
   const message =
     `Cannot load the WebAssembly module ${shown(where)}: ${reason}. The package keeps its modules in dist/wasm: serve them beside its code, ` +
-    `or hand them over with setWasmModules. ${whereToLook()}`;
+    `or pass them to setWasmModules. ${whereToLook()}`;
   return new IJepaError("io/read", message, { path: shown(where) }, cause === undefined ? undefined : { cause });
 }
 

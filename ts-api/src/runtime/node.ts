@@ -27,7 +27,7 @@ export const runtime: Runtime = {
   get defaultModel() {
     const model = demoModel();
     if (model?.startsWith("file:") === true) return wholeDemoModel(fileURLToPath(model)) ?? fileURLToPath(model);
-    const message = `A bundle has no model beside it that the package could know of. Pass a folder with config.json and model.safetensors. ${whereToLook()}`;
+    const message = `A bundle does not include the package's model. Pass a folder with config.json and model.safetensors. ${whereToLook()}`;
     throw new IJepaError("input/missing", message, { name: "model" });
   },
 
@@ -122,7 +122,7 @@ async function readModule(url: URL): Promise<Uint8Array<ArrayBuffer>> {
 
 /** Systems would repeat a path that is too long in full. */
 function checkLength(path: string): void {
-  if (path.length > MAX_PATH) throw new Error(`it has ${path.length} characters, more than a path has`);
+  if (path.length > MAX_PATH) throw new Error(`it has ${path.length} characters, too many for a path`);
 }
 
 function reason(cause: unknown): string {

@@ -66,7 +66,7 @@ export function opfsStorage(root: string): FolderStorage {
           try {
             return new Uint8Array(await file.slice(offset, offset + length).arrayBuffer());
           } catch (cause) {
-            throw new IJepaError("io/read", `Cannot read ${root}/${path}: it was changed meanwhile.`, { path }, { cause });
+            throw new IJepaError("io/read", `Cannot read ${root}/${path}: it changed while being read.`, { path }, { cause });
           }
         },
         close: async () => {},

@@ -20,7 +20,7 @@ export const fetch: Fetch = async (input, init) => {
 
 export function unheededProxy(): string | undefined {
   if (isInstalled || !isUnheeded()) return undefined;
-  return `${VARIABLES.find((name) => process.env[name])!} is set, and this Node does not heed it: npm install undici, or set NODE_USE_ENV_PROXY=1 with Node 24.5 or newer`;
+  return `${VARIABLES.find((name) => process.env[name])!} is set, but this version of Node ignores it: npm install undici, or set NODE_USE_ENV_PROXY=1 with Node 24.5 or newer`;
 }
 
 /** Whether the environment names a proxy that the global fetch does not know of. */

@@ -98,7 +98,7 @@ async function readAll(answer: IncomingMessage, url: URL, { maxBytes, signal }: 
 function redirected(from: URL, location: string): URL {
   const target = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined;
   if (target !== undefined && /^https?:$/.test(target.protocol)) return target;
-  throw failure(from, "it is redirected to something that is no http(s) URL");
+  throw failure(from, "it redirects to something other than an http(s) URL");
 }
 
 /** Messages name the host alone: paths may hold secrets. */

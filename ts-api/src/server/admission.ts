@@ -43,7 +43,7 @@ export class Admission {
    * @throws HttpError 429 when the server has enough to do, 503 when it is stopping
    */
   admit(bytes: number): Ticket {
-    if (this.#stopping) throw new HttpError(503, "server/stopping", "The server is stopping. Send the request to another one, or again later.", { retryAfter: 1 });
+    if (this.#stopping) throw new HttpError(503, "server/stopping", "The server is stopping. Send the request to another server, or try again later.", { retryAfter: 1 });
     const held = { images: 0, bytes: 0 };
     const grow = (moreImages: number, moreBytes: number) => {
       this.#checkRoom(moreImages, moreBytes);

@@ -192,7 +192,7 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
   }
   app.notFound(() => {
     const paths = routes.map(({ method, label }) => `${method} ${label}`).join(", ");
-    return toResponse(new HttpError(404, "request/path", `There is no such path; there is ${paths}.`));
+    return toResponse(new HttpError(404, "request/path", `There is no such path. The paths are ${paths}.`));
   });
   app.onError((error) => {
     const answer = toHttpError(error);

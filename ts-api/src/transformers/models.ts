@@ -157,7 +157,7 @@ function argumentsOf(inputs: ModelInputs): Record<string, unknown> {
   if (typeof inputs !== "object" || inputs === null) throw new TypeError("A model is called with an object that has pixel_values.");
   const given: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(inputs)) {
-    if (!Object.hasOwn(INPUTS, name)) throw refused(name, value, `An I-JEPA model has no input ${JSON.stringify(name)}; there is ${Object.keys(INPUTS).join(", ")}.`);
+    if (!Object.hasOwn(INPUTS, name)) throw refused(name, value, `An I-JEPA model has no input ${JSON.stringify(name)}; the inputs are ${Object.keys(INPUTS).join(", ")}.`);
     const own = INPUTS[name as keyof ModelInputs];
     if (own !== undefined) given[own] = value;
   }

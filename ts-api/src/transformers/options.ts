@@ -77,10 +77,10 @@ const OWN = ["threads", "groupSize", "resident", "signal", "fetch", "useMaskToke
 export function loadOptions(options: PretrainedOptions = {}): ModelLoadOptions {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || value === null || value === false) continue;
-    if (ONNX_ONLY.includes(name)) throw refused(name, value, `${name} is about ONNX files; ijepa reads config.json and model.safetensors. Leave it out.`);
-    if (name === "config") throw refused(name, "an object", "A configuration of the program's own cannot replace the model's config.json. Leave config out.");
-    if (name === "subfolder" && value !== "onnx") throw refused(name, value, "Models lie at the top of their folder: name the folder itself, and leave subfolder out.");
-    if (!TAKEN.includes(name) && !OWN.includes(name)) throw refused(name, value, `There is no option ${JSON.stringify(name)}; there is ${[...TAKEN, ...OWN].join(", ")}.`);
+    if (ONNX_ONLY.includes(name)) throw refused(name, value, `${name} applies to ONNX files; ijepa reads config.json and model.safetensors. Leave it out.`);
+    if (name === "config") throw refused(name, "an object", "The option config cannot replace the model's config.json. Leave it out.");
+    if (name === "subfolder" && value !== "onnx") throw refused(name, value, "The files of a model must lie directly in its folder: pass that folder, and leave subfolder out.");
+    if (!TAKEN.includes(name) && !OWN.includes(name)) throw refused(name, value, `There is no option ${JSON.stringify(name)}; the options are ${[...TAKEN, ...OWN].join(", ")}.`);
   }
   const { dtype, device, progress_callback: report, cache_dir: cacheDir = env.cacheDir, local_files_only: localOnly = !env.allowRemoteModels, config: _config, subfolder: _subfolder, ...rest } = options;
   const threads = env.backends.onnx.wasm.numThreads;
@@ -105,7 +105,7 @@ export function loadOptions(options: PretrainedOptions = {}): ModelLoadOptions {
 export async function loadModel<T>(model: string | null | undefined, load: (ref: string | undefined) => Promise<T>): Promise<T> {
   const { remoteHost, allowRemoteModels } = env;
   if (remoteHost !== undefined && !/^https:\/\/huggingface\.co\/?$/.test(remoteHost)) {
-    throw refused("env.remoteHost", remoteHost, "Another Hub is named by the environment variable HF_ENDPOINT, or by the URL of a model's folder. Leave env.remoteHost out.");
+    throw refused("env.remoteHost", remoteHost, "To use another Hub, set the environment variable HF_ENDPOINT, or pass the URL of a model's folder. Leave env.remoteHost out.");
   }
   const local = typeof model === "string" ? localPath(model) : undefined;
   if (local === undefined) return load(model ?? undefined);
@@ -136,13 +136,13 @@ function dtypeOf(dtype: PretrainedOptions["dtype"]): Dtype | undefined {
   const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : name;
   if (format === undefined || (DTYPES as readonly string[]).includes(format)) return format as Dtype | undefined;
   const names = Object.keys(FORMATS).filter((known) => (DTYPES as readonly string[]).includes(FORMATS[known] ?? DTYPES[0]));
-  throw refused("dtype", name, `dtype ${JSON.stringify(name)} is not there; there is ${[...names, ...DTYPES].join(", ")}. "q4" is int4, "fp16" is bf16.`);
+  throw refused("dtype", name, `dtype ${JSON.stringify(name)} is not supported; the names are ${[...names, ...DTYPES].join(", ")}. "q4" is int4, "fp16" is bf16.`);
 }
 
 function deviceOf(device: PretrainedOptions["device"]): ModelLoadOptions["device"] {
   if (device === undefined || device === null) return undefined;
   if (Object.hasOwn(DEVICES, device)) return DEVICES[device];
-  throw refused("device", device, `device ${JSON.stringify(device)} is not there; there is ${Object.keys(DEVICES).join(", ")}.`);
+  throw refused("device", device, `device ${JSON.stringify(device)} is not supported; the names are ${Object.keys(DEVICES).join(", ")}.`);
 }
 
 /** Progress of the model itself is told as if it were a file. */

@@ -113,7 +113,7 @@ export class RawImage implements Pixels {
    */
   async crop([left, top, right, bottom]: [number, number, number, number]): Promise<RawImage> {
     const x = Math.max(0, left), y = Math.max(0, top), width = Math.min(right, this.width - 1) - x + 1, height = Math.min(bottom, this.height - 1) - y + 1;
-    if (!(width > 0 && height > 0)) throw refused("crop", [left, top, right, bottom], `Nothing of ${this.width} x ${this.height} pixels lies in [${[left, top, right, bottom].join(", ")}].`);
+    if (!(width > 0 && height > 0)) throw refused("crop", [left, top, right, bottom], `The crop [${[left, top, right, bottom].join(", ")}] lies outside the image of ${this.width} x ${this.height} pixels.`);
     const data = new Uint8ClampedArray(width * height * this.channels);
     for (let row = 0; row < height; row++) {
       const start = ((y + row) * this.width + x) * this.channels;

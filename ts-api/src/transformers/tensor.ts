@@ -23,7 +23,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
    * @throws IJepaError `input/value` where there are more, or none
    */
   item(): number {
-    if (this.size !== 1) throw refused("item", this.size, `item is of a tensor with one element; this one has ${this.size}.`);
+    if (this.size !== 1) throw refused("item", this.size, `item needs a tensor with one element; this one has ${this.size}.`);
     return this.data[0];
   }
 
@@ -101,7 +101,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
    * @throws IJepaError `input/value` for another norm, or an axis that is not there
    */
   norm(p: number | "fro" = "fro", axis?: number | null, keepdim = false): Tensor<"float32"> {
-    if (p !== "fro" && p !== 2) throw refused("p", p, 'norm is the Euclidean norm, p = 2 or "fro".');
+    if (p !== "fro" && p !== 2) throw refused("p", p, 'norm supports only the Euclidean norm, p = 2 or "fro".');
     return reduced(this, axis, keepdim, (row) => Math.sqrt(row.reduce((total, value) => total + value * value, 0)));
   }
 
@@ -164,7 +164,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
    * @throws IJepaError `input/value` for another norm, or an axis that is not there
    */
   normalize(p = 2, axis = 1): Tensor<"float32"> {
-    if (p !== 2) throw refused("p", p, "normalize has the Euclidean norm, p = 2.");
+    if (p !== 2) throw refused("p", p, "normalize supports only the Euclidean norm, p = 2.");
     const at = axisOf(this, axis), stride = sizeOf(this.dims.slice(at + 1)), length = this.dims[at];
     const norms = rowsOf(this, at).map((row) => Math.hypot(...row));
     const data = Float32Array.from(this.data as Iterable<number>, (value, i) => value / norms[Math.floor(i / (stride * length)) * stride + (i % stride)]);
@@ -232,7 +232,7 @@ export function withMethods<T extends TensorType>({ type, data, dims }: Base<T>)
  */
 export function concat(tensors: readonly Base<"float32">[]): Tensor<"float32"> {
   const rest = tensors.map(({ dims }) => dims.slice(1).join(", ")), other = rest.find((shape) => shape !== rest[0]);
-  if (tensors.length === 0 || other !== undefined) throw refused("tensors", rest, tensors.length === 0 ? "There is no tensor to be put together." : `Tensors of [..., ${rest[0]}] and [..., ${other}] cannot be put together.`);
+  if (tensors.length === 0 || other !== undefined) throw refused("tensors", rest, tensors.length === 0 ? "There are no tensors to join." : `Tensors of [..., ${rest[0]}] and [..., ${other}] cannot be joined.`);
   const data = new Float32Array(tensors.reduce((total, { size }) => total + size, 0));
   tensors.reduce((at, tensor) => (data.set(tensor.data, at), at + tensor.size), 0);
   return new Tensor("float32", data, [tensors.reduce((total, tensor) => total + tensor.dims[0], 0), ...tensors[0].dims.slice(1)]);

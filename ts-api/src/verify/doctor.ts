@@ -3,10 +3,11 @@ import { examineCpu, openWebgpu } from "#devices";
 import { runtime } from "#runtime";
 import { attest } from "../backends/attest.js";
 import type { CpuReport } from "../backends/cpu.js";
+import { gainsOf, type Gain } from "./gains.js";
 
 /** What the machine has, and what is used of it. */
 export interface DoctorReport {
-  /** The engine and its version, such as "Node 24.21.0". */
+  /** The engine and its version, such as "node 24.21.0". */
   runtime: string;
   /** Processors that the engine may use. */
   cores: number;
@@ -25,11 +26,15 @@ export interface DoctorReport {
     /** Why there is no device, or which probe failed. */
     reason: string | undefined;
   };
+  /** Options that would make this machine faster, and by how much. */
+  gains: readonly Gain[];
 }
 
 /** Looks at the engine and its devices; never throws for what is missing. */
 export async function doctor(): Promise<DoctorReport> {
-  return { runtime: runtime.name, cores: runtime.cores, wasm: await examineCpu(), webgpu: await examineWebgpu() };
+  const { name, cores, noThreads } = runtime, wasm = await examineCpu(), webgpu = await examineWebgpu();
+  const { revectorized } = wasm, gpu = webgpu.attested && !webgpu.software;
+  return { runtime: name, cores, wasm, webgpu, gains: gainsOf({ runtime: name, cores, threads: noThreads === undefined, revectorized, gpu }) };
 }
 
 async function examineWebgpu(): Promise<DoctorReport["webgpu"]> {
@@ -38,7 +43,7 @@ async function examineWebgpu(): Promise<DoctorReport["webgpu"]> {
     try {
       const failed = await attest(backend);
       const { device, software, limits } = backend;
-      return { device, software, limits, attested: failed === undefined, reason: failed && `probe ${failed} gives other words than the contract` };
+      return { device, software, limits, attested: failed === undefined, reason: failed && `probe ${failed} gives other bits than the contract` };
     } finally {
       backend.dispose();
     }

@@ -49,7 +49,7 @@ export interface VerifyRow {
 export interface VerifyReport {
   /** Version of the numeric contract. */
   numerics: string;
-  /** The engine and its version, such as "Node 24.21.0". */
+  /** The engine and its version, such as "node 24.21.0". */
   runtime: string;
   /** Folder, URL or name of the model. */
   model: string;

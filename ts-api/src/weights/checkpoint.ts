@@ -257,7 +257,7 @@ function gather(files: readonly SafetensorsFile[]): {
       const name = canonicalName(info.name);
       const other = tensors.get(name);
       if (other !== undefined) {
-        const message = `Tensor ${name} is there twice: as ${other.name} in ${other.file} and as ${info.name} in ${file.name}. Remove one.`;
+        const message = `Tensor ${name} appears twice: as ${other.name} in ${other.file} and as ${info.name} in ${file.name}. Remove one.`;
         throw new IJepaError("weights/format", message, { file: file.name, offset: info.begin });
       }
       tensors.set(name, { ...info, file: file.name });

@@ -42,7 +42,7 @@ export function toFloat32(bytes: Uint8Array, dtype: string, tensor = "(unnamed)"
   checkFloatDtype(dtype, tensor);
   const size = DTYPE_BITS[dtype as (typeof FLOAT_DTYPES)[number]] / 8;
   if (bytes.length % size !== 0) {
-    const message = `Tensor ${tensor}: ${bytes.length} bytes are no whole number of ${dtype} elements.`;
+    const message = `Tensor ${tensor}: ${bytes.length} bytes are not a whole number of ${dtype} elements.`;
     throw new IJepaError("weights/format", message, { file: tensor });
   }
   const { buffer, byteOffset } = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);

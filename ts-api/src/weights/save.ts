@@ -103,7 +103,7 @@ async function refuseSingle(path: string, open: () => Promise<{ close(): Promise
   const file = await open();
   if (file === undefined) return;
   await file.close();
-  throw new IJepaError("io/write", `There is a ${path} already, which readers would take before the shards. Save to another folder.`, { path });
+  throw new IJepaError("io/write", `${path} already exists, and readers would load it instead of the shards. Save to another folder.`, { path });
 }
 
 function shardName(index: number, count: number): string {

@@ -87,7 +87,7 @@ function newMemory(shared: boolean): WebAssembly.Memory {
     return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared });
   } catch (cause) {
     const bytes = shared ? MAX_PAGES * PAGE : PAGE;
-    const message = `This host gives no WebAssembly memory${shared ? " that threads share. Use 1 thread." : "."}`;
+    const message = `This host provides no WebAssembly memory${shared ? " that threads can share. Use 1 thread." : "."}`;
     throw new IJepaError("backend/memory", message, { backend: "wasm", bytes }, { cause });
   }
 }

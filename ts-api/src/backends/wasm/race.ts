@@ -50,7 +50,7 @@ export async function race(module: WebAssembly.Module, family: Family, revectori
   const words = await Promise.all(runners.map((runner) => runner.words()));
   const odd = words.findIndex((result) => result.some((byte, i) => byte !== words[0][i]));
   if (odd > 0) {
-    const message = `The kernels ${names[0]} and ${names[odd]} (${family}) give different words on this engine; its relaxed SIMD is not usable.`;
+    const message = `The kernels ${names[0]} and ${names[odd]} (${family}) give different results on this engine; its relaxed SIMD cannot be used.`;
     throw new IJepaError("backend/inexact", message, { backend: "wasm", case: names[odd] });
   }
   const relaxed = names.some((name) => NARROW_LOOPS.includes(name)), out = [...(relaxed ? PLAIN_LOOPS : []), ...(revectorized ? NARROW_LOOPS : [])];

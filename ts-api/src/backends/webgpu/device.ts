@@ -44,8 +44,8 @@ async function loadPackage(): Promise<GPU | undefined> {
   }
 }
 
-const NO_GPU_IN_BROWSER = "browser has no WebGPU, or gives it only to pages that come over https. Try a newer browser.";
-const NO_GPU_ELSEWHERE = "runtime has no WebGPU. Node and Bun get it from the package webgpu (npm install webgpu).";
+const NO_GPU_IN_BROWSER = "browser has no WebGPU, or offers it only to pages served over https. Try a newer browser.";
+const NO_GPU_ELSEWHERE = "runtime has no WebGPU. In Node and Bun, npm install webgpu provides it.";
 
 /** Pages have a document, their workers a scope. */
 function inBrowser(): boolean {
@@ -71,7 +71,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDev
   if (adapter === null) throw unavailable("WebGPU has no adapter here: no GPU, or no driver for it. Install a Vulkan driver, or use device wasm.");
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } }).catch((cause: unknown) => {
-    throw unavailable(`The adapter ${nameOf(adapter.info)} gives no device: ${String(cause)}. Use device wasm.`, cause);
+    throw unavailable(`The adapter ${nameOf(adapter.info)} provides no device: ${String(cause)}. Use device wasm.`, cause);
   });
   return { device, name: nameOf(adapter.info), features, software: isSoftware(adapter.info), owned: true };
 }

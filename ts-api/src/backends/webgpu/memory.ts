@@ -113,6 +113,6 @@ export class Memory {
 }
 
 function tooLarge(name: string, bytes: number): IJepaError {
-  const message = `WebGPU has no room for ${name}: ${bytes} bytes in one buffer. Use a smaller dtype, image or batch, or device wasm.`;
+  const message = `WebGPU cannot allocate ${name}: ${bytes} bytes in one buffer. Use a smaller dtype, image or batch, or device wasm.`;
   return new IJepaError("backend/memory", message, { backend: "webgpu", bytes });
 }

@@ -45,7 +45,7 @@ export class Pipelines {
     } catch (cause) {
       const { messages } = await module.getCompilationInfo();
       const detail = messages.find((message) => message.type === "error")?.message ?? String(cause);
-      const message = `The device refuses the shader ${name}: ${detail}. Update the driver or browser, or use device wasm.`;
+      const message = `The device rejects the shader ${name}: ${detail}. Update the driver or browser, or use device wasm.`;
       throw new IJepaError("backend/unavailable", message, { backend: "webgpu" }, { cause });
     }
   }

@@ -124,6 +124,6 @@ function leastCommonMultiple(a: number, b: number): number {
 }
 
 function tooWide(op: OpName, bytes: number, most: number): IJepaError {
-  const message = `${op} must see ${bytes} bytes of a tensor at once; this device's bindings hold ${most}. Use a smaller image, or device wasm.`;
+  const message = `${op} needs ${bytes} bytes of a tensor in one binding; this device allows ${most}. Use a smaller image, or device wasm.`;
   return new IJepaError("backend/memory", message, { backend: "webgpu", bytes });
 }

@@ -153,7 +153,7 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
           const bindings = device.createBindGroup({ layout, entries: entries.map((resource, binding) => ({ binding, resource })) });
           return { kernel: shader.name, calls, pipeline: ready[i], bindings, groups: groupsOf(calls[0], dispatch.groups) };
         }),
-        (text) => new IJepaError("backend/unavailable", `The device refuses the bindings of a program: ${text}.`, { backend: "webgpu" }),
+        (text) => new IJepaError("backend/unavailable", `The device rejects the bindings of a program: ${text}.`, { backend: "webgpu" }),
       );
       await faults.settled();
       return { calls, steps };

@@ -203,11 +203,11 @@ export class HubClient {
     const url = resolveUrl(this.settings.endpoint, this.repo, commit ?? "main", name);
     const notTheHub = (what: string): IJepaError =>
       failure(url, `the server does not answer like the Hugging Face Hub: ${what}. Where it is another server, pass the URL of the folder as the model`);
-    if (commit === undefined || !/^[0-9a-f]{40}$/.test(commit)) throw notTheHub("it does not tell the commit");
+    if (commit === undefined || !/^[0-9a-f]{40}$/.test(commit)) throw notTheHub("it does not name the commit");
     const plain = etag?.replace(/^W\//, "").replace(/^"(.*)"$/, "$1");
-    if (plain === undefined || !/^\w[\w.-]{0,199}$/.test(plain)) throw notTheHub("it does not tell a usable ETag");
+    if (plain === undefined || !/^\w[\w.-]{0,199}$/.test(plain)) throw notTheHub("it gives no usable ETag");
     const bytes = Number(size);
-    if (size === undefined || !Number.isSafeInteger(bytes) || bytes < 0) throw notTheHub("it does not tell the size");
+    if (size === undefined || !Number.isSafeInteger(bytes) || bytes < 0) throw notTheHub("it does not give the size");
     return { name, commit, url, size: bytes, etag: plain, digest: digestOfEtag(plain) };
   }
 

@@ -144,7 +144,7 @@ function redirectOf(response: Response, from: string): string | undefined {
   if (location === null) return undefined;
   const url = URL.canParse(location, from) ? new URL(location, from) : undefined;
   if (url?.protocol === "https:" || url?.protocol === "http:") return url.href;
-  throw failure(from, "it redirects to something that is no http(s) URL");
+  throw failure(from, "it redirects to something other than an http(s) URL");
 }
 
 /** What becomes of the unread body is of no interest. */
@@ -193,7 +193,7 @@ class Watch {
       return await work();
     } catch (error) {
       this.#check();
-      if (this.#silent) throw new Transient(failure(this.url, `next to nothing came for ${this.silence / 1000} seconds`, error));
+      if (this.#silent) throw new Transient(failure(this.url, `almost no data arrived for ${this.silence / 1000} seconds`, error));
       const { problem, mayPass } = networkFailure(error), failed = failure(this.url, problem, error);
       throw mayPass ? new Transient(failed) : failed;
     } finally {

@@ -47,7 +47,7 @@ export async function openHubFolder(repo: string, options: SourceOptions, parts:
     if (source === "absent" || (source === undefined && !required)) return undefined;
     if (source !== undefined) return source;
     const where = cacheFolder === undefined || web !== undefined ? "the cache" : cacheFolder;
-    const message = `${name} of ${repo} (${revision}) is not in ${where}, and the Hub may not be asked (local_files_only or HF_HUB_OFFLINE). Load the model once online.`;
+    const message = `${name} of ${repo} (${revision}) is not in ${where}, and the Hub must not be contacted (local_files_only or HF_HUB_OFFLINE). Load the model once online.`;
     throw new IJepaError("hub/offline", message, { repo, revision, file: name });
   };
 
@@ -85,7 +85,7 @@ export async function openHubFolder(repo: string, options: SourceOptions, parts:
     if (commit === undefined || store.check === undefined) return false;
     const kept = await store.check(commit, name);
     if (kept === undefined || kept.actual === kept.expected) return false;
-    if (offline) throw damaged(kept, "the Hub may not be asked (local_files_only or HF_HUB_OFFLINE)");
+    if (offline) throw damaged(kept, "the Hub must not be contacted (local_files_only or HF_HUB_OFFLINE)");
     let file;
     try {
       ({ file } = await client.find(name, commit, signal));

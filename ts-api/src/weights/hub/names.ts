@@ -39,7 +39,7 @@ export function checkRepo(repo: string): void {
           ? `it has ${repo.length} characters, more than 96`
           : undefined;
   if (problem === undefined) return;
-  const message = `${show(repo)} is no folder here, and no name of a model on the Hugging Face Hub: ${problem}.`;
+  const message = `${show(repo)} is neither a folder here nor the name of a model on the Hugging Face Hub: ${problem}.`;
   throw new IJepaError("input/value", message, { name: "model", value: repo });
 }
 

@@ -43,7 +43,7 @@ export async function readSettings(options: SourceOptions): Promise<HubSettings>
 function readEndpoint(): string {
   const endpoint = trimSlashes(variable("HF_ENDPOINT") ?? DEFAULT_ENDPOINT);
   if (/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint)) return endpoint;
-  const message = `HF_ENDPOINT is ${show(endpoint)}, which is no http(s) URL. Set it to one such as ${DEFAULT_ENDPOINT}, or not at all.`;
+  const message = `HF_ENDPOINT is ${show(endpoint)}, which is not an http(s) URL. Set it to a URL such as ${DEFAULT_ENDPOINT}, or unset it.`;
   throw new IJepaError("input/value", message, { name: "HF_ENDPOINT", value: endpoint });
 }
 
@@ -75,7 +75,7 @@ function checkToken(given: string | undefined): string | undefined {
   const token = given?.trim() ?? "";
   if (token === "") return undefined;
   if (/^[\x21-\x7e]+$/.test(token)) return token;
-  throw new IJepaError("input/value", "The token of the Hub holds characters that no token has. Is it copied whole?", { name: "token", value: undefined });
+  throw new IJepaError("input/value", "The Hub token holds characters that no token has. Was it copied completely?", { name: "token", value: undefined });
 }
 
 function defaultCache(): string {

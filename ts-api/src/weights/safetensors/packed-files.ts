@@ -75,13 +75,13 @@ export function readPackedInfo(files: readonly SafetensorsFile[]): PackedInfo | 
     checkVersion(name, "format", metadata[FORMAT], PACKED_FORMAT);
     checkVersion(name, "numeric contract", metadata[NUMERICS], NUMERICS_VERSION);
     const same = [DTYPE, GROUP, SOURCE, IMAGES, IMAGES_DIGEST].every((key) => metadata[key] === first.metadata[key]);
-    if (!same) throw malformed(name, `it is of another conversion than ${first.name}`);
+    if (!same) throw malformed(name, `it comes from another conversion than ${first.name}`);
   }
   const dtype = DTYPES.find((known) => known === first.metadata[DTYPE]), source = first.metadata[SOURCE];
   if (dtype === undefined) throw malformed(first.name, `its ${DTYPE} is ${show(first.metadata[DTYPE])}`);
   const groupSize = GROUPS.find((known) => String(known) === first.metadata[GROUP]);
   if (dtype === "int4" && groupSize === undefined) throw malformed(first.name, `its ${GROUP} is ${show(first.metadata[GROUP])}`);
-  if (!/^[0-9a-f]{64}$/.test(source ?? "")) throw malformed(first.name, `its ${SOURCE} is no SHA-256`);
+  if (!/^[0-9a-f]{64}$/.test(source ?? "")) throw malformed(first.name, `its ${SOURCE} is not a SHA-256`);
   return { dtype, groupSize, source, calibration: readCalibration(first) };
 }
 
@@ -89,7 +89,7 @@ function readCalibration({ name, metadata }: SafetensorsFile): CalibrationInfo |
   const images = metadata[IMAGES], digest = metadata[IMAGES_DIGEST];
   if (images === undefined && digest === undefined) return undefined;
   if (!/^[1-9]\d{0,8}$/.test(images ?? "")) throw malformed(name, `its ${IMAGES} is ${show(images)}`);
-  if (!/^[0-9a-f]{64}$/.test(digest ?? "")) throw malformed(name, `its ${IMAGES_DIGEST} is no SHA-256`);
+  if (!/^[0-9a-f]{64}$/.test(digest ?? "")) throw malformed(name, `its ${IMAGES_DIGEST} is not a SHA-256`);
   return { images: Number(images), digest };
 }
 

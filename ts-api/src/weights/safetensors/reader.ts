@@ -99,7 +99,7 @@ function parseHeader(bytes: Uint8Array, file: string): Record<string, unknown> {
   } catch (cause) {
     throw malformed(file, `its header is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, 8, cause);
   }
-  if (!isObject(header)) throw malformed(file, "its header is no JSON object", 8);
+  if (!isObject(header)) throw malformed(file, "its header is not a JSON object", 8);
   return header;
 }
 

@@ -68,7 +68,7 @@ async function readIndex(folder: ModelFolder, options: OpenOptions): Promise<Set
   if (typeof map !== "object" || map === null || Array.isArray(map)) throw refuse(file, "it has no weight_map");
   const shards = new Set<string>();
   for (const shard of Object.values(map)) {
-    if (!isPlainFileName(shard)) throw refuse(file, `weight_map names ${show(shard)}, which is no plain name of a .safetensors file`);
+    if (!isPlainFileName(shard)) throw refuse(file, `weight_map names ${show(shard)}, which is not a plain name of a .safetensors file`);
     shards.add(shard);
   }
   if (shards.size === 0) throw refuse(file, "its weight_map is empty");

@@ -77,6 +77,6 @@ function check(name: string, { dtype, shape }: TensorLayout): void {
   if (name === "__metadata__") refuse("A tensor cannot be named __metadata__.", name);
   if (!isSafetensorsDtype(dtype)) refuse(`Tensor ${name} has dtype ${String(dtype)}; known are ${DTYPES.join(", ")}.`, dtype);
   if (!shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
-    refuse(`Tensor ${name} has the shape [${shape.join(", ")}], which is no list of whole numbers.`, shape);
+    refuse(`Tensor ${name} has the shape [${shape.join(", ")}], which is not a list of whole numbers.`, shape);
   }
 }

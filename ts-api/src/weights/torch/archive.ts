@@ -92,7 +92,7 @@ function noZip(head: Uint8Array): string {
   if (impostor !== undefined) return impostor;
   if (isSafetensors(head)) return "it is a safetensors file; pass the folder that it is in, with config.json beside it";
   if (format !== undefined && !format.startsWith("a pickle")) return `it is ${format}; unpack or convert it first`;
-  return "it is no zip; files from before PyTorch 1.6 have to be saved again with a newer torch.save";
+  return "it is not a zip; save files from before PyTorch 1.6 again with a newer torch.save";
 }
 
 function hostOf(source: ByteSource, entryOf: (key: string) => ZipEntry | undefined): Host {
@@ -110,7 +110,7 @@ function hostOf(source: ByteSource, entryOf: (key: string) => ZipEntry | undefin
     },
     call(callee, args) {
       const path = callee instanceof Global ? callee.path : undefined;
-      if (!Array.isArray(args) || path === undefined) throw refuse("it calls what is no function");
+      if (!Array.isArray(args) || path === undefined) throw refuse("it calls something that is not a function");
       if (path === DICT) return orderedDict(args, refuse);
       if (path === TENSOR) return rebuildTensor(args, refuse);
       if (path === PARAMETER && args[0] instanceof TorchTensor) return args[0];
@@ -130,14 +130,14 @@ function hostOf(source: ByteSource, entryOf: (key: string) => ZipEntry | undefin
     },
     build(object) {
       // An OrderedDict's attributes, such as the versions of modules in `_metadata`.
-      if (!(object instanceof Map)) throw refuse("it sets the state of what is no dict");
+      if (!(object instanceof Map)) throw refuse("it sets the state of something that is not a dict");
     },
   };
 }
 
 function orderedDict(args: readonly unknown[], refuse: (problem: string) => Error): Map<unknown, unknown> {
   const pairs = args[0] ?? [];
-  if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2)) throw refuse("it makes a dict of what are no pairs");
+  if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2)) throw refuse("it makes a dict of something that is not pairs");
   return new Map(pairs as [unknown, unknown][]);
 }
 

@@ -179,32 +179,32 @@ class Machine {
 
   private popToMark(): unknown[] {
     const mark = this.stack.lastIndexOf(MARK);
-    if (mark < 0) throw this.fail("it takes values to a mark that is not there");
+    if (mark < 0) throw this.fail("it takes values up to a mark that was never set");
     const values = this.stack.splice(mark);
     return values.slice(1);
   }
 
   private append(values: unknown[]): void {
     const list = this.stack.at(-1);
-    if (!Array.isArray(list)) throw this.fail("it appends to what is no list");
+    if (!Array.isArray(list)) throw this.fail("it appends to something that is not a list");
     for (const value of values) list.push(value);
   }
 
   private setItems(pairs: unknown[]): void {
     const dict = this.stack.at(-1);
-    if (!(dict instanceof Map) || pairs.length % 2 !== 0) throw this.fail("it sets items of what is no dict");
+    if (!(dict instanceof Map) || pairs.length % 2 !== 0) throw this.fail("it sets items of something that is not a dict");
     for (let i = 0; i < pairs.length; i += 2) dict.set(pairs[i], pairs[i + 1]);
   }
 
   private remember(place: number): void {
     const value = this.stack.at(-1);
-    if (value === undefined) throw this.fail("it remembers what is not there");
+    if (value === undefined) throw this.fail("it stores a value that is not there");
     this.memo.set(place, value);
   }
 
   private recall(place: number): void {
     const value = this.memo.get(place);
-    if (value === undefined) throw this.fail(`it recalls value ${place}, which it never had`);
+    if (value === undefined) throw this.fail(`it recalls value ${place}, which was never stored`);
     this.push(value);
   }
 }

@@ -91,7 +91,7 @@ function stateDict(source: ByteSource, checkpoint: unknown, key: string): Map<st
   }
   const tensors = new Map<string, TorchTensor>();
   for (const [name, tensor] of state as Map<unknown, unknown>) {
-    if (typeof name !== "string" || !(tensor instanceof TorchTensor)) throw broken(source, `${key} holds ${show(name)}, which is no tensor with a name`);
+    if (typeof name !== "string" || !(tensor instanceof TorchTensor)) throw broken(source, `${key} holds ${show(name)}, which is not a named tensor`);
     tensors.set(name.replace(/^module\./, ""), tensor);
   }
   return tensors;
@@ -111,12 +111,12 @@ function configOf(source: ByteSource, state: ReadonlyMap<string, TorchTensor>, g
   const side = Math.round(Math.sqrt(patches)), numAttentionHeads = given.numAttentionHeads ?? HEADS[`${hiddenSize}x${numHiddenLayers}`];
   if (numAttentionHeads === undefined) {
     const message =
-      `${source.name} is no published size (hidden size ${hiddenSize}, ${numHiddenLayers} layers), and the file does not tell its attention heads. ` +
+      `${source.name} does not have a published size (hidden size ${hiddenSize}, ${numHiddenLayers} layers), and the file does not give the number of its attention heads. ` +
       "Pass them: { config: { numAttentionHeads } }.";
     throw new IJepaError("config/field", message, { field: "num_attention_heads", value: undefined });
   }
   if (side * side !== patches && given.imageSize === undefined) {
-    const message = `${source.name} has ${patches} position embeddings, which form no square. Pass { config: { imageSize: [height, width] } }.`;
+    const message = `${source.name} has ${patches} position embeddings, which do not form a square. Pass { config: { imageSize: [height, width] } }.`;
     throw new IJepaError("config/field", message, { field: "image_size", value: undefined });
   }
   return new IJepaConfig({
