@@ -10,6 +10,7 @@ import { parseCommandLine } from "../../ts-api/src/cli/args.js";
 import { EXIT_CODES } from "../../ts-api/src/cli/exit.js";
 import { COMMANDS } from "../../ts-api/src/cli/run.js";
 import type { ErrorCode } from "../../ts-api/src/index.js";
+import { WASM_MODULES } from "../../ts-api/src/runtime/env.js";
 import { codeBlocks, filesBelow, textOf } from "./tree.js";
 
 /** Inside the package, so that "ijepa" is what its users import. */
@@ -41,6 +42,41 @@ for (const path of documents) {
 const commands = documents.flatMap((path) =>
   codeBlocks(path, "sh").flatMap((block) => block.split("\n").map((line) => line.replace(/\s+#.*$/, "").trim()).filter(Boolean).map((command) => ({ path, command }))),
 );
+
+/** Blocks that no test of this file runs, and why. */
+const NOT_RUN: Record<string, string> = {
+  "README.md text": "output; its digests and its cosine are compared below",
+  "docs/build-tools.md text": "addresses of a site of one's own; the names are compared below",
+  "docs/bulk.md text": "a pipe of a shell; tests/cli/embed-many.test.ts",
+  "docs/collections.md text": "photos of the reader's; its commands are read here, and run in tests/cli/collections.test.ts",
+  "docs/collections.md sql": "DuckDB is not among the tools of the tests",
+  "docs/guides/getting-started.md html": "a page; tests/package/hosts.test.ts loads the package the same way",
+  "docs/guides/photo-classifier.md text": "photos of the reader's; its commands are read here, and run in tests/cli/collections.test.ts",
+  "docs/runtimes.md text": "headers of a server",
+  "docs/scaling.md text": "needs a broker; its commands are read here, and run in tests/queue",
+  "docs/server.md text": "needs a server; tests/cli/serve.test.ts compares the answer",
+  "examples/worker/README.md text": "a project of its own; tests/examples builds it",
+};
+
+test("every block of code runs, or is listed with the reason", () => {
+  const languages = (path: string) => [...textOf(path).matchAll(/^```(\w*)\n[^]*?^```$/gm)].map(([, language]) => language);
+  const others = documents.flatMap((path) => [...new Set(languages(path))].filter((language) => !["ts", "js", "sh"].includes(language)).map((language) => `${path} ${language}`));
+  assert.deepEqual(others.sort(), Object.keys(NOT_RUN).sort());
+});
+
+test("commands of blocks that are not run would be taken", () => {
+  const lines = documents.flatMap((path) => codeBlocks(path, "text").flatMap((block) => block.split("\n")));
+  const words = lines.map((line) => /^\$ (?:.*\| )?ijepa (.*)$/.exec(line)?.[1].split(/\s+/)).filter((line) => line !== undefined);
+  assert.ok(words.length >= 10, `${words.length} commands`);
+  for (const line of words) assert.ok(readCommandLine(line), line.join(" "));
+});
+
+test("docs/build-tools.md names every module of setWasmModules", () => {
+  const [block] = codeBlocks("docs/build-tools.md", "text").filter((text) => text.includes("setWasmModules({"));
+  const names = [...block.matchAll(/^ {2}"?([\w-]+)"?: "\/wasm\/([\w-]+)\.wasm",$/gm)];
+  assert.deepEqual(names.map(([, name]) => name).sort(), [...WASM_MODULES].sort());
+  assert.ok(names.every(([, name, file]) => name === file));
+});
 
 test("the commands of the documents exist", () => {
   assert.ok(commands.length >= 8, `${commands.length} commands`);
@@ -110,6 +146,28 @@ test("links and paths in the documents lead to files", () => {
     }
   }
   assert.ok(checked > 50, `${checked} links and paths`);
+  assert.deepEqual(broken, []);
+});
+
+test('docs/architecture.md: what "Where is ...?" names is there', () => {
+  const [, table] = /^## Where is \.\.\.\?\n([^]*?)^Outside/m.exec(textOf("docs/architecture.md"))!;
+  const answers = [...table.matchAll(/^\| (.*\?) \| (.*) \|$/gm)];
+  assert.ok(answers.length >= 15, `${answers.length} answers`);
+  for (const [, question, answer] of answers) {
+    const named = [...answer.matchAll(/`([^`]+)`/g)].map(([, name]) => name), files = named.filter((name) => name.includes("/"));
+    const found = files.map((name) => [`ts-api/src/${name}`, name].find(existsSync));
+    assert.ok(files.length > 0 && found.every((path) => path !== undefined), `${question} ${answer}`);
+    const [file] = found as string[];
+    for (const name of named.filter((one) => /^\w+$/.test(one) && one !== "cli")) assert.match(textOf(file), new RegExp(`\\b${name}\\b`), question);
+  }
+});
+
+test("links to headings lead to headings", () => {
+  const slug = (heading: string) => heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
+  const headingsOf = (path: string) => [...textOf(path).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => slug(heading));
+  const links = documents.flatMap((path) => [...textOf(path).matchAll(/\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)/g)].map(([, file, heading]) => ({ path, file, heading })));
+  assert.ok(links.length >= 4, `${links.length} links`);
+  const broken = links.filter(({ path, file, heading }) => !headingsOf(file === "" ? path : posix.join(posix.dirname(path), file)).includes(heading));
   assert.deepEqual(broken, []);
 });
 

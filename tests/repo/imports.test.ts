@@ -3,47 +3,10 @@ import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { test } from "node:test";
 import ts from "typescript";
+import { drawMap } from "./map.js";
+import { MAY_IMPORT, ROOT } from "./rooms.js";
 import { filesBelow, textOf } from "./tree.js";
 
-const ROOT = "ts-api/src";
-/**
- * Each room with the rooms that it may import from; the list goes from the bottom of the house to the top, and a room imports only
- * from rooms listed before it. "#runtime" is the interface of the host, "#devices" what the build computes on,
- * "#embedded" copies of the package's files that the build makes.
- */
-const MAY_IMPORT: Record<string, readonly string[]> = {
-  core: [],
-  ops: ["core"],
-  runtime: ["core", "#embedded"],
-  quantize: ["core", "#runtime"],
-  "backends/backend": ["core", "ops"],
-  "backends/oracle": ["core", "ops", "backends/backend"],
-  "backends/wasm": ["core", "ops", "backends/backend", "runtime/env", "#runtime"],
-  "backends/webgpu": ["core", "ops", "backends/backend"],
-  "backends/*": ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "runtime/env", "#runtime", "#devices"],
-  config: ["core", "ops"],
-  packing: ["core", "ops", "quantize", "backends/backend", "config"],
-  weights: ["core", "ops", "quantize", "config", "runtime/env", "runtime/build-tool", "#runtime"],
-  image: ["core", "weights/checkpoint", "weights/source-options", "#runtime"],
-  decoding: ["core", "runtime/env", "runtime/modules", "image", "#runtime"],
-  threads: ["backends/wasm", "decoding"],
-  encoder: ["core", "ops", "backends/backend", "config", "packing"],
-  calibrate: ["core", "ops", "quantize", "backends/backend", "backends/*", "config", "packing", "encoder"],
-  loading: ["core", "ops", "quantize", "backends/backend", "backends/*", "config", "packing", "weights", "encoder", "calibrate", "#runtime"],
-  model: ["core", "ops", "backends/backend", "backends/*", "config", "packing", "weights", "encoder", "loading"],
-  pipelines: ["core", "config", "weights", "image", "loading", "model"],
-  bulk: ["core", "runtime/env", "image", "decoding", "model", "pipelines", "#runtime"],
-  visualize: ["core", "image", "model"],
-  classifiers: ["core"],
-  collections: ["core", "runtime/env", "runtime/storage", "#runtime", "weights", "image", "model", "pipelines", "decoding", "bulk", "classifiers"],
-  queue: ["core", "#runtime", "decoding", "bulk", "collections"],
-  server: ["core", "image", "decoding", "model", "pipelines", "#runtime"],
-  verify: ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "config", "weights", "image", "encoder", "loading", "#runtime", "#devices"],
-  index: ["core", "runtime/env", "runtime/modules", "backends/*", "config", "image", "decoding", "model", "pipelines", "bulk", "visualize", "verify"],
-  transformers: ["core", "image", "index"],
-  "weights-tools": ["core", "ops", "runtime/env", "#runtime", "quantize", "backends/backend", "backends/*", "config", "packing", "weights", "image", "encoder", "calibrate", "loading", "model", "pipelines"],
-  cli: ["runtime", "#runtime", "collections", "queue", "server", "index", "weights-tools"],
-};
 /** Known exceptions, file to import. One that is no longer needed fails the test. */
 const EXCEPTIONS = new Set([
   // The serialisers of result files are the command line's, and are made of the library's readers and writers.
@@ -114,6 +77,16 @@ test("rooms import downwards only", () => {
     const upwards = allowed.filter((target) => !target.startsWith("#") && placeOf(target) >= placeOf(room));
     assert.deepEqual(upwards, [], `${room} may import only from rooms listed before it`);
   }
+});
+
+test("docs/pictures/rooms.svg is the table, drawn", () => {
+  assert.equal(textOf("docs/pictures/rooms.svg"), drawMap(MAY_IMPORT), "draw it again: node scripts/map.mjs");
+});
+
+test("docs/architecture.md describes every room", () => {
+  const described = [...textOf("docs/architecture.md").matchAll(/^\| `([^`|]+)`[^|]*\|/gm)].map(([, name]) => name.replace(/\.ts$/, ""));
+  const missing = Object.keys(MAY_IMPORT).filter((room) => !described.includes(room));
+  assert.deepEqual(missing, []);
 });
 
 test("no files import one another in a circle", () => {

@@ -40,6 +40,17 @@ test("links and pictures of every page lead to files of the site", { skip }, () 
   assert.deepEqual([...new Set(broken)], []);
 });
 
+test("links to a place in a page lead to a place", { skip }, () => {
+  const pages = (readdirSync(SITE, { recursive: true }) as string[]).filter((name) => name.endsWith(".html"));
+  const texts = new Map(pages.map((page) => [join(page), readFileSync(join(SITE, page), "utf8")]));
+  const ids = new Map([...texts].map(([page, text]) => [page, new Set([...text.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id))]));
+  const broken = [...texts].flatMap(([page, text]) => {
+    const links = [...text.matchAll(/\shref="([^":#]*)#([^"]+)"/g)].map(([, file, id]) => ({ target: file === "" ? page : join(dirname(page), file), id: decodeURIComponent(id) }));
+    return links.filter(({ target, id }) => ids.has(target) && !ids.get(target)!.has(id)).map(({ target, id }) => `${page}: ${target}#${id}`);
+  });
+  assert.deepEqual([...new Set(broken)], []);
+});
+
 test("the page and all that it loads are there", { skip }, () => {
   for (const file of ["try/examples/browser/index.html", "try/dist/browser/index.js", "try/models/demo/config.json", "_headers"]) assert.ok(exists(join(SITE, file)), file);
 });

@@ -44,7 +44,7 @@ function checkSize(bytes: Uint8Array, maxDepth: number, maxValues: number): void
         break;
       case OPEN_ARRAY: case OPEN_OBJECT:
         values++;
-        if (++depth > maxDepth) throw new RangeError(`more than ${maxDepth} arrays and objects lie in each other at byte ${at}`);
+        if (++depth > maxDepth) throw new RangeError(`more than ${maxDepth} arrays and objects are nested at byte ${at}`);
         break;
       case CLOSE_ARRAY: case CLOSE_OBJECT:
         depth--;
