@@ -157,7 +157,7 @@ test('docs/architecture.md: what "Where is ...?" names is there', () => {
     const named = [...answer.matchAll(/`([^`]+)`/g)].map(([, name]) => name), files = named.filter((name) => name.includes("/"));
     const found = files.map((name) => [`ts-api/src/${name}`, name].find(existsSync));
     assert.ok(files.length > 0 && found.every((path) => path !== undefined), `${question} ${answer}`);
-    const [file] = found as string[];
+    const [file] = found;
     for (const name of named.filter((one) => /^\w+$/.test(one) && one !== "cli")) assert.match(textOf(file), new RegExp(`\\b${name}\\b`), question);
   }
 });
