@@ -162,6 +162,12 @@ test('docs/architecture.md: what "Where is ...?" names is there', () => {
   }
 });
 
+test("decisions have a number each, and say it", () => {
+  const names = documents.filter((path) => /^docs\/decisions\/\d/.test(path)).map((path) => /(\d{4})-[^/]*$/.exec(path)![1]);
+  assert.equal(new Set(names).size, names.length, names.join(" "));
+  for (const path of documents.filter((one) => /^docs\/decisions\/\d/.test(one))) assert.match(textOf(path), new RegExp(`^# ${Number(/(\d{4})-/.exec(path)![1])}\\. `), path);
+});
+
 test("links to headings lead to headings", () => {
   const slug = (heading: string) => heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
   const headingsOf = (path: string) => [...textOf(path).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => slug(heading));
