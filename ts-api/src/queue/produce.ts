@@ -70,7 +70,7 @@ const MAX_DECLINED = 5;
  */
 export async function indexThroughQueue(collection: Collection, broker: Broker, sources: AsyncIterable<Source> | Iterable<Source>, options: QueueIndexOptions): Promise<QueueIndexReport> {
   const { audit = 0, recompute } = options;
-  if (audit > 0 && recompute === undefined) throw new TypeError("Audits need recompute, which does a job here.");
+  if (audit > 0 && recompute === undefined) throw new TypeError("Audits need the function recompute, which does a job in this process.");
   const queue = await broker.openQueue();
   try {
     return await collection.write(async (writer) => {

@@ -110,7 +110,7 @@ function checkJob(encoder: FeatureEncoder, { version, encoding, banned }: ImageJ
     throw new IJepaError("queue/version", message, { version: String(version), known: String(JOB_VERSION) });
   }
   if (banned?.includes(name) === true) {
-    const message = `An audit found that this worker, ${name} on ${machine} (${device}), computes other bits than others. Run "ijepa verify" on this machine before it works again.`;
+    const message = `An audit found that this worker, ${name} on ${machine} (${device}), computes wrong bits. Run "ijepa verify" on this machine before using it again.`;
     throw new IJepaError("queue/audit", message, { worker: name, machine, device });
   }
   const found = differences(encoder.encoding, encoding);
