@@ -53,6 +53,7 @@ const NOT_RUN: Record<string, string> = {
   "docs/guides/getting-started.md html": "a page; tests/package/hosts.test.ts loads the package the same way",
   "docs/guides/photo-classifier.md text": "photos of the reader's; its commands are read here, and run in tests/cli/collections.test.ts",
   "docs/runtimes.md text": "headers of a server",
+  "docs/scaling.md python": "needs Spark and Ray, which the tests do not install",
   "docs/scaling.md text": "needs a broker; its commands are read here, and run in tests/queue",
   "docs/server.md text": "needs a server; tests/cli/serve.test.ts compares the answer",
   "examples/worker/README.md text": "a project of its own; tests/examples builds it",
