@@ -1,4 +1,4 @@
-/** `npm run bench -- ops|encoder|engines|peers|file|bulk|search|threads|webgpu|weights|worker`: see docs/performance.md. */
+/** `npm run bench -- ops|encoder|engines|peers|file|bulk|page|search|threads|webgpu|weights|worker`: see docs/performance.md. */
 import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchBulk } from "./bulk/main.js";
@@ -8,6 +8,7 @@ import { benchEngines } from "./engines/main.js";
 import { benchFile } from "./file/main.js";
 import { benchOps } from "./ops/main.js";
 import type { AccuracyLevel } from "./peers/graph.js";
+import { benchPage } from "./page/main.js";
 import { benchPeers } from "./peers/main.js";
 import { benchSearch } from "./search/main.js";
 import { describeMachine } from "./support/machine.js";
@@ -22,6 +23,7 @@ npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16
 npm run bench -- engines [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--only TEXT]
 npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--threads N] [--accuracy-level 0|4]...
 npm run bench -- file    [--rounds N]
+npm run bench -- page    [--rounds N]
 npm run bench -- search  [--rows N]...
 npm run bench -- bulk    [--rounds N] [--revectorize], or --memory [--images N]...
 npm run bench -- threads [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--threads N] [--revectorize]
@@ -67,6 +69,7 @@ const benches: Record<string, () => Promise<void>> = {
   file: () => benchFile({ rounds: rounds(9) }),
   search: () => benchSearch({ rows: values.rows.map((rows) => wholeNumber("--rows", rows)) }),
   bulk: () => values.memory ? benchBulkMemory(values.images.map((count) => wholeNumber("--images", count))) : benchBulk({ rounds: rounds(3), revectorize: values.revectorize }),
+  page: () => benchPage({ rounds: rounds(1) }),
   threads: () =>
     benchThreads({ rounds: rounds(21), model: model(), dtypes: dtypes(), threads: Math.max(2, threads()), revectorize: values.revectorize }),
   webgpu: () =>

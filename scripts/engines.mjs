@@ -16,12 +16,22 @@ const MINIBROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
 /** Installs what is missing; what cannot be had is reported by the tests. */
 export function installEngines() {
   installBench(bench);
+  installBrowsers();
   if (process.platform !== "linux" || process.arch !== "x64") return;
-  const has = (program) => spawnSync("which", [program]).status === 0;
-  if (!has("firefox-esr")) installDebian("firefox-esr");
-  if (!existsSync(MINIBROWSER) || !has("xvfb-run")) installDebian("webkit2gtk-driver", "xvfb", "xauth");
   if (!has("qemu-aarch64-static")) installDebian("qemu-user-static");
   if (has("qemu-aarch64-static") && !installArm64()) console.error("not installed: Node for ARM64; its tests will be reported as not run.");
+}
+
+/** Firefox, WebKitGTK, and a Chromium with cameras, where they are missing. */
+export function installBrowsers() {
+  if (process.platform !== "linux" || process.arch !== "x64") return;
+  if (!has("firefox-esr")) installDebian("firefox-esr");
+  if (!has("chromium")) installDebian("chromium");
+  if (!existsSync(MINIBROWSER) || !has("xvfb-run") || !has("WebKitWebDriver")) installDebian("webkit2gtk-driver", "xvfb", "xauth");
+}
+
+function has(program) {
+  return spawnSync("which", [program]).status === 0;
 }
 
 /** The binary, and the libraries that it is linked with. */

@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { globSync } from "./glob.mjs";
 import { run, root } from "./run.mjs";
-import { installEngines } from "./engines.mjs";
+import { installBrowsers, installEngines } from "./engines.mjs";
 import { installDebian } from "./debian.mjs";
 import { installBench } from "./setup.mjs";
 import { installLlvmpipe, webgpuEnv } from "./webgpu.mjs";
@@ -24,7 +24,7 @@ if (only.length === 0) {
     "node_modules/@as-pect/cli/bin/asp.js", "--config", `${tests}/as-pect.config.js`, "--as-config", `${tests}/as-pect.asconfig.json`, "--summary", "--no-logo",
   ]);
 }
-for (const bench of ["tests/databases", "tests/queue", "tests/runtimes/node24", "tests/runtimes/bun", "tests/package", "docs/site"]) installBench(`${root}/${bench}`);
+for (const bench of ["tests/databases", "tests/examples", "tests/queue", "tests/runtimes/node24", "tests/runtimes/bun", "tests/package", "docs/site"]) installBench(`${root}/${bench}`);
 const wanted = only.length === 0 ? ["."] : only;
 const files = wanted.flatMap((folder) => globSync(`${root}/build/tests/${folder}`, ".test.js"));
 if (files.length === 0) {
@@ -32,6 +32,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 if (needs("runtimes")) installEngines();
+else if (needs("examples")) installBrowsers();
 if (needs("queue") && spawnSync("which", ["redis-server"]).status !== 0) installDebian("redis-server");
 if (needs("queue") && !existsSync("/usr/lib/postgresql")) installDebian("postgresql");
 installLlvmpipe();

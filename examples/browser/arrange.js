@@ -1,4 +1,5 @@
 /** Photos in an order, and on a map, in which those that are alike lie side by side. */
+import { axesOf, dot } from "./components.js";
 
 /** Most photos whose distances are all kept: the chain is untangled, and the map drawn by neighbourhoods. */
 const MOST_PAIRS = 1500;
@@ -36,7 +37,8 @@ function untangled(order, rows) {
   const likeness = rows.map((a) => Float32Array.from(rows, (b) => dot(a, b))), at = (i, j) => likeness[order[i]]?.[order[j]] ?? 0;
   for (let again = true, round = 0; again && round < 20; round++) {
     again = false;
-    for (let i = 0; i < order.length - 1; i++) {
+    // From -1: the beginning of the chain may turn too, as its end may.
+    for (let i = -1; i < order.length - 1; i++) {
       for (let j = i + 2; j < order.length; j++) {
         if (at(i, j) + at(i + 1, j + 1) <= at(i, i + 1) + at(j, j + 1) + 1e-6) continue;
         for (let a = i + 1, b = j; a < b; a++, b--) [order[a], order[b]] = [order[b], order[a]];
@@ -58,21 +60,30 @@ export function mapOf(rows) {
   return places;
 }
 
-/** By power iteration; the second is kept at right angles to the first. */
 function twoComponents(rows) {
-  const axes = [];
-  for (let axis = 0; axis < 2; axis++) {
-    let vector = Float64Array.from(rows[0] ?? [], (_, c) => Math.sin(1 + c * (axis + 1)));
-    for (let step = 0; step < 30; step++) {
-      const next = new Float64Array(vector.length);
-      for (const row of rows) for (let c = 0, score = dot(row, vector); c < next.length; c++) next[c] += score * row[c];
-      for (const other of axes) for (let c = 0, part = dot(next, other); c < next.length; c++) next[c] -= part * other[c];
-      const length = Math.sqrt(dot(next, next)) || 1;
-      vector = next.map((value) => value / length);
-    }
-    axes.push(vector);
-  }
+  const axes = axesOf(rows, 2);
   return rows.map((row) => axes.map((axis) => 1e-2 * dot(row, axis)));
+}
+
+/**
+ * Places on a grid of cells, each the free one that is nearest, so that nothing covers anything. What lies in the middle comes first.
+ *
+ * @param places x and y from 0 to 1, at most as many as cells
+ * @returns [column, row] of each
+ */
+export function spacedOut(places, columns, rows) {
+  const free = Array.from({ length: columns * rows }, (_, i) => [i % columns, Math.floor(i / columns)]), cells = [];
+  const fromMiddle = (i) => Math.hypot(places[i][0] - 0.5, places[i][1] - 0.5);
+  for (const i of [...places.keys()].sort((a, b) => fromMiddle(a) - fromMiddle(b) || a - b)) {
+    const x = places[i][0] * (columns - 1), y = places[i][1] * (rows - 1);
+    let best = 0, least = Infinity;
+    free.forEach(([column, row], at) => {
+      const far = (column - x) ** 2 + (row - y) ** 2;
+      if (far < least) [best, least] = [at, far];
+    });
+    [cells[i]] = free.splice(best, 1);
+  }
+  return cells;
 }
 
 /** For each pair how likely they are neighbours: every photo has about as many. */
@@ -129,10 +140,4 @@ function spread(places, shares) {
     }
   }
   places.forEach((place, i) => ([place[0], place[1]] = [x[i], y[i]]));
-}
-
-function dot(a, b) {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
 }

@@ -27,6 +27,11 @@ export function createClient(program) {
       worker?.postMessage({ stop: true });
     },
 
+    /** Ends the worker; calls under way are never answered. */
+    end() {
+      worker?.terminate();
+    },
+
     /** @param report told of the worker's progress: { text, part }, part from 0 to 1, or undefined; and what else a task tells */
     call(task, given, report = () => {}) {
       return new Promise((resolve, reject) => {

@@ -1,33 +1,46 @@
 /** The worker that computes one photo, so that the page stays responsive. */
-import { loadImage, pipeline } from "./library.js";
-import { loadingReport, serveTasks } from "./serve-tasks.js";
+import { loadImage, pcaMap, pipeline } from "./library.js";
+import { Handed, loadingReport, serveTasks } from "./serve-tasks.js";
 
+/** Longest side of a photo as it is shown. */
+const SHOWN = 1600;
 /** The model that is open, with the settings that opened it. */
 let open;
+/** The last two photos, by their number: the pixels stay here. */
+const photos = new Map();
+let count = 0;
 
 serveTasks({
-  /** The pixels of an image file. */
-  decode: ({ bytes }) => loadImage(bytes),
+  /** Reads an image file: its number, size, and a picture to show. */
+  async decode({ bytes }) {
+    const image = await loadImage(bytes), { width, height } = image, scale = Math.min(1, SHOWN / Math.max(width, height));
+    photos.set(++count, image);
+    photos.delete(count - 2);
+    const size = { resizeWidth: Math.max(1, Math.round(width * scale)), resizeHeight: Math.max(1, Math.round(height * scale)), resizeQuality: "high" };
+    const picture = await createImageBitmap(withAlpha(image), size);
+    return new Handed({ id: count, width, height, picture }, [picture]);
+  },
 
   /** Features of an image, their digest, and what a person may want to know about how they were made. */
-  async run({ image, settings }, report, signal) {
+  async run({ photo, settings }, report, signal) {
     const { extract, loadMilliseconds } = await opened(settings, report, signal);
     const { model } = extract;
     report({ text: "Computing" });
     const start = performance.now();
-    const { lastHiddenState, numerics } = await model.forward(inputsOf(extract, image, settings), { signal });
+    const { lastHiddenState, numerics } = await model.forward(inputsOf(extract, photos.get(photo), settings), { signal });
     const milliseconds = performance.now() - start;
     const { numHiddenLayers: layers, numAttentionHeads: heads } = model.config;
     const columns = model.config.gridWidth * settings.finer, rows = model.config.gridHeight * settings.finer;
     const { deviceDescription, dtype } = model;
-    return { features: lastHiddenState, digest: numerics.digest, dtype, columns, rows, layers, heads, deviceDescription, milliseconds, loadMilliseconds };
+    return { features: lastHiddenState, components: pcaMap(lastHiddenState, columns), digest: numerics.digest, dtype, columns, rows, layers, heads, deviceDescription, milliseconds, loadMilliseconds };
   },
 
   /** The attention maps of every layer. */
-  async attend({ image, settings }, report, signal) {
+  async attend({ photo, settings }, report, signal) {
     const { extract } = await opened(settings, report, signal);
     report({ text: "Computing attention" });
-    return (await extract.model.forward(inputsOf(extract, image, settings), { outputAttentions: true, signal })).attentions;
+    const { attentions } = await extract.model.forward(inputsOf(extract, photos.get(photo), settings), { outputAttentions: true, signal });
+    return new Handed(attentions, [...new Set(attentions.map(({ data }) => data.buffer))]);
   },
 });
 
@@ -48,4 +61,13 @@ async function opened({ finer: _, ...settings }, report, signal) {
   const extract = await pipeline("image-feature-extraction", model, { ...options, progress_callback: loadingReport(report), signal });
   open = { key, extract, loadMilliseconds: performance.now() - start };
   return open;
+}
+
+function withAlpha({ data, width, height }) {
+  const pixels = new ImageData(width, height);
+  for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
+    for (let c = 0; c < 3; c++) pixels.data[to + c] = data[from + c];
+    pixels.data[to + 3] = 255;
+  }
+  return pixels;
 }

@@ -1,6 +1,8 @@
 /** A classifier of one's own: names are given to some photos, and the page learns to name the others. */
 
 const STORE = "ijepa-labels", ENOUGH = 10;
+/** A guess that is less probable gets a question mark. */
+const SURE = 0.9;
 
 /** @param on { learn(labels) => result, show(names), results(title, found) } */
 export function createLabels(box, on) {
@@ -13,7 +15,7 @@ export function createLabels(box, on) {
     if (learned === undefined) return;
     guesses = learned.guesses;
     draw();
-    const { wrong, tested } = learned, percent = (share) => `${Math.round(100 * share)} %`;
+    const { wrong, tested } = learned, percent = (share) => `${Math.round(100 * share)}\u00a0%`;
     $("said").textContent = tested === 0 ? "Name two photos of each kind or more, to see how good it is." : `Of ${tested} photos that you named, ${tested - wrong.length} are named right by what is learned from the others.`;
     const unsure = guesses.filter(({ id }) => !given.has(id)).sort((a, b) => a.sure - b.sure).slice(0, 12);
     if (wrong.length > 0) on.results("What it gets wrong", wrong.map(({ id, label, said }) => ({ id, text: `${said.label}, ${percent(said.sure)}; it is ${label}` })));
@@ -37,7 +39,7 @@ export function createLabels(box, on) {
   }
 
   function draw() {
-    const labels = known(), counts = new Map(), names = new Map(guesses.map(({ id, label, sure }) => [id, { text: `${label} ${Math.round(100 * sure)} %`, isGuess: true }]));
+    const labels = known(), counts = new Map(), names = new Map(guesses.map(({ id, label, sure }) => [id, { text: sure < SURE ? `${label}?` : label, isGuess: true }]));
     for (const [id, label] of labels) {
       counts.set(label, (counts.get(label) ?? 0) + 1);
       names.set(id, { text: label, isGuess: false });

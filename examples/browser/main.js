@@ -1,16 +1,20 @@
 /** The page: from a photo and the settings to pictures, a digest and times. */
-import { keepForOffline } from "./offline.js";
+import { keepForOffline, keepTheRest } from "./offline.js";
 
 const $ = (id) => document.getElementById(id);
 const view = document.querySelector.bind(document);
 
 // What is loaded from here on is kept for offline use.
 await keepForOffline();
-const [{ createView, EXPLANATIONS }, { createClient }, { compareWays, showProof }, { restoreSettings, settings }, { filesOf }, { Tensor }] =
-  await Promise.all(["view", "client", "proof", "settings", "dropped", "library"].map((name) => import(`./${name}.js`)));
+const [{ createView, EXPLANATIONS }, { createClient }, { compareWays, showProof }, { restoreSettings, settings, withdraw }, { createStatus }, { filesOf }, { Tensor }] =
+  await Promise.all(["view", "client", "proof", "settings", "status", "dropped", "library"].map((name) => import(`./${name}.js`)));
 
 const engine = createClient("engine.js"), { call, stop } = engine;
-const FIRST = "../photos/rocket.jpg";
+const { say, attempt, ...status } = createStatus({ text: $("status"), progress: $("progress"), stop: $("stop") });
+const report = ({ text, part }) => status.report({ text: `${text} ...`, part });
+const FIRST = "../photos/rocket.jpg", MODES = ["one", "many", "camera"];
+/** The module, once it was asked for. */
+let camera;
 /** `shape` is that of the model: its choices stay when the photo changes. */
 const state = { photo: undefined, name: "", result: undefined, maps: undefined, head: undefined, looked: undefined, shape: {}, busy: false, again: false };
 const canvas = createView({ photo: $("photo"), canvas: $("canvas"), marker: $("marker") }, { look, leave, choose });
@@ -33,6 +37,7 @@ cover();
 await attempt(engine.start);
 document.body.dataset.ready = "true";
 if (state.photo === undefined) await takeSample(FIRST);
+keepTheRest();
 
 /** One file is looked at; several, or a folder, go to the wall. */
 async function dragged(event) {
@@ -46,12 +51,14 @@ async function dragged(event) {
   await (await import("./many.js")).add(files);
 }
 
-/** One photo or many, by the address. */
+/** What is looked at, by the address. */
 async function chooseMode() {
-  const mode = location.hash === "#many" ? "many" : "one";
-  for (const id of ["one", "many"]) $(id).hidden = id !== mode;
+  const mode = MODES.find((name) => location.hash === `#${name}`) ?? MODES[0];
+  for (const id of MODES) $(id).hidden = id !== mode;
   for (const link of document.querySelectorAll("nav a")) link.ariaCurrent = link.hash === `#${mode}` ? "page" : null;
   if (mode === "many") await (await import("./many.js")).openMany();
+  if (mode === "camera") camera = await import("./camera.js");
+  else camera?.stopCamera();
 }
 
 async function takeSample(path) {
@@ -81,7 +88,7 @@ async function run() {
   if (state.busy) return;
   state.busy = true;
   $("compare").disabled = true;
-  await attempt(async () => {
+  const isDone = await attempt(async () => {
     for (let now = chosen; ; now = settings()) {
       state.again = false;
       const { photo } = state, proven = await runOn({ ...now, finer: 1 });
@@ -94,13 +101,15 @@ async function run() {
     }
     await show();
     say(`${state.result.deviceDescription}: ${seconds(state.result.milliseconds)}.`);
+    return true;
   });
+  if (isDone === undefined) withdraw();
   state.busy = false;
   $("compare").disabled = state.result === undefined;
 }
 
 async function compute(chosen) {
-  const result = await call("run", { image: state.photo, settings: chosen }, report);
+  const result = await call("run", { photo: state.photo.id, settings: chosen }, report);
   return { ...result, features: new Tensor("float32", result.features.data, result.features.dims) };
 }
 
@@ -151,7 +160,7 @@ async function show() {
   if (result === undefined) return;
   if (viewKind() === "attention" && state.maps === undefined) {
     await attempt(async () => {
-      const maps = await call("attend", { image: photo, settings: settings() }, report);
+      const maps = await call("attend", { photo: photo.id, settings: settings() }, report);
       if (result === state.result) state.maps = maps.map(({ data, dims }) => new Tensor("float32", data, dims));
       say("");
     });
@@ -162,7 +171,12 @@ async function show() {
 }
 
 function draw(kind) {
-  canvas.draw(kind, state.result.features, attention(), state.looked);
+  const { least, greatest } = canvas.draw(kind, state.result, attention(), state.looked);
+  const number = (value) => (kind === "attention" ? `${(100 * value).toFixed(1)}\u00a0%` : value.toFixed(2));
+  if (least !== undefined) {
+    $("least").textContent = `least: ${number(least)}`;
+    $("most").textContent = `most: ${number(greatest)}`;
+  }
   $("canvas").dataset.shown = kind;
 }
 
@@ -218,29 +232,6 @@ function addTiming(device, { dtype, loadMilliseconds, milliseconds }) {
   const row = view(`[data-key="${key}"]`) ?? $("timings").insertRow();
   row.dataset.key = key;
   row.replaceChildren(...[name, dtype, seconds(loadMilliseconds), seconds(milliseconds)].map((text) => Object.assign(document.createElement("td"), { textContent: text })));
-}
-
-/** Tells of a failure where the user looks for results. */
-async function attempt(work) {
-  try {
-    await work();
-  } catch (error) {
-    if (error.code === "aborted") say("Stopped.");
-    else say(error.code === undefined ? error.message : `${error.message} [${error.code}]`, "failed");
-  }
-}
-
-/** @param part from 0 to 1; undefined where nobody knows */
-function report({ text, part }) {
-  say(`${text} ...`, "working");
-  if (part === undefined) $("progress").removeAttribute("value");
-  else $("progress").value = 100 * part;
-}
-
-function say(text, kind = "done") {
-  $("status").textContent = text;
-  $("status").dataset.state = kind;
-  $("progress").hidden = $("stop").hidden = kind !== "working";
 }
 
 function seconds(milliseconds) {

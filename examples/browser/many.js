@@ -3,11 +3,13 @@ import { createClient } from "./client.js";
 import { createLabels } from "./labels.js";
 import { createPanel } from "./panel.js";
 import { settings } from "./settings.js";
+import { createStatus } from "./status.js";
 import { createWall } from "./wall.js";
 
 const $ = (id) => document.getElementById(id);
 const NEIGHBOURS = 12, PATCHES = 24, PHOTO = /\.(jpe?g|png|webp)$/i;
 const album = createClient("album.js");
+const { say, report, attempt } = createStatus({ text: $("many-status"), progress: $("many-progress"), stop: $("many-stop") }, "Stopped. What was taken in is kept.");
 const state = { photos: [], byId: new Map(), chosen: undefined, isOpen: false };
 
 const wall = createWall($("wall"), choose);
@@ -46,7 +48,7 @@ async function call(task, given) {
   return album.call(task, given, (told) => {
     if (told.photo !== undefined) wall.arrive(told.photo);
     else if (told.contents !== undefined) void adopt(told.contents);
-    else working(told.text, told.part);
+    else report(told);
   });
 }
 
@@ -117,30 +119,4 @@ function nameOf(id) {
 
 function viewKind() {
   return document.querySelector("[name=many-view]:checked").value;
-}
-
-function working(text, part) {
-  say(text, "working");
-  $("many-stop").hidden = $("many-progress").hidden = false;
-  if (part === undefined) $("many-progress").removeAttribute("value");
-  else $("many-progress").value = part * 100;
-}
-
-async function attempt(work) {
-  try {
-    const result = await work();
-    if ($("many-status").dataset.state === "working") say("");
-    return result;
-  } catch (error) {
-    if (error.code === "aborted") say("Stopped. What was taken in is kept.");
-    else say(`${error.message}${error.code === undefined || error.code === "unexpected" ? "" : ` [${error.code}]`}`, "failed");
-    return undefined;
-  } finally {
-    $("many-stop").hidden = $("many-progress").hidden = true;
-  }
-}
-
-function say(text, kind = "") {
-  $("many-status").textContent = text;
-  $("many-status").dataset.state = kind;
 }

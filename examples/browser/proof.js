@@ -25,7 +25,9 @@ export function showProof({ digest, dtype, name, model }) {
   const kind = recorded === undefined ? "none" : recorded === digest ? "same" : "different";
   tell($("recorded"), kind, { none: "", same: "the recorded one", different: `DIFFERENT from the recorded ${recorded}` }[kind]);
   const place = recorded === undefined ? name : `examples/photos/${name}`;
-  $("command").textContent = `ijepa embed ${place} --dtype ${dtype}${model === undefined ? "" : ` --model ${model}`}`;
+  const command = `ijepa embed ${place} --dtype ${dtype}${model === undefined ? "" : ` --model ${model}`}`;
+  // Lines break between words, not within an option.
+  $("command").replaceChildren(...command.split(/(?<= )/).map((word) => (word.startsWith("--") ? Object.assign(document.createElement("span"), { className: "whole", textContent: word }) : word)));
 }
 
 /**

@@ -4,6 +4,13 @@
  */
 import { isIJepaError } from "./library.js";
 
+/** A result whose arrays and pictures move to the page instead of being copied. */
+export class Handed {
+  constructor(result, transfer) {
+    Object.assign(this, { result, transfer });
+  }
+}
+
 /** @param tasks by name: (arguments, report, signal) => result */
 export function serveTasks(tasks) {
   let stopping = new AbortController(), queue = Promise.resolve();
@@ -12,7 +19,9 @@ export function serveTasks(tasks) {
     queue = queue.then(async () => {
       if (stopping.signal.aborted) stopping = new AbortController();
       try {
-        self.postMessage({ id, result: await tasks[task](given, (progress) => self.postMessage({ id, progress }), stopping.signal) });
+        const made = await tasks[task](given, (progress) => self.postMessage({ id, progress }), stopping.signal);
+        const { result, transfer } = made instanceof Handed ? made : new Handed(made, []);
+        self.postMessage({ id, result }, transfer);
       } catch (error) {
         const code = isIJepaError(error) ? error.code : "unexpected";
         self.postMessage({ id, error: { code, message: error instanceof Error ? error.message : String(error) } });

@@ -14,7 +14,7 @@ const root = resolve(fileURLToPath(new URL("../..", import.meta.url)));
 const SERVED = ["examples", "dist", "models"];
 const TYPES = {
   ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm",
-  ".png": "image/png", ".jpg": "image/jpeg",
+  ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp",
 };
 const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
 

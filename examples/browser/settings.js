@@ -3,6 +3,8 @@
 const $ = (id) => document.getElementById(id);
 const KEPT = ["preset", "model", "dtype", "device", "threads"];
 const STORE = "ijepa-settings";
+/** The model that may be fetched; chosen anew on each visit, because some take gigabytes. */
+let agreed = "";
 
 /** Fills the form with what was chosen last, and says what this browser lacks. */
 export function restoreSettings() {
@@ -14,15 +16,29 @@ export function restoreSettings() {
     Object.assign($("threads"), { disabled: true, title: "Threads need a page that is cross-origin isolated: see the README." });
     $("threads").value = "1";
   }
-  $("other").hidden = $("preset").value !== "other";
+  $("fetch-now").addEventListener("click", () => {
+    agreed = named();
+    $("settings").dispatchEvent(new Event("change"));
+  });
 }
 
-/** As the engine takes them; keeps them. */
+/** The model is not to be fetched any more, until that is asked for again. */
+export function withdraw() {
+  agreed = "";
+}
+
+function named() {
+  return $("preset").value === "other" ? $("model").value.trim() : $("preset").value;
+}
+
+/** As the engine takes them; keeps them. A model that is not to be fetched yet gives way to the demo. */
 export function settings() {
+  const name = named(), chosen = name === agreed ? name : "";
   $("other").hidden = $("preset").value !== "other";
+  $("fetch").hidden = chosen === name;
+  $("preset-note").textContent = `${$("preset").selectedOptions[0]?.dataset.note ?? ""}${chosen === name ? "" : " Nothing of it is fetched yet."}`;
   localStorage.setItem(STORE, JSON.stringify(Object.fromEntries(KEPT.map((id) => [id, $(id).value]))));
-  const named = $("preset").value === "other" ? $("model").value.trim() : $("preset").value;
   // A name of the Hub has one slash and no dot before it; what is left is an address.
-  const model = named === "" ? undefined : /^[\w-]+\/[\w.-]+$/.test(named) ? named : new URL(named, location.href).href;
+  const model = chosen === "" ? undefined : /^[\w-]+\/[\w.-]+$/.test(chosen) ? chosen : new URL(chosen, location.href).href;
   return { model, dtype: $("dtype").value, device: $("device").value, threads: $("threads").value === "auto" ? "auto" : 1, finer: Number($("grid").value) };
 }

@@ -1,5 +1,5 @@
 /** The photo, the map over it, and the patch that is looked at. The map has one pixel a patch; the browser stretches it. */
-import { attentionMap, drawMap, pcaMap, similarityMap } from "./library.js";
+import { attentionMap, drawMap, similarityMap } from "./library.js";
 
 export const EXPLANATIONS = {
   pca: "The three strongest components of the features, as red, green and blue.",
@@ -12,7 +12,7 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
  * @param on { look(patch), leave(), choose(patch) }: the pointer is over a patch, or no more; a patch was clicked or reached by key
  */
 export function createView({ photo, canvas, marker }, on) {
-  let grid = { columns: 1, rows: 1 }, patch = [0, 0], components = {};
+  let grid = { columns: 1, rows: 1 }, patch = [0, 0];
 
   const inside = (value, count) => Math.min(count - 1, Math.max(0, value));
   const patchAt = ({ clientX, clientY }) => {
@@ -47,9 +47,9 @@ export function createView({ photo, canvas, marker }, on) {
     },
 
     /** Another photo. */
-    show(pixels) {
-      put(photo, pixels);
-      canvas.parentElement.style.aspectRatio = `${pixels.width} / ${pixels.height}`;
+    show({ width, height, picture }) {
+      Object.assign(photo, { width: picture.width, height: picture.height }).getContext("2d").drawImage(picture, 0, 0);
+      canvas.parentElement.style.aspectRatio = `${width} / ${height}`;
       canvas.hidden = marker.hidden = true;
     },
 
@@ -61,23 +61,23 @@ export function createView({ photo, canvas, marker }, on) {
 
     /**
      * @param kind "pca", "similarity" or "attention"
-     * @param features tensor
+     * @param result { features, components }: a tensor, and its map of components
      * @param attention { maps, layer, head, fromPatch }, for its view
      * @param looked the patch under the pointer; without one the chosen patch counts
+     * @returns the map
      */
-    draw(kind, features, attention, looked = patch) {
+    draw(kind, { features, components }, attention, looked = patch) {
       const { columns } = grid;
       const maps = {
-        pca() {
-          if (components.of !== features) components = { of: features, map: pcaMap(features, columns) };
-          return components.map;
-        },
+        pca: () => components,
         similarity: () => similarityMap(features, columns, looked),
         attention: () => mapOf(attention, attention.head, columns, looked),
       };
-      put(canvas, coloured(maps[kind]()));
+      const map = maps[kind]();
+      put(canvas, coloured(map));
       canvas.hidden = false;
       mark(kind === "similarity" || (kind === "attention" && attention.fromPatch) ? looked : undefined);
+      return map;
     },
 
     /** Every head of the layer as a canvas, and first their mean. */
@@ -100,7 +100,8 @@ function coloured(map) {
   return drawMap(map, map, { opacity: 1 });
 }
 
-function put(canvas, { data, width, height, channels }) {
+/** Pixels on a canvas, whose size becomes theirs. */
+export function put(canvas, { data, width, height, channels }) {
   const image = new ImageData(width, height);
   for (let from = 0, to = 0; to < image.data.length; from += channels, to += 4) {
     for (let c = 0; c < 3; c++) image.data[to + c] = data[from + (channels === 1 ? 0 : c)];

@@ -1,6 +1,10 @@
 /** Photos as tiles that glide to their places: on the wall, on the map, in groups. One of them is in the tab order; arrow keys reach the others. */
 
-const WALL = 92, MAP = 56, GAP = 4, NARROW = 0.75;
+import { spacedOut } from "./arrange.js";
+
+const WALL = 92, GAP = 4, NARROW = 0.75;
+/** Smallest and largest tile of the map with the space beside it, the height of the map in parts of its width, and cells for each photo: most stay empty. */
+const MAP = { least: 28, most: 76, height: 0.7, cells: 2.2 };
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: "up", ArrowDown: "down" };
 
 /** @param choose told of the id of a photo that was clicked */
@@ -44,8 +48,8 @@ export function createWall(box, choose) {
   };
 
   /** Rows from left to right and back, so that neighbours stay side by side where a row ends. */
-  const placeRows = (ids, width, side, top) => {
-    columns = Math.max(1, Math.floor((width + GAP) / (side + GAP)));
+  const placeRows = (ids, { side, across }, top) => {
+    columns = across;
     ids.forEach((id, i) => {
       const row = Math.floor(i / columns), inRow = i % columns, column = row % 2 === 0 ? inRow : columns - 1 - inRow;
       place(id, column * (side + GAP), top + row * (side + GAP), side);
@@ -63,10 +67,9 @@ export function createWall(box, choose) {
       urls.set(id, URL.createObjectURL(thumbnail));
       tile.firstChild.src = urls.get(id);
       if (!isNew) return;
-      tile.ariaLabel = name;
-      const side = sideOf(box.clientWidth, WALL), before = photos.length + [...tiles.values()].filter(({ dataset }) => dataset.state === "new").length;
+      tile.ariaLabel = tile.dataset.name = name;
+      const { side, across } = rowOf(box.clientWidth), before = photos.length + [...tiles.values()].filter(({ dataset }) => dataset.state === "new").length;
       tile.dataset.state = "new";
-      const across = Math.max(1, Math.floor((box.clientWidth + GAP) / (side + GAP)));
       if (kind === "wall") place(id, (before % across) * (side + GAP), Math.floor(before / across) * (side + GAP), side);
       box.style.height = `${Math.max(box.clientHeight, (Math.floor(before / across) + 1) * (side + GAP))}px`;
     },
@@ -81,26 +84,28 @@ export function createWall(box, choose) {
         tiles.delete(id);
       }
       for (const { id, sources } of all) {
-        tileOf(id).ariaLabel = sources[0];
-        delete tileOf(id).dataset.state;
+        const tile = tileOf(id);
+        tile.ariaLabel = tile.dataset.name = sources[0];
+        delete tile.dataset.state;
       }
     },
 
     /** @param asked "wall", "map" or "duplicates", as it was by default; with groups of ids for the last */
     arrange(asked = kind, askedGroups = groups) {
       [kind, groups] = [asked, askedGroups];
-      const width = box.clientWidth, side = sideOf(width, kind === "map" ? MAP : WALL);
+      const width = box.clientWidth, row = rowOf(width);
       if (width === 0) return;
       let height = 0;
-      if (kind === "wall") height = placeRows((order = photos.map(({ id }) => id)), width, side, 0);
+      if (kind === "wall") height = placeRows((order = photos.map(({ id }) => id)), row, 0);
       else if (kind === "map") {
-        height = Math.round(Math.max(width * 0.62, 320));
-        order = [...photos].sort((a, b) => a.place[1] - b.place[1] || a.place[0] - b.place[0]).map(({ id }) => id);
-        for (const { id, place: [x, y] } of photos) place(id, x * (width - side), y * (height - side), side);
+        const grid = mapGrid(width, photos.length), cells = spacedOut(photos.map((photo) => photo.place), grid.columns, grid.rows);
+        height = grid.rows * grid.step;
+        cells.forEach(([column, row], i) => place(photos[i].id, column * grid.step, row * grid.step, grid.step - GAP));
+        order = [...photos.keys()].sort((a, b) => cells[a][1] - cells[b][1] || cells[a][0] - cells[b][0]).map((i) => photos[i].id);
         columns = 1;
       } else {
         order = groups.flat();
-        for (const group of groups) height = placeRows(group, width, side, height) + 2 * GAP;
+        for (const group of groups) height = placeRows(group, row, height) + 2 * GAP;
         const seen = new Set(order);
         for (const { id } of photos) if (!seen.has(id)) tileOf(id).hidden = true;
       }
@@ -118,12 +123,22 @@ export function createWall(box, choose) {
       for (const [id, tile] of tiles) {
         const { text = "", isGuess = false } = names.get(id) ?? {};
         tile.lastChild.textContent = text;
+        tile.ariaLabel = text === "" ? tile.dataset.name : `${tile.dataset.name}, ${text}`;
         tile.lastChild.dataset.guess = String(isGuess);
       }
     },
   };
 }
 
-function sideOf(width, side) {
-  return width < 500 ? Math.round(side * NARROW) : side;
+/** How many tiles fill a row, and their side. */
+function rowOf(width) {
+  const least = width < 500 ? Math.round(WALL * NARROW) : WALL, across = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
+  return { across, side: Math.floor((width + GAP) / across) - GAP };
+}
+
+/** Cells of the map: enough that it keeps its shape, as large as fits. */
+function mapGrid(width, count) {
+  const wanted = Math.sqrt((width * width * MAP.height) / (MAP.cells * Math.max(1, count)));
+  const columns = Math.max(1, Math.floor(width / Math.min(MAP.most, Math.max(MAP.least, wanted)))), step = Math.floor(width / columns);
+  return { columns, step, rows: Math.max(Math.ceil((MAP.cells * count) / columns), Math.round((width * MAP.height) / step)) };
 }

@@ -1,9 +1,9 @@
 /** examples/browser in a real browser, as a person uses it: mouse, keyboard, a narrow screen, no network. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { launchChromium, noChromium, type Browser } from "../support/chromium.js";
-import { PATIENCE_MS, SCREENSHOTS, startPage, type Context, type Page } from "./page.js";
+import { noChromium } from "../support/chromium.js";
+import { openBrowser, openTab, PATIENCE_MS, SCREENSHOTS, type Page } from "./page.js";
 
 const stored = JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>;
 
@@ -38,18 +38,8 @@ async function pointer(page: Page, type: "pointermove" | "pointerleave"): Promis
 const PIXELS = 'document.getElementById("canvas").toDataURL()';
 
 test("the page: drop a photo, look at every map, compare the bits, on a narrow screen and without a network", { skip: noChromium ?? false, timeout: 2 * PATIENCE_MS }, async (t) => {
-  const { url, stop } = await startPage();
-  const browser = (await launchChromium()) as unknown as Browser & { newContext(): Promise<Context> };
-  t.after(async () => {
-    await browser.close();
-    stop();
-  });
-  const context = await browser.newContext(), page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  const complaints: string[] = [];
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(error.message));
-  mkdirSync(SCREENSHOTS, { recursive: true });
+  const { url, newContext } = await openBrowser(t);
+  const context = await newContext(), { page, complaints } = await openTab(context);
   const screenshot = (name: string) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
   const ready = () => page.waitForFunction('document.body.dataset.ready === "true"');
   const idle = () => page.waitForFunction('!document.getElementById("compare").disabled && document.getElementById("status").dataset.state !== "working"');
@@ -140,6 +130,18 @@ test("the page: drop a photo, look at every map, compare the bits, on a narrow s
 
   assert.equal(await page.inputValue("#layer"), "3", "choices stay when photo and weights change");
 
+  // A large model is named with its size and licence, and not fetched unasked, also not on the next visit.
+  await page.selectOption("#preset", { label: "ViT-H/14 of ImageNet-1k, 2.5 GB" });
+  assert.match((await page.textContent("#preset-note"))!, /2\.5 GB .*CC BY-NC 4\.0.* Nothing of it is fetched yet\.$/);
+  await page.reload();
+  await ready();
+  await digestOf(page, stored["int4 rocket.jpg"]);
+  await idle();
+  assert.equal(await page.evaluate('document.getElementById("preset").value.includes("vith14_1k") && !document.getElementById("fetch").hidden'), true);
+  await page.selectOption("#preset", { label: "Demo" });
+  assert.equal(await page.evaluate('document.getElementById("fetch").hidden'), true);
+  await idle();
+
   // What is wrong is said, and the page goes on.
   await page.evaluate(`(() => {
     const transfer = new DataTransfer();
@@ -166,14 +168,8 @@ test("the digests on the page are those of the contract", () => {
 });
 
 test("the page by keyboard alone: every control can be reached, and a sample starts", { skip: noChromium ?? false, timeout: 2 * PATIENCE_MS }, async (t) => {
-  const { url, stop } = await startPage();
-  const browser = (await launchChromium()) as unknown as Browser & { newContext(): Promise<Context> };
-  t.after(async () => {
-    await browser.close();
-    stop();
-  });
-  const page = await (await browser.newContext()).newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
+  const { url, newContext } = await openBrowser(t);
+  const { page } = await openTab(await newContext());
   await page.goto(url);
   await page.waitForFunction('document.body.dataset.ready === "true"');
   const reached: string[] = [];

@@ -1,23 +1,15 @@
 /** Many photos on the page, in a real browser: a wall, a map, neighbours, near duplicates, patches, a classifier; kept for the next visit. */
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
 import { test } from "node:test";
-import { launchChromium, noChromium, type Browser } from "../support/chromium.js";
-import { PATIENCE_MS, SCREENSHOTS, startPage, type Context, type Page } from "./page.js";
+import { noChromium } from "../support/chromium.js";
+import { MAKE_PHOTOS, openBrowser, openTab, PATIENCE_MS, SCREENSHOTS, type Page } from "./page.js";
 
 const PHOTOS = 24;
 
 /** Drops 24 cuts of the two samples, one of them twice, and a file that is no photo inside. */
 const DROP = `(async () => {
-  const transfer = new DataTransfer();
-  for (let i = 0; i < ${PHOTOS}; i++) {
-    const name = i % 2 === 0 ? "chelsea.png" : "rocket.jpg", photo = await createImageBitmap(await (await fetch("../photos/" + name)).blob());
-    const canvas = new OffscreenCanvas(320, 240), step = Math.floor(i / 2), side = photo.height * 0.6;
-    canvas.getContext("2d").drawImage(photo, (photo.width - side * 4 / 3) * (step % 4) / 3, (photo.height - side) * Math.floor(step / 4) / 2, side * 4 / 3, side, 0, 0, 320, 240);
-    const file = await canvas.convertToBlob({ type: "image/jpeg" });
-    transfer.items.add(new File([file], name.slice(0, -4) + "-" + step + ".jpg", { lastModified: 1 }));
-    if (i === 0) transfer.items.add(new File([file], "copy.jpg", { lastModified: 1 }));
-  }
+  const transfer = await (${MAKE_PHOTOS})(${PHOTOS});
+  transfer.items.add(new File([transfer.files[0]], "copy.jpg", { lastModified: 1 }));
   transfer.items.add(new File(["no photo"], "broken.jpg", { lastModified: 1 }));
   document.querySelector(".stage").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
 })()`;
@@ -27,17 +19,8 @@ const shown = (page: Page, kind: string) => page.waitForFunction(`document.getEl
 const found = (page: Page, title: RegExp) => page.waitForFunction(`${String(title)}.test(document.querySelector("#panel h2").textContent)`);
 
 test("many photos: sorted, mapped, searched, compared, learned from, and still there on the next visit", { skip: noChromium ?? false, timeout: 2 * PATIENCE_MS }, async (t) => {
-  const { url, stop } = await startPage();
-  const browser = (await launchChromium()) as unknown as Browser & { newContext(): Promise<Context> };
-  t.after(async () => {
-    await browser.close();
-    stop();
-  });
-  const page = await (await browser.newContext()).newPage(), complaints: string[] = [];
-  page.setDefaultTimeout(PATIENCE_MS);
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(error.message));
-  mkdirSync(SCREENSHOTS, { recursive: true });
+  const { url, newContext } = await openBrowser(t);
+  const { page, complaints } = await openTab(await newContext());
   const screenshot = async (name: string) => {
     await page.evaluate("new Promise((resolve) => setTimeout(resolve, 700))");
     await page.screenshot({ path: `${SCREENSHOTS}/many-${name}.png`, fullPage: true });

@@ -8,10 +8,10 @@ import { servePages, type Answer } from "./chromium.js";
 
 export type BrowserName = "Firefox" | "WebKit" | "Chromium";
 
-const MINIBROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
+export const MINIBROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
 const PROGRAMS: Record<BrowserName, string> = { Firefox: "/usr/bin/firefox-esr", WebKit: MINIBROWSER, Chromium: "/usr/bin/chromium" };
 /** Nothing but the page: no updates, reports, experiments or first pages. */
-const FIREFOX_PREFS = {
+const FIREFOX_PREFS: Readonly<Record<string, unknown>> = {
   "app.normandy.enabled": false, "app.update.enabled": false, "browser.aboutwelcome.enabled": false, "browser.safebrowsing.malware.enabled": false,
   "browser.safebrowsing.phishing.enabled": false, "browser.shell.checkDefaultBrowser": false, "browser.startup.homepage_override.mstone": "ignore",
   "browser.startup.page": 0, "datareporting.policy.dataSubmissionEnabled": false, "dom.max_script_run_time": 0, "extensions.update.enabled": false,
@@ -20,8 +20,7 @@ const FIREFOX_PREFS = {
 };
 const COMMANDS: Record<BrowserName, (profile: string, url: string) => string[]> = {
   Firefox(profile, url) {
-    const lines = Object.entries(FIREFOX_PREFS).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
-    writeFileSync(join(profile, "user.js"), lines.join(""));
+    writeFirefoxPrefs(profile, {});
     return [PROGRAMS.Firefox, "--headless", "--no-remote", "--profile", profile, url];
   },
   WebKit: (_profile, url) => ["xvfb-run", "-a", MINIBROWSER, url],
@@ -30,9 +29,15 @@ const COMMANDS: Record<BrowserName, (profile: string, url: string) => string[]> 
   ],
 };
 /** Pages share memory among threads. */
-const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cache-Control": "no-store" };
+export const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cache-Control": "no-store" };
 const REPORT = "report/";
 const TIMEOUT_MS = 600_000;
+
+/** Settings of a profile that is not used yet. */
+export function writeFirefoxPrefs(profile: string, more: Readonly<Record<string, unknown>>): void {
+  const lines = Object.entries({ ...FIREFOX_PREFS, ...more }).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
+  writeFileSync(join(profile, "user.js"), lines.join(""));
+}
 
 /** Why the browser is not here; undefined where it is. */
 export function absentBrowser(name: BrowserName): string | undefined {
@@ -73,7 +78,7 @@ export async function reportOf<T>(name: BrowserName, answer: (path: string, rang
 }
 
 /** The program and all that it started. */
-async function endGroup(pid: number, ended: Promise<never>): Promise<void> {
+export async function endGroup(pid: number, ended: Promise<unknown>): Promise<void> {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     try {
       process.kill(-pid, signal);

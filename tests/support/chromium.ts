@@ -35,9 +35,13 @@ export interface Page {
 /** Why there is no browser here; undefined where there is. */
 export const noChromium = existsSync(EXECUTABLE) ? undefined : `NOT RUN: no ${EXECUTABLE}`;
 
-export async function launchChromium(): Promise<Browser> {
+/** Debian's Chromium, which has what the headless one was built without, such as cameras. */
+export const DEBIAN_CHROMIUM = "/usr/bin/chromium";
+
+/** @param more arguments beside those that every test needs */
+export async function launchChromium({ executablePath = EXECUTABLE, more = [] }: { executablePath?: string; more?: readonly string[] } = {}): Promise<Browser> {
   const { default: playwright } = (await import(pathToFileURL(`${PACKAGES}/playwright-core/index.js`).href)) as { default: Playwright };
-  return playwright.chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS, headless: true, timeout: TIMEOUT_MS });
+  return playwright.chromium.launch({ executablePath, args: [...ARGUMENTS, ...more], headless: true, timeout: TIMEOUT_MS });
 }
 
 export async function openPage(browser: Browser, url: string): Promise<Page> {
