@@ -18,7 +18,7 @@ import { gpuHere } from "../support/webgpu.js";
 const { gpu, reason } = await gpuHere();
 const skip = gpu === undefined ? `NOT RUN: ${reason}` : false;
 
-for (const dtype of ["bf16", "int4"] as const) {
+for (const dtype of ["bf16", "int8", "int4"] as const) {
   test(`webgpu: a packed model, ${dtype}`, { skip }, async () => {
     const recorded = JSON.parse(await readFile(`${DEMO_MODEL}/digests.json`, "utf8")) as Record<Dtype, string>;
     const folder = await mkdtemp(join(tmpdir(), "ijepa-webgpu-"));
