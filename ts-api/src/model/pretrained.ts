@@ -2,7 +2,7 @@ import type { BackendId } from "../backends/backend.js";
 import type { Rejection } from "../backends/open.js";
 import { wrongType } from "../core/options.js";
 import { digestOf, NUMERICS_VERSION, type Dtype, type Group, type Numerics } from "../core/numerics.js";
-import { checkSaveOptions, saveCheckpoint, type SaveLayout, type SaveOptions } from "../weights/save.js";
+import type { SaveLayout, SaveOptions } from "../weights/save.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { Session } from "../loading/session.js";
 
@@ -75,7 +75,7 @@ export abstract class PreTrainedModel<X> {
    * @throws IJepaError `weights/missing` where the tensors cannot be read again, `io/write`, `input/value`, `aborted`
    */
   async savePretrained(folder: string, given?: SaveOptions): Promise<void> {
-    const options = checkSaveOptions(given);
+    const { checkSaveOptions, saveCheckpoint } = await import("../weights/save.js"), options = checkSaveOptions(given);
     if (typeof folder !== "string") throw wrongType("folder", "a path", folder);
     const checkpoint = await this.session.source(options.signal);
     try {

@@ -21,8 +21,8 @@ import type { SafetensorsFile } from "./safetensors/reader.js";
 import type { SourceOptions } from "./source-options.js";
 import { readRange } from "./sources/bytes.js";
 import { kindOf, pathOfFileUrl } from "./sources/file.js";
-import { isTorchFile, openResearch, type ResearchOptions } from "./torch/research.js";
-import { isZip } from "./torch/zip.js";
+import { isTorchFile, isZip } from "./torch/recognize.js";
+import type { ResearchOptions } from "./torch/research.js";
 
 export interface Checkpoint {
   readonly ref: string;
@@ -194,6 +194,7 @@ async function openTorch(ref: string, options: CheckpointOptions): Promise<Opene
   const source = await folder.open(name, { signal: options.signal, fetch: options.fetch, required: true });
   if (source === undefined) throw new IJepaError("weights/missing", `There is no ${where}.`, { what: "file", names: [name] });
   try {
+    const { openResearch } = await import("./torch/research.js");
     const { config, file } = await openResearch(source, options, options.signal);
     return { where, folder: undefined, config, preprocessorConfig: undefined, files: [file] };
   } catch (error) {

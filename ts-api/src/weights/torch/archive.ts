@@ -7,7 +7,8 @@ import { DTYPE_BITS, type SafetensorsDtype } from "../dtypes.js";
 import { formatOf, HEAD_BYTES, impostorOf, isSafetensors } from "../impostor.js";
 import { readRange } from "../sources/bytes.js";
 import { readPickle, type Host } from "./pickle.js";
-import { broken, dataStart, isZip, readZipEntries, type ZipEntry } from "./zip.js";
+import { isZip } from "./recognize.js";
+import { broken, dataStart, readZipEntries, type ZipEntry } from "./zip.js";
 
 /** A tensor as the pickle describes it: `size` elements of its storage from `offset` on, row-major. */
 export class TorchTensor {

@@ -47,11 +47,6 @@ interface Part {
   skip: number;
 }
 
-/** True for files of torch.save, by the names that people give them. */
-export function isTorchFile(ref: string): boolean {
-  return /\.(pth|pt|ckpt|bin|tar)$/i.test(ref.replace(/^(https?:[^?#]*)[?#].*$/i, "$1"));
-}
-
 /**
  * Reads what the file says of one encoder: its configuration, from the shapes, and its tensors; no weights yet.
  * @throws IJepaError `weights/format`, `weights/unsafe`, `weights/missing` without such an encoder, `config/field`, `io/read`, `aborted`

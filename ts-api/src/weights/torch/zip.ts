@@ -5,6 +5,7 @@
 import { IJepaError } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { readRange } from "../sources/bytes.js";
+import { LOCAL } from "./recognize.js";
 
 export interface ZipEntry {
   readonly name: string;
@@ -14,7 +15,7 @@ export interface ZipEntry {
   readonly header: number;
 }
 
-const END = 0x06054b50, END64 = 0x06064b50, LOCATOR64 = 0x07064b50, CENTRAL = 0x02014b50, LOCAL = 0x04034b50;
+const END = 0x06054b50, END64 = 0x06064b50, LOCATOR64 = 0x07064b50, CENTRAL = 0x02014b50;
 const END_BYTES = 22, END64_BYTES = 56, LOCATOR64_BYTES = 20, CENTRAL_BYTES = 46, LOCAL_BYTES = 30;
 /** A comment of 65535 bytes may follow the end record. */
 const MAX_END = END_BYTES + 65535;
@@ -22,11 +23,6 @@ const MAX_END = END_BYTES + 65535;
 const MAX_DIRECTORY = 64 * 2 ** 20;
 const ZIP64_EXTRA = 1;
 const IN_ZIP64 = 0xffffffff;
-
-/** True for bytes that a zip file begins with. */
-export function isZip(head: Uint8Array): boolean {
-  return head.length >= 4 && viewOf(head).getUint32(0, true) === LOCAL;
-}
 
 /**
  * The entries of an archive, by name.
