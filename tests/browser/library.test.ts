@@ -85,7 +85,7 @@ test("what the page has drawn is taken as its pixels", options, async () => {
 test("elements without pixels, or with pixels that the page may not read, are refused in words", options, async () => {
   const cases: [source: string, code: string, says: RegExp][] = [
     ["Object.assign(document.createElement('canvas'), { width: 0 })", "image/empty", /0 x 150: it has no pixels/],
-    ["Object.assign(new Image(), { src: 'absent.png' })", "io/read", /no image that could be loaded/],
+    ["Object.assign(new Image(), { src: 'absent.png' })", "io/read", /element has no loaded image/],
     ["new OffscreenCanvas(9, 9)", "image/too-large", /9 x 9 pixels, over the limit of 80/],
     ["document.createElement('div')", "TypeError", /An image must be a path, a URL/],
   ];
