@@ -104,7 +104,7 @@ test("a newer version, and a collection of another kind", async () => {
   for (const args of [index(photos, folder), ["search", folder, join(photos, "0.png")], ["collection", folder, "--compact"], ["fit", folder, "--labels", "folders", "--out", join(root, "x")]]) {
     const { code, stderr } = await ijepa(args);
     assert.equal(code, 8, args.join(" "));
-    assert.match(stderr, /of version 7 of the format; this library knows 1/);
+    assert.match(stderr, /of version 7 of the format; this library reads 1/);
   }
 });
 

@@ -81,6 +81,6 @@ test("attention that does not fit is backend/memory", { skip }, async () => {
   const x = backend.alloc({ name: "x", type: "f32", dims: [1, 60, 3, 2, 32] }), y = backend.alloc({ name: "y", type: "f32", dims: [1, 60, 2, 32] });
   await assert.rejects(
     backend.compile([{ op: "attention", format: "bf16", batch: 1, tokens: 60, heads: 2, headDim: 32, x, y }]),
-    (error: IJepaError) => error.code === "backend/memory" && /attention must see 46080 bytes/.test(error.message),
+    (error: IJepaError) => error.code === "backend/memory" && /attention needs 46080 bytes/.test(error.message),
   );
 });

@@ -35,7 +35,7 @@ export async function readHead(storage: FolderStorage): Promise<Encoding> {
   const { format, version, encoding } = head as { format?: unknown; version?: unknown; encoding?: unknown };
   if (format !== FORMAT) throw damagedFile(storage, HEAD, "it does not belong to a collection");
   if (version !== VERSION) {
-    const message = `${storage.name} is of version ${JSON.stringify(version)}of the format; this library reads ${VERSION}. Use the version of ijepa that made it, or a newer one.`;
+    const message = `${storage.name} is of version ${JSON.stringify(version)} of the format; this library reads ${VERSION}. Use the version of ijepa that made it, or a newer one.`;
     throw new IJepaError("collection/version", message, { path: storage.name, version: String(version), known: String(VERSION) });
   }
   if (!isEncoding(encoding)) throw damagedFile(storage, HEAD, "its encoding is incomplete");
