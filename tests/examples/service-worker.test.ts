@@ -30,7 +30,7 @@ function start() {
     return respond(model);
   };
   const self = { addEventListener: (name: string, listener: (event: object) => void) => listeners.set(name, listener), location: { origin: "https://page" } };
-  runInNewContext(readFileSync("examples/browser/sw.js", "utf8"), { self, caches: { open: () => Promise.resolve(cache) }, fetch, Request, Response, URL, Map, Number, Math });
+  runInNewContext(readFileSync("examples/browser/sw.js", "utf8"), { self, caches: { open: () => Promise.resolve(cache) }, fetch, Headers, Request, Response, URL, Map, Number, Math });
   const ask = async (range?: string): Promise<Response> => {
     let answer: Promise<Response> | undefined;
     listeners.get("fetch")!({ request: new Request(URL_OF_MODEL, { headers: range === undefined ? {} : { range } }), respondWith: (response: Promise<Response>) => (answer = response) });

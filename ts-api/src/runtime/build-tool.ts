@@ -15,6 +15,8 @@ const BY_ADDRESS: readonly (readonly [RegExp, string])[] = [
 export function buildTool(address: string | undefined = import.meta.url): string | undefined {
   if (typeof __webpack_require__ !== "undefined") return "webpack";
   if (address === undefined || address === "") return "a bundler, as CommonJS";
+  // Parcel writes the address of the source, which is no page's.
+  if (address.startsWith("file:") && /^https?:/.test(globalThis.location?.href ?? "")) return "a bundler";
   const known = BY_ADDRESS.find(([pattern]) => pattern.test(address));
   return known === undefined ? "a bundler" : known[1] || undefined;
 }
