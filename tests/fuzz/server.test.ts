@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { describe, fuzz } from "./frame.js";
 import { server } from "./server.js";
 
-test("half a minute of odd requests: an answer or a typed error, and the server stays well", async (t) => {
-  const report = await fuzz("server", server, { seconds: 30, seed: 1 });
+test("a minute of odd requests: an answer or a typed error, and the server stays well", async (t) => {
+  const report = await fuzz("server", server, { seconds: 60, seed: 1 });
   t.diagnostic(describe("server", report));
   assert.deepEqual(report.faults, []);
   assert.ok(report.outcomes.ok > 0);
