@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { isIJepaError, type ErrorCode } from "../../../ts-api/src/core/errors.js";
 import { addressOf } from "../../../ts-api/src/queue/broker.js";
 import { decodeRow, encodeRow, JOB_VERSION } from "../../../ts-api/src/queue/jobs.js";
+import { runJob, work } from "../../../ts-api/src/queue/worker.js";
 import { ENCODING, rows } from "../collections/helpers.js";
 import { answering, names } from "./fleet.js";
 
@@ -50,6 +51,12 @@ test("a queue of another collection or version, and results that are damaged, ar
   await assert.rejects(decodeRow({ ...message, feature: message.feature.slice(4) + message.feature.slice(0, 4) }), failsWith("queue/result"));
   await assert.rejects(decodeRow({ ...message, feature: message.feature.slice(4) }), failsWith("queue/result"));
   await assert.rejects(decodeRow({ ...message, feature: "%" }), failsWith("queue/result"));
+});
+
+test("unknown options are refused by name", async () => {
+  const { run } = await answering(1), none = {} as never;
+  const misspelt = [() => run({ jobsize: 4 }), () => runJob(none, none, { name: "me", maxPixel: 1 } as never), () => work(none, none, { name: "me", onjob: () => {} } as never)];
+  for (const call of misspelt) await assert.rejects(call(), (error) => isIJepaError(error, "input/value") && /did you mean "(jobSize|maxPixels|onJob)"/.test(error.message));
 });
 
 test("addresses are shown without user and password, and only those of known brokers are taken", () => {

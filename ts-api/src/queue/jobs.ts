@@ -74,6 +74,18 @@ export async function ownerOf(path: string): Promise<string> {
   return (await sha256(new TextEncoder().encode(path))).slice(0, 32);
 }
 
+/**
+ * Refuses jobs and results of another version.
+ *
+ * @param what they are, as a message begins
+ * @throws IJepaError `queue/version`
+ */
+export function checkVersion({ version }: { readonly version: number }, what: string): void {
+  if (version === JOB_VERSION) return;
+  const message = `${what} of version ${JSON.stringify(version)}; this library reads ${JOB_VERSION}. Use one version of ijepa on all machines.`;
+  throw new IJepaError("queue/version", message, { version: String(version), known: String(JOB_VERSION) });
+}
+
 /** The same sources for the same owner and reason are the same job. */
 export async function jobIdOf({ owner, sources, audit, banned = [], alone = false }: Omit<ImageJob, "version" | "encoding">): Promise<string> {
   const reason = audit === undefined ? [...banned, ...(alone ? ["alone"] : [])] : [audit.worker.name, audit.until];

@@ -1,7 +1,7 @@
 /** The producer's side of the queue: the jobs that it has there, added, looked at, sent again and removed. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import type { Broker, JobQueue, QueuedJob } from "./broker.js";
-import { jobIdOf, JOB_VERSION, type ImageJob } from "./jobs.js";
+import { checkVersion, jobIdOf, type ImageJob } from "./jobs.js";
 
 const DONE = ["completed", "failed"], STATES = ["wait", "paused", "active", "delayed", "prioritized", ...DONE];
 
@@ -42,11 +42,7 @@ export class Outbox {
     for (const id of await this.#ids(STATES)) {
       const job = await this.#job(id);
       if (job === undefined) continue;
-      const { version } = job.data;
-      if (version !== JOB_VERSION) {
-        const message = `The queue at ${this.broker.address} has jobs of version ${JSON.stringify(version)}; this library knows ${JOB_VERSION}. Let the version of ijepa that made them finish.`;
-        throw new IJepaError("queue/version", message, { version: String(version), known: String(JOB_VERSION) });
-      }
+      checkVersion(job.data, `The queue at ${this.broker.address} has jobs`);
       if (job.data.owner !== owner) {
         const message = `The queue at ${this.broker.address} has jobs of another collection. Let them finish, or use another database of the broker.`;
         throw new IJepaError("queue/owner", message, { address: this.broker.address });

@@ -1,5 +1,6 @@
 /** Takes images into a collection by way of a queue: makes jobs, a bounded number at a time, and collects what comes back. */
-import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { throwIfAborted } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { failureOf, type BulkFailure } from "../bulk/results.js";
 import { ProgressCounter, type BulkProgress } from "../bulk/progress.js";
 import { sourceOf, type BulkSource, type Source } from "../bulk/source.js";
@@ -8,7 +9,7 @@ import { isKnown, type IndexReport } from "../collections/indexing.js";
 import type { CollectionWriter } from "../collections/writer.js";
 import { Auditor, compareOutcomes, type AuditMismatch, type SavedAudits, type Wanted } from "./audit.js";
 import type { Broker } from "./broker.js";
-import { decodeRow, JOB_VERSION, outcomesOf, type Audit, type ImageJob, type JobResult, type WorkerInfo } from "./jobs.js";
+import { checkVersion, decodeRow, JOB_VERSION, outcomesOf, type Audit, type ImageJob, type JobResult, type WorkerInfo } from "./jobs.js";
 import { Outbox, type FinishedJob } from "./outbox.js";
 
 /** Options of `indexThroughQueue`. */
@@ -38,6 +39,11 @@ export interface QueueIndexOptions {
   onMismatch?: ((mismatch: AuditMismatch) => void | Promise<void>) | undefined;
 }
 
+const NAMES: OptionNames<QueueIndexOptions> = {
+  owner: "string", signal: "AbortSignal", jobSize: "number", maxJobs: "number", audit: "number", recompute: "function", total: true,
+  onProgress: "function", onFailure: "function", onMismatch: "function",
+};
+
 /** How far the work is: with the number of workers that are connected, and of images that were audited. */
 export type QueueProgress = BulkProgress & { readonly workers: number; readonly audited: number };
 
@@ -66,10 +72,10 @@ const MAX_DECLINED = 5;
  * is not asked for again.
  *
  * @throws IJepaError `queue/owner` where the queue is another collection's, `queue/version`, `queue/result`, `queue/unavailable`,
- *   `collection/locked`, `io/write`, `aborted`; `input/value` for a share that is none
+ *   `collection/locked`, `io/write`, `aborted`; `input/value` for a share that is none and for an unknown option
  */
-export async function indexThroughQueue(collection: Collection, broker: Broker, sources: AsyncIterable<Source> | Iterable<Source>, options: QueueIndexOptions): Promise<QueueIndexReport> {
-  const { audit = 0, recompute } = options;
+export async function indexThroughQueue(collection: Collection, broker: Broker, sources: AsyncIterable<Source> | Iterable<Source>, given: QueueIndexOptions): Promise<QueueIndexReport> {
+  const options = readOptions(given, NAMES, "indexThroughQueue"), { audit = 0, recompute } = options;
   if (audit > 0 && recompute === undefined) throw new TypeError("Audits need the function recompute, which does a job in this process.");
   const queue = await broker.openQueue();
   try {
@@ -187,9 +193,7 @@ class Producer {
       if (audit === undefined) await this.#failed(data, job.failedReason ?? "no worker could do it");
       return true;
     }
-    if (result.version !== JOB_VERSION) {
-      throw new IJepaError("queue/version", `A worker answered in version ${JSON.stringify(result.version)}; this library reads ${JOB_VERSION}.`, { version: String(result.version), known: String(JOB_VERSION) });
-    }
+    checkVersion(result, "A worker sent a result");
     if (audit !== undefined && result.declined === true && !this.#isStuck(audit)) {
       await this.outbox.again(job, data);
       return false;

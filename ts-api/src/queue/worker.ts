@@ -1,6 +1,7 @@
 /** What a worker does: the images of a job, with the bits that they have everywhere. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
+import { readOptions, type OptionNames } from "../core/options.js";
 import { embedImages } from "../bulk/embed.js";
 import { addressSource, type BulkSource } from "../bulk/source.js";
 import { differences } from "../collections/encoding.js";
@@ -9,7 +10,7 @@ import { rowOf } from "../collections/indexing.js";
 import type { DecodePool } from "../decoding/pool.js";
 import type { Broker, JobWorker, QueuedJob } from "./broker.js";
 import { Gate } from "./gate.js";
-import { encodeRow, JOB_VERSION, type ImageJob, type JobResult, type RowMessage, type WorkerInfo } from "./jobs.js";
+import { checkVersion, encodeRow, JOB_VERSION, type ImageJob, type JobResult, type RowMessage, type WorkerInfo } from "./jobs.js";
 
 /** Options of `runJob`. */
 export interface JobOptions {
@@ -25,6 +26,18 @@ export interface JobOptions {
   fetchImage?: ((url: URL, options: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>) | undefined;
 }
 
+const JOB_OPTIONS: OptionNames<JobOptions> = { name: "string", signal: "AbortSignal", decoders: true, maxPixels: "number", fetchImage: "function" };
+
+/** Options of `work`. */
+export interface WorkOptions extends JobOptions {
+  /** Ends the work when it is aborted. */
+  signal: AbortSignal;
+  /** Told after every job. */
+  onJob?: ((result: JobResult) => void) | undefined;
+}
+
+const WORK_OPTIONS: OptionNames<WorkOptions> = { ...JOB_OPTIONS, onJob: "function" };
+
 /** As the limit of `loadImage`. */
 const MAX_BYTES = 256 * 2 ** 20;
 /** A worker that is gone is noticed after so many milliseconds, and its job is done by another. */
@@ -38,10 +51,10 @@ const MAX_STALLED = 5;
  * The result of a job. An image that cannot be read is a failure in it.
  *
  * @throws IJepaError `queue/version`, `collection/encoding` for jobs that this encoder cannot do, `queue/audit` where this worker was
- *   found to compute wrongly, `aborted`, `backend/*`
+ *   found to compute wrongly, `input/value` for an unknown option, `aborted`, `backend/*`
  */
-export async function runJob(encoder: FeatureEncoder, job: ImageJob, options: JobOptions): Promise<JobResult> {
-  const { signal, decoders, maxPixels, name } = options, worker = workerInfo(encoder, name);
+export async function runJob(encoder: FeatureEncoder, job: ImageJob, given: JobOptions): Promise<JobResult> {
+  const options = readOptions(given, JOB_OPTIONS, "runJob"), { signal, decoders, maxPixels, name } = options, worker = workerInfo(encoder, name);
   checkJob(encoder, job, worker);
   if (job.audit?.worker.name === name) return { version: JOB_VERSION, rows: [], failures: [], worker, declined: true };
   const { layers, pooling, tokens } = encoder.encoding;
@@ -64,8 +77,8 @@ export function workerInfo(encoder: FeatureEncoder, name: string): WorkerInfo {
  *
  * @throws IJepaError as `runJob`, after the job was given back; `queue/unavailable`
  */
-export async function work(broker: Broker, encoder: FeatureEncoder, options: JobOptions & { signal: AbortSignal; onJob?: ((result: JobResult) => void) | undefined }): Promise<void> {
-  const { signal, onJob } = options;
+export async function work(broker: Broker, encoder: FeatureEncoder, given: WorkOptions): Promise<void> {
+  const { onJob, ...options } = readOptions(given, WORK_OPTIONS, "work"), { signal } = options;
   let end: (error: Error | undefined) => void = () => undefined;
   const ended = new Promise<Error | undefined>((resolve) => (end = resolve));
   // Jobs may come before it is there.
@@ -104,11 +117,9 @@ async function giveBack(job: QueuedJob, token: string | undefined): Promise<void
   await job.moveToWait(token).catch(() => undefined);
 }
 
-function checkJob(encoder: FeatureEncoder, { version, encoding, banned }: ImageJob, { name, machine, device }: WorkerInfo): void {
-  if (version !== JOB_VERSION) {
-    const message = `The queue holds jobs of version ${JSON.stringify(version)}; this library reads ${JOB_VERSION}. Use the version of ijepa that made them.`;
-    throw new IJepaError("queue/version", message, { version: String(version), known: String(JOB_VERSION) });
-  }
+function checkJob(encoder: FeatureEncoder, job: ImageJob, { name, machine, device }: WorkerInfo): void {
+  const { encoding, banned } = job;
+  checkVersion(job, "The queue has jobs");
   if (banned?.includes(name) === true) {
     const message = `An audit found that this worker, ${name} on ${machine} (${device}), computes wrong bits. Run "ijepa verify" on this machine before using it again.`;
     throw new IJepaError("queue/audit", message, { worker: name, machine, device });
