@@ -13,7 +13,7 @@ export interface Gain {
 export const ENGINES: readonly { readonly engine: string; readonly name: RegExp; readonly ratio: Gain["ratio"] }[] = [
   { engine: "Node 20", name: /^node 20\b/, ratio: { int4: 1.8, bf16: 1.23 } },
   { engine: "Node 22", name: /^node 22\b/, ratio: { int4: 1.09, bf16: 1.01 } },
-  { engine: "Bun", name: /^bun\b/, ratio: { int4: 1.24, bf16: 1.25 } },
+  { engine: "Bun", name: /^bun\b/, ratio: { int4: 1.09, bf16: 1.12 } },
   { engine: "Deno", name: /^deno\b/, ratio: { int4: 1.16, bf16: 1.05 } },
 ];
 export const WIDE: Gain["ratio"] = { int4: 1.67, bf16: 1.37 };
