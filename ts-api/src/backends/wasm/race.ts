@@ -9,9 +9,9 @@ import { bytesView } from "../backend.js";
 import { allowing, racersOf, type Family } from "./kernels.js";
 import { openWasm } from "./wasm.js";
 
-/** As many that unpacking the weights is a small part, as it is in a model. */
-const ROWS = 96;
-const COLS = 32;
+/** As many rows that unpacking the weights is a small part, and as many columns that packing the rows is one, as in a model. */
+const ROWS = 64;
+const COLS = 64;
 const INNER = 512;
 /** Each racer runs this long in each round, and longer where the clock has coarse steps. */
 const ROUND_MS = 1;
