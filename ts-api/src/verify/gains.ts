@@ -11,14 +11,14 @@ export interface Gain {
 
 /** How many times as long as Node 24 each engine takes. */
 export const ENGINES: readonly { readonly engine: string; readonly name: RegExp; readonly ratio: Gain["ratio"] }[] = [
-  { engine: "Node 20", name: /^node 20\b/, ratio: { int4: 1.8, bf16: 1.23 } },
-  { engine: "Node 22", name: /^node 22\b/, ratio: { int4: 1.09, bf16: 1.01 } },
-  { engine: "Bun", name: /^bun\b/, ratio: { int4: 1.09, bf16: 1.12 } },
-  { engine: "Deno", name: /^deno\b/, ratio: { int4: 1.16, bf16: 1.05 } },
+  { engine: "Node 20", name: /^node 20\b/, ratio: { int4: 1.8, int8: 1.08, bf16: 1.22 } },
+  { engine: "Node 22", name: /^node 22\b/, ratio: { int4: 1.1, int8: 1.07, bf16: 1.01 } },
+  { engine: "Bun", name: /^bun\b/, ratio: { int4: 1.09, int8: 1.06, bf16: 1.11 } },
+  { engine: "Deno", name: /^deno\b/, ratio: { int4: 1.16, int8: 1.18, bf16: 1.05 } },
 ];
-export const WIDE: Gain["ratio"] = { int4: 1.67, bf16: 1.37 };
+export const WIDE: Gain["ratio"] = { int4: 1.67, int8: 1.75, bf16: 1.42 };
 export const TWO_THREADS: Gain["ratio"] = { int4: 1.8, bf16: 1.9 };
-export const INT4: Gain["ratio"] = { bf16: 2.2 }, INT8: Gain["ratio"] = { bf16: 1.45 };
+export const INT4: Gain["ratio"] = { bf16: 2.2 }, INT8: Gain["ratio"] = { bf16: 1.36 };
 
 /** What is known of the machine. */
 interface Machine {
