@@ -1,3 +1,4 @@
+/** The rules of `npm run lint`. */
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(

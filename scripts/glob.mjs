@@ -1,7 +1,7 @@
+/** Files below a folder whose names end in a suffix, sorted. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** Files below `folder` whose names end in `suffix`, sorted. */
 export function globSync(folder, suffix) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(suffix))

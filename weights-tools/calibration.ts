@@ -1,4 +1,4 @@
-/** Images of a folder, to look at a model with. */
+/** From a folder of images to the pixels of a calibration run. */
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../ts-api/src/core/errors.js";
 import { isImage } from "../ts-api/src/image/decode.js";

@@ -1,3 +1,4 @@
+/** Two models and some images in, the distance between their features out. */
 import { checkList, readOptions, type OptionNames } from "../ts-api/src/core/options.js";
 import type { Dtype } from "../ts-api/src/core/numerics.js";
 import type { Tensor } from "../ts-api/src/core/tensor.js";

@@ -1,3 +1,4 @@
+/** A checkpoint in, packed files out. */
 import { runtime } from "#runtime";
 import type { CpuOptions } from "../ts-api/src/backends/open.js";
 import { bytesView } from "../ts-api/src/backends/backend.js";

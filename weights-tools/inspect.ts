@@ -1,3 +1,4 @@
+/** A model in, a description of its files, memory and operations out. */
 import { BLOCK, PANEL, type Dtype } from "../ts-api/src/core/numerics.js";
 import { readOptions, wrongType, type OptionNames } from "../ts-api/src/core/options.js";
 import { sizeOf } from "../ts-api/src/core/tensor.js";

@@ -1,3 +1,4 @@
+/** One image through an encoder in, a table of the time of each kind of call out. */
 import { loadOn } from "../../tests/support/models.js";
 import { modulesHere } from "../../tests/support/modules.js";
 import { recipePixels } from "../../tests/support/recipe.js";

@@ -1,3 +1,4 @@
+/** Times every call of a program. */
 import type { Backend, Program } from "../../ts-api/src/backends/backend.js";
 import { workOf, type OpCall } from "../../ts-api/src/ops/table.js";
 

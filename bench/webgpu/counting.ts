@@ -1,3 +1,4 @@
+/** Counts the dispatches and bytes of a program on a GPU. */
 import type { Backend } from "../../ts-api/src/backends/backend.js";
 import type { Step, WebgpuBackend } from "../../ts-api/src/backends/webgpu/webgpu.js";
 import type { DeviceTensor } from "../../ts-api/src/ops/contract.js";

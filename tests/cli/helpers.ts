@@ -1,3 +1,4 @@
+/** Starts the built command, and reads what it prints. */
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";

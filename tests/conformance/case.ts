@@ -1,3 +1,4 @@
+/** One use of an op: its inputs made of a seed, its call, its outputs. */
 import { bytesView } from "../../ts-api/src/backends/backend.js";
 import { roundBf16 } from "../../ts-api/src/core/float.js";
 import type { DeviceTensor, TensorDesc } from "../../ts-api/src/ops/contract.js";

@@ -1,3 +1,4 @@
+/** Every case of every op: what backends are compared on. */
 import type { OpName } from "../../ts-api/src/ops/table.js";
 import type { Case, Chain } from "./case.js";
 import { chainsOf } from "./chains.js";

@@ -1,3 +1,4 @@
+/** From a case to every shader that can compute it. */
 import { FUSIONS } from "../../ts-api/src/backends/webgpu/fusions.js";
 import { kernelsFor, type Shader } from "../../ts-api/src/backends/webgpu/kernels.js";
 import { describedCalls, type Case, type Chain } from "./case.js";

@@ -2,7 +2,7 @@
 import { bytesView } from "../../ts-api/src/backends/backend.js";
 import { CODEBOOKS, type CodebookName } from "../../ts-api/src/core/codebooks.js";
 import { DTYPE_BITS, toFloat32, type SafetensorsDtype } from "../../ts-api/src/weights/dtypes.js";
-import { encode, encodeScales } from "../../ts-api/src/quantize/bnb.js";
+import { encode, encodeScales } from "../../ts-api/src/quantize/bitsandbytes.js";
 import type { TensorBytes } from "../../ts-api/src/weights/safetensors/writer.js";
 
 export interface QuantizeOptions {

@@ -1,3 +1,4 @@
+/** The golden models: their files, their tensors, and encoders made of them. */
 import type { Backend } from "../../ts-api/src/backends/backend.js";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
 import { Tensor } from "../../ts-api/src/core/tensor.js";

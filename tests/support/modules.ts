@@ -1,3 +1,4 @@
+/** The kernel modules that this engine can compile. */
 import { runtime } from "#runtime";
 import type { KernelModuleName } from "../../ts-api/src/runtime/env.js";
 

@@ -1,3 +1,4 @@
+/** Models of published sizes, with weights from a hash in place of a file. */
 import { expectedTensors } from "../../ts-api/src/weights/tensor-names.js";
 import { sizeOf } from "../../ts-api/src/core/tensor.js";
 import type { IJepaConfig } from "../../ts-api/src/config/config.js";

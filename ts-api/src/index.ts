@@ -1,3 +1,4 @@
+/** The public API of `ijepa`. */
 export { IJepaError, isIJepaError, type ErrorCode, type ErrorDetails } from "./core/errors.js";
 export { DTYPES, GROUPS, NUMERICS_VERSION, type Dtype, type Group, type Numerics } from "./core/numerics.js";
 export { Tensor, type TensorType } from "./core/tensor.js";

@@ -1,3 +1,4 @@
+/** Cases of `attention`: formats, sizes, masks, special values. */
 import { edges, floats, keyMask, output, type Case, type CaseTensor } from "../case.js";
 
 type Variant = "" | "-edge" | "-masked" | "-keys" | "-probabilities" | "-masked-probabilities-edge" | "-masked-keys-probabilities-edge";

@@ -1,3 +1,4 @@
+/** Cases of `layer-norm`: sizes, offsets, special values. */
 import { edges, floats, output, type Case } from "../case.js";
 
 function layerNormCase(rows: number, cols: number, kind: "plain" | "offset" | "edge" = "plain", eps = 1e-6): Case {

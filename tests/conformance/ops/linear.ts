@@ -1,3 +1,4 @@
+/** Cases of `linear`: dtypes, sizes, activations, residuals, special values. */
 import { bytesView } from "../../../ts-api/src/backends/backend.js";
 import { isCodebook } from "../../../ts-api/src/core/codebooks.js";
 import { bound } from "../../../ts-api/src/core/float.js";

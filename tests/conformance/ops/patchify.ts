@@ -1,3 +1,4 @@
+/** Cases of `patchify`: sizes of images and patches. */
 import { floats, output, type Case } from "../case.js";
 
 function patchifyCase(batch: number, channels: number, [height, width]: [number, number], [patchHeight, patchWidth]: [number, number]): Case {

@@ -1,3 +1,4 @@
+/** Cases of `quantize-rows`: formats, sizes, special values. */
 import type { OperandFormat } from "../../../ts-api/src/ops/quantize-rows.js";
 import { edges, floats, output, type Case, type CaseTensor } from "../case.js";
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { IJepaForImageClassification, IJepaModel, isIJepaError, Tensor, type ModelInputs } from "../../../ts-api/src/index.js";
 import { DTYPES } from "../../../ts-api/src/core/numerics.js";
 import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
-import { encodeDouble, type DoubleOptions } from "../../support/double.js";
+import { encodeDouble, type DoubleOptions } from "../../support/encoder-f64.js";
 import { MODELS, pixelsOf, readTensors, relativeError } from "../../support/models.js";
 import { gaussArray } from "../../support/random.js";
 

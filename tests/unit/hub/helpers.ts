@@ -1,3 +1,4 @@
+/** A model on a stand-in for the Hub, and a cache, for one test. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";

@@ -1,3 +1,4 @@
+/** Golden images, and PNG files made piece by piece. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -7,7 +7,7 @@ import type { Resample } from "../../../ts-api/src/image/resize.js";
 import { axisTable } from "../../../ts-api/src/image/resample-table.js";
 import { openedResizer, openResizer, Resizer } from "../../../ts-api/src/image/resizer.js";
 import { runtime } from "../../../ts-api/src/runtime/node.js";
-import { xoshiro128 } from "../../../ts-api/src/weights/normal.js";
+import { xoshiro128 } from "../../../ts-api/src/weights/random-numbers.js";
 import { fails, readBytes, readJson, sha256 } from "./helpers.js";
 
 /** The bytes that make_extra.py makes, too. */

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { activate } from "../../../ts-api/src/backends/oracle/activation.js";
 import { exp, exp2, laneSum, normalTail, reciprocal, rsqrt, sigmoid } from "../../../ts-api/src/backends/oracle/math.js";
 import type { Activation } from "../../../ts-api/src/ops/activation.js";
-import { phi } from "../../support/double.js";
+import { phi } from "../../support/encoder-f64.js";
 
 const points = Array.from({ length: 8001 }, (_, i) => Math.fround((i - 4000) / 400));
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../ts-api/src/core/numerics.js";
-import { quantile, truncatedNormal, uniform, xoshiro128 } from "../../../ts-api/src/weights/normal.js";
+import { quantile, truncatedNormal, uniform, xoshiro128 } from "../../../ts-api/src/weights/random-numbers.js";
 
 test("the words of xoshiro128++ from state 1, 2, 3, 4 are the published ones", () => {
   // Rust's rand_xoshiro checks itself against these, made by the authors' C program.

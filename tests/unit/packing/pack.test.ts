@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CODEBOOKS } from "../../../ts-api/src/core/codebooks.js";
 import { fromBits, roundBf16 } from "../../../ts-api/src/core/float.js";
 import { packCodes, packMatrix, type Matrix, type PackedBuffer } from "../../../ts-api/src/packing/pack.js";
-import { decode, encode } from "../../../ts-api/src/quantize/bnb.js";
+import { decode, encode } from "../../../ts-api/src/quantize/bitsandbytes.js";
 import { dequantize, quantizeInt4 } from "../../../ts-api/src/quantize/int4.js";
 import { quantizeInt8 } from "../../../ts-api/src/quantize/int8.js";
 import { gaussArray } from "../../support/random.js";

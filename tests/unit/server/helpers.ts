@@ -1,3 +1,4 @@
+/** A server without a socket, and requests to it. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { pipeline } from "../../../ts-api/src/index.js";

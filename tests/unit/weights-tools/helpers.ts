@@ -1,3 +1,4 @@
+/** Folders for one test, and the parts of packed models. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

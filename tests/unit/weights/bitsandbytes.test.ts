@@ -5,7 +5,7 @@ import { bytesView } from "../../../ts-api/src/backends/backend.js";
 import { IJepaForImageClassification, IJepaModel, Tensor } from "../../../ts-api/src/index.js";
 import { openCheckpoint } from "../../../ts-api/src/weights/checkpoint.js";
 import { expectedTensors } from "../../../ts-api/src/weights/tensor-names.js";
-import { decode, dynamicMap, encode, encodeScales } from "../../../ts-api/src/quantize/bnb.js";
+import { decode, dynamicMap, encode, encodeScales } from "../../../ts-api/src/quantize/bitsandbytes.js";
 import { openSafetensors } from "../../../ts-api/src/weights/safetensors/reader.js";
 import { serializeSafetensors, type TensorBytes } from "../../../ts-api/src/weights/safetensors/writer.js";
 import { quantizationConfig, quantizeTensors, type QuantizeOptions } from "../../support/bitsandbytes.js";

@@ -1,3 +1,4 @@
+/** The interface of a backend: tensors in, a list of op calls compiled and run, bytes out. */
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import type { OpCall } from "../ops/table.js";
 

@@ -1,4 +1,4 @@
-/** The CPU as a device of this machine: opened, in all its variants, examined. */
+/** The CPU for the rest of the library: `openCpu`, its kernel variants, and a report for `ijepa doctor`. */
 import { runtime } from "#runtime";
 import type { KernelModuleName } from "../runtime/env.js";
 import type { Variant, Variants } from "./variants.js";

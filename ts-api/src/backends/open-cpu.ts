@@ -1,3 +1,7 @@
+/**
+ * From a dtype, a number of threads and `revectorize` to an open CPU backend: the best module of this engine, and the kernels
+ * that won its races.
+ */
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../core/errors.js";
 import type { Dtype } from "../core/numerics.js";
@@ -44,7 +48,7 @@ const ALL_FAMILIES: readonly Family[] = ["int4", "int8", "exact", "pinned"];
 type Compile = (name: KernelModuleName) => Promise<WebAssembly.Module>;
 
 /** What is opened: `count` threads, as `threads` asks, for models of `dtype`. */
-interface Crew {
+interface Opening {
   count: number;
   threads: Threads;
   dtype: Dtype | undefined;
@@ -92,7 +96,7 @@ export async function openCpu({ threads = 1, revectorize = false, dtype }: CpuOp
 }
 
 /** With the fastest kernels that have vectors of 256 bits, once they have given the contract's words. */
-async function openRevectorized(options: Crew): Promise<WasmBackend> {
+async function openRevectorized(options: Opening): Promise<WasmBackend> {
   const choice = await wide(options.dtype), backend = await open(choice, revectorizedModule, options);
   const subject = `${options.count} ${options.dtype}`;
   if (attested.has(subject)) return backend;
@@ -109,7 +113,7 @@ async function openRevectorized(options: Crew): Promise<WasmBackend> {
   return backend;
 }
 
-async function open({ name, chosen, revectorized }: Choice, compile: Compile, { count, threads, dtype }: Crew): Promise<WasmBackend> {
+async function open({ name, chosen, revectorized }: Choice, compile: Compile, { count, threads, dtype }: Opening): Promise<WasmBackend> {
   const { noThreads } = runtime;
   const words = [
     runtime.name,

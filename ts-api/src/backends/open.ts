@@ -1,3 +1,4 @@
+/** From the user's `device` to an open backend, and the reasons why other devices were passed over. */
 import { openCpu, openWebgpu } from "#devices";
 import { IJepaError, isIJepaError, type ErrorCode } from "../core/errors.js";
 import { attest } from "./attest.js";

@@ -1,6 +1,6 @@
-/** What goes to the encoder at once. */
+/** From decoded images, in order, to the batches that the encoder takes: images of one shape. */
 import { Tensor } from "../core/tensor.js";
-import type { Ahead } from "./ahead.js";
+import type { Prefetch } from "./prefetch.js";
 import type { Begun, Prepared } from "./results.js";
 
 /** Most results of a group, with those that need no encoder. */
@@ -10,11 +10,11 @@ const MAX_GROUP = 64;
  * Results in order, with at most `batchSize` images for the encoder in a group, all of one shape. A group waits only for images that
  * were begun: where they come one by one, each is answered before the next. What ends the job is thrown after what came before it.
  */
-export async function* groupsOf<T>(ahead: Ahead<T, Begun>, batchSize: number): AsyncGenerator<Begun[]> {
+export async function* groupsOf<T>(prefetch: Prefetch<T, Begun>, batchSize: number): AsyncGenerator<Begun[]> {
   /** Of another shape than the group before it. */
   let held: Begun | undefined;
   const take = async (): Promise<Begun | undefined> => {
-    const next = held ?? (await ahead.take())?.result;
+    const next = held ?? (await prefetch.take())?.result;
     held = undefined;
     return next;
   };
@@ -22,7 +22,7 @@ export async function* groupsOf<T>(ahead: Ahead<T, Begun>, batchSize: number): A
     const group = [first];
     let shape = shapeOf(first), images = shape === undefined ? 0 : 1;
     let end: { error: unknown } | undefined;
-    while (images < batchSize && group.length < MAX_GROUP && ahead.begun > 0) {
+    while (images < batchSize && group.length < MAX_GROUP && prefetch.begun > 0) {
       const next = await take().catch((error: unknown) => void (end = { error }));
       if (next === undefined) break;
       const its = shapeOf(next);

@@ -5,7 +5,7 @@ import { sha256 } from "../core/numerics.js";
 import type { OptionNames } from "../core/options.js";
 import { DecodePool } from "../decoding/pool.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
-import { Ahead } from "./ahead.js";
+import { Prefetch } from "./prefetch.js";
 import { groupsOf, powersOfTwo } from "./groups.js";
 import { ProgressCounter, type BulkProgress } from "./progress.js";
 import { failureOf, hook, HookError, type Begun, type BulkFailure, type BulkImage, type BulkSkip, type Prepared } from "./results.js";
@@ -90,7 +90,7 @@ export async function* bulkJob<R extends BulkImage>(
     }
   };
   const isKnown = (source: string, { bytes, modified }: SourceFacts) => hook(() => options.known?.(source, bytes, modified));
-  const ahead = new Ahead(sources, begin, limit, inner.signal);
+  const prefetch = new Prefetch(sources, begin, limit, inner.signal);
 
   const computeBatch = async (batch: readonly Prepared[]): Promise<(R | BulkFailure)[]> => {
     try {
@@ -102,7 +102,7 @@ export async function* bulkJob<R extends BulkImage>(
   };
 
   try {
-    for await (const group of groupsOf(ahead, batchSize)) {
+    for await (const group of groupsOf(prefetch, batchSize)) {
       const prepared = group.filter((one) => one.kind === "prepared"), computed: (R | BulkFailure)[] = [];
       for (const batch of powersOfTwo(prepared)) computed.push(...(await computeBatch(batch)));
       const results = group.map((one) => (one.kind === "prepared" ? computed.shift()! : one));
@@ -114,7 +114,7 @@ export async function* bulkJob<R extends BulkImage>(
     throw error instanceof HookError ? error.cause : error;
   } finally {
     stopListening();
-    ahead.close();
+    prefetch.close();
     stop();
     if (options.decoders === undefined) await decoders.close();
   }

@@ -1,4 +1,4 @@
-/** How far a job is. */
+/** From counts of finished images to progress: done, failed, images per second, seconds left. */
 
 export interface BulkProgress {
   /** Images that are done, in whatever way. */

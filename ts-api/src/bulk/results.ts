@@ -1,4 +1,4 @@
-/** What becomes of an image of many. */
+/** The results of many images: a row of features, a failure or a skipped image for each. */
 import { isIJepaError, type ErrorCode } from "../core/errors.js";
 import type { PreparedImage } from "../decoding/pool.js";
 

@@ -1,4 +1,4 @@
-/** Where the bytes of one image of many come from. */
+/** One image of many that has not been read yet: its name, and how its bytes are read. */
 import { runtime } from "#runtime";
 import { crc32 } from "../image/crc32.js";
 import { readImageBytes } from "../image/source.js";

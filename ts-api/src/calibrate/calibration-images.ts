@@ -1,4 +1,4 @@
-/** The patches that a model is looked at with: of synthetic images, or of the user's. */
+/** The images of a calibration run, synthetic or the user's, as patches. */
 import { IJepaError } from "../core/errors.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { Pixels } from "../encoder/pixels.js";

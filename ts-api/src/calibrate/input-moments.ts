@@ -8,7 +8,7 @@ import type { CpuOptions } from "../backends/open.js";
 import { bound } from "../core/float.js";
 import type { InputMoments } from "../quantize/balance.js";
 import type { InputWeights } from "../quantize/int4.js";
-import { Bf16Run, type WideParts } from "./bf16-run.js";
+import { CalibrationRun, type WideParts } from "./calibration-run.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { Pixels } from "../encoder/pixels.js";
 import { PRODUCTS, type Product } from "../packing/matrix-reader.js";
@@ -29,7 +29,7 @@ export interface MomentOptions extends Pick<CpuOptions, "threads" | "revectorize
 /** The moments of one layer after the other. */
 export class MomentSource {
   private readonly known: LayerMoments[] = [];
-  private run: Bf16Run | undefined;
+  private run: CalibrationRun | undefined;
 
   constructor(
     private readonly config: IJepaConfig,
@@ -56,7 +56,7 @@ export class MomentSource {
 
   private async next(each?: (product: Product, moments: Moments) => Promise<void>): Promise<LayerMoments> {
     const index = this.known.length, layer: Partial<LayerMoments> = {};
-    this.run ??= await Bf16Run.open(this.config, this.parts, this.options);
+    this.run ??= await CalibrationRun.open(this.config, this.parts, this.options);
     await this.run.layer(index, async (product, operands, inner) => {
       const moments = (layer[product] = momentsOf(operands, inner));
       await each?.(product, moments);

@@ -2,6 +2,7 @@
  * exp and log in double precision by fixed operations: those of Math differ between engines in their last bits. Each step is an
  * addition, multiplication or division of IEEE 754, so the same numbers give the same bits everywhere.
  */
+
 const LN2_HIGH = 6.93147180369123816490e-1, LN2_LOW = 1.90821492927058770002e-10, LOG2_E = 1.4426950408889634;
 const SMALLEST = -745.2, LARGEST = 709.79;
 /** 1 / 13! ... 1 / 2!, for the series of e^r with |r| up to ln(2) / 2. */

@@ -1,3 +1,4 @@
+/** From the words of a command line to checked settings. Every option of every command is listed here. */
 import { nearest } from "../core/options.js";
 import { shorten } from "../core/show.js";
 import { DTYPES, GROUPS, type Device, type Dtype, type ExtractOptions, type Group, type LoadOptions, type Patch, type Threads } from "../index.js";

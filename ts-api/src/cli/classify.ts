@@ -1,13 +1,14 @@
+/** `ijepa classify`: images and a model with a head in, labels with their scores out. */
 import { classifyImages, pipeline, type BulkLabels } from "../index.js";
 import type { CliHost, TextOutput } from "../runtime/cli-host.js";
 import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { textOf, wholeOf } from "./collection-options.js";
 import { report } from "./exit.js";
-import { checkImages, countOfImages, imagesOf, MANY_OPTIONS, openDecoders } from "./many.js";
+import { checkImages, countOfImages, imagesOf, MANY_OPTIONS, openDecoders } from "./image-sources.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { downloadTime, warnOfDamage } from "./read-image.js";
 import { printable } from "./text.js";
-import { warnOfUnused } from "./unused.js";
+import { warnOfUnused } from "./unused-tensors.js";
 
 const MOST_LABELS = 100_000;
 /** Columns of the labels, where they are no longer. */

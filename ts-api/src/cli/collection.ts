@@ -1,3 +1,4 @@
+/** `ijepa collection`: describes a collection, and verifies, repairs, compacts or exports it. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../index.js";
 import type { Collection } from "../collections/index.js";

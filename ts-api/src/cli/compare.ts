@@ -1,3 +1,4 @@
+/** `ijepa compare`: two models and some images in, the distance between their features out. */
 import { compareModels, type CompareReport } from "../../../weights-tools/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { HUB_OPTIONS, sourceOptions, type Command, type Settings } from "./args.js";

@@ -1,3 +1,4 @@
+/** `ijepa convert`: a checkpoint in, a folder of packed files out. */
 import { convertModel, type ConvertReport } from "../../../weights-tools/index.js";
 import { isIJepaError } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";

@@ -1,3 +1,4 @@
+/** `ijepa doctor`: prints what this machine can compute on, and what would make it faster. */
 import { doctor as examine, type DoctorReport } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import type { Command, Settings } from "./args.js";

@@ -1,3 +1,4 @@
+/** `ijepa duplicates`: a collection in, groups of images that are alike out. */
 import { runtime } from "#runtime";
 import type { DuplicateGroup } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";

@@ -1,15 +1,15 @@
-/** `ijepa embed` for many images: into a file, resumable, or as lines that answer lines. */
+/** `ijepa embed` for many images: into a file and resumable, or line by line. */
 import { runtime } from "#runtime";
 import { Collection, exportFile, exportFormat, exportNames, FeatureEncoder, indexImages, type Encoding, type ExportFileOptions } from "../collections/index.js";
 import { embedImages, IJepaError, NUMERICS_VERSION, pipeline, Tensor, type BulkRow, type DecodePool } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { modelOptions, type Settings } from "./args.js";
 import { exitCodeOf, report, usage, UsageError } from "./exit.js";
-import { checkImages, countOfImages, imagesOf, openDecoders } from "./many.js";
+import { checkImages, countOfImages, imagesOf, openDecoders } from "./image-sources.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { downloadTime, warnOfDamage } from "./read-image.js";
 import { countOf, namesBeside, printable } from "./text.js";
-import { warnOfUnused } from "./unused.js";
+import { warnOfUnused } from "./unused-tensors.js";
 
 export async function embedMany(settings: Settings, host: CliHost): Promise<number> {
   await checkImages(settings);

@@ -1,9 +1,10 @@
+/** `ijepa embed`: images in, features out, as a table, as JSON or in a file. */
 import { runtime } from "#runtime";
 import { cosineSimilarity, isIJepaError, meanPool, type Features, type Tensor } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { UsageError } from "./exit.js";
-import { isMany, MANY_OPTIONS } from "./many.js";
+import { isMany, MANY_OPTIONS } from "./image-sources.js";
 import { extractImages, modelName, toJson, type ImageResult } from "./extract.js";
 import { checkOutputPath, serializeResults } from "./output.js";
 import { formatTable, printable } from "./text.js";

@@ -1,3 +1,4 @@
+/** From an error to its line on stderr and its exit code. */
 import { isIJepaError, type BulkFailure, type ErrorCode } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { printable } from "./text.js";

@@ -1,4 +1,4 @@
-/** What the commands have in common: from the images of a command line to their features. */
+/** From the images of a command line to their features, for several commands. */
 import { isIJepaError, pipeline } from "../index.js";
 import type { Features, ImageFeatureExtractionPipeline, Numerics, ProgressInfo, RawImage } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
@@ -7,7 +7,7 @@ import { modelOptions, type Settings } from "./args.js";
 import { reportFailure } from "./exit.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { readImage } from "./read-image.js";
-import { warnOfUnused } from "./unused.js";
+import { warnOfUnused } from "./unused-tensors.js";
 
 /** How messages and results name the model of the package. */
 const DEFAULT_MODEL = "demo";

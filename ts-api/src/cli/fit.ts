@@ -1,3 +1,4 @@
+/** `ijepa fit`: a collection and labels in, a classifier and its accuracy out. */
 import { runtime } from "#runtime";
 import { IJepaError, IJepaForImageClassification, loadImage, type ModelSource } from "../index.js";
 import type { ClassifierReport, Collection, FeatureEncoder, Labels } from "../collections/index.js";

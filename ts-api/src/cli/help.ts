@@ -1,3 +1,4 @@
+/** From the commands and their options to the text of `--help`. */
 import { OPTIONS, type Command, type Option, type OptionName } from "./args.js";
 import { EXIT_CODES } from "./exit.js";
 import { wrap } from "./text.js";

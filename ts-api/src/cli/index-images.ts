@@ -1,3 +1,4 @@
+/** `ijepa index`: images in, a collection of their features out. */
 import { runtime } from "#runtime";
 import type { BulkFailure, BulkProgress, BulkRow } from "../index.js";
 import type { Collection, IndexReport } from "../collections/index.js";
@@ -6,12 +7,12 @@ import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
 import { LAYERS, shareOf, textOf, wordOf } from "./collection-options.js";
 import { report, reportFailure, UsageError } from "./exit.js";
-import { checkImages, countOfImages, imagesOf, MANY_OPTIONS, openDecoders, placesOf } from "./many.js";
+import { checkImages, countOfImages, imagesOf, MANY_OPTIONS, openDecoders, placesOf } from "./image-sources.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { producerMetrics, ProgressLines, serveMetrics, type QueueCounts } from "./queue-report.js";
 import { downloadTime, warnOfDamage } from "./read-image.js";
 import { countOf, printable } from "./text.js";
-import { warnOfUnused } from "./unused.js";
+import { warnOfUnused } from "./unused-tensors.js";
 
 export const index: Command = {
   name: "index",

@@ -1,3 +1,4 @@
+/** `ijepa inspect`: a model in, a description of its files, memory and operations out. */
 import { inspectModel, type InspectReport } from "../../../weights-tools/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { HUB_OPTIONS, sourceOptions, type Command, type Settings } from "./args.js";

@@ -1,3 +1,4 @@
+/** From features to the bytes of a result file: .npy, .json, .jsonl or .safetensors. */
 import { IJepaError } from "../core/errors.js";
 import type { Numerics } from "../core/numerics.js";
 import { sizeOf, Tensor } from "../core/tensor.js";

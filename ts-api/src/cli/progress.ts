@@ -1,3 +1,4 @@
+/** Progress on stderr: a bar on a terminal, single lines elsewhere. */
 import type { BulkProgress, ProgressInfo } from "../index.js";
 import type { TextOutput } from "../runtime/cli-host.js";
 import { countOf, printable } from "./text.js";

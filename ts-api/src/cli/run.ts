@@ -1,3 +1,4 @@
+/** The command `ijepa`: arguments and streams in, an exit code out. */
 import { nearest } from "../core/options.js";
 import { shorten } from "../core/show.js";
 import type { CliHost } from "../runtime/cli-host.js";

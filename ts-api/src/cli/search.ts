@@ -1,3 +1,4 @@
+/** `ijepa search`: a collection and an image in, the most similar images out. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../index.js";
 import type { Collection, FeatureEncoder, SearchQuery, SearchResult } from "../collections/index.js";

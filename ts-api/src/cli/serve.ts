@@ -1,3 +1,4 @@
+/** `ijepa serve`: a model and a port in, a running server out. */
 import { isIJepaError, pipeline, type LoadOptions } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import type { ServedPipeline, ServerOptions } from "../server/index.js";
@@ -9,7 +10,7 @@ import { textOf } from "./collection-options.js";
 import { reportFailure, usage, UsageError } from "./exit.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { printable } from "./text.js";
-import { warnOfUnused, type LoadedModel } from "./unused.js";
+import { warnOfUnused, type LoadedModel } from "./unused-tensors.js";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8080;

@@ -1,3 +1,4 @@
+/** `ijepa similarity`: images in, the cosine of every pair out. */
 import { cosineSimilarity } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";

@@ -1,3 +1,4 @@
+/** `ijepa verify`: a model in, a comparison of the bits of every variant of this machine out. */
 import { verify as runVerification, type Difference, type VerifyReport, type VerifyRow } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, sourceOptions, type Command, type Settings } from "./args.js";

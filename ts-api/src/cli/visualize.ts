@@ -1,3 +1,4 @@
+/** `ijepa visualize`: photos in, pictures of their features or attention out. */
 import { runtime } from "#runtime";
 import { drawMap, drawSheet, encodePng, pipeline } from "../index.js";
 import type { ImageFeatureExtractionPipeline, ModelOutput, RawImage, RgbImage } from "../index.js";
@@ -8,7 +9,7 @@ import { modelName } from "./extract.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { readImage } from "./read-image.js";
 import { printable } from "./text.js";
-import { warnOfUnused } from "./unused.js";
+import { warnOfUnused } from "./unused-tensors.js";
 import { checked, viewsOfLayers, viewsOfPhotos, type Request, type Views } from "./views.js";
 
 /** Features of more photos are compared by a matrix that no longer fits well into memory. */

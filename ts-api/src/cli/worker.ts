@@ -3,7 +3,7 @@ import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
 import { LAYERS, textOf, wordOf } from "./collection-options.js";
 import { UsageError } from "./exit.js";
-import { openDecoders } from "./many.js";
+import { openDecoders } from "./image-sources.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { ProgressLines, serveMetrics, workerMetrics } from "./queue-report.js";
 import { countOf } from "./text.js";

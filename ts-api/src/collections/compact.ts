@@ -1,3 +1,4 @@
+/** Rewrites the parts of a collection with the rows that still count, and removes the old parts. */
 import type { FolderStorage, StorageLock } from "../runtime/storage.js";
 import type { Encoding } from "./encoding.js";
 import { pathOfPart, writeManifest } from "./layout.js";

@@ -9,7 +9,7 @@ import { loadImage } from "../image/source.js";
 import type { RawImage } from "../image/raw-image.js";
 import type { IJepaModel, ModelLoadOptions } from "../model/model.js";
 import { meanPool } from "../model/pooling.js";
-import { probePixels } from "../model/probe.js";
+import { probePixels } from "../model/probe-pixels.js";
 import { imageFeatureExtraction } from "../pipelines/image-feature-extraction.js";
 import type { ModelRef } from "../weights/model-folder.js";
 import { SOURCE_OPTIONS } from "../weights/source-options.js";

@@ -18,5 +18,5 @@ export { EXPORT_FORMATS, exportFile, exportFormat, exportNames, type ExportFileO
 export { exportQdrant, exportSql, type ExportOptions, type QdrantOptions, type SqlClient } from "./export-databases.js";
 export { openPostgres } from "./postgres.js";
 export { mirrored, parseLabels } from "./labels.js";
-export { duplicatesPage, fitPage, searchPage, type PageOptions } from "./page.js";
+export { duplicatesPage, fitPage, searchPage, type PageOptions } from "./results-page.js";
 export { DecodePool, type DecodePoolOptions } from "../decoding/pool.js";

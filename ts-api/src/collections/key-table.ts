@@ -1,3 +1,5 @@
+/** A hash table from digests to whole numbers. */
+
 /** Slots of an empty table; a power of two. */
 const FEWEST = 1024;
 

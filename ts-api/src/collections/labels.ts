@@ -1,4 +1,4 @@
-/** Labels from CSV files, and images seen in a mirror. */
+/** From a CSV file to labels by image, and mirrored images as more examples. */
 import { IJepaError } from "../core/errors.js";
 import type { RawImage } from "../image/raw-image.js";
 

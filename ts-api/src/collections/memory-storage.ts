@@ -1,4 +1,4 @@
-/** A FolderStorage that is gone with the program. */
+/** A `FolderStorage` in memory. */
 import { IJepaError } from "../core/errors.js";
 import type { FolderStorage } from "../runtime/storage.js";
 

@@ -1,3 +1,4 @@
+/** One digest for all features of a collection. */
 import { sha256 } from "@noble/hashes/sha2";
 import { runtime } from "#runtime";
 import type { LiveRows } from "./live-rows.js";

@@ -1,4 +1,4 @@
-/** The best of many, in few places. */
+/** From many scored results to the k best, with little memory. */
 
 export interface Scored {
   readonly score: number;

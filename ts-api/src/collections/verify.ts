@@ -1,3 +1,4 @@
+/** Reads every part of a collection and compares it with its digests. */
 import { isIJepaError, throwIfAborted } from "../core/errors.js";
 import type { FolderStorage } from "../runtime/storage.js";
 import { pathOfPart } from "./layout.js";

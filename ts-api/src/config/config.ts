@@ -1,3 +1,4 @@
+/** From a model's config.json to a checked configuration. */
 import { IJepaError } from "../core/errors.js";
 import { fieldError, FieldReader, readNumLabels } from "./field-reader.js";
 import { show } from "../core/show.js";

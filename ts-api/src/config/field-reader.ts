@@ -1,3 +1,4 @@
+/** From a field of a JSON file to its checked value. */
 import { IJepaError } from "../core/errors.js";
 import { didYouMean, isRecord, wrongType } from "../core/options.js";
 import { show } from "../core/show.js";

@@ -1,3 +1,5 @@
+/** Bytes to base64 and back. */
+
 /** Characters of one call of String.fromCharCode; engines limit the number of arguments. */
 const CHUNK = 0x2000;
 

@@ -1,9 +1,10 @@
 /**
  * The 16 values that a code of bitsandbytes' four-bit formats stands for, as f32 (bitsandbytes, `functional.get_4bit_type`). A weight is
- * bf16(value * scale), rule 12 of the numeric contract.
+ * bf16(value * scale), rule 22 of the numeric contract.
  *
  * Twins: assembly/lib/codebook.ts, gpu/lib/codebook.wgsl.
  */
+
 const NF4 = [
   -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0,
   0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1,

@@ -3,6 +3,7 @@
  *
  * Twins: bound and roundBf16 in assembly/lib/math.ts and gpu/lib/math.wgsl.
  */
+
 const word = new Int32Array(1);
 const real = new Float32Array(word.buffer);
 

@@ -1,3 +1,5 @@
+/** From any value to a short text for a message. */
+
 /** Characters of a text that a message shows. */
 const MAX_TEXT = 60;
 

@@ -1,3 +1,4 @@
+/** The tensor that users get: typed array and shape in, `dims`, `data` and methods out. */
 import { IJepaError } from "./errors.js";
 import { checkList } from "./options.js";
 import { show } from "./show.js";

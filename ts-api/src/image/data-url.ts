@@ -1,3 +1,4 @@
+/** From a `data:` URL to its bytes. */
 import { fromBase64 } from "../core/base64.js";
 import { readError, tooLong } from "./image-error.js";
 

@@ -1,3 +1,4 @@
+/** The errors of images that cannot be read or decoded. */
 import { IJepaError } from "../core/errors.js";
 
 /** The error for bytes that claim to be an image of `kind`, but cannot be decoded. `what` is a clause without a full stop. */

@@ -1,3 +1,4 @@
+/** From pixels to the bytes of a PNG file. */
 import { crc32 } from "./crc32.js";
 import { checkRawImage, type RawImage } from "./raw-image.js";
 

@@ -1,3 +1,4 @@
+/** From pixels of any size to the tensor that a model takes. */
 import { IJepaError } from "../core/errors.js";
 import { checkNames as checkKnown, isRecord, readOptions, wrongType } from "../core/options.js";
 import { show } from "../core/show.js";

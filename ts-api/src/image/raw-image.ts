@@ -1,3 +1,4 @@
+/** Decoded images: what they consist of, and the check of those that callers hand over. */
 import { IJepaError } from "../core/errors.js";
 
 /** Pixels as they lie in memory: row by row, `channels` bytes a pixel, no padding. */

@@ -1,4 +1,4 @@
-/** A checkpoint's parts as they are rounded or coded without looking at the model: fp32, bf16, nf4 and fp4. */
+/** Packs the parts of a checkpoint for fp32, bf16, nf4 and fp4, which need no calibration. */
 import type { IJepaConfig } from "../config/config.js";
 import { isCodebook, type CodebookName } from "../core/codebooks.js";
 import { BLOCK, PANEL, roundUp, type Dtype } from "../core/numerics.js";
@@ -6,7 +6,7 @@ import { embeddingInputs, restFormat } from "../encoder/plan.js";
 import type { EmbeddingWeights, LinearWeights, PackedParts } from "../packing/encoder-weights.js";
 import { MatrixReader, type DenseMatrix, type MatrixPlace, type Product, type TensorReader } from "../packing/matrix-reader.js";
 import { packCodes, packMatrix, packVector, type Matrix, type PackedBuffer } from "../packing/pack.js";
-import { encode, type CodedMatrix } from "../quantize/bnb.js";
+import { encode, type CodedMatrix } from "../quantize/bitsandbytes.js";
 
 /** Reads a matrix that the checkpoint has in four bits; undefined for others. */
 export type CodeReader = (name: string, signal?: AbortSignal) => Promise<CodedMatrix | undefined>;

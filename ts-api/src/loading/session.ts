@@ -8,7 +8,7 @@ import { wrongType, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
 import { openModelCheckpoint, type HeadOptions } from "../weights/head-checkpoint.js";
-import { randomCheckpoint } from "../weights/random.js";
+import { randomCheckpoint } from "../weights/random-weights.js";
 import { isModelSource, type ModelRef } from "../weights/model-folder.js";
 import { SOURCE_OPTIONS, type SourceOptions } from "../weights/source-options.js";
 import type { ResearchOptions } from "../weights/torch/research.js";

@@ -1,3 +1,4 @@
+/** An encoder with a classification head: pixels in, logits out. */
 import { IJepaError } from "../core/errors.js";
 import { digestOf, NUMERICS_VERSION, type Numerics } from "../core/numerics.js";
 import { readOptions } from "../core/options.js";
@@ -11,7 +12,7 @@ import { classificationLoss, inferProblemType, PROBLEM_TYPES, type ProblemType }
 import { statesOf, type LayerOutputs } from "./outputs.js";
 import { meanPool, meansSideBySide } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
-import { probePixels } from "./probe.js";
+import { probePixels } from "./probe-pixels.js";
 import { encoderReference } from "../weights/head-checkpoint.js";
 import { modelAndOptions, type ModelRef } from "../weights/model-folder.js";
 import { LOAD_OPTIONS, RANDOM_OPTIONS, Session, type ExtraLoader, type LoadOptions, type RandomOptions } from "../loading/session.js";

@@ -1,4 +1,4 @@
-/** What tokens have to do with each other: likeness of their features, and attention through all layers. */
+/** From hidden states to the similarity of tokens, and from attention of all layers to rollout. */
 import { IJepaError } from "../core/errors.js";
 import { checkList } from "../core/options.js";
 import { show } from "../core/show.js";

@@ -1,3 +1,4 @@
+/** The encoder as users load it: pixels in, hidden states out. */
 import type { Backend } from "../backends/backend.js";
 import type { Numerics } from "../core/numerics.js";
 import { readOptions, type OptionNames } from "../core/options.js";

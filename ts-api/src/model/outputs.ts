@@ -1,3 +1,4 @@
+/** From what the encoder kept of its layers to the tensors of an output. */
 import { Tensor } from "../core/tensor.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { EncodeResult } from "../encoder/encoder.js";

@@ -1,3 +1,4 @@
+/** From hidden states to one vector per image, and the cosine of two such vectors. */
 import { IJepaError } from "../core/errors.js";
 import { wrongType } from "../core/options.js";
 import { show } from "../core/show.js";

@@ -1,3 +1,4 @@
+/** What every model class offers: its properties, `savePretrained`, `dispose`. */
 import type { BackendId } from "../backends/backend.js";
 import type { Rejection } from "../backends/open.js";
 import { wrongType } from "../core/options.js";

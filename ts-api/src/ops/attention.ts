@@ -1,3 +1,4 @@
+/** The op `attention`: its call, its checks, and the operations that it costs. */
 import { need, needSize, type DeviceTensor, type OpContract } from "./contract.js";
 
 /**

@@ -1,3 +1,4 @@
+/** What every op states: how a call is checked, which tensors it reads and writes, and what it costs. */
 import { IJepaError } from "../core/errors.js";
 import { sizeOf } from "../core/tensor.js";
 

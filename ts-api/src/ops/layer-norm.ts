@@ -1,3 +1,4 @@
+/** The op `layer-norm`: its call, its checks, and the operations that it costs. */
 import { need, needSize, type DeviceTensor, type OpContract } from "./contract.js";
 
 /** Each row to mean 0 and variance 1, then gain and offset: x, y [rows][cols] f32; gamma, beta [cols]. */

@@ -1,3 +1,4 @@
+/** The op `linear`: its call, its checks, and the operations that it costs. */
 import { isCodebook } from "../core/codebooks.js";
 import { BLOCK, GROUPS, isInteger, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
 import { ACTIVATIONS, type Activation } from "./activation.js";

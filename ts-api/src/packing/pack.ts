@@ -6,7 +6,7 @@ import { isCodebook } from "../core/codebooks.js";
 import { bound, MAX_VALUE, roundBf16 } from "../core/float.js";
 import { BLOCK, GROUPS, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
 import type { TensorDesc } from "../ops/contract.js";
-import { codeAt, decode, encode, type CodedMatrix } from "../quantize/bnb.js";
+import { codeAt, decode, encode, type CodedMatrix } from "../quantize/bitsandbytes.js";
 import { quantizeInt4, type Int4Matrix } from "../quantize/int4.js";
 import { quantizeInt8, type Int8Matrix } from "../quantize/int8.js";
 

@@ -1,3 +1,4 @@
+/** From a packed buffer to a tensor on a backend. */
 import type { Backend } from "../backends/backend.js";
 import type { DeviceTensor } from "../ops/contract.js";
 import type { PackedBuffer } from "./pack.js";

@@ -1,3 +1,4 @@
+/** The pipeline `image-classification`: images in, labels with their scores out. */
 import { IJepaError } from "../core/errors.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";

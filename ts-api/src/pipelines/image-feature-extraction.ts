@@ -1,3 +1,4 @@
+/** The pipeline `image-feature-extraction`: images in, features out. */
 import { IJepaError } from "../core/errors.js";
 import type { Numerics } from "../core/numerics.js";
 import { digestOf } from "../core/numerics.js";

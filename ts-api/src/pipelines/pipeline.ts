@@ -1,3 +1,4 @@
+/** From the name of a task and of a model to a loaded pipeline. */
 import { didYouMean, wrongType } from "../core/options.js";
 import { IJepaError } from "../core/errors.js";
 import { show } from "../core/show.js";

@@ -1,3 +1,4 @@
+/** From a loaded model to the image processor of its checkpoint. */
 import { IJepaImageProcessor } from "../image/processor.js";
 import { openResizer } from "../image/resizer.js";
 import type { IJepaConfig } from "../config/config.js";

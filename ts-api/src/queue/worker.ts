@@ -1,4 +1,4 @@
-/** What a worker does: the images of a job, with the bits that they have everywhere. */
+/** A worker: takes jobs from the queue, computes the features of their images, and sends them back. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
 import { readOptions, type OptionNames } from "../core/options.js";

@@ -155,7 +155,7 @@ export interface Runtime {
   /** Why there can be no threads here; undefined where there can. */
   readonly noThreads: string | undefined;
   /**
-   * Starts a worker on backends/wasm/crew.ts `serveThread`; resolves when it is ready. It does not keep the host alive.
+   * Starts a worker on backends/wasm/thread-team.ts `serveThread`; resolves when it is ready. It does not keep the host alive.
    *
    * @param ended called with the reason when the worker ends by itself
    */

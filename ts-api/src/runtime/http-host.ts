@@ -3,7 +3,7 @@ import { getRequestListener, RequestError } from "@hono/node-server";
 import { createServer, STATUS_CODES, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { IJepaError } from "../core/errors.js";
-import { Turns } from "./turns.js";
+import { TickQueue } from "./tick-queue.js";
 
 export interface ListenOptions {
   readonly host: string;
@@ -55,7 +55,7 @@ export async function listen(fetch: (request: Request) => Promise<Response>, { h
     overrideGlobalObjects: false,
     errorHandler: (error) => badRequest(error instanceof RequestError ? error.message : "it cannot be read"),
   });
-  const answering = new Set<ServerResponse>(), turns = new Turns(BEGUN_AT_ONCE);
+  const answering = new Set<ServerResponse>(), queue = new TickQueue(BEGUN_AT_ONCE);
   let closing = false;
   let drained: (() => void) | undefined;
   const limits = { requestTimeout: timeout + MARGIN_MS, headersTimeout: Math.min(HEAD_MS, timeout + MARGIN_MS) };
@@ -70,7 +70,7 @@ export async function listen(fetch: (request: Request) => Promise<Response>, { h
     });
     // Health checks and metrics need no turn.
     if (request.method === "GET") void respond(request, response);
-    else turns.wait(() => void (response.destroyed || respond(request, response)));
+    else queue.wait(() => void (response.destroyed || respond(request, response)));
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("checkExpectation", (_request, response) => {

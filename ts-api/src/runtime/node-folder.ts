@@ -1,4 +1,4 @@
-/** Folders that appear whole or not at all. */
+/** Writes a folder that appears only when it is complete. */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";

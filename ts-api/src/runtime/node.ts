@@ -1,3 +1,4 @@
+/** The runtime of Node, Bun and Deno: files, compiled modules, threads, the model of the package. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, open, readFile, stat } from "node:fs/promises";

@@ -1,4 +1,4 @@
-/** Writing a file whole or not at all, in the place and with the permissions of the one that was there. */
+/** Replaces a file atomically, and keeps its permissions. */
 import { randomUUID } from "node:crypto";
 import { chmod, open, readlink, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname, resolve } from "node:path";

@@ -1,4 +1,4 @@
-/** A folder that belongs to the library: read in ranges, and written so that a file is whole or not there. */
+/** The interface of a folder that the library owns: files are read in ranges and written atomically. */
 import type { ByteSource } from "./byte-source.js";
 
 /** Held by the one writer. */

@@ -1,4 +1,4 @@
-/** What the server takes on. Everything that a request can make it hold in memory is counted here, and has a limit. */
+/** Limits of what requests may hold in memory: each is admitted and counted, or refused with status 429. */
 import { HttpError } from "./http-error.js";
 
 export interface AdmissionLimits {

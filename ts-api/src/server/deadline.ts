@@ -1,3 +1,4 @@
+/** Runs a request's work with a time limit. */
 import { HttpError } from "./http-error.js";
 
 /** Why a signal is aborted whose work has ended. One for all: an error of its own for each request costs as much as a small answer. */

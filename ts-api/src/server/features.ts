@@ -5,7 +5,7 @@ import { digestOf, type Numerics } from "../core/numerics.js";
 import { show } from "../core/show.js";
 import type { Tensor } from "../core/tensor.js";
 import { firstToken, meanPool, normalizeRows } from "../model/pooling.js";
-import type { Encoded } from "./lane.js";
+import type { Encoded } from "./batcher.js";
 
 export const POOLS = ["mean", "first", "none"] as const;
 export const FORMATS = ["float", "base64"] as const;

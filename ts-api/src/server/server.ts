@@ -16,7 +16,7 @@ import { Downloads } from "./downloads.js";
 import { embeddingsAnswer, parseEmbeddings, unknownModel } from "./embeddings.js";
 import { damageOf, featuresOf, FORMATS, oneOf, POOLS, type EncodedFeatures } from "./features.js";
 import { HttpError, toHttpError, toResponse } from "./http-error.js";
-import { Lane, type Encoded, type ServedModel } from "./lane.js";
+import { Batcher, type Encoded, type ServedModel } from "./batcher.js";
 import { Metrics } from "./metrics.js";
 import { readQuery } from "./query.js";
 import { checkServerOptions, type ServerOptions } from "./server-options.js";
@@ -77,7 +77,7 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
   const { name, maxBody, concurrency, timeout, maxPixels, decoders, fetchImage, search: finder, onError, origins } = checkServerOptions(options);
   const served = { name, width: config.hiddenSize, maxImages: Math.min(MAX_IMAGES_OF_REQUEST, concurrency) };
   const metrics = new Metrics({ model: name, dtype, device, numerics: NUMERICS_VERSION });
-  const lane = new Lane(model, processor, { decoders, maxPixels, onBatch: (images, seconds) => metrics.batch(images, seconds) });
+  const batcher = new Batcher(model, processor, { decoders, maxPixels, onBatch: (images, seconds) => metrics.batch(images, seconds) });
   const retryAfter = () => Math.min(MAX_RETRY_SECONDS, Math.max(1, Math.ceil(metrics.secondsPerImage * admission.images)));
   const admission: Admission = new Admission({ images: concurrency, bytes: BODIES * maxBody }, retryAfter);
   const downloads = fetchImage && new Downloads(BODIES, fetchImage, maxBody);
@@ -97,8 +97,8 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
   };
 
   const encodeAt = (address: string, source: string, signal: AbortSignal): Promise<Encoded> => {
-    if (/^data:/i.test(address)) return lane.encode(readDataUrl(address, source, maxBody), source, signal);
-    if (downloads !== undefined) return downloads.with(address, source, signal, (bytes) => lane.encode(bytes, source, signal));
+    if (/^data:/i.test(address)) return batcher.encode(readDataUrl(address, source, maxBody), source, signal);
+    if (downloads !== undefined) return downloads.with(address, source, signal, (bytes) => batcher.encode(bytes, source, signal));
     throw new HttpError(400, "request/url", `${source} is an http(s) URL; this server does not fetch images. Send it as a data: URL.`, { param: source });
   };
 
@@ -125,7 +125,7 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
       format: oneOf("encoding_format", query["encoding_format"], FORMATS, "float"),
       normalize: oneOf("normalize", query["normalize"], ["true", "false"], "false") === "true",
     };
-    const encoded = await lane.encode(body, "the body", signal);
+    const encoded = await batcher.encode(body, "the body", signal);
     return { model: name, width: encoded.width, height: encoded.height, ...(await featuresOf(encoded, wanted)) };
   };
 
@@ -134,7 +134,7 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
     const top = query["top_k"];
     const labels: LabelOptions = top === undefined ? {} : { top_k: /^\d{1,9}$/.test(top) ? Number(top) : (top as unknown as number) };
     checkLabelOptions(labels);
-    const encoded = await lane.encode(body, "the body", signal), { logits, numerics } = encoded;
+    const encoded = await batcher.encode(body, "the body", signal), { logits, numerics } = encoded;
     return { model: name, labels: rankLabels(config, logits!.data, labels), numerics, ...damageOf(encoded) };
   };
 
@@ -142,12 +142,12 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
     if (finder === undefined) throw new HttpError(404, "request/no-collection", `The server of ${name} has no collection.`);
     const k = query["k"] ?? String(DEFAULT_RESULTS);
     if (!/^\d{1,6}$/.test(k) || Number(k) < 1) throw new HttpError(400, "input/value", `k must be a whole number from 1 to 999999, not ${show(k)}.`, { param: "k" });
-    const encoded = await lane.encode(body, "the body", signal), { hidden, width, height } = encoded;
+    const encoded = await batcher.encode(body, "the body", signal), { hidden, width, height } = encoded;
     const { data } = finder.pooling === "mean" ? meanPool(hidden) : firstToken(hidden);
     return { model: name, width, height, results: await finder.search(data, { k: Number(k), signal }), ...damageOf(encoded) };
   };
 
-  const gauges = () => ({ requests: admission.requests, images: admission.images, bytes: admission.bytes, waiting: lane.waiting });
+  const gauges = () => ({ requests: admission.requests, images: admission.images, bytes: admission.bytes, waiting: batcher.waiting });
   const health = () => {
     const status = admission.stopping ? "stopping" : "ok";
     return Response.json({ status, model: name, dtype, device, description: model.deviceDescription }, { status: admission.stopping ? 503 : 200 });

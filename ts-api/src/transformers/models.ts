@@ -1,4 +1,4 @@
-/** Models and processors that are called, with inputs and outputs in snake_case. */
+/** The model and processor classes of transformers.js: callable, with names in snake_case. */
 import {
   IJepaForImageClassification as Classifier, IJepaImageProcessor, IJepaModel as Encoder, type Numerics, type Tensor as Base,
 } from "../index.js";

@@ -1,3 +1,4 @@
+/** From a result of two variants to a description of the first element that differs. */
 import type { TracedResult } from "./trace.js";
 
 /** Where two variants part: the first op, in the order of computation, whose words are not the same. */

@@ -1,4 +1,4 @@
-/** A map over its photo, in integers only: the same pixels on every runtime. */
+/** From a map and its photo to a picture, in integers only: the same pixels on every runtime. */
 import { IJepaError } from "../core/errors.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import { checkRawImage, toRgb, type RawImage, type RgbImage } from "../image/raw-image.js";

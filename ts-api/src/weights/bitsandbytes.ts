@@ -9,7 +9,7 @@ import { show } from "../core/show.js";
 import { sizeOf } from "../core/tensor.js";
 import type { CheckpointTensor } from "./checkpoint-tensor.js";
 import { firstNonFinite, toFloat32 } from "./dtypes.js";
-import { decodeScales, type CodedMatrix } from "../quantize/bnb.js";
+import { decodeScales, type CodedMatrix } from "../quantize/bitsandbytes.js";
 
 const STATE = /^(.+)\.quant_state\.bitsandbytes__(\w+)$/;
 const COMPANIONS = ["absmax", "quant_map", "nested_absmax", "nested_quant_map"] as const;

@@ -1,3 +1,4 @@
+/** From a path, URL or name on the Hub to an open checkpoint: a checked configuration, and tensors that can be read one by one. */
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import type { CodebookName } from "../core/codebooks.js";
@@ -10,12 +11,12 @@ import { checkFinite, checkTensor, checkTensors, missingTensors } from "./checks
 import { toFloat32 } from "./dtypes.js";
 import { checkQuantization, refuseForeignTensors } from "./foreign-quantization.js";
 import { openFolder, openFolderOf, readFile, readJson } from "./folder.js";
-import { formatOf, HEAD_BYTES, impostorOf } from "./impostor.js";
+import { formatOf, HEAD_BYTES, describeWrongFile } from "./wrong-file.js";
 import type { ModelFolder, ModelRef, OpenOptions } from "./model-folder.js";
 import { canonicalName, expectedTensors, isOptionalTensor } from "./tensor-names.js";
 import { partOf, readPackedInfo, readPart, type PackedFiles } from "./safetensors/packed-files.js";
-import { decode } from "../quantize/bnb.js";
-import type { CodedMatrix } from "../quantize/bnb.js";
+import { decode } from "../quantize/bitsandbytes.js";
+import type { CodedMatrix } from "../quantize/bitsandbytes.js";
 import { openWeights } from "./safetensors/shards.js";
 import type { SafetensorsFile } from "./safetensors/reader.js";
 import type { SourceOptions } from "./source-options.js";
@@ -169,7 +170,7 @@ async function openParts(ref: ModelRef, options: CheckpointOptions): Promise<Ope
 async function describeFile(path: string, signal: AbortSignal | undefined): Promise<{ isZip: boolean; words: string }> {
   const source = await runtime.openFile(path);
   try {
-    const head = await readRange(source, 0, Math.min(HEAD_BYTES, source.size), signal), format = formatOf(head), impostor = impostorOf(head);
+    const head = await readRange(source, 0, Math.min(HEAD_BYTES, source.size), signal), format = formatOf(head), impostor = describeWrongFile(head);
     return { isZip: isZip(head), words: impostor !== undefined ? `: ${impostor}` : format === undefined ? "" : ` (${format})` };
   } finally {
     await source.close();

@@ -1,4 +1,4 @@
-/** What a checkpoint must hold before a weight of it is read. */
+/** Checks the tensors of a checkpoint before a weight is read: names, shapes, dtypes. */
 import type { IJepaConfig } from "../config/config.js";
 import { IJepaError } from "../core/errors.js";
 import { sizeOf } from "../core/tensor.js";

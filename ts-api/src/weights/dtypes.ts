@@ -1,3 +1,4 @@
+/** Element types of stored weights, and their conversion to f32. */
 import { IJepaError } from "../core/errors.js";
 
 /**

@@ -1,8 +1,9 @@
+/** From what a user calls a model (path, URL, name on the Hub, files) to a folder whose files can be opened. */
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../core/errors.js";
 import { show } from "../core/show.js";
 import { wrongType } from "../core/options.js";
-import { impostorOf } from "./impostor.js";
+import { describeWrongFile } from "./wrong-file.js";
 import { parseJson } from "../core/json.js";
 import { readRange } from "./sources/bytes.js";
 import { isModelSource, type ModelFolder, type ModelRef, type OpenOptions } from "./model-folder.js";
@@ -122,7 +123,7 @@ async function readJsonOnce(
     try {
       return parseJson(bytes, { python: true, bom: true });
     } catch (cause) {
-      throw refuse(source.name, impostorOf(bytes) ?? `it is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+      throw refuse(source.name, describeWrongFile(bytes) ?? `it is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
     }
   } finally {
     await source.close();

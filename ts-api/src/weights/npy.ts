@@ -1,3 +1,5 @@
+/** From a shape to the header of a .npy file. */
+
 /** numpy leaves room in the header for the first axis to grow to this many digits. */
 const GROWTH_DIGITS = 21;
 

@@ -1,3 +1,4 @@
+/** The options that say where a model comes from, and the progress of its download. */
 import type { OptionNames } from "../core/options.js";
 
 /** What `progress_callback` is told, in the manner of transformers.js. */

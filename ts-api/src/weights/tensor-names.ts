@@ -1,3 +1,4 @@
+/** From a tensor's name in any naming to the one that this library uses, and the tensors that a configuration asks for. */
 import type { IJepaConfig } from "../config/config.js";
 
 /** Parts of one layer's tensor names: the in-memory naming of transformers 5 to the one in published files. */

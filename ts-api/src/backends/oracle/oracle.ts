@@ -1,3 +1,4 @@
+/** The oracle: a list of op calls in, the words that every other backend must give out. Plain loops, one rounding at a time. */
 import { checkCall, type CallOf, type OpCall, type OpName } from "../../ops/table.js";
 import type { Backend, Program } from "../backend.js";
 import { attention } from "./ops/attention.js";

@@ -1,3 +1,4 @@
+/** Tensors of the oracle: bytes in memory, with a view for each element type. */
 import { bytesOf, type DeviceTensor, type TensorDesc } from "../../ops/contract.js";
 
 /** A tensor of the oracle, and every typed view of it. */

@@ -1,3 +1,4 @@
+/** Allocates the memory of the kernels: a number of bytes in, an address out. */
 import { IJepaError } from "../../core/errors.js";
 
 const PAGE = 65536;

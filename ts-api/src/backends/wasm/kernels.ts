@@ -1,3 +1,4 @@
+/** The kernel table of the CPU: for each op its kernels, the calls that each can compute, and the arguments that a call becomes. */
 import type { CodebookName } from "../../core/codebooks.js";
 import { BLOCK, PANEL, roundUp } from "../../core/numerics.js";
 import { ACTIVATIONS } from "../../ops/activation.js";

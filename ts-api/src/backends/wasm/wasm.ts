@@ -1,3 +1,4 @@
+/** The CPU backend: a compiled module in, a `Backend` on one thread or several out. */
 import { IJepaError } from "../../core/errors.js";
 import { roundUp } from "../../core/numerics.js";
 import { bytesOf, type DeviceTensor, type TensorDesc } from "../../ops/contract.js";
@@ -5,7 +6,7 @@ import { checkCall, type OpCall } from "../../ops/table.js";
 import type { Thread } from "../../runtime/env.js";
 import type { Backend, Program } from "../backend.js";
 import { Arena } from "./arena.js";
-import { markLost, MAX_STEPS, Member, newControl, type Kernel, type ThreadData } from "./crew.js";
+import { markLost, MAX_STEPS, Member, newControl, type Kernel, type ThreadData } from "./thread-team.js";
 import { exportOf, kernelsFor, type Step } from "./kernels.js";
 
 interface WasmTensor extends DeviceTensor {
@@ -49,7 +50,7 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
   const arena = new Arena(threads > 1);
   const exports = await instantiate(module, arena.memory);
   const names = Object.keys(exports).filter((name) => typeof exports[name] === "function");
-  const crew = threads > 1 ? await hire(options, threads, arena.memory, names, exports) : undefined;
+  const team = threads > 1 ? await startTeam(options, threads, arena.memory, names, exports) : undefined;
   const tensors = new Set<WasmTensor>();
   let scratch = { address: 0, bytes: 0 };
 
@@ -117,7 +118,7 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
       reserveScratch(shared + each * threads);
       const own = scratch.address + shared;
       const placed = steps.map((step) => (step.shared === undefined ? step : { ...step, args: [scratch.address, ...step.args] }));
-      if (crew !== undefined) return crew.run(placed, own, each);
+      if (team !== undefined) return team.run(placed, own, each);
       for (const step of placed) {
         const args = step.scratch > 0 ? [...step.args, own] : step.args;
         exports[step.kernel](...args, 0, step.units);
@@ -128,7 +129,7 @@ export async function openWasm(options: WasmOptions): Promise<WasmBackend> {
 
     dispose() {
       tensors.clear();
-      crew?.dismiss();
+      team?.dismiss();
     },
   };
 }
@@ -142,15 +143,15 @@ async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memor
   }
 }
 
-interface Crew {
+interface Team {
   run(steps: readonly Step[], scratch: number, scratchStride: number): void;
   dismiss(): void;
 }
 
 /** Starts threads 1, 2, ...; this thread is 0. */
-async function hire(
+async function startTeam(
   { module, device, startThread }: WasmOptions, threads: number, memory: WebAssembly.Memory, names: string[], exports: Record<string, Kernel>,
-): Promise<Crew> {
+): Promise<Team> {
   const unavailable = (why: string, cause?: unknown) =>
     new IJepaError("backend/unavailable", `${device}: cannot compute on ${threads} threads: ${why}. Use 1 thread.`, { backend: "wasm" }, { cause });
   if (startThread === undefined) throw unavailable("this runtime has no worker threads");

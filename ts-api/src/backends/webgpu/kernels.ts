@@ -1,3 +1,4 @@
+/** The kernel table of WebGPU: for each op its shaders, the features that they need, and the dispatch that a call becomes. */
 import type { CodebookName } from "../../core/codebooks.js";
 import { bitsOf } from "../../core/float.js";
 import { BLOCK } from "../../core/numerics.js";

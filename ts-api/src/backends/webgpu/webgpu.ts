@@ -1,3 +1,4 @@
+/** The WebGPU backend: a GPU device in, a `Backend` out. */
 import { IJepaError } from "../../core/errors.js";
 import { checkCall, type OpCall } from "../../ops/table.js";
 import type { Backend, Program } from "../backend.js";

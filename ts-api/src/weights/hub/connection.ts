@@ -1,4 +1,4 @@
-/** One request: redirects without the token, silence, failures of the network. */
+/** One HTTP request to the Hub: it follows redirects without the token, and gives up a connection that falls silent. */
 import { onAbort } from "../../core/abort.js";
 import { IJepaError, throwIfAborted } from "../../core/errors.js";
 import { networkFailure, proxyRefusal } from "../sources/network.js";

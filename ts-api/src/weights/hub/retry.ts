@@ -1,4 +1,4 @@
-/** Trying again what may work the next time. */
+/** Retries: which failures of a download are tried again, how often, and after how long. */
 import { onAbort } from "../../core/abort.js";
 import { throwIfAborted, type IJepaError } from "../../core/errors.js";
 

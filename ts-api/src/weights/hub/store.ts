@@ -1,3 +1,4 @@
+/** The interface of a cache of the Hub's files. */
 import { IJepaError } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
 import type { RemoteFile } from "./client.js";

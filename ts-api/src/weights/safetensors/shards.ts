@@ -1,3 +1,4 @@
+/** From a model folder to its open safetensors files, one or several. */
 import { IJepaError, isIJepaError } from "../../core/errors.js";
 import { show } from "../../core/show.js";
 import { readJson, repairing } from "../folder.js";

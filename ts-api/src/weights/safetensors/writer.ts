@@ -1,3 +1,4 @@
+/** From tensors to the bytes of a safetensors file. */
 import { sizeOf } from "../../core/tensor.js";
 import { IJepaError } from "../../core/errors.js";
 import { DTYPE_BITS, isSafetensorsDtype } from "../dtypes.js";

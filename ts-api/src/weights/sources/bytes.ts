@@ -1,3 +1,4 @@
+/** Bytes in memory as a file that is read in ranges; and reading a range of any such file. */
 import { IJepaError, throwIfAborted } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
 

@@ -1,3 +1,4 @@
+/** A file of the disk as a `ByteSource`, read in ranges. */
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../../core/errors.js";
 import type { ByteSource, FileInfo } from "../../runtime/env.js";

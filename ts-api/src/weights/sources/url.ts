@@ -1,3 +1,4 @@
+/** An http(s) URL as a `ByteSource`, read in ranges. */
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";

@@ -4,7 +4,7 @@ import { show } from "../../core/show.js";
 import { sizeOf } from "../../core/tensor.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { DTYPE_BITS, type SafetensorsDtype } from "../dtypes.js";
-import { formatOf, HEAD_BYTES, impostorOf, isSafetensors } from "../impostor.js";
+import { formatOf, HEAD_BYTES, describeWrongFile, isSafetensors } from "../wrong-file.js";
 import { readRange } from "../sources/bytes.js";
 import { readPickle, type Host } from "./pickle.js";
 import { isZip } from "./recognize.js";
@@ -89,7 +89,7 @@ export async function openTorchArchive(source: ByteSource, signal?: AbortSignal)
 
 /** What a file is that torch.save has not written, and what to do with it. */
 function noZip(head: Uint8Array): string {
-  const impostor = impostorOf(head), format = formatOf(head);
+  const impostor = describeWrongFile(head), format = formatOf(head);
   if (impostor !== undefined) return impostor;
   if (isSafetensors(head)) return "it is a safetensors file; pass the folder that it is in, with config.json beside it";
   if (format !== undefined && !format.startsWith("a pickle")) return `it is ${format}; unpack or convert it first`;

@@ -1,4 +1,4 @@
-/** Twins: assembly/ops/attention.ts, gpu/ops/attention.wgsl. */
+/** attention as plain loops: softmax(q k^T scale) v. Twins: assembly/ops/attention.ts, gpu/ops/attention.wgsl. */
 import { bound, roundBf16 } from "../../../core/float.js";
 import { attentionScale, type AttentionCall } from "../../../ops/attention.js";
 import { exp, laneSum, MASKED_SCORE, reciprocal } from "../math.js";

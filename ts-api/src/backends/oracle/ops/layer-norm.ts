@@ -1,4 +1,7 @@
-/** Twins: assembly/ops/layer-norm.ts, gpu/ops/layer-norm.wgsl. */
+/**
+ * layer-norm as plain loops: each row to mean 0 and variance 1, then gain and offset. Twins: assembly/ops/layer-norm.ts,
+ * gpu/ops/layer-norm.wgsl.
+ */
 import { bound } from "../../../core/float.js";
 import type { LayerNormCall } from "../../../ops/layer-norm.js";
 import { laneSum, rsqrt } from "../math.js";

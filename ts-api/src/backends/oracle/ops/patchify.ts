@@ -1,4 +1,4 @@
-/** Twins: assembly/ops/patchify.ts, gpu/ops/patchify.wgsl. */
+/** patchify as plain loops: pixels to one row a patch. Twins: assembly/ops/patchify.ts, gpu/ops/patchify.wgsl. */
 import { patchCount, type PatchifyCall } from "../../../ops/patchify.js";
 import { views } from "../tensor.js";
 

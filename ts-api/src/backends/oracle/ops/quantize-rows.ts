@@ -1,4 +1,7 @@
-/** Twins: assembly/ops/quantize-rows.ts, gpu/ops/quantize-rows.wgsl. */
+/**
+ * quantize-rows as plain loops: activations to the operand of a linear. Twins: assembly/ops/quantize-rows.ts,
+ * gpu/ops/quantize-rows.wgsl.
+ */
 import { bitsOf, bound, fromBits, MIN_BITS, roundBf16 } from "../../../core/float.js";
 import { BLOCK } from "../../../core/numerics.js";
 import type { QuantizeRowsCall } from "../../../ops/quantize-rows.js";

@@ -4,7 +4,7 @@ import type { IJepaConfig } from "../config/config.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { CheckpointTensor } from "./checkpoint-tensor.js";
 import { expectedTensors } from "./tensor-names.js";
-import { truncatedNormal, xoshiro128 } from "./normal.js";
+import { truncatedNormal, xoshiro128 } from "./random-numbers.js";
 
 /** Largest seed. */
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;

@@ -1,4 +1,4 @@
-/** Commands that take images by the thousand: which they are. */
+/** From a command line to the images that it names: files, folders, patterns, URLs, lists. */
 import { runtime } from "#runtime";
 import { chunksOfFile, DecodePool, findImages, imagesOfLines, isAddress, isPattern, linesOf, type BulkSource } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";

@@ -2,7 +2,7 @@
  * Begins work a few pieces at a time, and lets the event loop go round in between. What comes in a flood waits here, in order, and not
  * in the loop, where everything else would wait behind all of it.
  */
-export class Turns {
+export class TickQueue {
   readonly #waiting: (() => void)[] = [];
   #scheduled = false;
 

@@ -1,8 +1,8 @@
-/** Work that is begun a bounded number of items ahead of whoever takes the results, in the order of the items. */
+/** From a list of items to their results, in order: work begins a bounded number of items ahead of whoever takes the results. */
 import { onAbort } from "../core/abort.js";
 import { throwIfAborted } from "../core/errors.js";
 
-export class Ahead<T, R> {
+export class Prefetch<T, R> {
   readonly #iterator: AsyncIterator<T> | Iterator<T>;
   /** Results under way, in order. They reject only with what ends the whole job. */
   readonly #slots: Promise<R>[] = [];

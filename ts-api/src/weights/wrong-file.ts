@@ -1,4 +1,4 @@
-/** What lies where a file of a model should be, when a download went wrong. */
+/** From the first bytes of a file that is no checkpoint to what it is, for messages: a web page, a Git LFS pointer, another format. */
 
 /** Bytes of a file that are enough to know what it is. */
 export const HEAD_BYTES = 512;
@@ -11,7 +11,7 @@ const XML = /^<\?xml/i;
  * Says what a file is in place of what it should be, and what to do; undefined for a file that is none of these.
  * @param head its first bytes
  */
-export function impostorOf(head: Uint8Array): string | undefined {
+export function describeWrongFile(head: Uint8Array): string | undefined {
   const text = new TextDecoder("latin1").decode(head.subarray(0, HEAD_BYTES)).replace(/^\u00ef\u00bb\u00bf/, "").trimStart();
   if (text.startsWith(GIT_LFS)) {
     const [, size] = /^size (\d+)$/m.exec(text) ?? [];

@@ -1,3 +1,4 @@
+/** The warning about tensors of a checkpoint that the model does not use. */
 import type { CliHost } from "../runtime/cli-host.js";
 import { countOf, printable } from "./text.js";
 

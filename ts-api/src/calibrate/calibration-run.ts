@@ -50,7 +50,7 @@ const READ: Record<Product, readonly ("hidden" | "middle" | "operand" | "mlpOper
 /** Some of the images, between two programs: tensors by name. */
 type State = Partial<Record<keyof Buffers, Float32Array>>;
 
-export class Bf16Run {
+export class CalibrationRun {
   private constructor(
     private readonly backend: Backend,
     private readonly parts: WideParts,
@@ -66,7 +66,7 @@ export class Bf16Run {
   ) {}
 
   /** Opens a backend where none is given, and embeds the images. */
-  static async open(config: IJepaConfig, parts: WideParts, options: RunOptions): Promise<Bf16Run> {
+  static async open(config: IJepaConfig, parts: WideParts, options: RunOptions): Promise<CalibrationRun> {
     const { pixels, positions } = await patchImages(config, await parts.positions(), options.images);
     const backend = options.backend ?? (await openDevice("wasm", { threads: options.threads, revectorize: options.revectorize, dtype: "bf16" })).backend;
     try {
@@ -79,7 +79,7 @@ export class Bf16Run {
       const weights = mapLayer(layerDescs(config), (desc) => backend.alloc(desc));
       const programs = await Promise.all(programsOf(layerCalls(config, "bf16", size, weights, buffers)).map((calls) => backend.compile(calls)));
       const rowsOfState = size.batch * tokens;
-      return new Bf16Run(backend, parts, buffers, weights, programs, states, pixels.images * tokens, rowsOfState, options.backend === undefined);
+      return new CalibrationRun(backend, parts, buffers, weights, programs, states, pixels.images * tokens, rowsOfState, options.backend === undefined);
     } catch (error) {
       if (options.backend === undefined) backend.dispose();
       throw error;

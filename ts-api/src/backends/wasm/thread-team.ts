@@ -49,12 +49,12 @@ export function newControl(): SharedArrayBuffer {
   return new SharedArrayBuffer(WORDS * 4 + (1 + MAX_STEPS * STEP_NUMBERS) * 8);
 }
 
-/** Ends the work of a crew one of whose threads is gone. */
+/** Ends the work of a team one of whose threads is gone. */
 export function markLost(control: SharedArrayBuffer): void {
   Atomics.store(new Int32Array(control), FAILED, 1);
 }
 
-/** One member of the crew. */
+/** One member of the team. */
 export class Member {
   private readonly words: Int32Array;
   private readonly program: Float64Array;

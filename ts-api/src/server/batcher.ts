@@ -1,4 +1,4 @@
-/** What waits for the model: images decoded in threads, and encoded together. */
+/** From requests' images to batches for the model, and from the batch's features back to each request. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import type { Numerics } from "../core/numerics.js";
 import { Tensor } from "../core/tensor.js";
@@ -25,7 +25,7 @@ export interface Encoded {
   readonly warnings: readonly string[];
 }
 
-export interface LaneOptions {
+export interface BatcherOptions {
   readonly decoders: DecodePool;
   /** Most pixels of an image. */
   readonly maxPixels: number;
@@ -49,7 +49,7 @@ const MAX_BATCH = 8;
 /** Tokens of one pass of the encoder; a batch beyond them gains nothing. */
 const MAX_TOKENS = 1024;
 
-export class Lane {
+export class Batcher {
   #queue: Job[] = [];
   #running = false;
   /** Ends the waiting for another image. */
@@ -59,7 +59,7 @@ export class Lane {
   constructor(
     private readonly model: ServedModel,
     private readonly processor: IJepaImageProcessor,
-    private readonly options: LaneOptions,
+    private readonly options: BatcherOptions,
   ) {
     let batch = MAX_BATCH;
     while (batch > 1 && batch * model.config.numPatches > MAX_TOKENS) batch /= 2;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runtime } from "#runtime";
 import type { IJepaError } from "../../../ts-api/src/index.js";
-import { MAX_STEPS, Member, newControl, type ThreadData } from "../../../ts-api/src/backends/wasm/crew.js";
+import { MAX_STEPS, Member, newControl, type ThreadData } from "../../../ts-api/src/backends/wasm/thread-team.js";
 import type { Step } from "../../../ts-api/src/backends/wasm/kernels.js";
 import { openWasm } from "../../../ts-api/src/backends/wasm/wasm.js";
 import { gaussArray } from "../../support/random.js";
@@ -34,7 +34,7 @@ test("a longer list of calls runs all the same on several threads", async () => 
   const backend = await openWasm({ module: await runtime.wasmModule("kernels-simd128-shared"), device: "test", threads: 2, startThread: runtime.startThread });
   const count = MAX_STEPS * 2 + 3, cols = 5;
   const tensors = Array.from({ length: count + 1 }, (_, i) => backend.alloc({ name: `t${i}`, type: "f32", dims: [1, 1, 1, cols] }));
-  const data = gaussArray("crew", cols);
+  const data = gaussArray("team", cols);
   backend.write(tensors[0], new Uint8Array(data.buffer));
   const size = { batch: 1, channels: 1, height: 1, width: cols, patchHeight: 1, patchWidth: cols };
   backend.run(await backend.compile(Array.from({ length: count }, (_, i) => ({ op: "patchify", ...size, x: tensors[i], y: tensors[i + 1] }))));
@@ -42,7 +42,7 @@ test("a longer list of calls runs all the same on several threads", async () => 
   backend.dispose();
 });
 
-test("a thread that does not answer is given up, and with it the crew", () => {
+test("a thread that does not answer is given up, and with it the team", () => {
   const leader = new Member(newControl(), [() => {}], 0, 2, 1);
   assert.throws(() => leader.lead([stepOf(2)], 0, 0), /not answered for 1 seconds/);
   assert.throws(() => leader.lead([stepOf(2)], 0, 0), /failed before/);

@@ -1,4 +1,4 @@
-/** What an encoder computes for a fixed input, in one number. */
+/** The fixed input for which every encoder's output is hashed, to tell encoders apart. */
 import type { IJepaConfig } from "../config/config.js";
 import { Tensor } from "../core/tensor.js";
 
