@@ -1,4 +1,4 @@
-/** Whether a device computes the bits of the numeric contract: no specification says so, so it is asked, at open. */
+/** Tests whether a device computes the bits of the numeric contract, when it is opened: no specification promises them. */
 import type { Dtype } from "../core/numerics.js";
 import type { DeviceTensor } from "../ops/contract.js";
 import type { Backend } from "./backend.js";
@@ -14,7 +14,7 @@ const DIGITS = 16;
  * @throws IJepaError `backend/*` when the device fails
  */
 export async function attest(backend: Backend, dtype?: Dtype, probes: readonly Probe[] = probesFor(dtype)): Promise<string | undefined> {
-  // All pipelines first: devices compile them side by side.
+  // Compile all pipelines first: devices compile in parallel.
   const prepared = await Promise.all(probes.map((probe) => prepare(backend, probe)));
   let failed: string | undefined;
   for (const { probe, digest, release } of prepared) {

@@ -17,16 +17,16 @@ export interface Program {
 }
 
 /**
- * What computes. It allocates, copies, compiles a list of calls and runs it; it does not know models, files or images, and it
- * does not choose precision: a call says everything.
+ * Allocates, copies, compiles a list of calls and runs it. It does not know models, files or images, and it does not choose precision: a
+ * call says everything.
  */
 export interface Backend {
   readonly id: BackendId;
   /** Human words, for reports. */
   readonly device: string;
-  /** What one pass over several images should keep to; larger batches take several. It bounds memory and changes no bit. */
+  /** Limits of one pass over several images; larger batches take several passes. They bound memory and change no bit. */
   readonly pass: PassLimits;
-  /** True where `run` returns with the work done, false where it only enqueues. */
+  /** True if the work is done when `run` returns, false if `run` only enqueues it. */
   readonly synchronous: boolean;
   /** Contents unspecified. Throws IJepaError `backend/memory`. */
   alloc(desc: TensorDesc): DeviceTensor;
@@ -36,7 +36,7 @@ export interface Backend {
   read(src: DeviceTensor): Promise<Uint8Array>;
   /** Every check and pipeline happens here. */
   compile(calls: readonly OpCall[]): Promise<Program>;
-  /** Strictly in order; returns at once, or where `synchronous` when the work is done. */
+  /** Runs programs strictly in order. Returns at once, or when the work is done if `synchronous`. */
   run(program: Program): void;
   dispose(): void;
 }

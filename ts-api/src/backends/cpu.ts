@@ -17,7 +17,7 @@ export interface CpuReport {
   loops: string[];
   /** The same for int8. */
   int8Loops: string[];
-  /** Vectors of 256 bits can be had, and give the contract's words. */
+  /** True if the engine makes vectors of 256 bits and they give the contract's words. */
   revectorized: boolean;
   /** Why not. */
   reason: string | undefined;
@@ -28,7 +28,7 @@ export async function cpuVariants(): Promise<Variants> {
   return { present: parts.flatMap(({ present }) => present), absent: parts.flatMap(({ absent }) => absent) };
 }
 
-/** Never throws for what is missing. */
+/** A missing feature is reported, never thrown. */
 export async function examineCpu(): Promise<CpuReport> {
   const compiles = (name: KernelModuleName) => runtime.wasmModule(name).catch(() => undefined);
   const [simd128, relaxed] = [await compiles("kernels-simd128"), await compiles("kernels-relaxed")];
@@ -44,7 +44,7 @@ export async function examineCpu(): Promise<CpuReport> {
 
 type Compile = (name: KernelModuleName) => Promise<WebAssembly.Module>;
 
-/** Every inner loop of a module, with them every form of the other products, and its module for threads. */
+/** Every inner loop of a module, each with another form of the other products, and the module for threads. */
 async function wasmVariants(simd: "simd128" | "relaxed", compile: Compile = runtime.wasmModule, words: string = simd): Promise<Variants> {
   const onThreads = `wasm ${words} 2 threads`;
   try {
@@ -67,7 +67,7 @@ async function wasmVariants(simd: "simd128" | "relaxed", compile: Compile = runt
   }
 }
 
-/** Not attested: they are here to be compared. */
+/** Not attested: the caller compares them. */
 async function revectorizedVariants(): Promise<Variants> {
   if (runtime.revectorizedModule !== undefined) return wasmVariants("relaxed", runtime.revectorizedModule, "revectorized");
   return { present: [], absent: [{ name: "wasm revectorized", reason: `${runtime.name} cannot use 256-bit vectors; Node 24 on x86-64 can` }] };

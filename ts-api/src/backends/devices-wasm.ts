@@ -1,3 +1,3 @@
-/** What `ijepa/wasm`, and every entry on Workers, computes on. */
+/** The devices of `ijepa/wasm`, and of every entry on Workers: the CPU. */
 export { cpuVariants, examineCpu, openCpu } from "./cpu.js";
 export { openWebgpu } from "./no-gpu.js";

@@ -1,3 +1,3 @@
-/** What `ijepa` computes on. The build puts this file, devices-wasm.ts or devices-webgpu.ts in the place of `#devices`. */
+/** The devices of `ijepa`: CPU and WebGPU. The build resolves `#devices` to this file, devices-wasm.ts or devices-webgpu.ts. */
 export { cpuVariants, examineCpu, openCpu } from "./cpu.js";
 export { openWebgpu } from "./webgpu/webgpu.js";

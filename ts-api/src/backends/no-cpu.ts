@@ -1,4 +1,4 @@
-/** In the place of cpu.ts where the package's user has left the CPU out. */
+/** Replaces cpu.ts in entries without the CPU: everything fails with `backend/unavailable`. */
 import { IJepaError } from "../core/errors.js";
 import type { CpuReport } from "./cpu.js";
 import type { Variants } from "./variants.js";

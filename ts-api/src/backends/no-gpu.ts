@@ -1,4 +1,4 @@
-/** In the place of webgpu/webgpu.ts where the package's user has left WebGPU out. */
+/** Replaces webgpu/webgpu.ts in entries without WebGPU: opening fails with `backend/unavailable`. */
 import { IJepaError } from "../core/errors.js";
 
 export async function openWebgpu(): Promise<never> {

@@ -11,21 +11,21 @@ import { allowing, type Chosen, type Family } from "./wasm/kernels.js";
 import { race, type Racer } from "./wasm/race.js";
 import { openWasm, type WasmBackend } from "./wasm/wasm.js";
 
-/** More threads than this only wait for each other. */
+/** More threads than this would only wait for each other. */
 const MAX_THREADS = 64;
 
-/** "auto": one thread per processor, and one where the runtime has no threads. */
+/** "auto": one thread per processor, or one if the runtime has no threads. */
 export type Threads = number | "auto";
 
 export interface CpuOptions {
   /** Default 1. */
   threads?: Threads | undefined;
   /**
-   * Vectors of 256 bits in place of two of 128 (Node 24 on x86-64): an experimental step of the engine's compiler. Its kernels are
-   * used only where they give the contract's words. "auto": where they do and are faster. Default false.
+   * Vectors of 256 bits in place of two of 128 (Node 24 on x86-64): an experimental step of the engine's compiler. Its kernels are used
+   * only if they give the contract's words. "auto": if they do and are faster. Default false.
    */
   revectorize?: boolean | "auto" | undefined;
-  /** Weight format of the model: what is attested is asked only for what that needs. Default: for everything. */
+  /** Weight format of the model: only what it needs is attested. Default: everything. */
   dtype?: Dtype | undefined;
 }
 
@@ -39,7 +39,10 @@ interface Choice {
   time: number;
 }
 
-/** What the kernels of a model belong to, first where most of its time goes. int4 races always: it tells which module is right. */
+/**
+ * The kernel families that a model needs, first the one that takes most of its time. int4 is always raced: its race shows which module is
+ * right.
+ */
 const FAMILIES: Record<Dtype, readonly Family[]> = {
   fp32: ["pinned", "int4"], bf16: ["exact", "int4"], int8: ["int8", "exact", "int4"], int4: ["int4", "exact"], nf4: ["exact", "pinned", "int4"], fp4: ["exact", "pinned", "int4"],
 };
@@ -47,14 +50,14 @@ const ALL_FAMILIES: readonly Family[] = ["int4", "int8", "exact", "pinned"];
 
 type Compile = (name: KernelModuleName) => Promise<WebAssembly.Module>;
 
-/** What is opened: `count` threads, as `threads` asks, for models of `dtype`. */
+/** The backend to open: `count` threads, resolved from `threads`, for models of `dtype`. */
 interface Opening {
   count: number;
   threads: Threads;
   dtype: Dtype | undefined;
 }
 
-/** What this process can use; found once, and looked for again after a failure. */
+/** The best module of this process; found once, and again after a failure. */
 const plain = oncePerKey((dtype: Dtype | undefined) => choosePlain(dtype));
 const wide = oncePerKey((dtype: Dtype | undefined) => choose("kernels-relaxed", true, dtype));
 const fastest = oncePerKey(async (key: `${KernelModuleName} ${"plain" | "wide"} ${Family}`): Promise<Racer> => {
@@ -68,9 +71,9 @@ const attested = new Set<string>();
 /**
  * The CPU backend with the best module and kernels of this engine.
  *
- * @throws IJepaError `backend/unavailable` when the engine lacks what it needs, or threads are asked for by number where there are
- *   none; `backend/inexact` when revectorized kernels are asked for and give other words; `io/read` without the kernels; TypeError
- *   for options that have no such value
+ * @throws IJepaError `backend/unavailable` when the engine lacks a feature, or a number of threads is given in a runtime without threads;
+ *   `backend/inexact` when revectorized kernels are asked for and give other words; `io/read` when the kernels cannot be read; TypeError
+ *   for wrong options
  */
 export async function openCpu({ threads = 1, revectorize = false, dtype }: CpuOptions = {}): Promise<WasmBackend> {
   const count = threads === "auto" ? Math.min(runtime.cores, MAX_THREADS) : threads;
@@ -95,7 +98,7 @@ export async function openCpu({ threads = 1, revectorize = false, dtype }: CpuOp
   return open(await plain(dtype), runtime.wasmModule, options);
 }
 
-/** With the fastest kernels that have vectors of 256 bits, once they have given the contract's words. */
+/** Opens the fastest kernels with vectors of 256 bits, after they have given the contract's words. */
 async function openRevectorized(options: Opening): Promise<WasmBackend> {
   const choice = await wide(options.dtype), backend = await open(choice, revectorizedModule, options);
   const subject = `${options.count} ${options.dtype}`;
@@ -130,7 +133,7 @@ async function open({ name, chosen, revectorized }: Choice, compile: Compile, { 
   });
 }
 
-/** The integer loop that won: of int8 models theirs, of all others that of int4. */
+/** The integer loop that won its race: of int8 for int8 models, of int4 for all others. */
 function loopOf({ int4, int8 }: Chosen, dtype: Dtype | undefined): string {
   const loop = dtype === "int8" ? int8! : int4!;
   return `${loop.replace(/^linear_(int\d)_/, "$1 ")} loop`;
@@ -140,7 +143,7 @@ async function choosePlain(dtype: Dtype | undefined): Promise<Choice> {
   try {
     return await choose("kernels-relaxed", false, dtype);
   } catch (error) {
-    // Engines without relaxed SIMD refuse the module; one whose relaxed SIMD is inexact may not use it.
+    // Engines without relaxed SIMD refuse the module. If an engine's relaxed SIMD is inexact, the module is not used.
     if (!(error instanceof WebAssembly.CompileError || isIJepaError(error, "backend/inexact"))) throw error;
   }
   await runtime.wasmModule("kernels-simd128").catch((cause: unknown) => {
@@ -151,7 +154,7 @@ async function choosePlain(dtype: Dtype | undefined): Promise<Choice> {
   return choose("kernels-simd128", false, dtype);
 }
 
-/** One race after the other: they would disturb each other. */
+/** Races run one after the other, so that they do not disturb each other. */
 async function choose(name: KernelModuleName, revectorized: boolean, dtype: Dtype | undefined): Promise<Choice> {
   const families = dtype === undefined ? ALL_FAMILIES : FAMILIES[dtype], chosen: Chosen = {}, times: number[] = [];
   for (const family of families) {

@@ -12,7 +12,9 @@ export const DEVICES = ["auto", "wasm", "webgpu"] as const;
 /** What a model computes on: "wasm" is the CPU, "auto" a hardware GPU where there is one, else the CPU. */
 export type Device = (typeof DEVICES)[number];
 
-/** What to do with a device whose bits are not the contract's: refuse it, or use it and say so. */
+/**
+ * What to do with a device whose bits are not the contract's: refuse it ("require"), or use it and report the failed probe ("report").
+ */
 export type Determinism = "require" | "report";
 
 export interface OpenOptions extends CpuOptions, Pick<WebgpuOptions, "gpu" | "gpuDevice" | "powerPreference" | "sources"> {
@@ -24,7 +26,7 @@ export interface OpenOptions extends CpuOptions, Pick<WebgpuOptions, "gpu" | "gp
 export interface Rejection {
   /** The device that was tried. */
   device: Device;
-  /** Code of the error that it gave. */
+  /** Code of the error that the device failed with. */
   code: ErrorCode;
   /** Message of that error. */
   reason: string;
@@ -32,9 +34,9 @@ export interface Rejection {
 
 export interface Opened {
   backend: Backend;
-  /** What was tried before, and why it was not taken. */
+  /** Devices that were tried before, and why they were not taken. */
   rejected: Rejection[];
-  /** determinism "report": the first probe whose words are wrong on this device; undefined where all are right. */
+  /** With determinism "report": the first probe that this device computes wrongly; undefined if all are right. */
   inexact: string | undefined;
 }
 
@@ -65,7 +67,7 @@ export async function openBackend(device: Device = "auto", options: OpenOptions 
 
 /** WebGPU with the fastest kernels that give the contract's words. */
 async function openAttested(options: OpenOptions, hardwareOnly: boolean): Promise<Pick<Opened, "backend" | "inexact">> {
-  // Where the fast tier fails, every sum is pinned, and packed dot products are left out.
+  // If the fast tier fails, every sum is pinned, and packed dot products are not used.
   const tiers: WebgpuOptions[] = [
     { ...options, tier: "fast" },
     { ...options, tier: "pinned", allow: (kernel) => !kernel.includes("_dot4") },

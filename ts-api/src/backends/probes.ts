@@ -1,6 +1,6 @@
 /**
- * Cases that a device must compute to the word before its results are used: every op in every format, over the edges of
- * tiles, with special values. The digests are the oracle's (tests/conformance/attest.test.ts makes and checks them).
+ * Cases that a device must compute exactly before its results are used: every op in every format, across the edges of tiles, with special
+ * values. The digests are the oracle's (tests/conformance/attest.test.ts makes and checks them).
  */
 import { isCodebook } from "../core/codebooks.js";
 import { roundBf16 } from "../core/float.js";
@@ -12,7 +12,7 @@ import type { OpCall } from "../ops/table.js";
 import { bytesView } from "./backend.js";
 import { PROBE_DIGESTS } from "./probe-digests.js";
 
-/** An input has bytes; an output has none, and is not looked at where it is scratch between two calls. */
+/** An input has bytes; an output has none. Scratch outputs between two calls are not compared. */
 export interface ProbeTensor {
   type: ElementType;
   dims: readonly number[];
@@ -28,12 +28,12 @@ export interface Probe {
   call(tensors: Record<string, DeviceTensor>): OpCall | readonly OpCall[];
 }
 
-/** A probe whose single op's result may go on to an operand. */
+/** A probe of one op whose result may become an operand. */
 type SingleProbe = Omit<Probe, "call"> & { call(tensors: Record<string, DeviceTensor>): OpCall };
 
 const ALL: readonly Dtype[] = DTYPES;
 const BF16: readonly Dtype[] = DTYPES.filter((dtype) => dtype !== "fp32");
-/** Formats whose patch embedding and attention are bf16, and those where they are fp32. */
+/** Formats whose patch embedding and attention are bf16, and formats in which they are fp32. */
 const REST: Record<"fp32" | "bf16", readonly Dtype[]> = { fp32: ["fp32", "nf4", "fp4"], bf16: ["bf16", "int8", "int4"] };
 const SPECIAL = [-0, 1e-45, 2 ** -126, -(2 ** -51), 2 ** -50, 3.4e38, -Infinity, NaN];
 
@@ -129,7 +129,7 @@ function linearProbes(): Probe[] {
   ]);
 }
 
-/** What a layer makes its operands of, with those: devices may compute the two calls at once. */
+/** The ops of a layer that are followed by an operand, together with it: devices may fuse the two calls. */
 function chainProbes(): Probe[] {
   const operandOf = (dtype: Dtype) => (dtype === "fp32" ? "fp32" : isInteger(dtype) ? "int8" : "bf16");
   return (["fp32", "bf16", "int8"] as const).flatMap((format) => {
@@ -187,7 +187,10 @@ function output(type: ElementType, dims: readonly number[]): ProbeTensor {
   return { type, dims };
 }
 
-/** Values of 24 bits between -scale and scale; with `special`, every seventh is one that most code forgets. */
+/**
+ * Values of 24 bits between -scale and scale; with `special`, every seventh is a special value (zeros of both signs, infinities, NaN and
+ * others).
+ */
 function floats(seed: number, dims: readonly number[], scale = 1, special = false, round = Math.fround): ProbeTensor {
   const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => round(uniform(seed, i) * scale));
   if (special) for (let i = 3; i < data.length; i += 7) data[i] = SPECIAL[hash(seed, i) % SPECIAL.length];

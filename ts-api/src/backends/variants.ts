@@ -1,4 +1,4 @@
-/** Every way in which this machine can compute: each kernel variant of each backend. All must give the same bits. */
+/** Lists every way in which this machine can compute: each kernel variant of each backend. All must give the same bits. */
 import { cpuVariants, openWebgpu } from "#devices";
 import type { Backend } from "./backend.js";
 import type { WebgpuOptions } from "./webgpu/webgpu.js";

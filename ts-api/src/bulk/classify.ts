@@ -12,7 +12,7 @@ export interface ClassifyImagesOptions extends BulkOptions, LabelOptions {}
 
 const NAMES: OptionNames<ClassifyImagesOptions> = { ...BULK_OPTIONS, top_k: true, function_to_apply: true };
 
-/** What computes: the pipeline of the labels, or its model and image processor. */
+/** The classifier: a pipeline, or its model and image processor. */
 export type BulkClassifier = Pick<ImageClassificationPipeline, "model" | "processor">;
 
 /** The labels of one image. */

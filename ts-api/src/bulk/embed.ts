@@ -13,12 +13,12 @@ export interface EmbedImagesOptions extends BulkOptions, FeatureOptions {}
 
 const NAMES: OptionNames<EmbedImagesOptions> = { ...BULK_OPTIONS, ...FEATURE_OPTIONS };
 
-/** What computes: the pipeline of the features, or its model and image processor. */
+/** The feature extractor: a pipeline, or its model and image processor. */
 export type BulkExtractor = Pick<ImageFeatureExtractionPipeline, "model" | "processor">;
 
 /**
- * Computes the features of many images, in the order of the sources. An image that cannot be read is a failure among the results, and
- * never the end. Leaving the loop ends the job.
+ * Computes the features of many images, in the order of the sources. An image that cannot be read gives a failure among the results and
+ * does not end the job. Leaving the loop ends the job.
  *
  * @throws IJepaError `aborted`, `backend/*`; `input/value` for options; what the sources and the hooks throw
  */

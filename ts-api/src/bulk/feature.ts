@@ -1,4 +1,4 @@
-/** From what the encoder gives for a batch to one feature for each image. */
+/** From the encoder's output for a batch to one feature for each image. */
 import { IJepaError } from "../core/errors.js";
 import type { OptionNames } from "../core/options.js";
 import { Tensor } from "../core/tensor.js";

@@ -9,7 +9,7 @@ import { addressSource, isAddress, type BulkSource } from "./source.js";
 
 /** Which files are found. */
 export interface FindOptions {
-  /** Also what is in the folders of a folder. Default false. */
+  /** Include subfolders. Default false. */
   recursive?: boolean | undefined;
 }
 
@@ -21,9 +21,9 @@ const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|heif|avif|jxl|
 const HEAD = 16;
 
 /**
- * The images that are named, in order; those of a folder by name, files before folders. Of a folder it takes files that are images by their
- * name or their first bytes, and passes over the rest, and over names that begin with a dot. A folder is read once, whatever links
- * lead to it. What cannot be found or read is a source whose `read` says so.
+ * The named images, in order; those of a folder by name, files before folders. In a folder it takes files that are images by their name
+ * or their first bytes; it skips other files and names that begin with a dot. A folder is read once, even if several links lead to it. A
+ * name that cannot be found or read becomes a source whose `read` fails.
  *
  * @param names a path, folder, pattern such as "photos/*.jpg" where there is no such file, or URL; or several
  */
@@ -94,7 +94,7 @@ class Walk {
     for (const below of folders) yield* this.matches(below, deep ? names : rest);
   }
 
-  /** What is in a folder, by name; nothing where it was read before. A pattern with a dot also finds names that begin with one. */
+  /** The entries of a folder, by name; none if it was read before. A pattern that begins with a dot also finds names that do. */
   async *#entries(path: string, pattern?: RegExp): AsyncGenerator<{ name: string; path: string; info: FileInfo | undefined } | { source: BulkSource }> {
     const where = path === "" ? "." : path, base = path === "" || path.endsWith("/") ? path : `${path}/`;
     let names: string[];
@@ -130,7 +130,7 @@ class Walk {
   }
 }
 
-/** A link that leads nowhere and a name that is no UTF-8 have no `info`. */
+/** A broken link and a name that is not UTF-8 have no `info`. */
 function sourceAt(path: string, info: FileInfo | undefined): BulkSource {
   if (info !== undefined || !path.includes("\ufffd")) return addressSource(path, info);
   return failing(path, `Cannot read ${path}: its name is not UTF-8. Rename the file.`);

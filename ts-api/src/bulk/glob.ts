@@ -5,7 +5,7 @@ export function isPattern(text: string): boolean {
   return /[*?]|\[[^\]]+\]|\{[^{}]*,[^{}]*\}/.test(text);
 }
 
-/** A pattern as what is fixed of it, and the names that follow. */
+/** A parsed pattern: the folder without wildcards, and the parts that follow it. */
 export interface Pattern {
   /** The folder where the search begins, without patterns; "" for the working folder, "/" for the root. */
   readonly folder: string;

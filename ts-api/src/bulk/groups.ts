@@ -7,8 +7,9 @@ import type { Begun, Prepared } from "./results.js";
 const MAX_GROUP = 64;
 
 /**
- * Results in order, with at most `batchSize` images for the encoder in a group, all of one shape. A group waits only for images that
- * were begun: where they come one by one, each is answered before the next. What ends the job is thrown after what came before it.
+ * Results in order, with at most `batchSize` images for the encoder in a group, all of one shape. A group waits only for images whose
+ * work has begun, so images that arrive one by one are answered one by one. An error that ends the job is thrown after the results before
+ * it.
  */
 export async function* groupsOf<T>(prefetch: Prefetch<T, Begun>, batchSize: number): AsyncGenerator<Begun[]> {
   /** Of another shape than the group before it. */

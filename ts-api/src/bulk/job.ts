@@ -1,4 +1,4 @@
-/** A job over many images: read and decoded in threads ahead of what computes, which takes batches of one shape. */
+/** Runs a job over many images: they are read and decoded in threads, ahead of the computation, which takes batches of one shape. */
 import { onAbort } from "../core/abort.js";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import { sha256 } from "../core/numerics.js";
@@ -15,7 +15,10 @@ import { sourceOf, type Source, type SourceFacts } from "./source.js";
 export interface BulkOptions {
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
-  /** Images that are read and decoded ahead of the encoder, and held in memory at most. Default 16, and twice as many as there are decode threads. */
+  /**
+   * Most images that are read and decoded ahead of the encoder and held in memory. Default: 16, or twice the number of decode threads if
+   * that is more.
+   */
   ahead?: number | undefined;
   /** Most images of a forward pass; it changes no bit. Default 8, or fewer where a pass of the encoder takes no more tokens. */
   batchSize?: number | undefined;
@@ -57,8 +60,8 @@ const MAX_BATCH = 8;
 const MAX_TOKENS = 1024;
 
 /**
- * Results in the order of the sources. An image that cannot be read is a failure among them, and never the end. Leaving the loop ends
- * the job.
+ * Results in the order of the sources. An image that cannot be read gives a failure among them and does not end the job. Leaving the loop
+ * ends the job.
  *
  * @throws IJepaError `aborted`, `backend/*`; `input/value` for options; what the sources and the hooks throw
  */

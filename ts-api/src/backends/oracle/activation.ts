@@ -8,12 +8,12 @@ const fround = Math.fround;
 export const GELU_TANH_CUBIC = fround(0.044715);
 /** 2 * sqrt(2 / pi). */
 export const GELU_TANH_SLOPE = fround(1.5957691216057308);
-/** Beyond it the tanh form is 0 or x in f32. */
+/** Beyond this limit the tanh form is 0 or x in f32. */
 export const GELU_TANH_LIMIT = 16;
 export const QUICK_GELU_SLOPE = fround(1.702);
 export const SELU_SCALE = fround(1.0507009873554805);
 export const SELU_ALPHA = fround(1.6732632423543772);
-/** Beyond it mish is x in f32. */
+/** Beyond this limit mish is x in f32. */
 export const MISH_LIMIT = 20;
 export const LEAKY_RELU_SLOPE = fround(0.01);
 

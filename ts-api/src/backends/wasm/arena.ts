@@ -3,11 +3,11 @@ import { IJepaError } from "../../core/errors.js";
 
 const PAGE = 65536;
 const ALIGN = 64;
-/** The kernels keep their constants below it (asconfig.json, assembly/lib/constants.ts). */
+/** Below this address the kernels keep their constants (asconfig.json, assembly/lib/constants.ts). */
 const FIRST = 1024;
 /**
- * wasm32 addresses 4 GiB. The last page is never used: the end of a buffer that reached byte 2^32 would be address 0, and the loops
- * that run up to it would do nothing.
+ * wasm32 addresses 4 GiB. The last page is never used: a buffer that ended at byte 2^32 would have the end address 0, and loops up to it
+ * would do nothing.
  */
 const MAX_PAGES = 65535;
 
@@ -17,8 +17,8 @@ interface Span {
 }
 
 /**
- * Addresses in one WebAssembly.Memory: first fit, merged on release. The kernels allocate nothing; this is all there is.
- * Addresses below FIRST are never given out, so that 0 can mean "none".
+ * Allocates addresses in one WebAssembly.Memory: first fit, merged on release. The kernels themselves allocate nothing. Addresses below
+ * FIRST are never given out, so that 0 can mean "none".
  */
 export class Arena {
   readonly memory: WebAssembly.Memory;
@@ -82,7 +82,7 @@ export class Arena {
   }
 }
 
-/** A shared memory has its addresses reserved at once, which small devices refuse. */
+/** A shared memory reserves all of its addresses at once, which small devices refuse. */
 function newMemory(shared: boolean): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared });

@@ -11,7 +11,7 @@ import type { CallOf, OpCall, OpName } from "../../ops/table.js";
 export interface Step {
   kernel: string;
   args: number[];
-  /** Bytes that all threads share, and that the next step finds as this one left them; none for most kernels. */
+  /** Bytes that all threads share and that the next step reads; none for most kernels. */
   shared?: number;
   /** Bytes of scratch memory for each thread; 0 for kernels that take none. */
   scratch: number;
@@ -21,39 +21,48 @@ export interface Step {
 type Snake<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head}_${Snake<Tail>}` : S;
 type Address = (tensor: DeviceTensor | undefined) => number;
 
-/** How the tiles of a kernel are written, in the order of the numbers in assembly/lib/forms.ts. The same words; which is fastest, the engine decides. */
+/**
+ * The forms in which the tiles of a kernel are written, in the order of the numbers in assembly/lib/forms.ts. All give the same words;
+ * which is the fastest depends on the engine.
+ */
 export const FORMS = ["offsets", "addresses", "turns", "columns"] as const;
 export type Form = (typeof FORMS)[number];
 
-/** Kernels that a race chooses between, once for all of a family: int8 products; int4 products; tiles of exact f32 products; tiles of pinned ones. */
+/** A family of kernels has one race: int8 products; int4 products; tiles of exact f32 products; tiles of pinned ones. */
 export type Family = "int8" | "int4" | "exact" | "pinned";
 
 export interface WasmKernel<K extends OpName> {
   /** It starts with its op's. */
   name: `${Snake<K>}${"" | `_${string}`}`;
-  /** The function of the module, where it is not the name: kernels that differ in their form share one. */
+  /** The function of the module, if it differs from the name: kernels that differ only in their form share a function. */
   export?: string;
-  /** What it is in the race of its family: the same name for all kernels that are chosen together. */
+  /** Its name in the race of its family: kernels that are chosen together have the same name. */
   racer?: { family: Family; name: string };
   accepts(call: CallOf<K>): boolean;
   step(call: CallOf<K>, at: Address): Omit<Step, "kernel">;
-  /** What lays the operands out as the kernel reads them, in the memory that threads share: a step of its own, so that they share the work. */
+  /**
+   * The step before the kernel that lays the operands out as it reads them, in memory that the threads share. It is a step of its own so
+   * that the threads share the work.
+   */
   pack?: Pick<WasmKernel<K>, "name" | "step">;
 }
 
-/** As in assembly/ops/linear: rows of a unit of packing, rows at a time, rows beyond the last tile, inputs that are unpacked at once. */
+/**
+ * The same numbers as in assembly/ops/linear: rows of a unit of packing, rows at a time, rows beyond the last tile, inputs that are
+ * unpacked at once.
+ */
 const PACK_ROWS = 12;
 const COLUMNS_PACK_ROWS = 24;
 const ROW_BLOCK = 264;
 const TILE_SLACK = 8;
 const FLOAT_BLOCK_BYTES = 256 * 32;
-/** The same for the form of columns: weights, then each of them four times. */
+/** The same for the form `columns`: weights, then each weight four times. */
 const COLUMNS_BLOCK_BYTES = 128 * 160;
-/** As in assembly/ops/linear/int4.ts and int8.ts, of each panel of a unit: sums, unpacked weights and scales. */
+/** The same numbers as in assembly/ops/linear/int4.ts and int8.ts, for each panel of a unit: sums, unpacked weights and scales. */
 const INTEGER_PANEL_BYTES = 282 * 32 + 1280 * 17;
-/** Keys and values of a head, as attention in the form of columns has them, at most: they stay in L2. */
+/** Most bytes of the keys and values of a head in the form `columns`: they stay in L2. */
 const SPLATTED_BYTES = 2 ** 19;
-/** Of a value in the packed rows of floating-point formats. */
+/** Bytes of a value in the packed rows of floating-point formats. */
 const FLOAT_BYTES = 4;
 
 /** Sums of a block of rows. */
@@ -61,7 +70,7 @@ function sumBytes({ rows }: CallOf<"linear">): number {
   return (Math.min(rows, ROW_BLOCK) + TILE_SLACK) * 32;
 }
 
-/** The rows as the tiles read them; `width`: bytes that a value takes there; `unit`: rows of a unit of packing. */
+/** The packing step. `width`: bytes of a value in the packed rows; `unit`: rows of a unit of packing. */
 function packedBytes({ rows, inner }: CallOf<"linear">, width: number, unit = PACK_ROWS): number {
   return roundUp(rows, unit) * inner * width;
 }
@@ -81,9 +90,9 @@ function packer(name: `linear_pack_${string}`, width: number, unit = PACK_ROWS):
 interface IntegerLoop {
   format: "int8" | "int4";
   name: string;
-  /** Whose packed rows it reads. Default: its own. */
+  /** The kernel whose packed rows it reads. Default: its own. */
   rows?: string;
-  /** Of the loops that have several. */
+  /** Form of the loops that have several. */
   form?: Form;
   /** Bytes of a block of 32 values in the packed rows. */
   blockBytes: number;
@@ -112,7 +121,7 @@ function linearIntegers({ format, name, rows = `${format}_${name}`, form, blockB
   };
 }
 
-/** A kernel in all forms of its tiles. The first has the name of the export, the others that and their form's. */
+/** A kernel in all forms of its tiles. The first is named like the export; the others add the name of their form. */
 function inForms<K extends OpName>(
   kernel: Omit<WasmKernel<K>, "step" | "racer" | "export">, family: Family, step: (form: Form, call: CallOf<K>, at: Address) => Omit<Step, "kernel">,
 ): WasmKernel<K>[] {
@@ -160,7 +169,7 @@ function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention">[] {
   const kernel = { name: `attention_${format}` as const, accepts: (call: CallOf<"attention">) => call.format === format };
   return inForms<"attention">(kernel, format === "fp32" ? "pinned" : "exact", (form, call, at) => {
     const { x, headMask, attentionMask, y, probabilities, tokens, heads, headDim } = call;
-    // Splatted keys and values are read once for eight queries: too many of them, and other forms are faster.
+    // Splatted keys and values are read once for eight queries. If there are too many of them, other forms are faster.
     const splatted = form === "columns" && tokens * headDim * 32 <= SPLATTED_BYTES, copies = splatted ? 4 : 1;
     const queries = roundUp(tokens, 8) * headDim, keys = (tokens + TILE_SLACK) * headDim * copies, values = (headDim + TILE_SLACK) * tokens * copies;
     // Rows of eight: sums, mixed values, rows on their way, p.
@@ -173,7 +182,7 @@ function attentionKernel(format: "fp32" | "bf16"): WasmKernel<"attention">[] {
   });
 }
 
-/** Every kernel of the CPU backend. The first that the module has, the race left in and the call fits is used. */
+/** Every kernel of the CPU backend. A call uses the first one that the module has, that its race chose, and that accepts the call. */
 export const KERNELS: { [K in OpName]: readonly WasmKernel<K>[] } = {
   patchify: [
     {
@@ -241,10 +250,10 @@ export function exportOf(kernel: Pick<WasmKernel<OpName>, "name" | "export">): s
   return kernel.export ?? kernel.name;
 }
 
-/** Of each family the racer that is used; any, where none is named. */
+/** The racer to use of each family; any, if none is named. */
 export type Chosen = Partial<Record<Family, string>>;
 
-/** For `allow` of openWasm: false for the kernels of every other racer. */
+/** For `allow` of openWasm: false for the kernels of all other racers. */
 export function allowing(chosen: Chosen): (kernel: string) => boolean {
   const left = new Set(
     Object.values(KERNELS).flat().filter(({ racer }) => racer !== undefined && (chosen[racer.family] ?? racer.name) !== racer.name).map(({ name }) => name as string),

@@ -1,6 +1,6 @@
 /**
- * Which kernels of a family are the fastest here. All give the same words, so the choice is free; it depends on the processor (a
- * relaxed dot product is one instruction with VNNI or SDOT, five without) and on what the engine's compiler makes of each.
+ * Finds the fastest kernels of a family on this machine. All give the same words, so any choice is right. The fastest depends on the
+ * processor (a relaxed dot product is one instruction with VNNI or SDOT, five without) and on the engine's compiler.
  */
 import { IJepaError } from "../../core/errors.js";
 import type { DeviceTensor, ElementType } from "../../ops/contract.js";
@@ -9,26 +9,27 @@ import { bytesView } from "../backend.js";
 import { allowing, racersOf, type Family } from "./kernels.js";
 import { openWasm } from "./wasm.js";
 
-/** As many rows that unpacking the weights is a small part, and as many columns that packing the rows is one, as in a model. */
+/** Enough rows that unpacking the weights takes little of the time, and enough columns that packing the rows does, as in a model. */
 const ROWS = 64;
 const COLS = 64;
 const INNER = 512;
-/** Each racer runs this long in each round, and longer where the clock has coarse steps. */
+/** Each racer runs this long in each round, and longer if the clock is coarse. */
 const ROUND_MS = 1;
 const CLOCK_STEPS = 20;
 /**
- * Engines compile twice, the second time beside the race. It goes on until every racer has gained so much on its first runs and none
- * becomes faster for some rounds; or for some time, since an engine may have compiled for good before the race.
+ * Engines compile twice, the second time while the race runs. The race goes on until every racer is faster than in its first runs by this
+ * factor and none becomes faster for some rounds. It also ends after some time, since an engine may have finished compiling before the
+ * race.
  */
 const COMPILED = 0.6;
 const PATIENCE_MS = 250;
 const STEADY_ROUNDS = 3;
-/** A time below this share of the best one is faster. */
+/** A time below this share of the best one counts as faster. */
 const FASTER = 0.97;
-/** Where the clock stands still while a program computes (Workers) nothing can be timed, and these are taken. */
+/** If the clock stands still while a program computes (Workers), nothing can be timed, and these are taken. */
 const UNTIMED: Record<Family, string> = { int8: "linear_int8_plain", int4: "linear_int4_dot16_lanes", exact: "offsets", pinned: "offsets" };
 
-/** Half the work a step, or less: they stay out where there are loops of relaxed SIMD. */
+/** Loops that do half the work a step or less: they do not race where there are loops of relaxed SIMD. */
 const PLAIN_LOOPS = ["linear_int4_plain", "linear_int4_plain_turns"];
 /** No engine makes vectors of 256 bits of these. */
 const NARROW_LOOPS = ["linear_int4_dot16_lanes", "linear_int4_dot16_lanes_turns"];
@@ -73,7 +74,7 @@ export async function race(module: WebAssembly.Module, family: Family, revectori
 interface Runner {
   name: string;
   words(): Promise<Uint8Array>;
-  /** Milliseconds of the run after that of `words`, which compiled: the engine had no time to compile better. */
+  /** Milliseconds of the run right after that of `words`, which compiled the kernel: the engine had no time to optimise it. */
   early(): number;
   time(roundMs: number): number;
 }
@@ -113,7 +114,7 @@ async function prepare(module: WebAssembly.Module, family: Family, name: string)
   };
 }
 
-/** Milliseconds from one time to the next that the clock gives; 0 where it stands still. */
+/** Milliseconds between two readings of the clock that differ; 0 if it stands still. */
 function clockStep(): number {
   let step = 0, last = performance.now();
   for (let looks = 0, steps = 0; looks < 1e5 && steps < 3; looks++) {
@@ -149,7 +150,7 @@ function integerOperands(format: "int8" | "int4", fill: Fill): Operands {
   };
 }
 
-/** Of the product that a family is timed with. */
+/** Sizes of the product that a family is timed with. */
 const operands: Record<Family, (fill: Fill) => Operands> = {
   int8: (fill) => integerOperands("int8", fill),
   int4: (fill) => integerOperands("int4", fill),
@@ -165,7 +166,7 @@ const operands: Record<Family, (fill: Fill) => Operands> = {
   }),
 };
 
-/** From -1 to 1, with few bits: bf16 has them all. */
+/** Values from -1 to 1 that bf16 represents exactly. */
 function someFloats(count: number): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => ((i * 37) % 255) / 128 - 1);
 }

@@ -2,7 +2,7 @@
  * Several threads on one memory: every thread runs the same list of steps, each its share of the units, and waits for the
  * others after each step. Units are independent, so the bits are those of one thread.
  *
- * The threads meet in a SharedArrayBuffer: words for the barrier, then the program of the day.
+ * The threads meet in a SharedArrayBuffer: words for the barrier, then the current program.
  */
 import type { Step } from "./kernels.js";
 
@@ -20,20 +20,20 @@ const WORDS = 8;
 export const MAX_STEPS = 128;
 const STEP_NUMBERS = 32;
 /**
- * Looks at a word this often before it sleeps: about the time of a small step. Being woken takes longer, above all on a virtual machine;
- * but where there are more threads than processors, looking takes time from the one that is waited for.
+ * A thread reads a word this often before it sleeps: about the time of a small step. Waking up takes longer, above all on a virtual
+ * machine. But if there are more threads than processors, spinning takes time from the thread that is waited for.
  */
 const SPINS = 10000;
-/** Thread 0 waits this often for the others, each time for a second, before it takes them for dead: no share of a step takes that long. */
+/** Thread 0 waits for the others this often, for a second each time, before it gives them up: no share of a step takes that long. */
 const PATIENCE = 60;
 const SLICE_MS = 1000;
 /**
- * Of the units of a step each thread has a share of its own; the last fourth goes, in ever smaller pieces, to whoever is done first: a
- * thread that was interrupted does not hold up the others by all it missed, and at the end they wait for one unit at most.
+ * Each thread has a fixed share of the units of a step. The last fourth of the units is taken in ever smaller pieces by whichever thread
+ * is free. So an interrupted thread does not delay the others by all it missed, and at the end they wait for at most one unit.
  */
 const OWN_PART = 0.75;
 
-/** What a thread is given at its start; structured clone carries it. */
+/** The data that a thread receives at its start, by structured clone. */
 export interface ThreadData {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
@@ -49,7 +49,7 @@ export function newControl(): SharedArrayBuffer {
   return new SharedArrayBuffer(WORDS * 4 + (1 + MAX_STEPS * STEP_NUMBERS) * 8);
 }
 
-/** Ends the work of a team one of whose threads is gone. */
+/** Ends the work of a team that has lost a thread. */
 export function markLost(control: SharedArrayBuffer): void {
   Atomics.store(new Int32Array(control), FAILED, 1);
 }
@@ -61,7 +61,7 @@ export class Member {
   /** False where the host forbids Atomics.wait (a browser's main thread): it spins instead. */
   private readonly mayWait: boolean;
 
-  /** @param patience how often thread 0 waits for a second before it gives the others up */
+  /** @param patience seconds that thread 0 waits before it gives the others up */
   constructor(
     control: SharedArrayBuffer,
     private readonly kernels: readonly Kernel[],
@@ -77,7 +77,7 @@ export class Member {
   /**
    * Runs at most MAX_STEPS steps with all threads; thread 0 alone calls it.
    *
-   * @throws Error when a thread failed or ended, now or before: the memory then holds nothing that can be trusted
+   * @throws Error when a thread failed or ended, now or before: the contents of the memory are then undefined
    */
   lead(steps: readonly { kernel: number; step: Step }[], scratch: number, scratchStride: number): void {
     if (Atomics.load(this.words, FAILED) !== 0) throw new Error("A thread failed before.");
@@ -149,7 +149,7 @@ export class Member {
 
   private waitWhile(word: number, value: number): void {
     for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(this.words, word) !== value) return;
-    // The others are ended by the host, and may sleep as long as it takes.
+    // The host ends the other threads, so they may sleep without a limit.
     const [slices, milliseconds] = this.index === 0 ? [this.patience, SLICE_MS] : [Infinity, Infinity];
     for (let slice = 0; Atomics.load(this.words, word) === value; slice++) {
       if (slice === slices) {
@@ -168,7 +168,7 @@ export class Member {
   }
 }
 
-/** Whether this thread may block: it looks, and does not wait. */
+/** Whether this thread may block. It tries without waiting. */
 function maySleep(): boolean {
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1);

@@ -32,11 +32,11 @@ export interface WasmOptions {
   module: WebAssembly.Module;
   /** Human words for `device`. */
   device: string;
-  /** Leaves out the kernels it is false for; the suite and the race use it to choose one. */
+  /** Kernels for which it is false are not used; the suite and the race choose a kernel with it. */
   allow?: (kernel: string) => boolean;
   /** Default 1. */
   threads?: number;
-  /** Starts a worker on `serveThread`, and tells when it ends by itself; needed for more than one thread. */
+  /** Starts a worker on `serveThread`, and reports if it ends by itself; needed for more than one thread. */
   startThread?: (data: ThreadData, ended: (reason: string) => void) => Promise<Thread>;
 }
 

@@ -2,7 +2,7 @@
 import { IJepaError } from "../../core/errors.js";
 
 export interface DeviceOptions {
-  /** A device of the caller's: it is used as it is, and not destroyed by `dispose`. */
+  /** The caller's own device: it is used as it is, and `dispose` does not destroy it. */
   gpuDevice?: GPUDevice | undefined;
   /** Where to ask for an adapter; default `navigator.gpu`, then the package `webgpu`. */
   gpu?: GPU | undefined;
@@ -18,14 +18,14 @@ export interface OpenedDevice {
   features: ReadonlySet<string>;
   /** True for adapters that compute on the CPU. */
   software: boolean;
-  /** True where `dispose` destroys the device. */
+  /** True if `dispose` destroys the device. */
   owned: boolean;
 }
 
 /** The package's `GPU` must outlive its adapters. */
 let packageGpu: Promise<GPU | undefined> | undefined;
 
-/** `navigator.gpu`, or the `GPU` of the package `webgpu` where it is installed. */
+/** `navigator.gpu`, or the `GPU` of the package `webgpu` if it is installed. */
 export async function findGpu(): Promise<GPU | undefined> {
   const { navigator } = globalThis as { navigator?: { gpu?: GPU } };
   if (navigator?.gpu !== undefined) return navigator.gpu;
@@ -34,7 +34,7 @@ export async function findGpu(): Promise<GPU | undefined> {
 }
 
 async function loadPackage(): Promise<GPU | undefined> {
-  // A name that bundlers do not follow: the package is optional, and browsers never come here.
+  // A variable, so that bundlers do not follow the name: the package is optional, and browsers never reach this line.
   const name = "webgpu";
   try {
     const { create } = (await import(name)) as { create(options: string[]): GPU };

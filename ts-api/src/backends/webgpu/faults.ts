@@ -1,6 +1,4 @@
-/**
- * WebGPU tells of errors later, and elsewhere. This keeps the first one, and throws it at the next call as a typed error.
- */
+/** WebGPU reports errors asynchronously. This keeps the first one and throws it at the next call, as a typed error. */
 import { IJepaError } from "../../core/errors.js";
 
 export class Faults {
@@ -19,7 +17,7 @@ export class Faults {
     if (this.#fault !== undefined) throw this.#fault;
   }
 
-  /** Runs `action`; an error of the kind `filter` becomes the fault that `explain` makes of its message. */
+  /** Runs `action`. `explain` turns the message of an error of kind `filter` into the fault. */
   watch<T>(filter: GPUErrorFilter, action: () => T, explain: (message: string) => IJepaError): T {
     const { device } = this;
     device.pushErrorScope(filter);
@@ -44,7 +42,7 @@ export class Faults {
     this.check();
   }
 
-  /** Awaits a device's promise; it rejects when the device is lost, and the loss is the better message. */
+  /** Awaits a promise of the device. If the device is lost, that error is thrown instead of the promise's own. */
   async guard<T>(wait: () => Promise<T>): Promise<T> {
     let result: T;
     try {
@@ -59,7 +57,7 @@ export class Faults {
     return result;
   }
 
-  /** From here on a lost device is no error: `dispose` destroys it. */
+  /** Called by `dispose`: from here on a lost device is no error. */
   close(): void {
     this.#closed = true;
   }

@@ -1,6 +1,6 @@
 /**
- * Two calls in one dispatch: what makes a linear's operand (quantize-rows) joins what made its input. A plan stays a list of
- * single ops; here is which neighbours have a kernel of their own, and when its use is right. The words are the same.
+ * Fuses two calls into one dispatch: quantize-rows, which makes the operand of a linear, and the call before it. A plan stays a list of
+ * single ops; this file says which neighbours have a fused kernel, and when it may be used. The words are the same.
  */
 import { sizeOf } from "../../core/tensor.js";
 import type { DeviceTensor } from "../../ops/contract.js";
@@ -11,7 +11,7 @@ type Quantize = CallOf<"quantize-rows">;
 
 export interface Fusion extends Shader {
   op: OpName;
-  /** `call` leaves its y nowhere but in `next`'s operand. */
+  /** Nothing but `next` reads the y of `call`. */
   accepts(call: OpCall, next: Quantize): boolean;
   dispatch(call: OpCall, next: Quantize): Dispatch;
 }
@@ -19,7 +19,7 @@ export interface Fusion extends Shader {
 /** OPERAND in gpu/lib/operand.wgsl. */
 const OPERAND = { fp32: 1, bf16: 2 } as const;
 
-/** The kernel of an op, storing each value in the form of the operand. */
+/** The kernel of an op, changed to store each value in the form of the operand. */
 function rounding<K extends OpName>(op: K, kernel: WebgpuKernel<K>, format: keyof typeof OPERAND): Fusion {
   return {
     ...kernel,
@@ -33,13 +33,13 @@ function rounding<K extends OpName>(op: K, kernel: WebgpuKernel<K>, format: keyo
 }
 
 interface Int8Form<K extends OpName> {
-  /** Files of the kernel, and what stands in their place. */
+  /** Files of the kernel, and those that replace them. */
   files: Partial<Record<ShaderName, readonly ShaderName[]>>;
   accepts?(call: CallOf<K>): boolean;
   dispatch(call: CallOf<K>, next: Quantize): Dispatch;
 }
 
-/** The kernel of an op, making blocks of 32 within the workgroup. */
+/** The kernel of an op, changed to make int8 blocks of 32 within the workgroup. */
 function blocking<K extends OpName>(op: K, kernel: WebgpuKernel<K>, { files, accepts = () => true, dispatch }: Int8Form<K>): Fusion {
   const own = (call: OpCall) => call as unknown as CallOf<K>;
   return {
@@ -71,7 +71,7 @@ export const FUSIONS: readonly Fusion[] = [
     rounding("attention", kernel, "bf16"),
     blocking("attention", kernel, {
       files: STORE_INT8,
-      // Blocks must not straddle heads: a workgroup has one.
+      // A block must not span two heads: a workgroup has one head.
       accepts: ({ headDim }) => headDim % 32 === 0,
       dispatch: (call, { y, blocks }) => appended(kernel.dispatch({ ...call, y }), blocks),
     }),
@@ -90,8 +90,8 @@ function appended({ buffers, ...rest }: Dispatch, tensor: DeviceTensor | undefin
 }
 
 /**
- * Whether `next` takes y as it stands, row by row. Attention has nobody who would write zeros behind a row. Linears with a
- * residual make the residual stream, which no plan sends on alone; their eight buffers are all that a device need have.
+ * Whether `next` reads y as it is, row by row. Attention does not write padding behind a row, so it needs rows without padding. A linear
+ * with a residual is never fused: other calls read the residual stream too, and its eight buffers are all that a device must offer.
  */
 function fits(call: OpCall, next: Quantize): boolean {
   const [{ tensor, dims }] = resultsOf(call);
@@ -101,13 +101,13 @@ function fits(call: OpCall, next: Quantize): boolean {
 }
 
 /**
- * The fusion of calls[at] with the call after it: where there is one, nobody else reads what is between them, and a binding of
- * `most` bytes holds each tensor.
+ * The fusion of calls[at] with the call after it, if there is one, no other call reads the tensor between them, and a binding of `most`
+ * bytes holds each tensor.
  */
 export function fusionAt(calls: readonly OpCall[], at: number, usable: (shader: Shader) => boolean, most: number): Fusion | undefined {
   const call = calls[at], next = calls[at + 1];
   if (next?.op !== "quantize-rows" || !isUnread(next.x, calls.slice(at + 2))) return undefined;
-  // One dispatch must not write what it reads.
+  // A dispatch must not write a tensor that it reads.
   if (resultsOf(next).some(({ tensor }) => readsOf(call).includes(tensor))) return undefined;
   const tensors = [call, next].flatMap((one) => [...readsOf(one), ...resultsOf(one).map(({ tensor }) => tensor)]);
   if (tensors.some(({ bytes }) => bytes > most)) return undefined;

@@ -24,7 +24,7 @@ export interface Dispatch {
 
 type Snake<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head}_${Snake<Tail>}` : S;
 
-/** Kernels with sums over k: exact products need a pin only on devices that reorder; products that round always do. */
+/** Kernels with sums over k. Exact products need a pin only on devices that reorder; products that round always need one. */
 export type Products = "exact" | "rounded";
 
 /** What a pipeline is made of. */
@@ -134,7 +134,7 @@ function attentionKernel(format: "fp32" | "bf16"): WebgpuKernel<"attention"> {
   };
 }
 
-/** Every kernel of the WebGPU backend. The first that the device has the feature for and the call fits is used. */
+/** Every kernel of the WebGPU backend. A call uses the first one whose feature the device has and that accepts the call. */
 export const KERNELS: { [K in OpName]: readonly [WebgpuKernel<K>, ...WebgpuKernel<K>[]] } = {
   patchify: [
     {

@@ -29,7 +29,7 @@ export class Memory {
     private readonly flush: () => void,
   ) {}
 
-  /** Throws IJepaError `backend/memory` for what is too large; where the device runs out of memory, the next call does. */
+  /** Throws IJepaError `backend/memory` for a tensor that is too large. If the device runs out of memory, the next call throws it. */
   create(label: string, size: number, usage: number): GPUBuffer {
     this.faults.check();
     if (size > this.most) throw tooLarge(label, size);
@@ -38,7 +38,7 @@ export class Memory {
     return buffer;
   }
 
-  /** Leaves the buffer to whoever holds it. */
+  /** The buffer belongs to the caller from here on. */
   forget(buffer: GPUBuffer): void {
     this.#buffers.delete(buffer);
   }

@@ -1,4 +1,4 @@
-/** Compiles kernels, each once a device. */
+/** Compiles kernels, each once per device. */
 import { IJepaError } from "../../core/errors.js";
 import type { Products, Shader, ShaderName } from "./kernels.js";
 import { SHADERS } from "./shaders.js";
@@ -35,7 +35,7 @@ export class Pipelines {
 
   async #compile({ name, entry = name, files, products, constants: own = {} }: Shader): Promise<GPUComputePipeline> {
     const { device, tier } = this;
-    // The scope keeps a wrong shader out of the console; the pipeline's rejection tells of it.
+    // The scope keeps a wrong shader out of the console; the pipeline's rejection reports it.
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label: name, code: files.map((file) => this.sources[file]).join("\n") });
     device.popErrorScope().catch(() => undefined);

@@ -1,6 +1,6 @@
-/** Dispatches on their way to a device's queue: recorded one by one, submitted some layers at a time. */
+/** Records dispatches one by one, and submits them to the device's queue some layers at a time. */
 
-/** Dispatches of a submission: enough to spare submissions, few enough that the device begins while the rest is recorded. */
+/** Dispatches of a submission: enough to keep submissions few, and few enough that the device starts while the rest is recorded. */
 const MOST = 64;
 
 export interface BoundStep {
@@ -25,7 +25,7 @@ export class Recorder {
     if (open.dispatches >= MOST) this.submit();
   }
 
-  /** Before anything else of the queue that must come after what was recorded, and before a buffer is destroyed. */
+  /** Call it before any other work of the queue that must come after the recorded dispatches, and before a buffer is destroyed. */
   submit(): void {
     if (this.#open === undefined) return;
     const { encoder, pass } = this.#open;

@@ -1,7 +1,7 @@
 /**
- * Calls that fit a device's bindings. A kernel sees a tensor through a binding, which may be smaller than the tensor: then one
- * call becomes several, each on some rows, and where weights are too large each on some columns. Rows and columns do not meet
- * in any sum, so no bit depends on it.
+ * Splits calls to fit a device's bindings. A kernel sees a tensor through a binding, which may be smaller than the tensor. Then one call
+ * becomes several, each for some rows, and if the weights are too large for some columns. No sum spans two rows or two columns, so no bit
+ * depends on it.
  */
 import { IJepaError } from "../../core/errors.js";
 import { isInteger, PANEL } from "../../core/numerics.js";
@@ -26,9 +26,9 @@ export type Piece = OpCall & {
 
 interface Layout {
   rows: number;
-  /** Calls may be cut at multiples of it. */
+  /** Calls may be split at multiples of it. */
   unit: number;
-  /** Bytes of a row of each tensor that has the call's rows. */
+  /** Bytes of a row, for each tensor that is split by rows. */
   bytes: Record<string, number>;
 }
 

@@ -15,7 +15,7 @@ import { split, type Piece } from "./split.js";
 const PARAMS_STRIDE = 256;
 /** Tensors of one call; WebGPU's default limit is 8 storage buffers, one of them the parameters. */
 const MAX_BINDINGS = 7;
-/** Rows of a pass. Hardware needs thousands to be busy; on a processor they only cost memory. */
+/** Rows of a pass. Hardware needs thousands to be busy; on a processor more rows only cost memory. */
 const ROWS = { hardware: 4096, software: 1024 };
 
 /** One dispatch of a program. */
@@ -35,7 +35,7 @@ interface WebgpuProgram extends Program {
   readonly steps: readonly (Step & BoundStep)[];
 }
 
-/** What decides whether and how a model fits. */
+/** The limits that decide whether a model fits, and how calls are split. */
 const LIMITS = ["maxStorageBufferBindingSize", "maxBufferSize", "maxComputeInvocationsPerWorkgroup", "maxComputeWorkgroupStorageSize"] as const;
 
 /** Bytes of a buffer, and of what a kernel sees of it. */
@@ -54,11 +54,11 @@ export interface WebgpuBackend extends Backend {
 export interface WebgpuOptions extends DeviceOptions {
   /** Default "fast". `openBackend` attests the device and takes "pinned" where the fast one is inexact. */
   tier?: Tier | undefined;
-  /** Leaves out the kernels it is false for; the suite uses it to choose one. */
+  /** Kernels for which it is false are not used; the suite chooses a kernel with it. */
   allow?: ((kernel: string) => boolean) | undefined;
   /** Other WGSL files; the suite plants wrong ones. */
   sources?: ShaderSources | undefined;
-  /** As if the device had no more; the suite makes it small. */
+  /** Pretends that the device has no larger limits; the suite makes them small. */
   sizes?: Sizes | undefined;
 }
 
@@ -77,7 +77,7 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
 
   const recorder = new Recorder(device);
   const memory = new Memory(device, faults, maxBufferSize, () => recorder.submit());
-  // Bound where a call has no such tensor; one a binding, because a writable buffer may be bound once.
+  // Buffers that are bound where a call has no tensor; one for each binding, because a writable buffer may be bound only once.
   const unused = Array.from({ length: MAX_BINDINGS }, () => memory.create("unused", ALIGN, USAGE.STORAGE));
 
   const usable = ({ name, feature }: Shader) => allow(name) && (feature === undefined || features.has(feature));
@@ -87,7 +87,7 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
     return kernel;
   };
 
-  /** The kernels of a list of calls: neighbours that have one together, the others each its own, in pieces that bindings hold. */
+  /** The kernels of a list of calls: one for each pair of calls that can be fused and for each other call, split to fit the bindings. */
   const choose = (calls: readonly OpCall[]): Chosen[] => {
     const chosen: Chosen[] = [];
     for (let i = 0; i < calls.length; i++) {
@@ -142,7 +142,7 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
       const words = new Uint32Array((Math.max(1, chosen.length) * PARAMS_STRIDE) / 4);
       chosen.forEach(({ dispatch }, i) => words.set(dispatch.params, (i * PARAMS_STRIDE) / 4 + 1));
       const parameters = memory.create("parameters", words.byteLength, USAGE.STORAGE | USAGE.COPY_DST);
-      // Nobody releases a program: its buffer goes with it.
+      // Programs are not released explicitly: the buffer is collected with its program.
       memory.forget(parameters);
       queue.writeBuffer(parameters, 0, words);
       // 3. bindings
