@@ -20,23 +20,26 @@ export interface BulkOptions {
    * that is more.
    */
   ahead?: number | undefined;
-  /** Most images of a forward pass; it changes no bit. Default 8, or fewer where a pass of the encoder takes no more tokens. */
+  /** Most images of a forward pass; it changes no bit. Default 8, or fewer if a pass of the encoder takes fewer tokens. */
   batchSize?: number | undefined;
-  /** What decodes; default: a pool of this job alone, one thread per processor. */
+  /** The threads that decode; default: a pool for this job alone, one thread per processor. */
   decoders?: DecodePool | undefined;
-  /** Pixel limit of the decoders; default as Pillow's. */
+  /** Most pixels of an image. Default: Pillow's limit. */
   maxPixels?: number | undefined;
-  /** Damaged images that could be read all the same are failures. Default false. */
+  /** Treat damaged images that could still be read as failures. Default false. */
   strict?: boolean | undefined;
-  /** Most milliseconds of a download of an image that is named by its URL. Default 60000. */
+  /** Longest download of an image given by URL, in milliseconds. Default 60000. */
   timeout?: number | undefined;
-  /** How many images there are, for the progress; it may become known while they are computed. Default: the length of a list. */
+  /** Number of images, for the progress; a promise may resolve while they are computed. Default: the length of a list. */
   total?: number | Promise<number | undefined> | undefined;
   /** Told after every image. */
   onProgress?: ((progress: BulkProgress) => void) | undefined;
-  /** True for an image that is known by its name, size and time: it is not even read. Not asked of sources without `look`. */
+  /**
+   * Returns true for an image whose result is known from its name, size and time: its file is not read. Not called for sources without
+   * `look`.
+   */
   known?: ((source: string, bytes: number | undefined, modified: number | undefined) => boolean | Promise<boolean>) | undefined;
-  /** True for a file whose result is known: it is neither decoded nor encoded. */
+  /** Returns true for a file whose result is known from its id: it is neither decoded nor encoded. */
   skip?: ((id: string) => boolean | Promise<boolean>) | undefined;
 }
 
@@ -45,12 +48,15 @@ export const BULK_OPTIONS: OptionNames<BulkOptions> = {
   known: "function", skip: "function",
 };
 
-/** What is done with the images. */
+/** The computation on the decoded images. */
 export interface Computation<R extends BulkImage> {
   readonly processor: IJepaImageProcessor;
-  /** Tokens of an image, by which batches are bounded. */
+  /** Tokens of an image; they bound the size of batches. */
   readonly tokens: number;
-  /** One result for each image of a batch of one shape. IJepaError `input/*` makes failures of all of them; others end the job. */
+  /**
+   * One result for each image of a batch of one shape. If it throws IJepaError `input/*`, all images of the batch are failures; other
+   * errors end the job.
+   */
   compute(batch: readonly Prepared[]): Promise<R[]>;
 }
 

@@ -4,10 +4,10 @@ import { fromBase64 } from "../core/base64.js";
 import { IJepaError } from "../core/errors.js";
 import { addressSource, dataSource, type BulkSource } from "./source.js";
 
-/** As the limit of `loadImage`, in base64. */
+/** The limit of `loadImage`, in characters of base64. */
 const MAX_LINE = 360 * 2 ** 20;
 const CHUNK = 2 ** 16;
-/** How the base64 of a JPEG, PNG, WebP, GIF or BMP file begins, and long enough to be no path. */
+/** The beginning of a JPEG, PNG, WebP, GIF or BMP file in base64, and long enough not to be a path. */
 const BASE64_IMAGE = /^(\/9j\/|iVBORw0KGgo|UklGR|R0lGOD|Qk)[A-Za-z0-9+/]{60,}={0,2}$/;
 
 /**
@@ -17,7 +17,7 @@ const BASE64_IMAGE = /^(\/9j\/|iVBORw0KGgo|UklGR|R0lGOD|Qk)[A-Za-z0-9+/]{60,}={0
  */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
-  // What came of a line so far: joined once, because lines may be long.
+  // The pieces of a line so far: joined only once, because lines may be long.
   let parts: string[] = [], length = 0;
   for await (const chunk of chunks) {
     const texts = decoder.decode(chunk, { stream: true }).split("\n");
@@ -45,8 +45,8 @@ export async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array, vo
 }
 
 /**
- * The image of each line that is not empty: exactly one, so that there is an answer to every line. Folders and patterns are not looked
- * into. What is the image itself is called by the number of its line.
+ * The image of each line that is not empty: exactly one, so that every line gets one answer. Folders and patterns are not expanded. An
+ * image in base64 is named by the number of its line.
  */
 export async function* imagesOfLines(lines: AsyncIterable<string>): AsyncGenerator<BulkSource, void, undefined> {
   let number = 0;

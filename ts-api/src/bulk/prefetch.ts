@@ -4,7 +4,7 @@ import { throwIfAborted } from "../core/errors.js";
 
 export class Prefetch<T, R> {
   readonly #iterator: AsyncIterator<T> | Iterator<T>;
-  /** Results under way, in order. They reject only with what ends the whole job. */
+  /** Pending results, in order. They reject only with errors that end the whole job. */
   readonly #slots: Promise<R>[] = [];
   #ended = false;
   #filling = false;
@@ -12,9 +12,9 @@ export class Prefetch<T, R> {
   readonly #stopListening: () => void;
 
   /**
-   * @param begin begins the work of one item; what it rejects with, `take` throws at its turn
-   * @param limit most items whose work was begun and whose result was not taken
-   * @param signal ends the waiting for an item that does not come
+   * @param begin begins the work of one item; if it rejects, `take` throws that error when the item's turn comes
+   * @param limit most items that were begun and whose result was not taken yet
+   * @param signal ends waiting for an item that does not arrive
    */
   constructor(
     items: AsyncIterable<T> | Iterable<T>,
@@ -27,7 +27,7 @@ export class Prefetch<T, R> {
     void this.#fill();
   }
 
-  /** Items that were begun and whose result was not taken. */
+  /** Items that were begun and whose result was not taken yet. */
   get begun(): number {
     return this.#slots.length;
   }
@@ -50,11 +50,11 @@ export class Prefetch<T, R> {
     }
   }
 
-  /** Asks for no more items. What was begun is not waited for. */
+  /** Asks for no more items, and does not wait for those that were begun. */
   close(): void {
     this.#ended = true;
     this.#stopListening();
-    // An iterator that still waits for its source answers after that; nobody waits for it.
+    // The promise is not awaited: an iterator that still waits for its source would delay it.
     void Promise.resolve(this.#iterator.return?.()).catch(() => undefined);
   }
 

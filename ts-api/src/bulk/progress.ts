@@ -1,7 +1,7 @@
 /** From counts of finished images to progress: done, failed, images per second, seconds left. */
 
 export interface BulkProgress {
-  /** Images that are done, in whatever way. */
+  /** Finished images: computed, skipped or failed. */
   readonly done: number;
   /** Of these, those whose features were computed. */
   readonly computed: number;
@@ -9,11 +9,11 @@ export interface BulkProgress {
   readonly skipped: number;
   /** Of these, those that could not be read. */
   readonly failed: number;
-  /** Images of the job, where it is known. */
+  /** Images of the job; undefined if unknown. */
   readonly total: number | undefined;
   /** Computed images a second, over the last half minute. */
   readonly rate: number;
-  /** Seconds that are left at this rate; undefined where the total is not known, or nothing was computed. */
+  /** Seconds left at this rate; undefined if the total is unknown or nothing was computed yet. */
   readonly secondsLeft: number | undefined;
   /** The last image that was done. */
   readonly source: string;
@@ -25,7 +25,7 @@ const WINDOW_MS = 30_000;
 
 export class ProgressCounter {
   readonly #counts: Record<Outcome, number> = { computed: 0, skipped: 0, failed: 0 };
-  /** Moments, with what was done and computed by then. */
+  /** Samples: times, with the counts at each. */
   #moments: { at: number; done: number; computed: number }[];
 
   constructor(
@@ -47,7 +47,7 @@ export class ProgressCounter {
   progress(source: string): BulkProgress {
     const { computed, skipped, failed } = this.#counts, done = computed + skipped + failed, at = this.now();
     this.#moments.push({ at, done, computed });
-    // The first that is kept is the last before the window.
+    // The first sample that is kept is the last one before the window.
     while (this.#moments.length > 2 && this.#moments[1].at < at - WINDOW_MS) this.#moments.shift();
     const [first] = this.#moments, seconds = (at - first.at) / 1000;
     const perSecond = (count: number) => (seconds > 0 ? count / seconds : 0);

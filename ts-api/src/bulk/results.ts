@@ -12,7 +12,7 @@ export interface BulkImage {
   readonly id: string;
   /** Size of the file. */
   readonly bytes: number;
-  /** When the file was last written, in milliseconds since 1970; undefined where nobody knows. */
+  /** When the file was last written, in milliseconds since 1970; undefined if unknown. */
   readonly modified: number | undefined;
   /** Pixels of a row of the upright image. */
   readonly width: number;
@@ -44,21 +44,21 @@ export interface BulkFailure {
   readonly message: string;
 }
 
-/** An image that `known` or `skip` knows. */
+/** An image for which `known` or `skip` returned true. */
 export interface BulkSkip {
   /** Tells it from rows and failures. */
   readonly kind: "skip";
   /** The path, URL or name of the image. */
   readonly source: string;
-  /** Undefined where the file was not read. */
+  /** SHA-256 of the file's bytes, in hex; undefined if the file was not read. */
   readonly id: string | undefined;
-  /** Size of the file; undefined where nobody knows. */
+  /** Size of the file in bytes; undefined if unknown. */
   readonly bytes: number | undefined;
   /** When the file was last written, in milliseconds since 1970; undefined where nobody knows. */
   readonly modified: number | undefined;
 }
 
-/** What became of one image: its features or labels, or why there are none. */
+/** The result of one image: its features or labels, or why there are none. */
 export type BulkResult<Row extends BulkImage = BulkRow> = Row | BulkFailure | BulkSkip;
 
 /** An image that waits for the encoder. */
@@ -67,10 +67,10 @@ export interface Prepared extends Pick<BulkImage, "source" | "id" | "bytes" | "m
   readonly image: PreparedImage;
 }
 
-/** What is known before the encoder has its turn. */
+/** The results of an image before it reaches the encoder. */
 export type Begun = Prepared | BulkFailure | BulkSkip;
 
-/** What a hook of the caller throws is no failure of the image. */
+/** Wraps what a hook of the caller throws: that is not a failure of the image. */
 export class HookError extends Error {}
 
 export async function hook<T>(call: () => T | Promise<T>): Promise<T> {
@@ -81,12 +81,12 @@ export async function hook<T>(call: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** @throws what is not the image's fault */
+/** @throws errors that are not the image's fault */
 export function failureOf(source: string, error: unknown): BulkFailure {
   if (!(error instanceof Error) || error instanceof HookError) throw error;
   if (!isIJepaError(error)) return { kind: "failure", source, code: "unexpected", message: error.message };
   const { code, message } = error;
-  // A decode thread that ended is replaced; without any, nothing can be done.
+  // A decode thread that ended is replaced; if no thread can be started, the job ends.
   if (code === "aborted" || code === "backend/unavailable" || code === "backend/busy") throw error;
   return { kind: "failure", source, code, message };
 }

@@ -6,12 +6,12 @@ import type { FileInfo } from "../runtime/env.js";
 
 /** An image that has not been read yet. */
 export interface BulkSource {
-  /** How results and messages call it: a path or URL. */
+  /** Its name in results and messages: a path or URL. */
   readonly name: string;
   /** Size in bytes, and when it was last written in milliseconds since 1970, as far as that is known without reading it. */
   look?(): Promise<SourceFacts>;
   /**
-   * The bytes of the file. What it rejects with makes the image a failure.
+   * The bytes of the file. If it rejects, the image becomes a failure.
    *
    * @throws IJepaError `io/read`, `aborted`
    */
@@ -37,23 +37,23 @@ export function sourceOf(source: Source): BulkSource {
   throw new TypeError(`A source must be a path, a URL, or { name, read }, not ${source === null ? "null" : typeof source}.`);
 }
 
-/** Whether a text is a URL with its scheme. One letter is a disk of Windows. */
+/** Whether a text is a URL with its scheme. A single letter is a Windows drive. */
 export function isAddress(text: string): boolean {
   return /^([a-z][a-z0-9+.-]+:\/\/|(data|blob|file):)/i.test(text);
 }
 
-/** @param info what the file system says of it, where it was asked already */
+/** @param info the file system's entry, if it was read already */
 export function addressSource(address: string, info?: FileInfo): BulkSource {
   if (/^data:/i.test(address)) return dataSource(`${address.slice(0, 32)}...${checksumOf(address)}`, address);
   return { name: address, look: async () => factsOf(info ?? (await infoOf(address))), read: (signal, { timeout } = {}) => readImageBytes(address, { signal, timeout }) };
 }
 
-/** A data: URL is the whole image: nothing is known of it by its name. */
+/** A data: URL is the whole image: its name says nothing that `known` could use. */
 export function dataSource(name: string, url: string): BulkSource {
   return { name, read: (signal) => readImageBytes(url, { signal }) };
 }
 
-/** Nothing of URLs, and of what is not there. */
+/** Undefined for URLs and missing files. */
 async function infoOf(address: string): Promise<FileInfo | undefined> {
   return isAddress(address) ? undefined : runtime.files?.stat(address).catch(() => undefined);
 }

@@ -7,9 +7,9 @@ import { drawPatches, syntheticImages } from "./synthetic-images.js";
 
 /** Patches of each synthetic image, and at least of each given one. */
 const KEPT = 32;
-/** Patches of given images, in all: it bounds memory and time. Where they have more, every image gives some, drawn by lot. */
+/** Most patches of all given images together; it bounds memory and time. If they have more, random patches of every image are used. */
 const MAX_ROWS = 1024;
-/** Given images that are looked at. */
+/** Most given images that are used. */
 export const MAX_IMAGES = MAX_ROWS / KEPT;
 
 /** Images that are read one at a time. */
@@ -19,7 +19,7 @@ export interface ImageList {
   read(index: number): Promise<Pixels>;
 }
 
-/** Numbers of the images that are looked at: all of them, or MAX_IMAGES of `count` at equal distances. */
+/** Indices of the images that are used: all of them, or MAX_IMAGES of `count` at equal distances. */
 export function lookedAt(count: number): number[] {
   return Array.from({ length: Math.min(count, MAX_IMAGES) }, (_, i) => Math.floor((i * count) / Math.min(count, MAX_IMAGES)));
 }

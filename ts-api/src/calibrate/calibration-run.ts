@@ -1,6 +1,6 @@
 /**
- * The bf16 model, run layer by layer over some images, with a look at what enters each matrix. Memory holds one layer's matrices
- * on the backend, one on its way there, and what goes from one matrix to the next for every image.
+ * Runs the bf16 model layer by layer over some images, and shows the inputs of each matrix to a callback. Memory holds one layer's
+ * matrices on the backend, the next matrix on its way there, and the activations between two matrices for every image.
  */
 import { bytesView, readFloats, type Backend, type Program } from "../backends/backend.js";
 import { openDevice, type CpuOptions } from "../backends/open.js";
@@ -18,7 +18,7 @@ import {
   buffersOfLinear, buffersOfNorm, mapLayer, mapLinear, type EmbeddingWeights, type LayerWeights, type LinearWeights, type NormWeights,
 } from "../packing/encoder-weights.js";
 
-/** A model in bf16, a matrix at a time. What it gives is used before the next is asked for. */
+/** A model in bf16, one matrix at a time. Each matrix is used before the next is requested. */
 export interface WideParts {
   readonly layers: number;
   embedding(): Promise<EmbeddingWeights<PackedBuffer>>;
@@ -39,7 +39,7 @@ export interface RunOptions extends Pick<CpuOptions, "threads" | "revectorize"> 
 /** Rows that are computed at a time. */
 const ROWS_AT_ONCE = 256;
 
-/** What a product is computed from, beside its weights. */
+/** The tensors that the rest of a layer still needs at each product, with its operand. */
 const READ: Record<Product, readonly ("hidden" | "middle" | "operand" | "mlpOperand")[]> = {
   qkv: ["operand", "hidden"],
   projection: ["operand", "hidden"],
@@ -47,7 +47,7 @@ const READ: Record<Product, readonly ("hidden" | "middle" | "operand" | "mlpOper
   down: ["mlpOperand", "middle"],
 };
 
-/** Some of the images, between two programs: tensors by name. */
+/** The state of some of the images between two programs: tensors by name. */
 type State = Partial<Record<keyof Buffers, Float32Array>>;
 
 export class CalibrationRun {
@@ -56,16 +56,16 @@ export class CalibrationRun {
     private readonly parts: WideParts,
     private readonly buffers: Buffers,
     private readonly weights: LayerWeights,
-    /** Up to the first product's operand, from there to the next ones', and to the end. */
+    /** The programs of a layer: up to the operand of the first product, from there to each next one, and to the end. */
     private readonly programs: readonly Program[],
     private readonly states: State[],
-    /** Of all states; the last one may be filled up with more. */
+    /** Rows of all states together; the last state may be padded. */
     private readonly rows: number,
     private readonly rowsOfState: number,
     private readonly isOwn: boolean,
   ) {}
 
-  /** Opens a backend where none is given, and embeds the images. */
+  /** Opens a backend if none is given, and embeds the images. */
   static async open(config: IJepaConfig, parts: WideParts, options: RunOptions): Promise<CalibrationRun> {
     const { pixels, positions } = await patchImages(config, await parts.positions(), options.images);
     const backend = options.backend ?? (await openDevice("wasm", { threads: options.threads, revectorize: options.revectorize, dtype: "bf16" })).backend;
@@ -73,7 +73,7 @@ export class CalibrationRun {
       const { tokens } = passSize(config, 1, pixels.height, pixels.width);
       const size = passSize(config, Math.min(pixels.images, Math.max(1, Math.floor(ROWS_AT_ONCE / tokens))), pixels.height, pixels.width);
       const descs = Object.entries(bufferDescs(config, "bf16", size)).filter((entry): entry is [keyof Buffers, TensorDesc] => entry[1] !== undefined);
-      // Operands are read between programs, so that no buffer may be left out as scratch.
+      // Operands are read between programs, so no buffer may be skipped as scratch.
       const buffers = Object.fromEntries(descs.map(([key, desc]) => [key, backend.alloc({ ...desc, scratch: false })])) as unknown as Buffers;
       const states = await embed(backend, config, parts, size, buffers, pixels, positions);
       const weights = mapLayer(layerDescs(config), (desc) => backend.alloc(desc));
@@ -86,14 +86,14 @@ export class CalibrationRun {
     }
   }
 
-  /** Lets the tensors go, and the backend that was opened for it. */
+  /** Releases the tensors, and the backend if it was opened here. */
   close(): void {
     if (this.isOwn) return this.backend.dispose();
     Object.values(this.buffers).forEach((tensor: DeviceTensor) => this.backend.release(tensor));
     mapLayer(this.weights, (tensor) => this.backend.release(tensor));
   }
 
-  /** Runs the next layer. `look` sees the operand of every product, then the product's matrix is asked for. */
+  /** Runs the next layer. For every product, `look` is called with its operand before its matrix is requested. */
   async layer(index: number, look: Look): Promise<void> {
     const { before, after } = await this.parts.norms(index);
     for (const [norm, from] of [[this.weights.before, before], [this.weights.after, after]] as const) this.write(buffersOfNorm(norm), buffersOfNorm(from));
@@ -115,7 +115,7 @@ export class CalibrationRun {
     tensors.forEach((tensor, i) => this.backend.write(tensor, buffers[i].bytes));
   }
 
-  /** Runs a program on every state: from the tensors that it reads to those that the next one reads. */
+  /** Runs a program on every state: its input tensors are replaced by those that the next program reads. */
   private async step(program: number, from: readonly (keyof Buffers)[], to: readonly (keyof Buffers)[]): Promise<void> {
     const { backend, buffers, states } = this;
     for (const [i, state] of states.entries()) {
@@ -127,7 +127,7 @@ export class CalibrationRun {
   }
 }
 
-/** The images in as many states as they take, each after the embedding. */
+/** Splits the images into states, and embeds each. */
 async function embed(
   backend: Backend, config: IJepaConfig, parts: WideParts, size: PassSize, buffers: Buffers, pixels: Pixels, positions: Float32Array,
 ): Promise<State[]> {
@@ -137,7 +137,7 @@ async function embed(
   const program = await backend.compile(embeddingCalls(config, size, embedding, rowTensor, rows, buffers));
   const states: State[] = [];
   for (let i = 0; i * size.batch < pixels.images; i++) {
-    // The last state may have fewer images; zeros stand in for the others.
+    // The last state may have fewer images; it is padded with zeros.
     backend.write(buffers.pixels, bytesView(pieceOf(pixels.data, i, pixelsPerState)));
     backend.write(rowTensor, packVector("positions", pieceOf(positions, i, perState)).bytes);
     backend.run(program);
@@ -157,7 +157,7 @@ function pieceOf(data: Float32Array, index: number, length: number): Float32Arra
   return padded;
 }
 
-/** The calls, cut after each operand. */
+/** Splits the calls after each operand. */
 function programsOf(calls: readonly OpCall[]): OpCall[][] {
   const isOperand = (call: OpCall): call is CallOf<"quantize-rows"> => call.op === "quantize-rows";
   const programs: OpCall[][] = [[]];

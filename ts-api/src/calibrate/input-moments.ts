@@ -1,7 +1,7 @@
 /**
- * What enters the matrices of a model, measured: the bf16 model runs layer by layer over a few images (synthetic ones, or the user's).
- * The quantizer weighs its errors by it. The contract fixes every bit of the run, and sums here are f64 in order of the
- * rows, so that the moments of a checkpoint are the same everywhere.
+ * Measures the inputs of a model's matrices: the bf16 model runs layer by layer over a few images (synthetic ones, or the user's). The
+ * quantizer weights its errors by the result. The contract fixes every bit of the run, and sums here are f64 in order of the rows, so the
+ * moments of a checkpoint are the same everywhere.
  */
 import type { Backend } from "../backends/backend.js";
 import type { CpuOptions } from "../backends/open.js";
@@ -14,15 +14,18 @@ import type { Pixels } from "../encoder/pixels.js";
 import { PRODUCTS, type Product } from "../packing/matrix-reader.js";
 import type { ImageList } from "./calibration-images.js";
 
-/** Of each input of a matrix, over all rows: [inputs padded to whole blocks]. */
+/** Moments of each input of a matrix, over all rows: [inputs padded to whole blocks]. */
 export type Moments = InputMoments;
 
 export type LayerMoments = Record<Product, Moments>;
 
 export interface MomentOptions extends Pick<CpuOptions, "threads" | "revectorize"> {
-  /** Images to look at, of the model's size and preprocessed; at least one. Default: synthetic ones. */
+  /** Images to measure with, of the model's size and preprocessed; at least one. Default: synthetic ones. */
   images?: Pixels | ImageList | undefined;
-  /** Where they run; it changes no bit. Default: a CPU backend with `threads` and `revectorize` that is opened for it and gone afterwards. */
+  /**
+   * The backend of the run; it changes no bit. Default: a CPU backend with `threads` and `revectorize`, opened for the run and closed
+   * afterwards.
+   */
   backend?: Backend | undefined;
 }
 
@@ -38,8 +41,8 @@ export class MomentSource {
   ) {}
 
   /**
-   * Runs the layers up to this one that have not run yet.
-   * @param each is told of every product of the layer in order, before the run reads its matrix
+   * Runs all layers up to this one that have not run yet.
+   * @param each called for every product of the layer in order, before the run reads its matrix
    */
   async layer(index: number, each: (product: Product, moments: Moments) => Promise<void> = async () => {}): Promise<LayerMoments> {
     try {
@@ -72,7 +75,7 @@ export class MomentSource {
   }
 }
 
-/** Of the columns of [rows][inner], whose rows come in pieces. */
+/** Moments of the columns of [rows][inner], whose rows arrive in pieces. */
 function momentsOf(pieces: readonly Float32Array[], inner: number): Moments {
   const rows = pieces.reduce((sum, { length }) => sum + length, 0) / inner;
   const mean = new Float64Array(inner), variance = new Float64Array(inner);
@@ -89,12 +92,12 @@ function momentsOf(pieces: readonly Float32Array[], inner: number): Moments {
   return { mean: Float32Array.from(mean, bound), variance: Float32Array.from(variance, (sum) => bound(sum / rows)) };
 }
 
-/** What the mean counts beside the variance: real images have another mean than those looked at. */
+/** Weight of the squared mean beside the variance: real images have other means than the measured ones. */
 const MEAN_WEIGHT = 1 / 8;
-/** What every input counts at least, of their average: one that these images do not move may be moved by others. */
+/** Least weight of an input, as a share of the average: an input that these images do not move may be moved by others. */
 const FLOOR = 1 / 64;
 
-/** What the quantizer makes of moments. */
+/** The weights and means that the quantizer uses. */
 export function inputWeights({ mean, variance }: Moments): InputWeights {
   let total = 0;
   for (const value of variance) total += value;

@@ -1,11 +1,11 @@
 /**
- * Images for looking at a model before anybody has shown it one: noise with the spectrum of photographs, made of integer hashes and
- * of + - * / alone, so that every engine makes the same.
+ * Images for calibrating a model without photos: noise with the spectrum of photographs, made of integer hashes and of + - * / alone, so
+ * every engine makes the same.
  */
 import type { IJepaConfig } from "../config/config.js";
 import type { Pixels } from "../encoder/pixels.js";
 
-/** Images, and how much white noise is in each: photographs lie between a smooth sky and grass. */
+/** The share of white noise in each image: photographs range from smooth sky to grass. */
 const ROUGHNESS = [0, 0.1, 0.3, 1];
 /** Colour beside brightness. */
 const CHROMA = 0.5;
@@ -27,12 +27,12 @@ export function syntheticImages(config: IJepaConfig): Pixels {
   return { data, images: ROUGHNESS.length, height, width };
 }
 
-/** [images][count] numbers of patches, drawn by lot: each image its own, none twice. */
+/** [images][count] random patch indices, different ones for each image, none twice. */
 export function drawPatches(patches: number, images: number, count: number): Int32Array {
   return Int32Array.from(Array.from({ length: images }, (_, image) => draw(patches, count, image)).flat());
 }
 
-/** Variance 1: lattices of random values, from cells of the image's size down by halves, each interpolated linearly. */
+/** Noise of variance 1: lattices of random values, with cells from the image's size down by halves, each interpolated linearly. */
 function octaves(height: number, width: number, seed: number): Float64Array {
   const sum = new Float64Array(height * width);
   let levels = 0;

@@ -1,4 +1,4 @@
-/** From labelled features to a linear head: how strong the penalty is, is found on a part that is held out; then all rows are fitted. */
+/** From labelled features to a linear head: a held-out part decides how strong the penalty is, and then all rows are fitted. */
 import { IJepaError } from "../core/errors.js";
 import { sha256 } from "../core/numerics.js";
 import { LogisticRegression, probabilities, type Examples, type FittedHead } from "./logistic.js";
@@ -7,28 +7,28 @@ import { meanCosines, neighbourVotes } from "./neighbours.js";
 
 /** A labelled image. */
 export interface LabelledFeature {
-  /** SHA-256, in hex: it decides on which side of the split it is. */
+  /** SHA-256, in hex: it decides whether the image is held out. */
   readonly id: string;
   /** Where it is, for messages. */
   readonly source?: string | undefined;
   readonly label: string;
   readonly feature: Float32Array;
-  /** The features of other views of it, such as its mirror image, for training only. */
+  /** Features of other views of the image, such as its mirror image, for training only. */
   readonly views?: readonly Float32Array[] | undefined;
 }
 
 export interface FitOptions {
   /** Share of each class's images that is held out, 0 to 0.9. 0 needs one `C`. Default 0.2. */
   holdOut?: number | undefined;
-  /** Which images are held out: another number, another part. Default 0. */
+  /** Seed of the choice of held-out images. Default 0. */
   seed?: number | undefined;
-  /** Strengths that are tried; the larger, the weaker the penalty. Default 0.001 to 100 in tens. */
+  /** Values of C to try; a larger C is a weaker penalty. Default: 0.001 to 100 in powers of ten. */
   C?: number | readonly number[] | undefined;
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
-  /** Lets the host run, now and then. */
+  /** Called now and then, to let the host run. */
   pause?: (() => Promise<void>) | undefined;
-  /** Told of each fit: how many are done, of how many. */
+  /** Called after each fit, with the number of finished fits and of all. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -40,17 +40,17 @@ export interface FitReport {
   readonly seed: number;
   /** SHA-256 over the held-out ids, sorted, a line each. */
   readonly split: string;
-  /** What each C reached on the held-out part. */
+  /** The result of each C on the held-out part. */
   readonly sweep: readonly { readonly C: number; readonly top1: number; readonly logLoss: number; readonly iterations: number }[];
   /** The strength that was taken. */
   readonly C: number;
-  /** On the held-out part; undefined where nothing was held out. */
+  /** The head's result on the held-out part; undefined if nothing was held out. */
   readonly linear: ProbabilityMeasures | undefined;
   /** The same, for the nearest mean of a class. */
   readonly means: Measures | undefined;
   /** The same, for a vote of the `k` nearest neighbours. */
   readonly neighbours: (Measures & { readonly k: number; readonly temperature: number }) | undefined;
-  /** Which of the three was right most often; undefined where nothing was held out. */
+  /** Which of the three was right most often; undefined if nothing was held out. */
   readonly best: "linear" | "means" | "neighbours" | undefined;
 }
 
@@ -122,7 +122,7 @@ function uniqueImages(given: readonly LabelledFeature[]): LabelledFeature[] {
   return [...images.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Of each class a share, at least one image where there are two, and never all. The order is that of digests of seed and id. */
+/** Holds out a share of each class: at least one image of two, and never all. Images are ordered by the digest of seed and id. */
 async function chooseHeldOut(images: readonly LabelledFeature[], share: number, seed: number): Promise<Set<string>> {
   const classes = new Map<string, { id: string; order: string }[]>(), held = new Set<string>();
   if (share === 0) return held;

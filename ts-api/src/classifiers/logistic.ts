@@ -3,8 +3,8 @@
  *
  *   sum over rows of -log softmax(W z + b)[label]  +  |W|^2 / (2 C)
  *
- * z is a feature less its mean over the training rows, over its deviation (that of a constant feature counts as 1). The bias is free,
- * and its mean is 0. Mean and deviation are folded into what is returned, which takes features as they are.
+ * z is a feature minus its mean over the training rows, divided by its deviation (1 for a constant feature). The bias is not penalised,
+ * and its mean is 0. Mean and deviation are folded into the returned head, so it takes features as they are.
  */
 import { exp, log } from "./math.js";
 import { minimize, type MinimizeOptions, type Objective } from "./minimize.js";
@@ -32,7 +32,7 @@ export interface LinearHead {
 
 /** A linear head, and how its fit ended. */
 export interface FittedHead extends LinearHead {
-  /** Strength of the penalty: the larger, the weaker. */
+  /** Inverse strength of the penalty: a larger C is a weaker penalty. */
   readonly C: number;
   /** The objective at the end. */
   readonly loss: number;
@@ -47,10 +47,10 @@ export type SolverOptions = Partial<Pick<MinimizeOptions, "tolerance" | "maxIter
   readonly start?: Float64Array | undefined;
 };
 
-/** The derivative at which a fit is done; far below what can be seen in a probability. */
+/** The derivative at which a fit ends; far below what is visible in a probability. */
 const TOLERANCE = 1e-8, MAX_ITERATIONS = 5000;
 
-/** Training rows, standardised once for several fits. */
+/** Training rows, standardised once and used for several fits. */
 export class LogisticRegression {
   readonly #examples: Examples;
   readonly #mean: Float64Array;
@@ -149,7 +149,7 @@ function multiply(weights: Float64Array, bias: Float64Array, row: ArrayLike<numb
   }
 }
 
-/** Turns scores into probabilities less the truth, and returns the loss. */
+/** Turns scores into probabilities minus the true class, and returns the loss. */
 function toResiduals(scores: Float64Array, label: number): number {
   let top = -Infinity, sum = 0;
   for (const score of scores) top = Math.max(top, score);
@@ -160,7 +160,7 @@ function toResiduals(scores: Float64Array, label: number): number {
   return log(sum) - own;
 }
 
-/** Unlike the operator of powers, the same bits in every engine by definition. */
+/** Multiplication instead of `**`, whose last bits differ between engines. */
 function square(x: number): number {
   return x * x;
 }

@@ -20,7 +20,7 @@ export function exp(x: number): number {
   let series = 0;
   for (const term of EXP_TERMS) series = series * r + term;
   const power = 1 + (r + r * r * series), half = Math.trunc(k / 2);
-  // In two steps: 2^k alone may be beyond what a number holds.
+  // In two steps: 2^k alone may be out of range.
   return power * powerOfTwo(half) * powerOfTwo(k - half);
 }
 

@@ -1,9 +1,9 @@
-/** How good a classifier is on examples that it has not seen. */
+/** From a classifier's scores for held-out examples to accuracy, loss, calibration error and confusion table. */
 import type { Examples } from "./logistic.js";
 import { log } from "./math.js";
 
 export interface Measures {
-  /** Share of the examples whose class is the first, and among the first five. */
+  /** Share of the examples whose class has the highest score, or one of the five highest. */
   readonly top1: number;
   readonly top5: number;
 }
@@ -18,7 +18,7 @@ export interface ProbabilityMeasures extends Measures {
 }
 
 const BINS = 15, FIRST = 5;
-/** The least probability that a loss is taken of. */
+/** Smallest probability in a loss. */
 const SMALLEST = 1e-300;
 
 /** @param score numbers for the classes, the greater the likelier; ties go to the lower class */

@@ -5,11 +5,11 @@ import { throwIfAborted } from "../core/errors.js";
 export type Objective = (x: Float64Array, gradient: Float64Array) => number;
 
 export interface MinimizeOptions {
-  /** The largest component of the gradient at which it is done. */
+  /** The largest component of the gradient at which the search ends. */
   readonly tolerance: number;
   readonly maxIterations: number;
   readonly signal?: AbortSignal | undefined;
-  /** Lets the host run, now and then. */
+  /** Called now and then, to let the host run. */
   readonly pause?: (() => Promise<void>) | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface Minimum {
 }
 
 const MEMORY = 20, MAX_STEPS = 40, CURVATURE = 0.5, PAUSE_EVERY = 4;
-/** What the value may rise by rounding, relative to it. */
+/** How much the value may rise through rounding, relative to it. */
 const ROUNDING = 1e-12;
 
 interface Pair {
@@ -31,7 +31,7 @@ interface Pair {
   readonly inverse: number;
 }
 
-/** It ends early where rounding lets nothing get better any more. */
+/** It ends early if rounding prevents any further decrease. */
 export async function minimize(objective: Objective, start: Float64Array, options: MinimizeOptions): Promise<Minimum> {
   let x = start.slice(), gradient = new Float64Array(x.length), value = objective(x, gradient), iterations = 0;
   const pairs: Pair[] = [];
@@ -41,7 +41,7 @@ export async function minimize(objective: Objective, start: Float64Array, option
     const direction = directionOf(gradient, pairs);
     const next = search(objective, x, value, gradient, direction, iterations === 0 ? Math.min(1, 1 / largest(gradient)) : 1);
     if (next === undefined) {
-      // The curvature that was seen is of no more use: once more along the gradient itself.
+      // The collected curvature no longer helps: search once more along the gradient itself.
       if (pairs.length === 0) break;
       pairs.length = 0;
       continue;
@@ -76,8 +76,8 @@ function directionOf(gradient: Float64Array, pairs: readonly Pair[]): Float64Arr
 }
 
 /**
- * A point along the direction whose slope is at most half as steep. The slope of a convex function only rises, so that it is found
- * between two points by its sign; unlike the value it says something also where the value changes in its last bits only.
+ * Finds a point along the direction whose slope is at most half as steep. The slope of a convex function only rises, so its sign brackets
+ * the point. The sign is still meaningful when the value changes only in its last bits.
  */
 function search(objective: Objective, x: Float64Array, value: number, gradient: Float64Array, direction: Float64Array, first: number) {
   const slope = dot(gradient, direction);

@@ -9,8 +9,8 @@ export interface NeighbourOptions {
 }
 
 /**
- * Votes of the k training rows of largest cosine (ties: the lower row), exp(cosine / temperature) each, over the sum of all.
- * Rows of zeros have the cosine 0 to everything.
+ * The k training rows of largest cosine vote (ties: the lower row), each with exp(cosine / temperature) divided by the sum of all. A row
+ * of zeros has the cosine 0 to every other.
  */
 export function neighbourVotes(examples: Examples, { k, temperature }: NeighbourOptions): (query: ArrayLike<number>) => Float64Array {
   const { width, labels, classes } = examples, units = normalized(examples.features, width);
@@ -27,7 +27,7 @@ export function neighbourVotes(examples: Examples, { k, temperature }: Neighbour
   };
 }
 
-/** For a query the cosine to the mean of each class's features over their norms. A class without rows has none: -1. */
+/** The cosine of a query to the mean of each class's normalised features; -1 for a class without rows. */
 export function meanCosines(examples: Examples): (query: ArrayLike<number>) => Float64Array {
   const { width, labels, classes } = examples, units = normalized(examples.features, width), means = new Float64Array(classes * width);
   labels.forEach((label, i) => {

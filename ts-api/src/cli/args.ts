@@ -8,19 +8,19 @@ import { UsageError } from "./exit.js";
 
 type Pool = Extract<NonNullable<ExtractOptions["pool"]>, "none" | "mean" | "first">;
 
-// Records, so that a new device or pool does not compile until it stands here.
+// Records: a new device or pool does not compile until it is listed here.
 const DEVICES = Object.keys({ auto: true, wasm: true, webgpu: true } satisfies Record<Device, true>) as Device[];
 const POOLS = Object.keys({ none: true, mean: true, first: true } satisfies Record<Pool, true>) as Pool[];
 export const KINDS = ["pca", "similarity", "attention"] as const;
 /** The library takes no more. */
 const MAX_THREADS = 64;
-/** Beyond this, estimates are of no image. */
+/** Largest image side that an estimate accepts. */
 const MAX_IMAGE_SIDE = 65535;
 /** As `drawMap` takes it. */
 const MAX_PICTURE_SIDE = 16384;
 const MAX_PORT = 65535;
 const MAX_INDEX = 100_000;
-/** A JSON text beyond half of this is more than an engine's string holds. */
+/** Largest --max-body. Half of it is the longest string of an engine, and so the longest JSON text. */
 const MAX_BODY = 2 ** 30;
 const MAX_CONCURRENCY = 100_000;
 const MAX_SECONDS = 86_400;
@@ -159,11 +159,11 @@ export interface Command {
   /** Paragraphs of --help. */
   readonly notes: readonly string[];
   readonly options: readonly OptionName[];
-  /** What an option means here, where that is not what it means elsewhere. */
+  /** Help for options that mean something else in this command. */
   readonly optionHelp?: Partial<Record<OptionName, string>>;
   /** How many images it takes. */
   readonly images: readonly [min: number, max: number];
-  /** How many models it takes in place of images. */
+  /** How many models it takes instead of images. */
   readonly models?: number;
   /** Returns the exit code. */
   run(settings: Settings, host: CliHost): Promise<number>;
@@ -229,18 +229,18 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
   };
 }
 
-/** What the library calls the options of a model's source. */
+/** The options of a model's source, as the library names them. */
 export function sourceOptions({ revision, cacheDir, localFilesOnly }: Settings): Pick<LoadOptions, "revision" | "cache_dir" | "local_files_only"> {
   return { revision, cache_dir: cacheDir, local_files_only: localFilesOnly || undefined };
 }
 
-/** What the library calls the options of a model that is loaded: on all processors, unless the user says otherwise. */
+/** The options of loading a model, as the library names them. Default: all processors. */
 export function modelOptions(settings: Settings): Pick<LoadOptions, "revision" | "cache_dir" | "local_files_only" | "dtype" | "device" | "threads" | "revectorize"> {
   const { dtype, device, threads = "auto", revectorize } = settings;
   return { ...sourceOptions(settings), dtype, device, threads, revectorize };
 }
 
-/** True when --json is among the options: also errors of the command line are printed as the user asked. */
+/** True if --json is among the options, so that errors in the command line are printed as JSON too. */
 export function wantsJson(args: readonly string[]): boolean {
   const end = args.indexOf("--");
   return (end < 0 ? args : args.slice(0, end)).includes("--json");

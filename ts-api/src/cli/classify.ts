@@ -11,7 +11,7 @@ import { printable } from "./text.js";
 import { warnOfUnused } from "./unused-tensors.js";
 
 const MOST_LABELS = 100_000;
-/** Columns of the labels, where they are no longer. */
+/** Width of the column of labels, unless a label is longer. */
 const LABEL_COLUMNS = 40;
 
 export const classify: Command = {
@@ -63,7 +63,7 @@ async function runClassify(settings: Settings, host: CliHost): Promise<number> {
   }
 }
 
-/** One JSON document, image by image; nothing where there is none. */
+/** Prints one JSON document, image by image; nothing without images. */
 class JsonOutput {
   #begun = false;
 
@@ -80,7 +80,7 @@ class JsonOutput {
   }
 }
 
-/** A table whose widths are known before its first row. */
+/** A table whose column widths are known before its first row. */
 class TableOutput {
   #begun = false;
   readonly #width: number;

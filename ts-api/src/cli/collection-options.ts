@@ -29,7 +29,7 @@ export const COLLECTION_OPTIONS = {
   "allow-private": { help: "also fetch images from private addresses; whoever can write to the queue can then make the worker request them" },
 } as const;
 
-/** Values of options as they were given: texts, and true for switches. */
+/** Values of options as given: strings, and true for switches. */
 export type GivenOptions = Readonly<Record<string, unknown>>;
 
 export function textOf(given: GivenOptions, name: keyof typeof COLLECTION_OPTIONS): string | undefined {

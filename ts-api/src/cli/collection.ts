@@ -9,7 +9,7 @@ import { reportFailure } from "./exit.js";
 import { ProgressBar } from "./progress.js";
 import { countOf, namesBeside, printable } from "./text.js";
 
-/** A collection that is damaged, as exit.ts has it. */
+/** Exit code for a damaged collection, as in exit.ts. */
 const DAMAGED = 8;
 
 export const collection: Command = {
@@ -49,7 +49,7 @@ async function runCollection(settings: Settings, host: CliHost): Promise<number>
 interface Checked {
   readonly parts: number;
   readonly bad: readonly { readonly file: string; readonly problem: string; readonly rows: number | undefined; readonly first: string | undefined; readonly last: string | undefined }[];
-  /** Images that were encoded again, and those of them whose bits are others. */
+  /** Images that were encoded again, and those whose bits differ. */
   readonly encoded: number;
   readonly different: readonly string[];
   /** Images that could not be read again. */

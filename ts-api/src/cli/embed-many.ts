@@ -21,7 +21,7 @@ export async function embedMany(settings: Settings, host: CliHost): Promise<numb
   }
 }
 
-/** A line for each image, in order, as soon as it is there. */
+/** Prints a line for each image, in order, as soon as it is ready. */
 async function answerLines(settings: Settings, host: CliHost, decoders: DecodePool): Promise<number> {
   const { pool = "none", normalize, maxPixels, strict } = settings, { signal, stdout } = host;
   const bar = new ProgressBar(host.stderr), options = { ...modelOptions(settings), signal, progress_callback: showDownloads(bar) };
@@ -49,7 +49,7 @@ function answerOf({ source: file, id, bytes, width, height, dims, feature, diges
   return { file, id, bytes, width, height, dims, embedding: new Tensor("float32", feature, dims).tolist(), numerics: { ...numerics, digest }, ...damage };
 }
 
-/** What is done is kept in a collection beside the file, which is written from it at the end. */
+/** Keeps finished images in a collection beside the file, and writes the file from it at the end. */
 async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool): Promise<number> {
   const { out, pool, json, maxPixels, strict } = settings, { signal } = host;
   if (out === undefined) throw new UsageError("Many images need --out FILE. See \"ijepa embed --help\".");

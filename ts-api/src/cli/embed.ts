@@ -11,7 +11,7 @@ import { formatTable, printable } from "./text.js";
 
 const HEADINGS = ["file", "size", "model", "dtype", "device", "tokens x width", "ms", "sha256"];
 const RIGHT = [1, 5, 6];
-/** Hex digits of a digest where the whole one does not fit. */
+/** Hex digits of a digest if the whole one does not fit. */
 const SHORT_DIGEST = 16;
 
 export const embed: Command = {
@@ -81,7 +81,7 @@ function toTable(model: string | undefined, results: readonly ImageResult[], sim
   return `${lines.join("\n")}\n`;
 }
 
-/** Of a path the last folder; a URL as it is. */
+/** The last folder of a path; a URL as it is. */
 function tableName(model: string): string {
   return model.includes("://") ? model : (model.split(/[/\\]/).findLast((part) => part !== "") ?? model);
 }

@@ -35,7 +35,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** What `check` gives. A value of the command line that it refuses is a usage error. */
+/** Returns the result of `check`. If it refuses a value of the command line, that is a usage error. */
 export function usage<T>(check: () => T): T {
   try {
     return check();
@@ -56,7 +56,7 @@ type FailureCode = ErrorCode | "usage" | "unexpected";
 
 /** Prints `error` on stderr, one line, with its stack only under IJEPA_DEBUG. Returns its exit code. */
 export async function reportFailure(host: CliHost, error: unknown, { json, file }: FailureReport): Promise<number> {
-  // `details` stays out: it may hold values of any depth, from files.
+  // `details` is left out: it may hold values of any depth, from files.
   const exitCode = await report(host, { code: codeOf(error), message: error instanceof Error ? error.message : String(error) }, { json, file });
   if (host.debug) await host.stderr.write(stackOf(error));
   return exitCode;

@@ -9,7 +9,7 @@ import { ProgressBar, showDownloads } from "./progress.js";
 import { readImage } from "./read-image.js";
 import { warnOfUnused } from "./unused-tensors.js";
 
-/** How messages and results name the model of the package. */
+/** Name of the package's model in messages and results. */
 const DEFAULT_MODEL = "demo";
 
 export interface ImageResult {
@@ -29,9 +29,9 @@ export interface ImageResult {
 
 export interface Extraction {
   readonly results: readonly ImageResult[];
-  /** Of each result, where they were to be kept. */
+  /** The features of each result, if they were to be kept. */
   readonly features: readonly Features[];
-  /** What computed them, in words; undefined when every image failed. */
+  /** Description of the device; undefined if every image failed. */
   readonly deviceDescription: string | undefined;
   /** 0, or the exit code of the first image that failed. */
   readonly exitCode: number;

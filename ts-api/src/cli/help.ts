@@ -5,7 +5,7 @@ import { wrap } from "./text.js";
 
 const WIDTH = 100;
 const MODEL_HELP = "folder or URL that holds config.json and model.safetensors (or shards), or a Hub model as OWNER/NAME";
-/** What stands for something in a command's usage. */
+/** The placeholders of usage lines, with their meaning. */
 const OPERANDS = [
   ["COLLECTION", 'folder of a collection, made by "ijepa index"'],
   ["IMAGE", "path or URL (http, https, data, file) of a PNG, JPEG or WebP image, or - for standard input"],

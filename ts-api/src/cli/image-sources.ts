@@ -8,7 +8,7 @@ import { UsageError } from "./exit.js";
 /** The options of commands that take many images. */
 export const MANY_OPTIONS = ["recursive", "from-file", "max-pixels", "strict", "timeout", "decode-threads", "decode-timeout"] as const satisfies readonly OptionName[];
 
-/** Whether the command line names more than the images it lists, or asks for what only many have. */
+/** Whether the command line names images by folders, patterns or lists, or uses an option of many images. */
 export async function isMany({ images, recursive, fromFile, out }: Settings): Promise<boolean> {
   if (recursive || fromFile !== undefined || out === "-" || /\.parquet$/i.test(out ?? "")) return true;
   for (const image of images) {
@@ -19,7 +19,10 @@ export async function isMany({ images, recursive, fromFile, out }: Settings): Pr
   return false;
 }
 
-/** Before a model is loaded. Throws UsageError, and IJepaError `io/read` for a list that cannot be read. */
+/**
+ * Checks the images of the command line before a model is loaded. Throws UsageError, and IJepaError `io/read` for a list that cannot be
+ * read.
+ */
 export async function checkImages({ images, fromFile }: Settings): Promise<void> {
   if (fromFile === "-" && images.includes("-")) throw new UsageError("Standard input (-) can be read as a list or as an image, not as both.");
   if (fromFile !== undefined && fromFile !== "-") await (await runtime.openFile(fromFile)).close();
@@ -34,7 +37,7 @@ export async function* imagesOf({ images, recursive, fromFile }: Settings, host:
   if (fromFile !== undefined) yield* imagesOfLines(linesOf(fromFile === "-" ? host.stdinChunks() : chunksOfFile(fromFile)));
 }
 
-/** The same by names that say tomorrow what they say today: an image that has no path or URL is called by its digest. */
+/** The same with names that stay valid: an image without path or URL is named by its digest. */
 export async function* placesOf(settings: Settings, host: CliHost): AsyncGenerator<BulkSource, void, undefined> {
   const { imageId } = await import("../collections/index.js");
   for await (const source of imagesOf(settings, host)) {
@@ -43,7 +46,7 @@ export async function* placesOf(settings: Settings, host: CliHost): AsyncGenerat
   }
 }
 
-/** How many they are, as far as that can be told without reading them. */
+/** The number of images, if it is known without reading them. */
 export async function countOfImages({ images, recursive, fromFile }: Settings): Promise<number | undefined> {
   if (fromFile === "-") return undefined;
   let count = 0;

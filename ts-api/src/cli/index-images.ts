@@ -120,7 +120,7 @@ function toText({ collection, added, copies, unchanged, failed, removed, images,
   return `${printable(collection)}: ${added} added, ${copies} copies, ${unchanged} unchanged, ${failed} failed${gone}; ${images} images at ${places} places\n${audited}root digest ${root}\n`;
 }
 
-/** Forgets places below the folders given that were not seen. What is below something that could not be read may still be there. */
+/** Removes places below the given folders that no longer exist. Places below a folder that could not be read are kept. */
 async function prune(collection: Collection, folders: readonly string[], seen: ReadonlySet<string>, unread: readonly string[]): Promise<number> {
   const isBelow = (source: string) => (folder: string) => {
     const name = folder.replace(/(?<=.)[/\\]+$/, "");

@@ -25,7 +25,7 @@ const WRITERS: Readonly<Record<string, (records: readonly EmbeddingRecord[]) => 
   ".safetensors": writeSafetensors,
 };
 
-/** Throws `input/value` unless results can be written to a file of this name; ask before the work, not after it. */
+/** Throws `input/value` unless results can be written to a file of this name. Call it before the work, not after. */
 export function checkOutputPath(path: string): void {
   if (Object.hasOwn(WRITERS, extensionOf(path))) return;
   const message = `Results cannot be written to ${JSON.stringify(path)}; its name must end in one of ${Object.keys(WRITERS).join(", ")}.`;
@@ -98,7 +98,7 @@ function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-/** Text is put together as bytes: one string of all records would hit the engine's limit for strings. */
+/** Text is assembled as bytes: one string of all records would exceed the engine's limit for strings. */
 function concat(pieces: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
   let offset = 0;

@@ -5,12 +5,12 @@ import { countOf, printable } from "./text.js";
 
 const CELLS = 24;
 const MEGABYTE = 1e6;
-/** What takes no longer needs no announcement where there is no terminal. */
+/** Without a terminal, work that takes no longer than this is not announced. */
 const ANNOUNCE_MS = 1000;
-/** Back to the start of the line, which is erased. */
+/** Erases the line. */
 const ERASE = "\r\x1b[K";
 
-/** A bar on the last line of a terminal. Where there is no terminal it prints nothing. */
+/** A bar on the last line of a terminal. Without a terminal it prints only announcements. */
 export class ProgressBar {
   readonly #output: TextOutput;
   #announcing: ReturnType<typeof setTimeout> | undefined;
@@ -21,7 +21,7 @@ export class ProgressBar {
     this.#output = output;
   }
 
-  /** @param total undefined where nobody knows it */
+  /** @param total undefined if unknown */
   show(done: number, total: number | undefined, label: string): void {
     const { columns } = this.#output;
     if (columns === undefined) return;
@@ -32,7 +32,7 @@ export class ProgressBar {
     this.#shown = true;
   }
 
-  /** How far a job over many images is. */
+  /** Shows the progress of a job over many images. */
   showBulk({ done, total, rate, secondsLeft, failed }: BulkProgress, detail = ""): void {
     const left = secondsLeft === undefined ? "" : `, ${timeText(secondsLeft)} left`;
     this.show(done, total, `${rate.toFixed(1)} images/s${left}${failed > 0 ? `, ${countOf(failed, "failure")}` : ""}${detail}`);
@@ -46,7 +46,7 @@ export class ProgressBar {
     this.#shown = true;
   }
 
-  /** Says what may take long: on a terminal at once, elsewhere in a line of its own where it does take long. */
+  /** Announces work that may take long: on a terminal at once, elsewhere on a line of its own once it has taken long. */
   announce(text: string): void {
     this.clear();
     const { columns } = this.#output;
@@ -69,7 +69,7 @@ export class ProgressBar {
     this.#shown = false;
   }
 
-  /** Not waited for: texts keep their order, and standard error does not reject. */
+  /** Not awaited: texts keep their order, and standard error does not reject. */
   #write(text: string): void {
     void this.#output.write(text);
   }

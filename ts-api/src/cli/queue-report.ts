@@ -1,4 +1,4 @@
-/** How far an index through a queue and a worker are: as lines of JSON for logs, and as metrics for Prometheus. */
+/** Reports the progress of an index through a queue, and of a worker: as lines of JSON for logs, and as metrics for Prometheus. */
 import type { CliHost, TextOutput } from "../runtime/cli-host.js";
 import type { QueueProgress } from "../queue/index.js";
 import type { Settings } from "./args.js";
@@ -58,7 +58,7 @@ export function metricsText(metrics: readonly Metric[]): string {
 }
 
 /**
- * Answers GET /metrics on --metrics-port, where that is given; returns what ends it.
+ * Answers GET /metrics on --metrics-port, if given; returns a function that stops it.
  * @throws UsageError, IJepaError `io/listen`
  */
 export async function serveMetrics({ given, host = "127.0.0.1", json }: Settings, output: CliHost["stderr"], metrics: () => readonly Metric[]): Promise<() => Promise<void>> {

@@ -14,7 +14,7 @@ export async function readImage(file: string, settings: Settings, host: CliHost)
   return image;
 }
 
-/** Says on stderr what is wrong with the file of an image that could be read all the same. */
+/** Prints on stderr what is wrong with the file of an image that could still be read. */
 export async function warnOfDamage({ source, warnings }: { source: string; warnings: readonly string[] }, { stderr }: CliHost): Promise<void> {
   for (const warning of warnings) await stderr.write(`ijepa: warning: ${printable(`${source} is damaged: ${warning}`)}\n`);
 }

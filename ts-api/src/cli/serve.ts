@@ -84,7 +84,7 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
   }
 }
 
-/** What POST /search looks through, with --collection. */
+/** The collection for POST /search, with --collection. */
 async function searchIn({ given, model, revision }: Settings, served: ServedPipeline, signal: AbortSignal): Promise<ServerOptions["search"]> {
   const folder = textOf(given, "collection");
   if (folder === undefined) return undefined;
@@ -96,7 +96,7 @@ async function searchIn({ given, model, revision }: Settings, served: ServedPipe
   return { pooling, search: (feature, options) => collection.search(feature, options) };
 }
 
-/** With its head, where it has one. */
+/** Loads the model, with its head if it has one. */
 async function openModel(settings: Settings, loading: Pick<LoadOptions, "signal" | "progress_callback">): Promise<ServedPipeline & { readonly model: LoadedModel; dispose(): Promise<void> }> {
   const { model, given } = settings, options: LoadOptions = { ...modelOptions(settings), ...loading, encoder: textOf(given, "encoder") };
   try {
@@ -107,7 +107,7 @@ async function openModel(settings: Settings, loading: Pick<LoadOptions, "signal"
   }
 }
 
-/** Of a path the last folder: clients need not know the rest. */
+/** The last folder of a path: clients need not know the rest. */
 function servedName(model: string | undefined): string {
   const name = modelName(model);
   return name.includes("://") ? name : (name.split(/[/\\]/).findLast((part) => part !== "") ?? name);

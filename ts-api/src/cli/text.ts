@@ -1,4 +1,4 @@
-/** `text` with control characters written as escapes: names come from users and files, and must not steer a terminal. */
+/** `text` with control characters escaped: names come from users and files, and must not control a terminal. */
 export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -2,16 +2,16 @@
 import type { CliHost } from "../runtime/cli-host.js";
 import { countOf, printable } from "./text.js";
 
-/** Parts that the files of any model may have for other classes: nobody needs to hear of them. */
+/** Parts that a model's files may have for other model classes: no warning is needed. */
 const OTHER_CLASSES = /^(?:ijepa\.)?(?:embeddings\.mask_token$|pooler\.|classifier\.)/;
 const SHOWN = 5;
 
-/** A model, as far as this matters. */
+/** The properties of a model that are needed here. */
 export interface LoadedModel {
   readonly unusedTensors: readonly string[];
 }
 
-/** Says on stderr which tensors of the checkpoint the model leaves unused, as Hugging Face does. */
+/** Prints on stderr which tensors of the checkpoint the model does not use, as Hugging Face does. */
 export async function warnOfUnused({ unusedTensors }: LoadedModel, { stderr }: CliHost): Promise<void> {
   const names = unusedTensors.filter((name) => !OTHER_CLASSES.test(name));
   if (names.length === 0) return;

@@ -5,7 +5,7 @@ import { SOURCE_OPTIONS, sourceOptions, type Command, type Settings } from "./ar
 import { formatTable, printable } from "./text.js";
 
 const SHORT_DIGEST = 16;
-/** The bits are not the same. */
+/** Exit code if bits differ. */
 const DIFFERENT = 5;
 
 export const verify: Command = {

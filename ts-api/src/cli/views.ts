@@ -5,7 +5,7 @@ import type { KINDS } from "./args.js";
 
 export type Kind = (typeof KINDS)[number];
 
-/** What was asked for; layer and head from 1. */
+/** The requested view; layer and head from 1. */
 export interface Request {
   readonly kind: Kind;
   readonly patch: Patch | undefined;
@@ -34,7 +34,7 @@ export interface Views {
 /** Photos side by side, at most so many in a row. */
 const IN_A_ROW = 4;
 
-/** The patch that is looked at: the middle one where similarity names none. @throws IJepaError `input/value` for a layer or head that there is not */
+/** The chosen patch; for similarity the middle one by default. @throws IJepaError `input/value` for a layer or head that there is not */
 export function checked({ kind, patch, layer, head }: Request, config: IJepaConfig): Request {
   const { gridWidth, gridHeight, numHiddenLayers: layers, numAttentionHeads: heads } = config;
   if (layer !== undefined && layer > layers) throw beyond("layer", layer, layers);
@@ -57,7 +57,7 @@ export function viewsOfPhotos(outputs: readonly ModelOutput[], names: readonly s
   return { ...shape, views, text: SIMILARITY, scale: scaleOf(similarity, cosine) };
 }
 
-/** Every layer, for attention every head of every layer, after their mean; --layer and --head leave out the others. */
+/** Every layer; for attention the mean of each layer's heads, then every head. --layer and --head restrict the choice. */
 export function viewsOfLayers({ lastHiddenState, hiddenStates, attentions }: ModelOutput, request: Request, { gridWidth: columns, numAttentionHeads, numHiddenLayers }: IJepaConfig): Views {
   const { kind, patch, layer, head } = request;
   const layers = layer === undefined ? Array.from({ length: numHiddenLayers }, (_, i) => i + 1) : [layer];
@@ -99,7 +99,7 @@ function featuresOf({ lastHiddenState, hiddenStates }: ModelOutput, layer: numbe
   return layer === undefined ? lastHiddenState : hiddenStates![layer];
 }
 
-/** The patches of all photos as if they were those of one, each photo below the other. */
+/** The patches of all photos as one photo, each photo below the other. */
 function joined(features: readonly Tensor<"float32">[]): Tensor<"float32"> {
   const width = features[0].dims.at(-1)!, data = new Float32Array(features.reduce((size, one) => size + one.size, 0));
   features.reduce((at, one) => (data.set(one.data, at), at + one.size), 0);

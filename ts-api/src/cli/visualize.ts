@@ -12,9 +12,9 @@ import { printable } from "./text.js";
 import { warnOfUnused } from "./unused-tensors.js";
 import { checked, viewsOfLayers, viewsOfPhotos, type Request, type Views } from "./views.js";
 
-/** Features of more photos are compared by a matrix that no longer fits well into memory. */
+/** With more photos, the matrix that compares their features would be too large for memory. */
 const MOST_PHOTOS = 16;
-/** Longest side of a picture among those of all layers. */
+/** Longest side of a picture on a sheet of all layers. */
 const SHEET_SIDE = 240;
 
 export const visualize: Command = {
@@ -63,7 +63,7 @@ async function runVisualize(settings: Settings, host: CliHost): Promise<number> 
   }
 }
 
-/** What the model says of each photo, as far as the pictures need it. */
+/** The model's output for each photo, as far as the pictures need it. */
 async function look({ model, processor }: ImageFeatureExtractionPipeline, photos: readonly RawImage[], { kind, layer }: Request, sheet: boolean, signal: AbortSignal): Promise<ModelOutput[]> {
   const attends = kind === "attention", outputs: ModelOutput[] = [];
   const options = { signal, outputAttentions: attends, outputHiddenStates: !attends && (sheet || layer !== undefined) };

@@ -1,4 +1,4 @@
-/** `ijepa worker`: does the jobs of a queue until it is stopped. */
+/** `ijepa worker`: does jobs of a queue until it is stopped. */
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
 import { LAYERS, textOf, wordOf } from "./collection-options.js";
@@ -40,7 +40,7 @@ async function runWorker(settings: Settings, host: CliHost): Promise<number> {
   const done = { jobs: 0, images: 0, failures: 0 }, lines = new ProgressLines(host.stdout);
   let closeMetrics = async (): Promise<void> => undefined;
   try {
-    // Ends in peace, once it has begun.
+    // Stops cleanly once it has started.
     void host.untilStopped();
     await host.stdout.write(json ? `${JSON.stringify({ queue: broker.address, worker: name, deviceDescription })}\n` : `${name} works for ${broker.address} (${deviceDescription})\n`);
     closeMetrics = await serveMetrics(settings, host.stdout, () => workerMetrics(done));

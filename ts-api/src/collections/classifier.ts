@@ -17,7 +17,7 @@ export type Labels = (source: string) => string | null | undefined;
 export interface FitClassifierOptions extends FitOptions {
   /** Gives the label of each place. */
   labels: Labels;
-  /** The features of other views of an image, such as its mirror image; it may be asked for many at once. */
+  /** Returns features of other views of an image, such as its mirror image; called for many images at once. */
   views?: ((source: string) => Promise<readonly Float32Array[]>) | undefined;
 }
 
@@ -25,7 +25,7 @@ const NAMES: OptionNames<FitClassifierOptions> = {
   labels: "function", views: "function", holdOut: "number", seed: "number", C: true, signal: "AbortSignal", pause: "function", onProgress: "function",
 };
 
-/** A fit, with what it was made of. */
+/** The report of a fit, with the collection and labels that it used. */
 export interface ClassifierReport extends FitReport {
   /** Root digest of the collection. */
   readonly collection: string;
@@ -61,7 +61,7 @@ export async function fitClassifier(collection: Collection, given: FitClassifier
   return { ...fit, report: { ...report, collection: await collection.rootDigest(), images: count, unlabelled } };
 }
 
-/** The label of a place is the folder that it lies in. */
+/** The label of a place is the name of its folder. */
 export const folderLabels: Labels = (source) => /([^/\\]+)[/\\]+[^/\\]*$/.exec(source)?.[1];
 
 /**
@@ -101,7 +101,7 @@ export async function classifierFiles({ head, labels, report }: ClassifierFit, c
   ]);
 }
 
-/** Files in memory, as a model that can be loaded. */
+/** Files in memory, as a source that a model can be loaded from. */
 export function filesAsModel(name: string, files: ReadonlyMap<string, Uint8Array>): ModelSource {
   return {
     name,

@@ -3,7 +3,7 @@
 /** Slots of an empty table; a power of two. */
 const FEWEST = 1024;
 
-/** A hash table from keys of 128 bits, which are digests, to whole numbers; far smaller than a Map of strings. */
+/** A hash table from digests of 128 bits to whole numbers; far smaller than a Map of strings. */
 export class KeyTable {
   #keys = new Uint32Array(4 * FEWEST);
   #values = new Int32Array(FEWEST).fill(-1);

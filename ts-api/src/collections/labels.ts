@@ -4,7 +4,7 @@ import type { RawImage } from "../image/raw-image.js";
 
 /**
  * From the place of an image to its label: RFC 4180, with a first line that names the columns `source` and `label`, among others.
- * @throws IJepaError `input/value` for a text that is none, or a place with two labels
+ * @throws IJepaError `input/value` for a text that is not such a file, or a place with two labels
  */
 export function parseLabels(text: string, name: string): Map<string, string> {
   const [head, ...lines] = records(text.replace(/^\uFEFF/, "")), source = head?.indexOf("source") ?? -1, label = head?.indexOf("label") ?? -1;

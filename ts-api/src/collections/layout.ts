@@ -14,7 +14,7 @@ export interface PartEntry {
   readonly name: string;
   readonly rows: number;
   readonly bytes: number;
-  /** The first and the last of its places, so that it can be said what a lost one held. */
+  /** The first and the last of its places, to tell what a lost part held. */
   readonly first: string;
   readonly last: string;
 }
@@ -52,7 +52,7 @@ export async function writeHead(storage: FolderStorage, encoding: Encoding): Pro
   await storage.write(HEAD, json({ format: FORMAT, version: VERSION, encoding }));
 }
 
-/** The parts that are there, and those that should be, by number. */
+/** The parts that exist and those that should exist, by number. */
 export async function listParts(storage: FolderStorage): Promise<{ names: string[]; entries: ReadonlyMap<string, PartEntry> }> {
   const manifest = ((await readJson(storage, MANIFEST)) ?? { parts: [] }) as { parts?: unknown };
   if (!Array.isArray(manifest.parts)) throw damagedFile(storage, MANIFEST, "it has no list of parts");
@@ -65,7 +65,7 @@ export async function writeManifest(storage: FolderStorage, parts: readonly Part
   await storage.write(MANIFEST, json({ parts }));
 }
 
-/** The last failure of each place. Lines that are none are passed over: they are a report, not data. */
+/** The last failure of each place. Invalid lines are skipped: the file is a report, not data. */
 export async function readFailures(storage: FolderStorage): Promise<Map<string, CollectionFailure>> {
   const text = new TextDecoder().decode((await readWhole(storage, FAILURES)) ?? new Uint8Array(0));
   const failures = text.split("\n").flatMap((line): CollectionFailure[] => {

@@ -1,4 +1,4 @@
-/** Which rows of the parts count: of each place the last, unless it is gone. Rows are numbered through all parts. */
+/** Finds the rows of the parts that count: the last row of each place, unless the place is gone. Rows are numbered through all parts. */
 import { KeyTable } from "./key-table.js";
 import { keyOf, wordsOf, type PartIndex } from "./part-index.js";
 
@@ -14,7 +14,7 @@ export class LiveRows {
   readonly #bases: number[] = [];
   /** From a source's key to the last row that has it. */
   readonly #sources = new KeyTable();
-  /** From an id to the last row that has it, live or not: features do not go out of date. */
+  /** From an id to the last row that has it, live or not: a feature stays valid. */
   readonly #ids = new KeyTable();
   #rows = 0;
 
@@ -47,7 +47,7 @@ export class LiveRows {
     return this.#sources.get(index.keys, 4 * row) === this.#bases[part] + row && !index.isGone(row);
   }
 
-  /** True for the last row of its place, also where that says that it is gone. */
+  /** True for the last row of its place, even if it says that the place is gone. */
   isLast(part: number, row: number): boolean {
     return this.#sources.get(this.parts[part].keys, 4 * row) === this.#bases[part] + row;
   }
@@ -59,7 +59,7 @@ export class LiveRows {
     }
   }
 
-  /** For each part the rows that stand for their image, 1 or 0: of the live rows with one id the first. */
+  /** For each part a 1 for rows that represent their image, else 0: the first live row with an id. */
   images(): Uint8Array[] {
     const seen = new KeyTable();
     const masks = this.parts.map(({ rows }) => new Uint8Array(rows));

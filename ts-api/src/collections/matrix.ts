@@ -1,9 +1,9 @@
 /**
- * The features of a part as one flat matrix, and the same in eight bits, for searching: a file of the cache, made of the part.
+ * The features of a part as one flat matrix, and the same in eight bits, for searching: a cache file made from the part.
  *
- * A row of the matrix is a feature, or of collections with tokens a patch. With x a row over its norm and c the mean of those, x - c is
- * rounded to codes of eight bits times a scale of the row; what is lost has a norm that is kept: with it the cosine of a query is
- * bounded on both sides.
+ * A row of the matrix is a feature or, for searches by patch, the feature of one patch. With x a row divided by its norm and c the mean
+ * of these, x - c is rounded to codes of eight bits times a scale of the row. The norm of the rounding error is kept: it bounds the
+ * cosine of a query on both sides.
  */
 import { IJepaError } from "../core/errors.js";
 import { roundUp } from "../core/numerics.js";
@@ -12,12 +12,12 @@ import type { FolderStorage } from "../runtime/storage.js";
 import { inMemory, rowsOfPart } from "./parts.js";
 
 const MAGIC = 0x314d4a49, HEADER = 64, LARGEST = 127;
-/** Rounding of norms and bounds to f32 and of the sums behind them, generously. */
+/** Allowance for rounding norms, bounds and the sums behind them to f32. */
 const SLACK = 1 + 1e-6;
 
 export type MatrixKind = "feature" | "tokens";
 
-/** Where what lies in the file, in bytes. */
+/** Offsets in the file, in bytes. */
 interface Layout {
   readonly center: number;
   readonly scales: number;
@@ -38,9 +38,9 @@ export interface MatrixHead {
   readonly center: Float64Array;
   /** What a row's codes are multiplied by. */
   readonly scales: Float32Array;
-  /** At least the norm of what rounding took from the row. */
+  /** Upper bound of the norm of the row's rounding error. */
   readonly losses: Float32Array;
-  /** At least the norm of the row's codes times its scale. */
+  /** Upper bound of the norm of the row's codes times its scale. */
   readonly spreads: Float32Array;
 }
 
@@ -60,7 +60,7 @@ export class MatrixFile implements MatrixHead {
     this.#layout = layoutOf(rows, width);
   }
 
-  /** Undefined for a file that is none. The file is the matrix's from now on. */
+  /** Undefined for a file that is not a matrix. The matrix owns the file from now on. */
   static async open(file: ByteSource): Promise<MatrixFile | undefined> {
     if (file.size < HEADER) return undefined;
     const header = new Uint32Array((await file.read(0, HEADER)).slice().buffer), [magic, rows, width] = header;
@@ -89,7 +89,7 @@ export class MatrixFile implements MatrixHead {
   }
 }
 
-/** The matrix of a part: out of the cache, else made, and kept there where that can be written. */
+/** The matrix of a part: from the cache, or made from the part and written to the cache if possible. */
 export async function openMatrix(storage: FolderStorage, part: string, kind: MatrixKind, width: number): Promise<MatrixFile> {
   const path = `cache/${part}.${kind}`;
   const file = await storage.open(path), cached = file && (await MatrixFile.open(file));

@@ -2,7 +2,7 @@
 import { IJepaError } from "../core/errors.js";
 import type { FolderStorage } from "../runtime/storage.js";
 
-/** Storage for `Collection` in memory: for tests, for browsers without a private file system, for collections that nobody keeps. */
+/** Storage for `Collection` in memory: for tests, for browsers without a private file system, for temporary collections. */
 export function memoryStorage(name = "memory"): FolderStorage {
   const files = new Map<string, Uint8Array>();
   let locked = false;

@@ -4,7 +4,7 @@ import { ByteWriter, ParquetWriter, type ColumnSource } from "hyparquet-writer";
 import type { ByteSource } from "../runtime/env.js";
 import type { CollectionRow } from "./row.js";
 
-/** Rows of a row group: what a reader has in memory at once. */
+/** Rows of a row group: a reader holds one in memory. */
 const GROUP = 1024;
 const ENCODING = "ijepa.encoding";
 const required = { repetition_type: "REQUIRED" } as const, optional = { repetition_type: "OPTIONAL" } as const;
@@ -87,7 +87,7 @@ function listOfFloats(name: string): SchemaElement[] {
   ];
 }
 
-/** The rows of a part without their numbers, and what the file says of its encoding. Throws an Error of the reader's for a file that is none. */
+/** The rows of a part without their features, and the encoding that the file states. Throws the reader's Error for other files. */
 export async function readFacts(source: ByteSource): Promise<{ rows: RowFacts[]; encoding: string | undefined }> {
   const file = asyncBuffer(source), metadata = await parquetMetadataAsync(file);
   const rows = await parquetReadObjects({ file, metadata, columns: PLAIN_COLUMNS.map(({ name }) => name) });

@@ -1,4 +1,4 @@
-/** The rows of a part without their numbers, in few bytes: what a collection keeps in memory, and as a file of its cache. */
+/** A compact index of a part: its rows without their features. A collection keeps it in memory and as a cache file. */
 import { sha256 } from "@noble/hashes/sha2";
 import type { RowFacts } from "./parquet.js";
 
@@ -7,7 +7,7 @@ const MAGIC = 0x31494a49;
 const ROW = 16 + 32 + 32 + 8 + 8 + 4 + 4 + 4;
 const HEADER = 16;
 
-/** Nothing here may be written to. */
+/** Read only. */
 export class PartIndex {
   readonly rows: number;
   /** [rows][4]: the first 128 bits of the SHA-256 of each source. */
@@ -17,7 +17,7 @@ export class PartIndex {
   /** [rows][8]: digests of the features. */
   readonly digests: Uint32Array;
   readonly fileBytes: Float64Array;
-  /** NaN where it is not known. */
+  /** NaN if unknown. */
   readonly modified: Float64Array;
   readonly #widths: Uint32Array;
   readonly #heights: Uint32Array;

@@ -1,4 +1,4 @@
-/** Opens the parts of a collection: their rows without the numbers, and what is wrong with those that cannot be used. */
+/** Opens the parts of a collection: an index of each, and what is wrong with those that cannot be used. */
 import { IJepaError } from "../core/errors.js";
 import { sha256 } from "../weights/safetensors/packed-files.js";
 import type { ByteSource } from "../runtime/env.js";
@@ -22,7 +22,7 @@ export interface DamagedPart {
   readonly file: string;
   /** What is wrong with it, in words. */
   readonly problem: string;
-  /** How many rows are lost, where that is known. */
+  /** How many rows are lost; undefined if unknown. */
   readonly rows: number | undefined;
   /** The first of its places, in the order of the part. */
   readonly first: string | undefined;
@@ -70,7 +70,7 @@ async function cachedIndex(storage: FolderStorage, name: string): Promise<PartIn
 }
 
 async function readIndex(storage: FolderStorage, encoding: Encoding, name: string, file: ByteSource): Promise<PartIndex | { problem: string }> {
-  // Once in its life a part is read whole when it is opened; from then on its index is in the cache.
+  // A part is read whole the first time that it is opened; after that its index is in the cache.
   const bytes = await file.read(0, file.size);
   if (!(await sha256(bytes)).startsWith(digestOfName(name))) return { problem: NOT_ITS_BYTES };
   const facts = await readFacts(inMemory(name, bytes)).catch(() => undefined);
@@ -87,7 +87,7 @@ function checkPartEncoding(stored: string | undefined, encoding: Encoding, name:
   if (isEncoding(value)) checkEncoding(encoding, value, name);
 }
 
-/** Writes the index into the cache, where that can be written. */
+/** Writes the index to the cache, if the cache can be written. */
 export async function keepIndex(storage: FolderStorage, name: string, index: PartIndex): Promise<void> {
   await storage.write(indexPath(name), index.bytes).catch(() => undefined);
 }

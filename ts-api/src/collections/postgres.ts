@@ -1,4 +1,4 @@
-/** PostgreSQL by the package postgres, which is the user's to install. */
+/** PostgreSQL through the package postgres, which the user installs. */
 import { IJepaError } from "../core/errors.js";
 import type { SqlClient } from "./export-databases.js";
 
@@ -9,7 +9,7 @@ type Postgres = (url: string, options: object) => { unsafe(sql: string, paramete
  * Connects to PostgreSQL, for `exportSql`.
  *
  * @param url postgres://user:password@host/database
- * @throws IJepaError `io/write` where the package is not installed; a client that cannot connect rejects its queries with that
+ * @throws IJepaError `io/write` if the package is not installed; queries reject with it if the client cannot connect
  */
 export async function openPostgres(url: string): Promise<SqlClient & {
   /** Closes the connection. */

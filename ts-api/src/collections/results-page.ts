@@ -1,4 +1,4 @@
-/** Results as a page: one file, which asks for nothing over the network. */
+/** Results as an HTML page: one file that needs no network. */
 import { readOptions, type OptionNames } from "../core/options.js";
 import { toBase64 } from "../core/base64.js";
 import { throwIfAborted } from "../core/errors.js";
@@ -42,7 +42,7 @@ export interface PageOptions {
 
 const NAMES: OptionNames<PageOptions> = { signal: "AbortSignal" };
 
-/** The pictures that are found for a query, with their scores. The photos are read from their places. */
+/** The page of a search: the pictures that were found, with their scores. The photos are read from their places. */
 export async function searchPage(query: string, results: readonly SearchResult[], options: PageOptions = {}): Promise<string> {
   const { signal } = readOptions(options, NAMES, "searchPage");
   const cards: string[] = [], folder = commonFolder(results.flatMap(({ sources }) => sources));
@@ -53,7 +53,7 @@ export async function searchPage(query: string, results: readonly SearchResult[]
   return page(`Like ${query}`, `${asked}${folderLine(folder)}<h2>${results.length} results</h2><ol>${cards.join("")}</ol>`);
 }
 
-/** Groups of pictures that are nearly the same. */
+/** The page of duplicates: groups of pictures that are nearly the same. */
 export async function duplicatesPage(name: string, groups: readonly DuplicateGroup[], options: PageOptions = {}): Promise<string> {
   const { signal } = readOptions(options, NAMES, "duplicatesPage");
   const sections: string[] = [], folder = commonFolder(groups.flatMap(({ images }) => images.flatMap(({ sources }) => sources)));
@@ -66,7 +66,7 @@ export async function duplicatesPage(name: string, groups: readonly DuplicateGro
   return page(`Duplicates in ${name}: ${groups.length} groups`, folderLine(folder) + sections.join(""));
 }
 
-/** The report of a fit: what it reached, and its confusion table as a picture. */
+/** The page of a fit: its results, and its confusion table as a picture. */
 export function fitPage(name: string, { report }: ClassifierFit): string {
   const { linear, means, neighbours, labels, best, C, images, seed, split, collection, unlabelled } = report, percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const facts = `<p>${images} images of ${labels.length} classes; strength ${C}; seed ${seed}; ${unlabelled} places without a label.</p><small>split ${split}<br>collection ${collection}</small>`;
@@ -83,7 +83,7 @@ export function fitPage(name: string, { report }: ClassifierFit): string {
   return page(name, facts + tables);
 }
 
-/** The folder that all places lie in, with a slash at its end; "" where there is none. */
+/** The common folder of all places, with a slash at its end; "" if there is none. */
 function commonFolder(sources: readonly string[]): string {
   const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/", path.length - 2) + 1);
   let folder = sources.length === 0 ? "" : parentOf(sources[0]);
@@ -95,7 +95,7 @@ function folderLine(folder: string): string {
   return folder === "" ? "" : `<p>Photos in ${escape(folder)}</p>`;
 }
 
-/** @param folder is left out of the names */
+/** @param folder removed from the names */
 async function card(folder: string, sources: readonly string[], title: string, detail: string, signal: AbortSignal | undefined): Promise<string> {
   const names = sources.map((source) => `<small title="${escape(source)}">${escape(source.startsWith(folder) ? source.slice(folder.length) : source)}</small>`).join("");
   return `<li tabindex="0">${await picture(sources[0], signal)}<b>${escape(title)}</b>${names}<small>${escape(detail)}</small></li>`;

@@ -4,8 +4,8 @@ import { runtime } from "#runtime";
 import type { LiveRows } from "./live-rows.js";
 
 /**
- * SHA-256, in hex, over the images in the order of their ids, for each the line "id, two spaces, digest of its feature". Neither the
- * order of rows nor the number of places and parts is in it.
+ * SHA-256, in hex, of one line per image in the order of their ids: id, two spaces, digest of its feature. It does not depend on the
+ * order of rows or on the number of places and parts.
  */
 export function rootDigest(live: LiveRows): string {
   const lines = new Set<string>();

@@ -1,31 +1,31 @@
-/** What a collection holds of one place of an image, and how its digests are made. */
+/** The rows of a collection, one for each place of an image, and their digests. */
 import { sha256 } from "../core/numerics.js";
 
 /** An image at a place: a path or URL. */
 export interface CollectionRow {
-  /** The place, as the user named it. It is the row's key: a later row of the same place counts in its stead. */
+  /** The place, as the user named it. It is the row's key: a later row of the same place replaces this one. */
   readonly source: string;
   /** SHA-256 of the file's bytes, in hex. The same photo at two places has one id. */
   readonly id: string;
   /** Size of the file. */
   readonly bytes: number;
-  /** When the file was last written, in whole milliseconds since 1970; null where nobody says. */
+  /** When the file was last written, in whole milliseconds since 1970; null if unknown. */
   readonly modified: number | null;
   /** Pixels of a row of the upright image. */
   readonly width: number;
   /** Rows of pixels of the upright image. */
   readonly height: number;
-  /** Its label; null or absent where it has none. */
+  /** Its label; null or absent if it has none. */
   readonly label?: string | null | undefined;
-  /** As many numbers as the encoding says. */
+  /** The feature: as many numbers as the encoding says. */
   readonly feature: Float32Array;
-  /** Of collections with tokens: [tokens][width], row-major. */
+  /** In collections with tokens: [tokens][width], row-major. */
   readonly tokens?: Float32Array | undefined;
   /** `featureDigest` of the two. */
   readonly digest: string;
 }
 
-/** An image that could not be taken in. */
+/** An image that could not be indexed. */
 export interface CollectionFailure {
   /** The path or URL of the image. */
   readonly source: string;

@@ -1,14 +1,14 @@
-/** The codes of many matrices in the memory of the SIMD kernel, and the bounds of cosines that it gives. */
+/** From the codes of many matrices and a query to bounds of their cosines, by the SIMD kernel. */
 import { runtime } from "#runtime";
 import { roundUp } from "../core/numerics.js";
 import { innerOf, type MatrixFile } from "./matrix.js";
 
-/** Most codes of one memory; what WebAssembly can address is four times as much. */
+/** Most codes in one memory: a quarter of what WebAssembly can address. */
 const BLOCK = 2 ** 30, BASE = 1024, PAGE = 2 ** 16;
 /** Queries that the kernel takes at once. */
 export const QUERIES = 4;
 const LARGEST_QUERY = 32767, LARGEST_CODE = 127;
-/** Bounds are of exact numbers; this is more than the sums in f64 are off. */
+/** Allowance for the rounding of sums in f64. */
 const SLACK = 1e-9;
 
 interface Kernels {
@@ -28,7 +28,7 @@ interface Place {
   readonly codes: number;
 }
 
-/** A query in 16 bits: q over its norm is `scale` times `codes`, but for a rest whose norm is at most `rest`. */
+/** A query in 16 bits: q divided by its norm is `scale` times `codes`, plus an error whose norm is at most `rest`. */
 export interface ScanQuery {
   readonly unit: Float64Array;
   readonly codes: Int16Array;
@@ -36,7 +36,7 @@ export interface ScanQuery {
   readonly rest: number;
 }
 
-/** For rows of a matrix, from the first that was asked for, the least and the greatest that the cosine to the query can be. */
+/** Lower and upper bounds of the cosine to the query, for rows of a matrix from the first one requested. */
 export interface Bounds {
   readonly low: Float64Array;
   readonly high: Float64Array;
@@ -68,7 +68,7 @@ export class Scanner {
   }
 
   /**
-   * Looks at the rows of one matrix, from `first` on.
+   * Computes the bounds for the rows of one matrix, from `first` on.
    * @param queries one, or `QUERIES`
    */
   scan(matrix: number, queries: readonly ScanQuery[], first = 0): Bounds[] {

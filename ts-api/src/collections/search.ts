@@ -1,4 +1,7 @@
-/** Exact search: bounds from codes of eight bits say which features have to be looked at, and those are compared in double precision. */
+/**
+ * Exact search: bounds from codes of eight bits select the features that may be among the best, and these are compared in double
+ * precision.
+ */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import { cosineSimilarity } from "../model/pooling.js";
@@ -10,14 +13,14 @@ import type { OpenPart } from "./parts.js";
 import { Scanner, scanQuery } from "./scanner.js";
 import { keepLargest, TopResults } from "./top-results.js";
 
-/** A feature; or the id of an image of the collection, whose feature is taken. */
+/** A feature, or the id of an image of the collection. */
 export type SearchQuery = Float32Array | { readonly id: string };
 
 /** Options of `Collection.search`. */
 export interface SearchOptions {
   /** How many results. Default 10. */
   k?: number | undefined;
-  /** The query is the feature of one patch, and so are the results: of collections with tokens. Default false. */
+  /** Search by patch: the query is the feature of one patch, and so are the results. For collections with tokens. Default false. */
   patches?: boolean | undefined;
   /** With an id as the query and `patches`: which patch of that image, [column, row]. */
   patch?: readonly [column: number, row: number] | undefined;
@@ -39,7 +42,7 @@ export interface SearchResult {
   readonly width: number;
   /** Rows of pixels of the upright image. */
   readonly height: number;
-  /** The patch, of searches for patches. */
+  /** The patch, in searches by patch. */
   readonly patch?: readonly [column: number, row: number];
 }
 
@@ -50,7 +53,7 @@ interface Candidate {
   readonly high: number;
 }
 
-/** Candidates that are compared before looking whether the rest still matter. */
+/** Candidates that are compared before checking whether the rest can still matter. */
 const STEP = 64;
 
 /** One kind of matrices, with the codes in memory. */
@@ -63,7 +66,7 @@ export interface Matrices {
 
 export class Searcher {
   readonly #matrices = new Map<MatrixKind, Promise<Matrices>>();
-  /** For each part the rows that stand for their image. */
+  /** For each part the rows that represent their image. */
   readonly images: readonly Uint8Array[];
 
   private constructor(

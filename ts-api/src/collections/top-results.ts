@@ -3,7 +3,7 @@
 export interface Scored {
   readonly score: number;
   readonly id: string;
-  /** A patch, where ids are equal. */
+  /** The patch, which orders results with equal ids. */
   readonly unit: number;
   readonly part: number;
   readonly row: number;
@@ -20,7 +20,7 @@ export class TopResults {
     if (this.#results.length >= 2 * this.k + 64) this.#cut();
   }
 
-  /** True where no score up to `high` can be among the results any more. */
+  /** True if no score up to `high` can be among the results any more. */
   isBeyond(high: number): boolean {
     this.#cut();
     return this.#results.length === this.k && high < this.#results[this.k - 1].score;
@@ -36,7 +36,7 @@ export class TopResults {
   }
 }
 
-/** Keeps the k largest of the numbers that it is given, in a heap. */
+/** Keeps the k largest numbers in a heap. */
 export function keepLargest(k: number): { add(value: number): void; readonly least: number } {
   const heap: number[] = [];
   const sift = (at: number): void => {

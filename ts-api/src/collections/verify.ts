@@ -15,7 +15,7 @@ export interface PartsReport {
   readonly bad: readonly DamagedPart[];
 }
 
-/** Reads all parts: their bytes must be those that their names say, and each feature must have its digest. */
+/** Reads all parts: the bytes of each must have the digest in its name, and each feature must have its digest. */
 export async function verifyParts(
   storage: FolderStorage, parts: readonly OpenPart[], damaged: readonly DamagedPart[], { signal }: { signal?: AbortSignal | undefined },
 ): Promise<PartsReport> {

@@ -9,9 +9,12 @@ import { encodeIndex } from "./part-index.js";
 import { entryOf, keepIndex, type OpenPart } from "./parts.js";
 import { tombstone, type CollectionFailure, type CollectionRow } from "./row.js";
 
-/** A part is written when it has so many rows or so many numbers. */
+/** A part is written when it has this many rows or numbers. */
 const MOST_ROWS = 4096, MOST_NUMBERS = 6 * 2 ** 20;
-/** And after so many milliseconds: soon at first, so that short runs that are cut leave something, then twice as late each time. */
+/**
+ * It is also written after this many milliseconds: soon at first, so that a short run that is interrupted leaves something, then twice as
+ * late each time.
+ */
 const FIRST_WAIT = 1_000, LONGEST_WAIT = 15_000;
 
 /** Adds and removes rows. `Collection.write` gives it to the one writer. */
@@ -24,8 +27,8 @@ export class CollectionWriter {
   #failuresChanged = false;
 
   /**
-   * @param parts those of the collection; parts that are written are added
-   * @param added told of each
+   * @param parts those of the collection; new parts are added
+   * @param added called for each new part
    */
   constructor(
     private readonly storage: FolderStorage,
@@ -47,7 +50,7 @@ export class CollectionWriter {
   }
 
   /**
-   * Takes a row, which is stored at the latest by `flush`.
+   * Adds a row; it is stored by `flush` at the latest.
    * @throws IJepaError `input/value` or `input/shape` for a row that does not fit the collection, and as `flush`
    */
   async put(row: CollectionRow): Promise<void> {
@@ -57,7 +60,7 @@ export class CollectionWriter {
     if (failures.delete(row.source)) this.#failuresChanged = true;
   }
 
-  /** Notes that the image of a place could not be taken in. */
+  /** Records that the image of a place could not be indexed. */
   async fail(failure: CollectionFailure): Promise<void> {
     const failures = await this.#knownFailures(), known = failures.get(failure.source);
     if (known?.code === failure.code && known.message === failure.message) return;
@@ -66,14 +69,14 @@ export class CollectionWriter {
     await this.#flushInTime();
   }
 
-  /** Notes that a place is gone. */
+  /** Records that a place is gone. */
   async remove(source: string): Promise<void> {
     await this.#take(tombstone(source));
   }
 
   /**
-   * Stores what was taken. Everything is on disk when it resolves.
-   * @throws IJepaError `io/write`, after which what was stored before is as it was; `collection/locked` where the lock was taken over
+   * Stores the added rows. Everything is on disk when it resolves.
+   * @throws IJepaError `io/write`, in which case earlier parts are unchanged; `collection/locked` if another process took over the lock
    */
   async flush(): Promise<void> {
     await this.lock.check();
@@ -86,12 +89,12 @@ export class CollectionWriter {
     this.#failuresChanged = false;
   }
 
-  /** What `keepAudits` kept; undefined where there is nothing. */
+  /** What `keepAudits` stored; undefined if there is nothing. */
   audits(): Promise<unknown> {
     return readAudits(this.storage);
   }
 
-  /** Keeps what is known of the audits of workers, so that a run that is cut can go on; undefined removes it. */
+  /** Stores the state of the audits of workers, so that an interrupted run can continue; undefined removes it. */
   async keepAudits(value: object | undefined): Promise<void> {
     await writeAudits(this.storage, value);
   }

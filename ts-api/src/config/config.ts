@@ -91,7 +91,7 @@ export class IJepaConfig implements IJepaConfigFields {
   readonly qkvBias: boolean;
   readonly poolerOutputSize: number;
   readonly poolerAct: ActivationName;
-  /** Classes of a classification head: the entries of `id2label`, else `num_labels`, else 2. */
+  /** Number of classes of a classification head: the entries of `id2label`, else `num_labels`, else 2. */
   readonly numLabels: number;
 
   readonly #json: Readonly<Record<string, unknown>>;
@@ -127,7 +127,7 @@ export class IJepaConfig implements IJepaConfigFields {
    * Reads the content of a config.json. Missing fields take Hugging Face's defaults, unknown ones are kept for `toJSON`.
    * @param json the parsed file
    * @param file its name, for messages
-   * @throws IJepaError `config/field` when it is no object, is of another model type, or a field has a value that cannot be
+   * @throws IJepaError `config/field` when it is not an object, is of another model type, or a field has an invalid value
    */
   static fromJSON(json: unknown, file = "config.json"): IJepaConfig {
     if (typeof json !== "object" || json === null || Array.isArray(json)) {
@@ -239,7 +239,7 @@ function widthOf(size: Size): number {
   return typeof size === "number" ? size : size[1];
 }
 
-/** A configuration that is spread into another brings its number of labels along; another number than that of `json` is no field. */
+/** A configuration that is spread into another one brings its `numLabels` along; it is ignored if it is that of `json`. */
 function withoutLabels(fields: Partial<IJepaConfigFields>, numLabels: number): Partial<IJepaConfigFields> {
   if ((fields as { numLabels?: unknown } | null)?.numLabels !== numLabels) return fields;
   return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== "numLabels"));

@@ -57,7 +57,7 @@ export class FieldReader<F extends string> {
   }
 }
 
-/** Classes of a classification head, as Hugging Face counts them: the entries of `id2label`, else `num_labels`, else 2. */
+/** Number of classes of a classification head, as Hugging Face counts them: the entries of `id2label`, else `num_labels`, else 2. */
 export function readNumLabels(json: Readonly<Record<string, unknown>>): number {
   const labels = json["id2label"] ?? undefined;
   if (labels !== undefined) {

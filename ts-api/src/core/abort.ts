@@ -1,17 +1,17 @@
-/** Waiting for an AbortSignal to be aborted. */
+/** Calls a function when an AbortSignal is aborted. */
 
 interface Listener {
   readonly acts: Set<() => void>;
   readonly all: () => void;
 }
 
-/** One listener for each signal: hosts warn of a leak where many listen to one. */
+/** One listener for each signal: hosts warn of a leak if a signal has many listeners. */
 const listeners = new WeakMap<AbortSignal, Listener>();
 
 /**
  * Calls `act` when the signal is aborted; not for one that is aborted already.
  *
- * @returns ends the waiting; may be called again
+ * @returns removes the listener; may be called again
  */
 export function onAbort(signal: AbortSignal | undefined, act: () => void): () => void {
   if (signal === undefined) return () => undefined;

@@ -17,11 +17,11 @@ export function fromBits(bits: number): number {
   return real[0];
 }
 
-/** Bits of 2^-50: smaller magnitudes are zero to every op, so that no product or sum of two is subnormal. */
+/** Bits of 2^-50: smaller magnitudes count as zero, so no product or sum of two is subnormal. */
 export const MIN_BITS = 0x26800000;
-/** Bits of 2^50: larger magnitudes, infinities and NaN are this, so that no product or sum overflows. */
+/** Bits of 2^50: larger magnitudes, infinities and NaN count as this, so no product or sum overflows. */
 export const MAX_BITS = 0x58800000;
-/** What int8 reads of a scale: sign, exponent and 4 bits of fraction. */
+/** The bits of a scale that int8 reads: sign, exponent and 4 bits of fraction. */
 export const INT8_SCALE_BITS = 0xfff80000;
 /** The value of MAX_BITS. */
 export const MAX_VALUE = 2 ** 50;

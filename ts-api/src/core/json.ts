@@ -1,8 +1,11 @@
-/** JSON of untrusted files: bounded before it is parsed, and read as Python's json module reads it. */
+/**
+ * From the bytes of an untrusted JSON file to its value: its size is bounded before it is parsed, and it is read like Python's json
+ * module does.
+ */
 
-/** Levels of arrays and objects; the reference reader of safetensors allows as many. */
+/** Most levels of arrays and objects, the limit of the reference reader of safetensors. */
 const MAX_DEPTH = 128;
-/** Values in one text: what is made of each takes up to 100 bytes of memory. The largest checkpoints have some ten thousand. */
+/** Most values in one text: each takes up to 100 bytes of memory. The largest checkpoints have some ten thousand. */
 const MAX_VALUES = 2 ** 22;
 
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c, OPEN_ARRAY = 0x5b, CLOSE_ARRAY = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
@@ -10,7 +13,7 @@ const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c, OPEN_ARRAY = 0x5b, CLOSE_ARR
 export interface JsonOptions {
   /** NaN, Infinity and -Infinity are numbers. Default false. */
   python?: boolean;
-  /** A byte order mark before the text is left out. Default false. */
+  /** Ignore a byte order mark before the text. Default false. */
   bom?: boolean;
   maxDepth?: number;
   maxValues?: number;
@@ -18,7 +21,7 @@ export interface JsonOptions {
 
 /**
  * @param bytes UTF-8
- * @throws Error, with a message for the user, for what is no JSON; RangeError for what nests too deep or has too many values
+ * @throws Error, with a message for the user, for invalid JSON; RangeError for too many levels or values
  */
 export function parseJson(bytes: Uint8Array, { python = false, bom = false, maxDepth = MAX_DEPTH, maxValues = MAX_VALUES }: JsonOptions = {}): unknown {
   checkSize(bytes, maxDepth, maxValues);
@@ -31,7 +34,7 @@ export function parseJson(bytes: Uint8Array, { python = false, bom = false, maxD
   }
 }
 
-/** Counts what parsing would make. Bytes of ASCII are no part of other characters in UTF-8. */
+/** Counts the values that parsing would create. ASCII bytes are never part of other characters in UTF-8. */
 function checkSize(bytes: Uint8Array, maxDepth: number, maxValues: number): void {
   let depth = 0, values = 1;
   for (let at = 0; at < bytes.length; at++) {
@@ -54,7 +57,7 @@ function checkSize(bytes: Uint8Array, maxDepth: number, maxValues: number): void
   }
 }
 
-/** The place of the quote that ends the string which begins at `start`. An image in base64 is long: the engine looks for its end. */
+/** Position of the quote that ends the string starting at `start`. `indexOf` searches for it, because an image in base64 is long. */
 function endOfString(text: Uint8Array, start: number): number {
   for (let at = start + 1; ; at++) {
     at = text.indexOf(QUOTE, at);
@@ -65,7 +68,10 @@ function endOfString(text: Uint8Array, start: number): number {
   }
 }
 
-/** JSON has no NaN and no infinities: the first stand in for it while the text is parsed, a number too large for f64 for the others. */
+/**
+ * JSON has no NaN and no infinities. While the text is parsed, a placeholder replaces NaN, and a number too large for f64 replaces
+ * infinities.
+ */
 function parsePython(text: string): unknown {
   const nan = `NaN ${crypto.randomUUID()}`;
   let plain = "", from = 0, inString = false;

@@ -1,25 +1,25 @@
-/** What callers pass by name. A misspelt name must not be ignored: it is refused, with the known name that is nearest. */
+/** Checks options that callers pass by name. A misspelt name is refused, with the nearest known name. */
 import { IJepaError } from "./errors.js";
 import { show, shorten } from "./show.js";
 
-/** Letters of a name that say which one is meant, at least. */
+/** Fewest letters of a name that identify it. */
 const MIN_PART = 4;
 
 /** Types that are checked for every function alike. */
 type Kind = "boolean" | "function" | "number" | "string" | "AbortSignal";
 
 /**
- * Every name of `T`: an option that is added does not compile until its function knows it. With its type, or true where the function
- * checks the value itself.
+ * Every name of `T`, so that a new option does not compile until its function lists it; with its type, or true if the function checks the
+ * value itself.
  */
 export type OptionNames<T> = { readonly [K in keyof T]-?: Kind | true };
 
 /**
- * The options that were given. null is as good as absent, and is left out.
+ * The options that were given. null counts as absent.
  *
- * @param names those that there are
- * @param owner what takes them, for messages: "pipeline", "the server"
- * @throws TypeError for something that is no object, and for values of another type; IJepaError `input/value` for an unknown name
+ * @param names the known names
+ * @param owner what takes the options, for messages: "pipeline", "the server"
+ * @throws TypeError for a value that is not an object, and for options of a wrong type; IJepaError `input/value` for an unknown name
  */
 export function readOptions<T extends object>(given: T | null | undefined, names: OptionNames<T>, owner: string): T {
   if (given === undefined || given === null) return {} as T;
@@ -30,7 +30,7 @@ export function readOptions<T extends object>(given: T | null | undefined, names
   return Object.fromEntries(named.filter(([, value]) => value !== undefined && value !== null)) as T;
 }
 
-/** True for an object whose names can be read; a promise, a list, bytes or a map have none that count. */
+/** True for a plain object; false for a promise, a list, bytes or a map. */
 export function isRecord(value: unknown): value is object {
   return Object.prototype.toString.call(value) === "[object Object]" && typeof value === "object";
 }
@@ -52,20 +52,20 @@ export function unknownName(refusal: string, name: string, known: readonly strin
   return new IJepaError("input/value", message, { name: shorten(name), value });
 }
 
-/** How a message ends that has named something unknown: `; did you mean "pool"? The names are normalize, pool.` */
+/** The end of a message about an unknown name: `; did you mean "pool"? The names are normalize, pool.` */
 export function didYouMean(name: string, known: readonly string[]): string {
   const near = nearest(name, known), all = known.length === 0 ? "There is none." : `The names are ${[...known].sort().join(", ")}.`;
   return near === undefined ? `. ${all}` : `; did you mean ${JSON.stringify(near)}? ${all}`;
 }
 
-/** The known name that was probably meant; undefined where none is like it. */
+/** The known name that was probably meant; undefined if none is similar. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const wanted = plain(shorten(name));
   const likely = known.map((one) => ({ one, distance: distanceOf(wanted, plain(one)) })).sort((a, b) => a.distance - b.distance).at(0);
   return likely !== undefined && likely.distance <= Math.max(1, Math.floor(wanted.length / 3)) ? likely.one : undefined;
 }
 
-/** The error for a value of the wrong type, which says what came in. */
+/** The error for a value of the wrong type; it says which type was given. */
 export function wrongType(name: string, expected: string, value: unknown): TypeError {
   return new TypeError(`${name} must be ${expected}, not ${show(value)}.`);
 }
@@ -92,7 +92,7 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, "");
 }
 
-/** Letters to change, add, leave out or swap. A name that is part of the other is one step from it. */
+/** Number of letters to change, add, remove or swap; 1 if one name is part of the other. */
 function distanceOf(a: string, b: string): number {
   if (a === b) return 0;
   if (a.length >= MIN_PART && b.length >= MIN_PART && (a.includes(b) || b.includes(a))) return 1;

@@ -1,9 +1,9 @@
 /** From any value to a short text for a message. */
 
-/** Characters of a text that a message shows. */
+/** Most characters of a text in a message. */
 const MAX_TEXT = 60;
 
-/** A value as it may stand in a message: short, and never failing, whatever a file or a caller held. */
+/** A value as text for a message: short, and never throws, whatever the value is. */
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(shorten(value));
   if (typeof value === "bigint") return `${value}n`;
@@ -19,7 +19,7 @@ export function shorten(text: string, most = MAX_TEXT): string {
   return text.length <= most ? text : `${text.slice(0, most)}...`;
 }
 
-/** The name of an object's class; "object" where it has none that can be told. */
+/** The name of an object's class; "object" if it has none. */
 function kindOf(value: object): string {
   try {
     const { constructor } = Object.getPrototypeOf(value) as { constructor?: unknown };

@@ -61,7 +61,7 @@ export class Tensor<T extends TensorType = TensorType> {
     return this.data.length;
   }
 
-  /** For JSON: the element type, the shape, the elements as an array, and what else the tensor carries, such as `numerics`. */
+  /** For JSON: the element type, the shape, the elements as an array, and other properties such as `numerics`. */
   toJSON(): object {
     return { ...this, data: Array.from(this.data) };
   }
@@ -78,7 +78,7 @@ export class Tensor<T extends TensorType = TensorType> {
 }
 
 /**
- * @param types element types that will do
+ * @param types accepted element types
  * @throws TypeError
  */
 export function checkTensor<T extends TensorType>(name: string, value: unknown, ...types: readonly T[]): asserts value is Tensor<T> {

@@ -1,13 +1,15 @@
-/** How much work an image file announces, read from its head: enough to refuse too much, and to keep long work from standing before short. */
+/**
+ * Estimates the work that an image file announces, from its header: to refuse too much, and to keep long work from delaying short work.
+ */
 import { readJpegHeader } from "../image/jpeg.js";
 
-/** Beyond this it may not take every thread: more than a second for the decoders. */
+/** Beyond this a file counts as long work: more than a second for the decoders. */
 const HEAVY = 100_000_000;
 
 /**
  * Whether a file announces so many pixels, or so many passes over them, that it takes long.
  *
- * @throws IJepaError what `decodeImage` throws for the head of a JPEG file, above all `image/too-complex`: it costs no thread
+ * @throws IJepaError what `decodeImage` throws for the head of a JPEG file, above all `image/too-complex`, before a thread is used
  */
 export function isHeavy(bytes: Uint8Array, source: string): boolean {
   return workOf(bytes, source) > HEAVY;

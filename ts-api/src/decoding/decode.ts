@@ -1,9 +1,9 @@
-/** What is done with the bytes of one image file, in a thread of its own or in place. */
+/** Decodes and prepares one image file, in a thread or in place. */
 import type { Tensor } from "../core/tensor.js";
 import { decodeImage, type DecodeOptions } from "../image/decode.js";
 import { IJepaImageProcessor } from "../image/processor.js";
 
-/** An image as the encoder takes it. */
+/** An image as the tensor that the encoder takes. */
 export interface PreparedImage {
   /** Pixels of a row of the upright image, before it was resized. */
   readonly width: number;

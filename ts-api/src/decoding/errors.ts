@@ -1,4 +1,4 @@
-/** Errors on their way from a thread: structured clone keeps neither their class nor what they carry. */
+/** Packs errors for the way from a thread: structured clone keeps neither their class nor their properties. */
 import { IJepaError, isIJepaError, type ErrorCode, type ErrorDetails } from "../core/errors.js";
 
 export interface PackedError {

@@ -1,4 +1,4 @@
-/** What a decode thread is told, and what it answers; structured clone carries both. */
+/** The messages to and from a decode thread, sent by structured clone. */
 import { decodeImage, type DecodeOptions } from "../image/decode.js";
 import { openResizer } from "../image/resizer.js";
 import type { RgbImage } from "../image/raw-image.js";
@@ -7,7 +7,7 @@ import { Tensor } from "../core/tensor.js";
 import { prepareImage, type PreparedImage, type ProcessorConfig } from "./decode.js";
 import { packError, unpackError, type PackedError } from "./errors.js";
 
-/** What a thread is given at its start. */
+/** The data that a thread receives at its start. */
 export interface DecoderData {
   /** Modules that the program handed over. */
   readonly modules: WasmModules;
@@ -17,7 +17,7 @@ export interface DecoderData {
 export interface DecodeRequest {
   readonly bytes: Uint8Array;
   readonly options: DecodeOptions;
-  /** With it the answer has what the encoder takes, else the pixels. */
+  /** If given, the answer is the tensor for the encoder, else the pixels. */
   readonly processor: ProcessorConfig | undefined;
 }
 

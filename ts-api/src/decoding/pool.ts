@@ -1,4 +1,4 @@
-/** Images decoded in threads of their own, beside everything else that the process does. */
+/** From image files to pixels or tensors, in threads of their own. */
 import { runtime } from "#runtime";
 import { onAbort } from "../core/abort.js";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
@@ -18,10 +18,10 @@ export type { PreparedImage } from "./decode.js";
 export interface DecodePoolOptions {
   /**
    * Threads, started when they are needed; "auto" (default) for one per processor. 0 decodes in place, one image after the other and
-   * without a time limit, as everywhere where the host has no threads.
+   * without a time limit; so do hosts without threads.
    */
   threads?: number | "auto" | undefined;
-  /** Most milliseconds of one image, from when its thread begins. The thread is then ended and replaced. Default 60000. */
+  /** Longest decoding of one image, in milliseconds from when its thread begins. The thread is then ended and replaced. Default 60000. */
   timeout?: number | undefined;
   /** Most images that wait for a thread. Default 1024. */
   maxWaiting?: number | undefined;
@@ -44,7 +44,7 @@ interface Job {
   reject(error: Error): void;
 }
 
-/** Where one image at a time is decoded. */
+/** Decodes one image at a time. */
 interface Seat {
   job: Job | undefined;
   thread: DecoderThread | undefined;
@@ -80,7 +80,7 @@ export class DecodePool {
     this.#seats = Array.from({ length: Math.max(1, this.threads) }, () => ({ job: undefined, thread: undefined }));
   }
 
-  /** Threads that it may start; 0 where it decodes in place, also because none could be started and none were asked for by number. */
+  /** Threads that it may start; 0 if it decodes in place, which it also does if "auto" threads could not be started. */
   get threads(): number {
     return this.#threads;
   }
@@ -98,7 +98,7 @@ export class DecodePool {
   /**
    * Decodes an image file to RGB.
    *
-   * @param bytes the whole file; not to be changed before the result is there
+   * @param bytes the whole file; do not change it before the result arrives
    * @throws IJepaError what `decodeImage` throws; `image/timeout`; `backend/busy` when too many wait; `backend/lost` when the thread ended;
    *   `aborted`, at once
    */
@@ -116,7 +116,7 @@ export class DecodePool {
     return (await this.#enqueue(bytes, processor.toConfig(), options)) as PreparedImage;
   }
 
-  /** Begins with no image until `resume`; those that are being decoded go on. */
+  /** Starts no image until `resume`; those that are being decoded continue. */
   pause(): void {
     this.#paused = true;
   }
@@ -127,7 +127,7 @@ export class DecodePool {
     this.#assign();
   }
 
-  /** Ends the threads. What waits or runs is `aborted`; so is what comes afterwards. */
+  /** Ends the threads. Pending and later calls reject with `aborted`. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const { reject } of this.#queue.splice(0)) reject(aborted());
@@ -154,7 +154,7 @@ export class DecodePool {
         resolve: (result) => settle(() => resolve(result)),
         reject: (error) => settle(() => reject(error)),
       };
-      // A thread that has begun goes on: to start another would take longer than most images.
+      // A thread that has begun continues: starting another would take longer than most images.
       const giveUp = () => {
         this.#queue = this.#queue.filter((other) => other !== job);
         job.reject(aborted(signal?.reason));
@@ -174,7 +174,7 @@ export class DecodePool {
     }
   }
 
-  /** The first that waits; but one thread of several is kept for images that do not take long. */
+  /** The next image; but one thread of several is kept for short work. */
   #next(): Job | undefined {
     const heavy = this.#seats.filter(({ job }) => job?.heavy).length, mayBeHeavy = heavy < Math.max(1, this.#seats.length - 1);
     const index = this.#queue.findIndex((job) => mayBeHeavy || !job.heavy);

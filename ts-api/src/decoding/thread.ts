@@ -5,7 +5,7 @@ import { DEFAULT_SOURCE } from "../image/decode.js";
 import { givenWasmModules } from "../runtime/modules.js";
 import { readReply, type DecodeReply, type DecodeRequest, type DecodeResult, type DecoderData } from "./messages.js";
 
-/** The longest time that a timer takes. */
+/** The longest delay of a timer. */
 const MAX_TIMER = 2 ** 31 - 1;
 
 interface Waiting<T> {
@@ -82,7 +82,7 @@ export class DecoderThread {
   }
 
   async #expire({ options: { source = DEFAULT_SOURCE } }: DecodeRequest, milliseconds: number): Promise<void> {
-    // Where this thread was busy itself, the answer may be there and wait for its turn.
+    // If this thread was busy itself, the answer may already be waiting in its event loop.
     const waiting = this.#waiting;
     await runtime.yieldToHost();
     if (waiting !== this.#waiting) return;

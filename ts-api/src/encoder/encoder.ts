@@ -20,7 +20,7 @@ const MAX_PASSES = 4;
 
 export interface EncodeOptions extends AttentionOptions {
   signal?: AbortSignal | undefined;
-  /** Interpolate the positions to the images' grid; otherwise the images are of the config's size. */
+  /** Interpolate the positions to the images' grid; without it, images must have the config's size. */
   interpolatePosEncoding?: boolean | undefined;
   /** Also return the residual stream: after the embedding and after each layer, before the final norm. */
   outputHiddenStates?: boolean | undefined;
@@ -49,7 +49,7 @@ type Grid = "trained" | "interpolated" | "kept";
 interface Pass {
   size: PassSize;
   grid: Grid;
-  /** Those of the patches, of every image alike; with kept patches each image's own, written for every run. */
+  /** Positions of the patches, shared by all images; with kept patches each image has its own, written for every run. */
   positions: { host: Float32Array; tensor: DeviceTensor };
   embedding: Program;
   /** By the slot of the weights. */
@@ -126,7 +126,7 @@ export class Encoder {
     return { tokens, lastHiddenState, hiddenStates, attentions };
   }
 
-  /** Images that one pass takes, by the limits of the backend; `extra` bytes of a tensor of an image beside the usual ones. */
+  /** Images in one pass, by the limits of the backend; `extra` is the bytes of a further tensor per image. */
   private imagesOfPass(one: PassSize, extra: number): number {
     const { rows, tensorBytes } = this.backend.pass;
     const sizes = Object.values(bufferDescs(this.config, this.dtype, one)).map((desc) => (desc === undefined ? 0 : bytesOf(desc)));
@@ -186,7 +186,7 @@ export class Encoder {
     return program;
   }
 
-  /** Makes buffers that hold `size`; programs compiled on smaller ones are dropped with them. */
+  /** Makes the buffers hold `size`; smaller buffers are dropped, with the programs compiled on them. */
   private reserve(size: PassSize): void {
     const wanted = Object.entries(bufferDescs(this.config, this.dtype, size)).filter((entry): entry is [keyof Buffers, TensorDesc] => entry[1] !== undefined);
     const have = this.buffers;

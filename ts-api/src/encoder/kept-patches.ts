@@ -1,4 +1,6 @@
-/** A subset of the patches: the encoder sees an image of them side by side, at the positions they have in the whole image. */
+/**
+ * From images and the patches to keep to smaller images: the kept patches side by side, with the positions they have in the whole image.
+ */
 import { sizeOf } from "../core/tensor.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { Pixels } from "./pixels.js";

@@ -11,7 +11,7 @@ export interface Layers {
   /** Different tensors; layer i is computed from slot i mod their number, or from another where that one does not fit it. */
   readonly slots: readonly LayerWeights[];
   /**
-   * Resolves to a layer's slot when it holds its weights. Layers are asked for in order, each after the one before was started.
+   * Resolves to a layer's slot when it holds the weights. Layers are requested in order, each after the one before was started.
    * @throws IJepaError as the source of the weights; `aborted`
    */
   ready(index: number, signal?: AbortSignal): Promise<LayerWeights>;
@@ -22,8 +22,8 @@ export function residentLayers(slots: readonly LayerWeights[]): Layers {
 }
 
 /**
- * Slots of streamed layers. A backend that only enqueues is given the next layer while one computes. Where a run is over when it
- * returns, the memory that the next layer is read into is all that it needs beside the one that computes.
+ * Slots of streamed layers. A backend that only enqueues work receives the next layer while one computes, so it needs two slots. If the
+ * work is done when a run returns, one slot and the buffer for reading are enough.
  */
 export function streamSlots({ synchronous }: Backend): number {
   return synchronous ? 1 : 2;
