@@ -34,7 +34,7 @@ export async function* classifyImages(
   given: ClassifyImagesOptions = {},
 ): AsyncGenerator<BulkResult<BulkLabels>, void, undefined> {
   const { top_k: top } = given ?? {}, named = readOptions(given, NAMES, "classifyImages");
-  // Here null says something: all labels.
+  // null has a meaning here: all labels.
   const options: ClassifyImagesOptions = top === null ? { ...named, top_k: null } : named, { signal } = options;
   checkLabelOptions(options);
   const compute: Computation<BulkLabels>["compute"] = async (batch) => {

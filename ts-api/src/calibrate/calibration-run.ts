@@ -39,7 +39,7 @@ export interface RunOptions extends Pick<CpuOptions, "threads" | "revectorize"> 
 /** Rows that are computed at a time. */
 const ROWS_AT_ONCE = 256;
 
-/** The tensors that the rest of a layer still needs at each product, with its operand. */
+/** The tensors that the program of each product reads, besides its weights. */
 const READ: Record<Product, readonly ("hidden" | "middle" | "operand" | "mlpOperand")[]> = {
   qkv: ["operand", "hidden"],
   projection: ["operand", "hidden"],

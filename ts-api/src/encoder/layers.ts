@@ -1,4 +1,4 @@
-/** Where the encoder finds a layer's weights: all on the backend, or one or two at a time. */
+/** Gives the encoder each layer's weights: all of them on the backend, or streamed with one or two layers at a time. */
 import type { Backend } from "../backends/backend.js";
 import type { DeviceTensor } from "../ops/contract.js";
 import type { PackedBuffer } from "../packing/pack.js";
@@ -30,10 +30,10 @@ export function streamSlots({ synchronous }: Backend): number {
 }
 
 /**
- * Layers that are fetched for every run. While layer i computes, layer i + 1 is on its way; nothing further is read ahead.
- * A run that fails leaves the slots as they are: the next run fetches what it lacks.
+ * Layers that are fetched for every run. While layer i computes, layer i + 1 is fetched, and no further layer. A run that fails leaves
+ * the slots as they are; the next run fetches the layers that are missing.
  * @param slots that hold the first layers
- * @param into what layers are read into on their way to a slot, one at a time
+ * @param into buffer that layers are read into before they are copied to a slot, one at a time
  */
 export function streamedLayers(backend: Backend, parts: PackedParts, slots: readonly LayerWeights[], into: ReadBuffer): Layers {
   return new LayerStream(backend, parts, slots, into);
@@ -52,7 +52,7 @@ class LayerStream implements Layers {
   private readonly places: LayerWeights[][];
   /** The layer that a slot holds; none while it is written. */
   private readonly held: Map<LayerWeights, number>;
-  /** Of each place, when the runs enqueued before its last layer was asked for are done. */
+  /** For each slot a promise that resolves when the runs that were enqueued before its layer was requested are done. */
   private readonly idle: (Promise<unknown> | undefined)[] = [];
   private next: Fetch | undefined;
 
@@ -72,7 +72,7 @@ class LayerStream implements Layers {
     let slot = this.slotOf(index);
     if (slot === undefined) {
       const layer = await this.fetched(index, signal);
-      // A backend that only enqueues would else keep a copy of every layer until its turn comes.
+      // Otherwise a backend that only enqueues would keep a copy of every layer until its turn comes.
       await this.idle[at];
       slot = this.write(this.places[at], layer);
       this.held.set(slot, index);
@@ -87,7 +87,7 @@ class LayerStream implements Layers {
     return this.places[index % this.slots.length].find((slot) => this.held.get(slot) === index);
   }
 
-  /** Writes a layer to the slot of its formats, which is made where there is none. */
+  /** Writes a layer to the slot of its formats, which is made if there is none. */
   private write(place: LayerWeights[], layer: LayerWeights<PackedBuffer>): LayerWeights {
     const slot = place.find((known) => fits(known, layer));
     if (slot === undefined) {
@@ -104,7 +104,7 @@ class LayerStream implements Layers {
     const { next } = this;
     this.next = undefined;
     const wanted = next?.index === index && next.signal === signal;
-    // One layer at a time is asked for, also after a run that ended early.
+    // Requests one layer at a time, even after a run that ended early.
     if (next !== undefined && !wanted) await next.layer.catch(() => undefined);
     return wanted ? next.layer : this.parts.layer(index, signal, this.into);
   }
@@ -115,7 +115,7 @@ class LayerStream implements Layers {
   }
 }
 
-/** A promise whose failure is reported to who waits for it, and to nobody else. */
+/** A promise whose rejection is seen only by those who await it. */
 function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;

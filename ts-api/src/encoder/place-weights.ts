@@ -14,7 +14,10 @@ export interface EncoderWeights {
   final: NormWeights;
 }
 
-/** Called after each of `total` parts (embedding, layers, final norm) is on the backend. Of streamed layers only those count that are placed at once. */
+/**
+ * Called after each of `total` parts (embedding, layers, final norm) is on the backend. Streamed layers count only if they are placed at
+ * once.
+ */
 export type LoadProgress = (part: string, done: number, total: number) => void;
 
 export interface LoadEncoderOptions {

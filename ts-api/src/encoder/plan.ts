@@ -1,6 +1,6 @@
 /**
- * The encoder as data: from a configuration and a dtype to lists of op calls. Nothing here computes; any backend runs the
- * lists, and every backend gets the same ones.
+ * The encoder as data: from a configuration and a dtype to lists of op calls. Nothing is computed here; every backend runs the same
+ * lists.
  */
 import type { Dtype } from "../core/numerics.js";
 import { BLOCK, isInteger, roundUp } from "../core/numerics.js";
@@ -11,7 +11,7 @@ import type { CallOf, OpCall } from "../ops/table.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { EmbeddingWeights, LayerWeights, LinearWeights, NormWeights } from "../packing/encoder-weights.js";
 
-/** What one pass computes: images of one size. */
+/** The sizes of one pass: images of one size. */
 export interface PassSize {
   batch: number;
   height: number;
@@ -27,18 +27,20 @@ export function passSize(config: IJepaConfig, batch: number, height: number, wid
 /** Everything a pass over `batch` images needs beside the weights. */
 export interface Buffers {
   pixels: DeviceTensor;
-  /** The residual stream, and its other half: each half layer reads one and writes the other. */
+  /** The residual stream and its second buffer: each half of a layer reads one and writes the other. */
   hidden: DeviceTensor;
   middle: DeviceTensor;
   normed: DeviceTensor;
-  /** Patches, then q k v, then the MLP's inside. */
+  /** Holds the patches, then q k v, then the inner values of the MLP. */
   wide: DeviceTensor;
   /** What the patch embedding reads. */
   patchOperand: DeviceTensor;
-  /** What the products of a layer read. The MLP's second has its own, so that its first may write it while it reads this one. */
+  /**
+   * The operand of the products of a layer. The MLP's second product has its own, so that the first may write it while it reads this one.
+   */
   operand: DeviceTensor;
   mlpOperand: DeviceTensor;
-  /** int8 and int4 only: the exponents of the two. */
+  /** int8 and int4 only: the exponents of the two operands. */
   blocks?: DeviceTensor;
   mlpBlocks?: DeviceTensor;
 }
@@ -50,7 +52,7 @@ export function operandOf(format: Dtype): OperandFormat {
 }
 
 /**
- * Patch embedding and attention, whose matrices are not quantized: bf16 where all is made to be fast; fp32 beside nf4 and fp4, as in
+ * Format of patch embedding and attention, which are not quantized: bf16 in the fast formats; fp32 in nf4 and fp4 models, as in
  * transformers, which computes only the quantized linears in bf16.
  */
 export function restFormat(dtype: Dtype): "fp32" | "bf16" {
@@ -99,7 +101,7 @@ export function embeddingCalls(
   ];
 }
 
-/** What a layer's attention takes or gives beyond its result: see AttentionCall. */
+/** Further inputs and outputs of a layer's attention: see AttentionCall. */
 export type AttentionExtras = Pick<CallOf<"attention">, "headMask" | "attentionMask" | "probabilities">;
 
 /** One encoder layer: `hidden` to `hidden`. */

@@ -16,7 +16,7 @@ interface Taps {
 /**
  * @param positions [patches][width] of the config's grid
  * @param height pixels of the image; its patches are floor(height / patch height) rows
- * @returns [rows * columns][width]; the same array where Hugging Face changes nothing: as many patches, and a square image
+ * @returns [rows * columns][width]; the same array if Hugging Face changes nothing: the same number of patches, and a square image
  * @throws IJepaError `input/shape` when the config's patches form no square, or the image has no whole patch
  */
 export function interpolatePositions(positions: Float32Array, config: IJepaConfig, height: number, width: number): Float32Array {

@@ -12,18 +12,18 @@ export interface AttentionOptions {
   outputAttentions?: boolean | undefined;
   /** [layers][heads]: factors of the attention probabilities. */
   headMask?: Float32Array | undefined;
-  /** [images][tokens], 0 where nobody attends to the token. */
+  /** [images][tokens], 0 for tokens that no token attends to. */
   attentionMask?: Uint8Array | undefined;
 }
 
 export interface SpecialLayers {
-  /** Of a layer whose weights are in `slot`. */
+  /** The program of a layer whose weights are in `slot`. */
   program(index: number, slot: LayerWeights): Program | Promise<Program>;
   probabilities: DeviceTensor | undefined;
   release(): void;
 }
 
-/** Undefined where nothing special is asked for. */
+/** Undefined if no mask and no attention is requested. */
 export async function specialLayers(
   backend: Backend, config: IJepaConfig, dtype: Dtype, size: PassSize, { count, slots }: Layers, buffers: Buffers, options: AttentionOptions,
 ): Promise<SpecialLayers | undefined> {

@@ -1,13 +1,13 @@
-/** Running the image codecs of `codecs/`: WebAssembly modules that import one function, `host.fail`. */
+/** Runs the image codecs of `codecs/`: WebAssembly modules that import one function, `host.fail`. */
 import { runtime } from "#runtime";
 
 /** What every codec exports. Addresses are those of its memory. */
 export interface CodecExports {
   readonly memory: WebAssembly.Memory;
-  /** Gives 0 when there is no more memory. */
+  /** Returns 0 when there is no more memory. */
   allocate(bytes: number): number;
   release(address: number): void;
-  /** Reads what stands before the pixels; gives 0 for a file that it cannot read. */
+  /** Reads the headers before the pixels; returns 0 for a file that it cannot read. */
   begin(file: number, bytes: number): number;
   width(): number;
   height(): number;
@@ -20,7 +20,7 @@ export interface CodecExports {
 
 /** Thrown by `Codec.run`; the message is the codec's own words. */
 export class CodecError extends Error {
-  /** True when the codec had too little memory, and the file may be fine. */
+  /** True if the codec had too little memory; the file itself may be fine. */
   readonly outOfMemory: boolean;
 
   constructor(message: string, outOfMemory = false, cause?: unknown) {
@@ -32,12 +32,12 @@ export class CodecError extends Error {
 const OUT_OF_MEMORY = "it has too little memory";
 /** libjpeg's words for the same. */
 const INSUFFICIENT = /^Insufficient memory/;
-/** A codec's memory never shrinks: above this many bytes it is given up after the image. */
+/** A codec's memory never shrinks: an instance with more than this many bytes is dropped after the image. */
 const KEEP_BYTES = 128 * 2 ** 20;
-/** Where a message's values are text, they have at most so many bytes. */
+/** Most bytes of a text in a message. */
 const PARAMETER_BYTES = 80;
 
-/** A decoder that keeps its instance for the next image. One that failed, however it failed, is never used again. */
+/** A decoder that keeps its instance for the next image. An instance that failed in any way is not used again. */
 export class Codec<Exports extends CodecExports> {
   readonly #module: "jpeg-decoder" | "webp-decoder";
   #idle: Exports | undefined;
@@ -68,7 +68,7 @@ export class Codec<Exports extends CodecExports> {
     return result;
   }
 
-  /** The idle instance, which is out of reach until it has decoded an image without fault. */
+  /** The idle instance; undefined while it decodes, and after an error. */
   #take(): Exports | undefined {
     const codec = this.#idle;
     this.#idle = undefined;

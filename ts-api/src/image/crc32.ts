@@ -1,4 +1,4 @@
-/** CRC-32, the checksum of PNG. */
+/** CRC-32, the checksum of PNG chunks. */
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;

@@ -3,9 +3,9 @@ import { fromBase64 } from "../core/base64.js";
 import { readError, tooLong } from "./image-error.js";
 
 /**
- * RFC 2397, base64 only: `data:[media type];base64,data`. The media type is not looked at.
+ * RFC 2397, base64 only: `data:[media type];base64,data`. The media type is ignored.
  *
- * @param name how messages call it
+ * @param name its name in messages
  * @throws IJepaError `io/read`
  */
 export function readDataUrl(url: string, name: string, maxBytes: number): Uint8Array {

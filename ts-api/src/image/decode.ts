@@ -15,19 +15,19 @@ export type { DecodedImage, RawImage, RgbImage } from "./raw-image.js";
 /** Above this many pixels Pillow refuses an image as a decompression bomb: twice its `MAX_IMAGE_PIXELS`. */
 export const DEFAULT_MAX_PIXELS = 2 * 89_478_485;
 
-/** How messages call an image without a name. */
+/** The name of an unnamed image in messages. */
 export const DEFAULT_SOURCE = "the image";
 
 export interface DecodeOptions {
-  /** How messages call the image: a path or URL. */
+  /** The image's name in messages: a path or URL. */
   source?: string;
   /** Most pixels (width times height) that are decoded; `Infinity` for no limit. Default `DEFAULT_MAX_PIXELS`. */
   maxPixels?: number;
-  /** Refuse with `image/corrupt` what could be read but is damaged. Default false: it is read, and the result has `warnings`. */
+  /** Refuse damaged files with `image/corrupt` even if they can be read. Default false: they are read, and the result has `warnings`. */
   strict?: boolean;
 }
 
-/** A file whose header was read and whose pixels wait. */
+/** A file whose header was read; its pixels are decoded later. */
 interface OpenedImage extends OrientationMetadata {
   width: number;
   height: number;
@@ -46,7 +46,7 @@ const KINDS: readonly Kind[] = [
   { name: "WebP", matches: (bytes) => hasBytes(bytes, 0, "RIFF") && hasBytes(bytes, 8, "WEBP"), open: openWebp },
 ];
 
-/** Kinds that are recognised in order to name them: name, byte offset, signature. */
+/** Kinds that are recognised only to name them in messages: name, byte offset, signature. */
 const REFUSED: readonly (readonly [string, number, string])[] = [
   ["GIF", 0, "GIF8"],
   ["BMP", 0, "BM"],
@@ -64,9 +64,9 @@ const REFUSED: readonly (readonly [string, number, string])[] = [
 ];
 
 /**
- * Decodes a JPEG, PNG or WebP file. The kind is told by the first bytes, never by a name. The image is turned upright
- * by its EXIF or XMP orientation; alpha is dropped, not blended; grey and palettes are expanded; of an animation the
- * first frame is taken; colour profiles are not applied. Damaged files that Pillow reads are read, with its pixels.
+ * Decodes a JPEG, PNG or WebP file. The first bytes tell the kind, never the name. The image is turned upright by its EXIF or XMP
+ * orientation; alpha is dropped, not blended; grey and palettes are expanded; the first frame of an animation is taken; colour profiles
+ * are not applied. Damaged files that Pillow reads give the same pixels as Pillow.
  *
  * @param bytes the whole file
  * @returns the same bytes of RGB on every runtime

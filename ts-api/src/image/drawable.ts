@@ -1,9 +1,9 @@
-/** What a browser has drawn, or can draw, as pixels: its own decoder's and its own colours, which are not the same in every browser. */
+/** From what a browser has drawn, or can draw, to pixels. The browser's own decoder and colours apply, which differ between browsers. */
 import { IJepaError } from "../core/errors.js";
 import { readError } from "./image-error.js";
 import type { RawImage } from "./raw-image.js";
 
-/** The type of a global class, where the host has it. */
+/** The type of a global class, if the host has it. */
 type Global<Name extends string> = typeof globalThis extends { [N in Name]: { prototype: infer T } } ? T : never;
 
 /** Image elements, canvases, bitmaps, videos and their frames. */
@@ -30,13 +30,13 @@ export function isDrawable(value: object): value is Drawable {
 }
 
 /**
- * The pixels of something that a canvas can draw, at its own size. Transparent ones are what the canvas makes of them.
+ * The pixels of something that a canvas can draw, at its own size. Transparent pixels are as the canvas returns them.
  *
- * @param name how messages call it
+ * @param name its name in messages
  * @throws IJepaError `image/empty`, `image/too-large`; `io/read` for an image that did not load, or whose pixels the page may not read
  */
 export async function drawnPixels(source: Drawable, name: string, maxPixels: number): Promise<RawImage> {
-  // Elements may have been given an address a moment ago.
+  // An element's address may have been set a moment ago.
   const { decode } = source as { decode?: unknown };
   if (typeof decode === "function") await (source as { decode(): Promise<void> }).decode().catch((cause: unknown) => Promise.reject(readError(name, "its element has no loaded image", cause)));
   const [width, height] = sidesOf(source);
@@ -58,7 +58,7 @@ function pixelsOf({ data, width, height }: ImageData): Omit<RawImage, "channels"
   return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), width, height };
 }
 
-/** Those of the image itself; an element may be shown at others. */
+/** The size of the image itself; an element may be shown at another size. */
 function sidesOf({ width, height, naturalWidth, naturalHeight, videoWidth, videoHeight, displayWidth, displayHeight }: Sides): [width: number, height: number] {
   const side = (...lengths: unknown[]): number => lengths.map(lengthOf).find((length) => length !== undefined) ?? 0;
   return [side(naturalWidth, videoWidth, displayWidth, width), side(naturalHeight, videoHeight, displayHeight, height)];

@@ -1,4 +1,4 @@
-/** From the size of an image to the size that the model gets, in the arithmetic of transformers' image processors. */
+/** From the size of an image to the size that the model takes, in the arithmetic of transformers' image processors. */
 import type { RawImage } from "./raw-image.js";
 
 /** Pixels down and across. */
@@ -8,7 +8,7 @@ export interface ImageSize {
 }
 
 /**
- * What an image is resized to, with the names of preprocessor_config.json: exactly to `height` and `width`; the shorter side to
+ * The target size of an image, with the names of preprocessor_config.json: exactly to `height` and `width`; the shorter side to
  * `shortest_edge` and the longer one in proportion, but not over `longest_edge`; or as large as fits `max_height` and `max_width`.
  */
 export type ResizeTarget =
@@ -16,7 +16,7 @@ export type ResizeTarget =
   | { readonly shortest_edge: number; readonly longest_edge?: number }
   | { readonly max_height: number; readonly max_width: number };
 
-/** The size that an image of `height` x `width` gets. Sides may come out as 0. */
+/** The new size of an image of `height` x `width`. A side may be 0. */
 export function resizedSize({ height, width }: ImageSize, target: ResizeTarget): ImageSize {
   if ("height" in target) return target;
   if ("max_height" in target) {
@@ -46,7 +46,7 @@ function roundHalfToEven(value: number): number {
   return below % 2 === 0 ? below : below + 1;
 }
 
-/** The middle of an image; where it is smaller, black is put around it. An odd pixel goes to the left and to the top. */
+/** The middle of an image; a smaller image gets a black border. An odd pixel goes to the left and to the top. */
 export function centerCrop(image: RawImage, { height, width }: ImageSize): RawImage {
   const { data, channels } = image;
   const cropped = new Uint8Array(height * width * channels);

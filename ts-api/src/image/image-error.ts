@@ -12,7 +12,7 @@ export function unsupported(source: string, kind: string, what: string): IJepaEr
   return new IJepaError("image/unsupported", `${source}: ${what}. Convert it to PNG, JPEG or WebP in RGB.`, { source, kind });
 }
 
-/** The error for an image whose bytes cannot be had. `why` is a clause without a full stop, `remedy` a sentence. */
+/** The error for an image that cannot be read or downloaded. `why` is a clause without a full stop, `remedy` a sentence. */
 export function readError(name: string, why: string, cause?: unknown, remedy = "Check the address."): IJepaError {
   const message = `Cannot read ${name}: ${why}. ${remedy}`;
   return new IJepaError("io/read", message, { path: name }, cause === undefined ? {} : { cause });

@@ -1,11 +1,11 @@
-/** DEFLATE makes at most so many bytes of one. */
+/** DEFLATE expands one byte to at most this many. */
 export const MAX_DEFLATE_RATIO = 1032;
 /** Bytes that Pillow gives zlib at a time. */
 const PIECE_BYTES = 64 * 1024;
 const NO_FLUSH = 0, STREAM_END = 1, BUF_ERROR = -5;
 
 export interface Inflated {
-  /** As many as were asked for, or those there are. */
+  /** As many bytes as requested, or fewer if the data ends early. */
   bytes: Uint8Array;
   /** True when the stream ended, in the same piece of input as its last byte. */
   ended: boolean;
@@ -14,10 +14,10 @@ export interface Inflated {
 }
 
 /**
- * Inflates a zlib stream that may be cut into parts, and stops after `maxBytes`, whatever the stream would still give. Data that
- * ends too early gives what there is.
+ * Inflates a zlib stream that may be split into parts, and stops after `maxBytes`, even if the stream continues. Data that ends too early
+ * gives the bytes so far.
  *
- * @throws Error when the data is no zlib stream, or damaged
+ * @throws Error when the data is not a zlib stream, or is damaged
  */
 export async function inflate(parts: readonly Uint8Array[], maxBytes: number): Promise<Inflated> {
   const { ZStream, zlibInflate, zlibInflateInit } = await import("pako");

@@ -5,11 +5,11 @@ import { corrupt, unsupported } from "./image-error.js";
 import type { OrientationMetadata } from "./orientation.js";
 import type { DecodedImage } from "./raw-image.js";
 
-/** What the markers of a JPEG file tell. */
+/** The facts in the markers of a JPEG file. */
 export interface JpegHeader extends OrientationMetadata {
   width: number;
   height: number;
-  /** Pixels that its scans go over, all together. */
+  /** Pixels that all of its scans cover together. */
   scannedPixels: number;
 }
 
@@ -33,16 +33,16 @@ const KNOWN_FRAMES = [0xc0, 0xc1, 0xc2, 0xc3, 0xc9, 0xca];
 const EXIF_PREFIX = "Exif\0\0";
 const XMP_PREFIX = "http://ns.adobe.com/xap/1.0/\0";
 /**
- * What all scans together may read, in pixels. A scan of 17 bytes goes over the whole picture; encoders make about ten of them. So
- * many scans are always read, and of a small picture as many as take a fraction of a second.
+ * Most pixels that all scans together may cover. A scan of 17 bytes covers the whole picture; encoders make about ten scans. That many
+ * are always read, and of a small picture as many as take a fraction of a second.
  */
 const MAX_SCANNED_PIXELS = 2 ** 31;
 const USUAL_SCANS = 16;
-/** What a scan costs beside its pixels: tables are made for it. */
+/** The cost of a scan besides its pixels, in pixels: the decoder makes tables for it. */
 const PIXELS_OF_SCAN = 2 ** 13;
 
 /**
- * Walks over the markers. Whatever is broken in the picture itself is left to the codec.
+ * Reads the markers. Damage in the picture itself is left to the codec.
  *
  * @throws IJepaError `image/corrupt`, `image/unsupported` for other than 1, 3 or 4 components of 8 bits, `image/too-complex`
  */

@@ -1,10 +1,10 @@
 /**
- * How an image must be turned to stand upright, from its EXIF or XMP metadata, and the turning itself.
- * Follows Pillow's `ImageOps.exif_transpose`: EXIF first, XMP only when EXIF says nothing.
+ * From EXIF or XMP metadata to the orientation of an image, and from the image to an upright one. Follows Pillow's
+ * `ImageOps.exif_transpose`: EXIF first, XMP only when EXIF says nothing.
  */
 import type { RgbImage } from "./raw-image.js";
 
-/** Metadata blocks of a file, where it has them. */
+/** Metadata blocks of a file, if it has them. */
 export interface OrientationMetadata {
   /** A TIFF structure, with or without "Exif\0\0" before it. */
   exif?: Uint8Array | undefined;
@@ -19,7 +19,7 @@ const LITTLE = ["II*\0", "II\0*"], BIG = ["MM\0*", "MM*\0", "MM\0+"];
 
 interface TiffType {
   bytes: number;
-  /** Where the type is that of a number. */
+  /** Present if the type is a number. */
   read?(view: DataView, at: number, little: boolean): number;
 }
 
@@ -47,7 +47,9 @@ export function readOrientation({ exif, xmp }: OrientationMetadata): number {
   return Number.isInteger(value) && value >= 1 && value <= 8 ? value : UPRIGHT;
 }
 
-/** The value of the last entry with the tag, the first of several numbers. Entries behind one that leads out of the block do not count. */
+/**
+ * The value of the last entry with the tag, the first of several numbers. Entries after one that points outside the block do not count.
+ */
 function readExif(bytes: Uint8Array): number | undefined {
   let start = 0;
   while (latin1(bytes.subarray(start, start + 6)) === "Exif\0\0") start += 6;

@@ -1,4 +1,4 @@
-/** The chunks of a PNG file, as Pillow reads them: strict up to the image data, lenient after it. */
+/** From a PNG file to its chunks, as Pillow reads them: strict up to the image data, lenient after it. */
 import { crc32 } from "./crc32.js";
 import { corrupt } from "./image-error.js";
 
@@ -15,9 +15,9 @@ export interface PngChunks {
   compressed: Uint8Array[];
   /** The file ends within the last chunk of the image data. */
   cut: boolean;
-  /** What is wrong, but keeps nobody from reading the pixels. */
+  /** Problems that do not prevent reading the pixels. */
   warnings: string[];
-  /** What is wrong behind the image data and makes Pillow refuse the file. */
+  /** A problem after the image data for which Pillow refuses the file. */
   fault: string | undefined;
 }
 
@@ -35,7 +35,7 @@ export function readPngChunks(bytes: Uint8Array, source: string): PngChunks {
   return file;
 }
 
-/** The chunks before the image data; gives where that begins. */
+/** Reads the chunks before the image data; returns where the data begins. */
 function readHead(bytes: Uint8Array, chunks: Chunk[], source: string): number {
   for (let at = SIGNATURE_BYTES; ; ) {
     const chunk = chunkAt(bytes, at);
@@ -53,7 +53,7 @@ function readHead(bytes: Uint8Array, chunks: Chunk[], source: string): number {
   }
 }
 
-/** The chunks of the image data, which follow one another; gives where they end, if the file does not end before. */
+/** Reads the consecutive chunks of the image data; returns where they end, unless the file ends first. */
 function readPixels(bytes: Uint8Array, at: number, file: PngChunks): number | undefined {
   for (;;) {
     const chunk = chunkAt(bytes, at);
@@ -91,7 +91,7 @@ function readTail(bytes: Uint8Array, at: number, file: PngChunks): void {
   }
 }
 
-/** The chunk at byte `at`, with as much of its data as the file has; nothing where the file has no room for length and type. */
+/** The chunk at byte `at`, with as much of its data as the file has; undefined if the file is too short for length and type. */
 function chunkAt(bytes: Uint8Array, at: number) {
   if (at + CHUNK_HEADER_BYTES > bytes.length) return undefined;
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
@@ -100,7 +100,7 @@ function chunkAt(bytes: Uint8Array, at: number) {
   return { type, length, data, valid: /^\w{4}$/.test(type), end: at + CHUNK_FRAME_BYTES + length };
 }
 
-/** Whether the chunk from `at` to `end` has the checksum that it says; one that the file does not have to its end has not. */
+/** Whether the chunk from `at` to `end` matches its checksum; false for a chunk that is cut off. */
 function checks(bytes: Uint8Array, at: number, end: number): boolean {
   return end <= bytes.length && crc32(bytes.subarray(at + 4, end - 4)) === new DataView(bytes.buffer, bytes.byteOffset).getUint32(end - 4);
 }

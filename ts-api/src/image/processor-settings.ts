@@ -14,7 +14,7 @@ export interface ImageProcessorSettings {
   readonly defaultToSquare: boolean;
   /** Pillow's filter number: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming. */
   readonly resample: Resample;
-  /** Cut the middle of `cropSize` out of the resized image; what is smaller gets black around it. */
+  /** Cut the middle of `cropSize` out of the resized image; a smaller image gets a black border. */
   readonly doCenterCrop: boolean;
   readonly cropSize: ImageSize | undefined;
   /** Multiply the pixels (0 to 255) by `rescaleFactor`. */
@@ -27,7 +27,7 @@ export interface ImageProcessorSettings {
   readonly imageStd: number | readonly number[];
   /** Make RGB of images that are not. */
   readonly doConvertRgb: boolean;
-  /** Put zeros to the right and below, after all else, up to `padSize`; without it up to the largest image of the batch. */
+  /** As the last step, add zeros to the right and below up to `padSize`; without it up to the largest image of the batch. */
   readonly doPad: boolean;
   readonly padSize: ImageSize | undefined;
 }
@@ -40,7 +40,7 @@ export type ImageProcessorOptions = {
   readonly [K in Sizes]?: ImageProcessorSettings[K] | number | readonly [number, number] | null | undefined;
 } & { readonly resample?: Resample | keyof typeof RESAMPLE | null | undefined };
 
-/** What ViTImageProcessor takes for fields that are absent. */
+/** The defaults of ViTImageProcessor. */
 export const DEFAULT_SETTINGS: ImageProcessorSettings = {
   doResize: true,
   size: { height: 224, width: 224 },
@@ -79,7 +79,7 @@ export const CONFIG_NAMES: { readonly [K in keyof ImageProcessorSettings]: strin
 /** Fields that say nothing about pixels. */
 const INERT = new Set(["processor_class", "feature_extractor_type", "auto_map", "transformers_version", "return_tensors", "device", "disable_grouping", "input_data_format", "image_seq_length", "model_input_names"]);
 
-/** Whether a field that is no setting changes nothing: of no concern here, switched off, or what is done anyway. */
+/** Whether an unknown field has no effect: irrelevant here, switched off, or done anyway. */
 export function isInert(field: string, value: unknown): boolean {
   return value === null || value === undefined || value === false || field.startsWith("_") || INERT.has(field) || (field === "data_format" && value === "channels_first");
 }
@@ -134,7 +134,7 @@ function isFinite(value: unknown): value is number {
   return Number.isFinite(value);
 }
 
-/** Also above 0 once it is an f32. */
+/** Must still be above 0 when rounded to f32. */
 function isStd(value: unknown): value is number {
   return isFinite(value) && Math.fround(value) > 0;
 }

@@ -17,14 +17,14 @@ import type { Resample } from "./resample-table.js";
 export type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, ResizeTarget } from "./processor-settings.js";
 
 const DEFAULT_TYPE = "ViTImageProcessor";
-/** Settings that configs do not have where they are off. */
+/** Settings that configs leave out when they are off. */
 const RARE: readonly (keyof ImageProcessorSettings)[] = ["defaultToSquare", "doCenterCrop", "cropSize", "doPad", "padSize"];
 /** The names under which transformers has saved this processor. */
 const KNOWN_TYPES = /^(ViT|IJepa)(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/;
 
 /**
- * Makes model inputs of pixels, exactly as transformers' ViTImageProcessor does with Pillow (not its torchvision variant,
- * whose bits depend on the machine): resize to 8-bit pixels, crop, rescale, normalize, pad, channels first.
+ * Turns pixels into model inputs, exactly as transformers' ViTImageProcessor does with Pillow (not its torchvision variant, whose bits
+ * depend on the machine): resize to 8-bit pixels, crop, rescale, normalize, pad, channels first.
  */
 export class IJepaImageProcessor implements ImageProcessorSettings {
   readonly doResize: boolean;
@@ -36,11 +36,11 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
   /** Size of the centre crop, in pixels; undefined without one. */
   readonly cropSize: ImageSize | undefined;
   readonly doRescale: boolean;
-  /** What every 8-bit value is multiplied by; 1/255 makes 0 to 1. */
+  /** Factor of every 8-bit value; 1/255 maps them to 0 to 1. */
   readonly rescaleFactor: number;
   readonly doNormalize: boolean;
   readonly imageMean: number | readonly number[];
-  /** Divides the values after the mean was taken away: one number, or one for each channel. */
+  /** Divides the values after the mean was subtracted: one number, or one for each channel. */
   readonly imageStd: number | readonly number[];
   readonly doConvertRgb: boolean;
   readonly doPad: boolean;
@@ -92,7 +92,7 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
    * A processor with the settings of a model.
    *
    * @param config a parsed preprocessor_config.json
-   * @throws IJepaError `config/field` for a field with a value that cannot be used, and for one that asks for something that is not done
+   * @throws IJepaError `config/field` for a field with an invalid value, and for one that requests an unsupported step
    */
   static fromConfig(config: unknown): IJepaImageProcessor {
     if (typeof config !== "object" || config === null || Array.isArray(config)) {
@@ -128,7 +128,7 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
   }
 
   /**
-   * Makes the model's inputs of images.
+   * Turns images into the model's inputs.
    *
    * @param images one image or several; several must have one size after resizing
    * @param overrides settings for this call only
@@ -161,7 +161,7 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
   }
 }
 
-/** One image to the channels and the size of the model's input, still 8 bits. */
+/** Converts one image to the channels and the size of the model's input, still in 8 bits. */
 function prepare(image: RawImage, name: string, settings: ImageProcessorSettings): RawImage {
   checkRawImage(image, name);
   const converted = settings.doConvertRgb ? toRgb(image) : image;
@@ -186,13 +186,13 @@ function prepare(image: RawImage, name: string, settings: ImageProcessorSettings
   return doCenterCrop && cropSize !== undefined ? centerCrop(resized, cropSize) : resized;
 }
 
-/** What images are padded to: `padSize`, or the largest of the batch. Without padding it is the first image's size. */
+/** The size to pad images to: `padSize`, or the largest of the batch. Without padding it is the first image's size. */
 function paddedSize(images: readonly RawImage[], { doPad, padSize }: ImageProcessorSettings): ImageSize {
   if (!doPad) return images[0];
   return padSize ?? { height: Math.max(...images.map(({ height }) => height)), width: Math.max(...images.map(({ width }) => width)) };
 }
 
-/** @param padded the size that images may be smaller than */
+/** @param padded the size of the result; images may be smaller */
 function checkFits(image: RawImage, first: RawImage, index: number, padded: ImageSize | undefined): void {
   const name = `images[${index}]`, shape = ({ height, width, channels }: RawImage) => `${height} x ${width} with ${channels} channels`;
   const refuse = (message: string, expected: string) =>
@@ -230,7 +230,7 @@ function perChannel(name: "imageMean" | "imageStd", value: number | readonly num
   throw new IJepaError("input/shape", message, { name, expected: `${channels} numbers`, actual: [value.length] });
 }
 
-/** The options as they are, when all their names are known: a misspelt one must not be ignored. */
+/** Returns the options if all their names are known, and refuses a misspelt one. */
 function checkNames(options: ImageProcessorOptions): Record<string, unknown> {
   if (!isRecord(options)) throw wrongType("The settings of the image processor", "an object", options);
   checkKnown(options, CONFIG_NAMES, "The image processor has no setting");

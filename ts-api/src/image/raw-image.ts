@@ -11,7 +11,7 @@ export interface RawImage {
   readonly height: number;
   /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
   readonly channels: number;
-  /** Of a file that was read although it is damaged: what is wrong with it, in clauses without a full stop. */
+  /** For a damaged file that could be read: what is wrong with it, in clauses without a full stop. */
   readonly warnings?: readonly string[];
 }
 
@@ -21,7 +21,7 @@ export interface RgbImage extends RawImage {
   readonly channels: 3;
 }
 
-/** What a decoder gives; `warnings` is empty for an intact file. */
+/** The result of a decoder; `warnings` is empty for an intact file. */
 export interface DecodedImage extends RgbImage {
   readonly warnings: readonly string[];
 }
@@ -29,8 +29,8 @@ export interface DecodedImage extends RgbImage {
 /**
  * Checks that `image` is what `RawImage` says.
  *
- * @param name how messages call the image
- * @throws TypeError when `image` is no such object
+ * @param name the image's name in messages
+ * @throws TypeError when `image` is not such an object
  * @throws IJepaError `image/empty` for a side of 0, `input/value` for another number of channels than 1 to 4,
  *   `input/shape` when the data has another length than the sides ask for
  */

@@ -1,4 +1,4 @@
-/** The bytes of an image file, from wherever it is: a path, a URL, or what browsers hand around. */
+/** From a path, a URL or a browser's file objects to the bytes of an image file. */
 import { runtime } from "#runtime";
 import { onAbort } from "../core/abort.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
@@ -15,7 +15,7 @@ export interface ReadLimits {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A body of bytes that somebody else opened: of a response, or a stream. */
+/** A body of bytes that the caller opened: a response, or a stream. */
 export interface Body {
   readonly body: ReadableStream<Uint8Array> | null;
 }
@@ -25,7 +25,7 @@ const MAX_PATH = 4096;
 /** The longest name in a message. */
 const MAX_NAME = 200;
 
-/** An address as messages show it. A data: URL carries the whole image, and is known by its beginning. */
+/** An address for messages. Of a data: URL, which holds the whole image, only the beginning is shown. */
 export function nameOf(address: string): string {
   return /^data:/i.test(address) ? `${address.slice(0, 32)}...` : shorten(address, MAX_NAME);
 }
@@ -123,7 +123,7 @@ function pathOf(url: URL): string {
   return decodeURIComponent(url.pathname).replace(/^\/(?=[A-Za-z]:\/)/, "");
 }
 
-/** A host that stalls, or sends a byte now and then, is given up when the time is over. */
+/** The time limit also ends a download that stalls or trickles. */
 async function readUrl(url: string, limits: ReadLimits): Promise<Uint8Array> {
   const { name, timeout, signal: outer } = limits, controller = new AbortController(), { signal } = controller;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,6 +1,6 @@
 /**
- * The tables of Pillow's resampling: for every output pixel of one axis, which input pixels it mixes and how much of each.
- * Formulas from Pillow's `Resample.c`.
+ * From the sizes of one axis to the table of Pillow's resampling: for every output pixel, which input pixels it mixes and the weight of
+ * each. Formulas from Pillow's `Resample.c`.
  */
 
 /** Pillow's number of each filter, as `resample` in preprocessor_config.json. */

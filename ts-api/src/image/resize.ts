@@ -9,12 +9,12 @@ import type { AxisTable, Resample } from "./resample-table.js";
 export { RESAMPLE } from "./resample-table.js";
 export type { Resample } from "./resample-table.js";
 
-/** Half of the last bit that is shifted out: sums begin with it, so that the shift rounds. */
+/** Half of the last bit that is kept: sums begin with it, so that the shift rounds. */
 const HALF = 1 << (COEFFICIENT_BITS - 1);
 
 /**
- * Resizes an image with 1 to 4 channels, each on its own. When shrinking, the filter covers all input pixels of an
- * output pixel (antialiasing). The aspect ratio is not kept.
+ * Resizes an image with 1 to 4 channels, each separately. When shrinking, the filter covers all input pixels of an output pixel
+ * (antialiasing). The aspect ratio is not kept.
  *
  * @param width pixels across of the result
  * @param height pixels down of the result
@@ -148,7 +148,7 @@ function nearest({ data, width: inWidth, height: inHeight, channels }: RawImage,
   return { data: out, width, height, channels };
 }
 
-/** Pillow adds the step up instead of multiplying it; where a centre falls between two pixels, that decides. */
+/** Pillow adds the step repeatedly instead of multiplying it; that matters when a centre falls between two pixels. */
 function centres(inSize: number, outSize: number): Int32Array {
   const step = inSize / outSize;
   const positions = new Int32Array(outSize);

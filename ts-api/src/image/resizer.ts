@@ -5,7 +5,7 @@ import type { AxisTable } from "./resample-table.js";
 
 /** Input rows that are in the module's memory at a time: some of them stay in the processor's cache. */
 const BAND_BYTES = 2 ** 19;
-/** Most that a resize may take of the module's memory, which is kept; what needs more runs in plain loops. */
+/** Most memory of the module that a resize may use, because it is kept; larger resizes run in plain loops. */
 const MAX_BYTES = 2 ** 28;
 const BASE = 2 ** 16, PAGE = 2 ** 16;
 /** Kernels read a vector at a time, also the last one of a row. */
@@ -41,14 +41,14 @@ export class Resizer {
   }
 
   /**
-   * [height of `vertical`][width of `horizontal`][3]; undefined where the module's memory would have to grow too far.
+   * [height of `vertical`][width of `horizontal`][3]; undefined if the module's memory would have to grow too far.
    *
    * @param vertical counted from the first of `rows`
    */
   resample(rows: Rows, horizontal: AxisTable, vertical: AxisTable): Uint8Array | undefined {
     const width = horizontal.first.length, height = vertical.first.length, rowBytes = rows.width * 3;
     const stride = roundUp(width * 3 + 1, VECTOR), band = roundUp(Math.min(rows.height, Math.max(1, Math.floor(BAND_BYTES / rowBytes))), ROWS);
-    // A band may end in rows that are none, and the vertical pass may read one row more.
+    // A band may end beyond the image, and the vertical pass may read one row more.
     const narrowRows = roundUp(rows.height, band) + 1;
     this.#top = BASE;
     const across = pairsOf(horizontal, TAPS), down = pairsOf(vertical, 2);
@@ -118,8 +118,8 @@ function pairsOf({ first, count, coefficients, width }: AxisTable, taps: 2 | 4):
 let opened: Resizer | undefined;
 
 /**
- * Loads the module, once; `resize` takes it when it is there. A host that has no such module (`setWasmModules`) goes on with the
- * plain loops, which give the same bytes.
+ * Loads the module once; `resize` uses it from then on. A host without the module (`setWasmModules`) continues with the plain loops,
+ * which give the same bytes.
  */
 export async function openResizer(): Promise<void> {
   if (opened !== undefined) return;

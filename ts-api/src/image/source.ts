@@ -1,4 +1,4 @@
-/** From what callers have of an image to its pixels. */
+/** From a path, URL, file, bytes or drawn element to an image's pixels. */
 import { throwIfAborted, IJepaError } from "../core/errors.js";
 import { readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
@@ -25,9 +25,9 @@ export type ImageSource =
 export interface LoadImageOptions extends DecodeOptions {
   /** Stops a download. */
   signal?: AbortSignal | undefined;
-  /** Most bytes that are read from a file or URL. Default 256 MiB. */
+  /** Largest file or download, in bytes. Default 256 MiB. */
   maxBytes?: number | undefined;
-  /** Most milliseconds that a download from a URL may take, from the request to its last byte. Default 60000. */
+  /** Longest download from a URL, in milliseconds from the request to its last byte. Default 60000. */
   timeout?: number | undefined;
 }
 
@@ -41,10 +41,10 @@ const EXPECTED =
   "or an image, canvas or bitmap of a browser";
 
 /**
- * Reads and decodes an image. Files and URLs give RGB; raw pixels come back as they are, without their alpha.
+ * Reads and decodes an image. Files and URLs give RGB; raw pixels are returned without alpha.
  *
  * @throws TypeError for something that is no image source
- * @throws IJepaError `io/read` when the bytes cannot be had, `aborted`, and what `decodeImage` and `checkRawImage` throw
+ * @throws IJepaError `io/read` when the bytes cannot be read, `aborted`, and what `decodeImage` and `checkRawImage` throw
  */
 export async function loadImage(source: ImageSource, given: LoadImageOptions = {}): Promise<RawImage> {
   const options = readOptions(given, NAMES, "loadImage"), { signal, maxPixels = DEFAULT_MAX_PIXELS } = options;
@@ -80,7 +80,7 @@ function limitsOf(name: string, { maxBytes = DEFAULT_MAX_BYTES, timeout = DEFAUL
   throw new IJepaError("input/value", `timeout must be milliseconds, from 1 to ${MAX_TIMEOUT}, not ${show(timeout)}.`, { name: "timeout", value: timeout });
 }
 
-/** Of what carries a file; undefined for anything else. Classes are told by their names, for there is one of each in every window. */
+/** The file of an object that has one; undefined for anything else. Classes are recognised by name, because every window has its own. */
 async function bytesOf(source: ImageSource, limits: ReadLimits): Promise<Uint8Array | undefined> {
   if (typeof source === "string" || source instanceof URL) return readAddress(String(source), limits);
   if (typeof source !== "object" || source === null) return undefined;
@@ -105,7 +105,7 @@ async function bytesOf(source: ImageSource, limits: ReadLimits): Promise<Uint8Ar
   }
 }
 
-/** Wider numbers are no bytes of a file. */
+/** Arrays of wider numbers are not the bytes of a file. */
 function isByteView(view: ArrayBufferView): boolean {
   return /^\[object (Uint8Array|Uint8ClampedArray|DataView)\]$/.test(Object.prototype.toString.call(view));
 }

@@ -1,4 +1,4 @@
-/** What is wrong with a WebP file that libwebp refuses: it does not say. */
+/** From a WebP file that libwebp refuses to the reason, which libwebp does not give. */
 import { IJepaError, isIJepaError } from "../core/errors.js";
 import { corrupt } from "./image-error.js";
 

@@ -1,10 +1,10 @@
-/** WebP: container, metadata and pixels by libwebp. */
+/** From a WebP file to its size, metadata and pixels, by libwebp. */
 import { bytesAt, Codec, CodecError, type CodecExports } from "./codec.js";
 import type { OrientationMetadata } from "./orientation.js";
 import type { DecodedImage } from "./raw-image.js";
 import { webpFault } from "./webp-fault.js";
 
-/** What the container tells. The size is that of the canvas. */
+/** The facts in the container. The size is that of the canvas. */
 export interface WebpHeader extends OrientationMetadata {
   width: number;
   height: number;

@@ -1,6 +1,6 @@
 /**
- * Packs a checkpoint as it is read, part by part: one matrix in f32 at a time (query, key and value count as one).
- * A model's parts are asked for one after the other.
+ * Packs a checkpoint as it is read, part by part: one matrix in f32 at a time (query, key and value count as one). A model's parts are
+ * requested one after the other.
  */
 import type { MomentOptions } from "../calibrate/input-moments.js";
 import type { IJepaConfig } from "../config/config.js";
@@ -45,7 +45,7 @@ function describe(dtype: Dtype, groupSize: Group | undefined): string {
   return dtype === "int4" ? `int4 in groups of ${groupSize}` : dtype;
 }
 
-/** The parts of a checkpoint: packed while they are read, or as packed files have them. Throws as `formatOf`. */
+/** The parts of a checkpoint: packed while they are read, or read from packed files. Throws as `formatOf`. */
 export function partsOf(checkpoint: Checkpoint, options: FormatOptions & MomentOptions = {}): PackedParts {
   const { config, packed, tensor, codes } = checkpoint, { dtype, groupSize: group } = formatOf(checkpoint, options);
   return packed === undefined ? packParts(config, dtype, tensor, codes, { ...options, group }) : packedParts(checkpoint, packed);
@@ -54,7 +54,7 @@ export function partsOf(checkpoint: Checkpoint, options: FormatOptions & MomentO
 /**
  * The parts of the checkpoint that `read` reads, with matrices in `dtype`.
  *
- * @param readCodes codes of that very dtype are kept as it gives them
+ * @param readCodes reads the codes of quantized matrices; those of the same dtype are kept
  * @param options of int8 and int4
  */
 export function packParts(

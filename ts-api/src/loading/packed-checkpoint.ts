@@ -1,4 +1,4 @@
-/** Packed files as PackedParts: nothing is computed, a part's bytes are the backend's. */
+/** From packed files to the parts of a model. Nothing is computed: the bytes of a part are what the backend takes. */
 import { isCodebook } from "../core/codebooks.js";
 import { IJepaError } from "../core/errors.js";
 import { BLOCK, GROUPS, PANEL, roundUp, type Dtype, type Group } from "../core/numerics.js";
@@ -85,7 +85,7 @@ class PartReader {
     const weight = `${name}.weight`, inner = roundUp(inputs, BLOCK), panels = roundUp(cols, PANEL) / PANEL;
     const plain = (as: "fp32" | "bf16", type: "f32" | "bf16") => ({ format: as, cols, inner, w: this.buffer(weight, type, [panels, inner, PANEL]) });
     if (format === "fp32") return plain("fp32", "f32");
-    // Matrices whose blocks do not fit the panels are bf16 beside nf4 and fp4 ones.
+    // In nf4 and fp4 models, matrices whose blocks do not fit the panels are bf16.
     if (format === "bf16" || (isCodebook(format) && this.need(weight).type === "bf16")) return plain("bf16", "bf16");
     if (format === "int8") {
       const w = this.buffer(weight, "i8", [panels, inner / 4, 4 * PANEL]);

@@ -1,5 +1,6 @@
 /**
- * int8 and int4 look at the inputs of every matrix before they quantize it (`calibrate`): the matrix is also packed in bf16, and run.
+ * Packs the parts of a checkpoint for int8 and int4. The inputs of every matrix are measured before it is quantized (`calibrate`), so the
+ * matrix is also packed in bf16 and run.
  */
 import type { Backend } from "../backends/backend.js";
 import { inputWeights, MomentSource, type MomentOptions, type Moments } from "../calibrate/input-moments.js";
@@ -19,14 +20,14 @@ export interface QuantizeOptions extends MomentOptions {
   group?: Group | undefined;
 }
 
-/** Looking at the model on its GPU, where it has one: builds for GPUs may have no CPU backend, and a GPU is faster. */
+/** Calibration runs on the model's GPU, if it has one: builds for GPUs may have no CPU backend, and a GPU is faster. */
 export function gpuOf(backend: Backend): Pick<QuantizeOptions, "backend"> {
   return { backend: backend.id === "webgpu" ? backend : undefined };
 }
 
-/** Each matrix is quantized, then the bf16 model goes on through it, so that it is read once. */
+/** Each matrix is quantized and then used for the bf16 run, so it is read only once. */
 export function quantizedParts(config: IJepaConfig, dtype: "int8" | "int4", read: TensorReader, options: QuantizeOptions): PackedParts {
-  // What comes before the layers is asked for twice: for the model, and to look at it.
+  // The embedding is requested twice: for the model, and for the calibration run.
   const kept = new Map<string, Promise<Float32Array>>();
   const readOnce: TensorReader = (name) => {
     const tensor = kept.get(name) ?? read(name);
@@ -71,16 +72,16 @@ export function quantizedParts(config: IJepaConfig, dtype: "int8" | "int4", read
   };
 }
 
-/** Products that read a norm, and nothing else does. */
+/** Products that are the only reader of a layer norm. */
 const BEHIND: Partial<Record<Product, "before" | "after">> = { qkv: "before", up: "after" };
 
-/** In int4, and the bias makes up for what rounding takes on average. */
+/** Quantizes to int4, and corrects the bias for the mean error of rounding. */
 function toInt4(quantizer: Quantizer, { name, data, bias, cols, inputs }: DenseMatrix, group: Group, moments: Moments): LinearWeights<PackedBuffer> {
   const matrix = quantizer.int4(data, cols, inputs, group, inputWeights(moments));
   return withBias(name, packInt4(name, matrix, cols, inputs), bias.map((value, c) => value + matrix.shift[c]));
 }
 
-/** In int8, likewise; its inputs come divided by `factors`. */
+/** Quantizes to int8 likewise; its inputs are divided by `factors`. */
 function toInt8(quantizer: Quantizer, dense: DenseMatrix, moments: Moments, factors: Float32Array | undefined): LinearWeights<PackedBuffer> {
   const { name, data, bias, cols, inputs } = dense;
   const [weights, seen] = factors === undefined ? [data, moments] : [scaleInputs(data, inputs, factors), scaleMoments(moments, factors)];
@@ -93,7 +94,7 @@ function dividedNorm({ gamma, beta }: NormWeights<PackedBuffer>, factors: Float3
   return { gamma: divided(gamma), beta: divided(beta) };
 }
 
-/** The norms and the matrix that were read last: they are needed twice. */
+/** Keeps the norms and the matrix that were read last: they are needed twice. */
 class LayerMemory {
   private lastNorms: { layer: number; norms: Awaited<ReturnType<MatrixReader["norms"]>> } | undefined;
   private lastMatrix: { layer: number; product: Product; matrix: DenseMatrix } | undefined;
@@ -108,7 +109,7 @@ class LayerMemory {
   async matrix(layer: number, product: Product): Promise<DenseMatrix> {
     const { lastMatrix: last } = this;
     if (last?.layer === layer && last.product === product) return last.matrix;
-    // Reading overwrites it, also where it fails.
+    // Reading overwrites it, even if it fails.
     this.forget();
     const matrix = await this.reader.matrix(layer, product);
     this.lastMatrix = { layer, product, matrix };

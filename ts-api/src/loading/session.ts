@@ -1,4 +1,4 @@
-/** What every model class shares: a checkpoint on a backend, and calls that run one after the other. */
+/** The common part of all model classes: a checkpoint on a backend, and calls that run one after the other. */
 import { runtime } from "#runtime";
 import type { Backend } from "../backends/backend.js";
 import { openDevice, type Device, type Opened, type OpenOptions } from "../backends/open.js";

@@ -12,7 +12,7 @@ import { cosineSimilarity } from "./pooling.js";
  * @param hidden [images, tokens, width], such as `lastHiddenState`
  * @param token its number, row by row
  * @returns [images, tokens]
- * @throws IJepaError `input/shape`, `input/value` for a token that there is not
+ * @throws IJepaError `input/shape`, `input/value` for a token that does not exist
  */
 export function tokenSimilarity(hidden: Tensor<"float32">, token: number): Tensor<"float32"> {
   checkTensor("hidden", hidden, "float32");

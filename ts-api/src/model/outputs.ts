@@ -3,7 +3,7 @@ import { Tensor } from "../core/tensor.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { EncodeResult } from "../encoder/encoder.js";
 
-/** What the layers left on the way, where it was asked for. */
+/** Results of the layers, if they were requested. */
 export interface LayerOutputs {
   /** The embedding and the output of each layer, before the final norm; each [images, tokens, width]. */
   hiddenStates?: Tensor<"float32">[];

@@ -60,7 +60,7 @@ export function firstToken(hidden: Tensor<"float32">): Tensor<"float32"> {
 }
 
 /**
- * Each row of the last axis over its Euclidean norm, in double precision, rounded once; rows of zeros stay.
+ * Divides each row of the last axis by its Euclidean norm, in double precision, rounded once; rows of zeros stay.
  *
  * @param tensor [..., width]
  * @returns a new tensor of the same shape
@@ -78,10 +78,10 @@ export function normalizeRows(tensor: Tensor<"float32">): Tensor<"float32"> {
 }
 
 /**
- * Cosine of the angle between two vectors of the same length, in double precision; 0 when either is zero.
- * Takes tensors of any shape, or plain arrays, and sees them as flat.
+ * Cosine of the angle between two vectors of the same length, in double precision; 0 when either is zero. Takes tensors of any shape, or
+ * plain arrays, as flat vectors.
  *
- * @throws TypeError for anything else; IJepaError `input/shape` for two lengths
+ * @throws TypeError for anything else; IJepaError `input/shape` for vectors of different lengths
  */
 export function cosineSimilarity(a: Tensor<"float32"> | ArrayLike<number>, b: Tensor<"float32"> | ArrayLike<number>): number {
   const x = numbersOf("a", a), y = numbersOf("b", b);

@@ -9,7 +9,7 @@ import type { Session } from "../loading/session.js";
 
 export type { SaveOptions } from "../weights/save.js";
 
-/** What every model tells of itself, and how it is saved. */
+/** The base class of all models. */
 export abstract class PreTrainedModel<X> {
   /** The configuration. */
   readonly config: IJepaConfig;
@@ -17,7 +17,7 @@ export abstract class PreTrainedModel<X> {
   readonly dtype: Dtype;
   /** int4: inputs that share a scale; undefined for other formats. */
   readonly groupSize: Group | undefined;
-  /** preprocessor_config.json of the checkpoint, where it had one. */
+  /** preprocessor_config.json of the checkpoint, if it had one. */
   readonly preprocessorConfig: Record<string, unknown> | undefined;
   protected readonly session: Session<X>;
 
@@ -30,8 +30,8 @@ export abstract class PreTrainedModel<X> {
   }
 
   /**
-   * Resolves when the backend is open and has the weights. A model with random weights does that at the first `forward`, or here; a
-   * loaded one has done it.
+   * Resolves when the backend is open and has the weights. A model with random weights opens at the first `forward`, or here; a loaded
+   * one is ready.
    *
    * @throws IJepaError `backend/*`, `aborted`; the next call tries again
    */
@@ -41,13 +41,14 @@ export abstract class PreTrainedModel<X> {
 
   /**
    * Tensors of the checkpoint that this model does not use, under the names that they have there: the head or mask token of another
-   * class, buffers, other networks beside the encoder. Nothing that the encoder may need is among them: that is refused on loading.
+   * class, buffers, other networks beside the encoder. Tensors that the encoder may need are never among them: such a checkpoint is
+   * refused on loading.
    */
   get unusedTensors(): readonly string[] {
     return this.session.unused(this.layout.names);
   }
 
-  /** Backend that runs it. This and what follows is known once the model is `ready`; TypeError before. */
+  /** Backend that runs it. This property and the next ones are known once the model is `ready`; TypeError before. */
   get device(): BackendId {
     return this.session.opened.backend.id;
   }
@@ -62,18 +63,18 @@ export abstract class PreTrainedModel<X> {
     return this.session.opened.rejected;
   }
 
-  /** With determinism "report": the probe whose bits are wrong on this device; undefined where all are right. */
+  /** With determinism "report": the probe whose bits are wrong on this device; undefined if all are right. */
   get inexact(): string | undefined {
     return this.session.opened.inexact;
   }
 
   /**
-   * Writes the model in Hugging Face's layout, which its `from_pretrained` reads: config.json, model.safetensors (or shards and
-   * their index), and preprocessor_config.json where the checkpoint had one. The tensors are those that the model was made from, in
-   * their own precision, whatever `dtype` it runs in: they are read again from where they came from.
+   * Writes the model in Hugging Face's layout, which its `from_pretrained` reads: config.json, model.safetensors (or shards and their
+   * index), and preprocessor_config.json if the checkpoint had one. The tensors are those that the model was loaded from, in their
+   * original precision, whatever `dtype` it runs in: they are read again from their source.
    *
-   * @param folder a local path; made where it is not there
-   * @throws IJepaError `weights/missing` where the tensors cannot be read again, `io/write`, `input/value`, `aborted`
+   * @param folder a local path; created if it does not exist
+   * @throws IJepaError `weights/missing` if the tensors cannot be read again, `io/write`, `input/value`, `aborted`
    */
   async savePretrained(folder: string, given?: SaveOptions): Promise<void> {
     const { checkSaveOptions, saveCheckpoint } = await import("../weights/save.js"), options = checkSaveOptions(given);
@@ -92,7 +93,7 @@ export abstract class PreTrainedModel<X> {
     return { model: this.layout.architecture, dtype, ...(opened ? { device: this.device, deviceDescription: this.deviceDescription } : {}), config };
   }
 
-  /** What Node, Bun and Deno show of it. */
+  /** What Node, Bun and Deno print for it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     const { dtype, config: { hiddenSize, numHiddenLayers } } = this, where = this.session.isOpen ? `on ${this.deviceDescription}` : "not open yet";
     return `${this.layout.architecture} { ${numHiddenLayers} layers of width ${hiddenSize}, ${dtype}, ${where} }`;
@@ -106,7 +107,7 @@ export abstract class PreTrainedModel<X> {
     return { version: NUMERICS_VERSION, dtype: this.dtype, device: this.device, digest: await digestOf(result) };
   }
 
-  /** Frees the weights, after the calls under way. The model cannot be used afterwards. */
+  /** Frees the weights, after pending calls. The model cannot be used afterwards. */
   async dispose(): Promise<void> {
     await this.session.dispose();
   }

@@ -4,8 +4,8 @@ import { Tensor } from "../core/tensor.js";
 
 /**
  * Pixels for `probe`, [1, channels, height, width]: steps of 1/64 from -2 to 2, scattered by multiplication with a constant. The digest
- * of the last hidden state for them tells encoders apart by what they compute, with their weights as they are rounded; and a machine
- * that computes something else, too.
+ * of the last hidden state for them identifies an encoder by what it computes, with its weights as they are rounded. It also exposes a
+ * machine that computes other bits.
  */
 export function probePixels({ numChannels: channels, imageHeight: height, imageWidth: width }: IJepaConfig): Tensor<"float32"> {
   const pixels = new Float32Array(channels * height * width);

@@ -1,10 +1,10 @@
-/** The activations that the kernels know; the number is what a kernel is given. */
+/** The activations of the kernels, with the number that a kernel receives. */
 export const ACTIVATIONS = {
   none: 0, gelu: 1, geluTanh: 2, quickGelu: 3, silu: 4, relu: 5, relu2: 6, relu6: 7, sigmoid: 8, tanh: 9, selu: 10, mish: 11, leakyRelu: 12,
 } as const;
 export type Activation = keyof typeof ACTIVATIONS;
 
-/** Hugging Face's names for them (transformers, `ACT2FN`, and torch's selu). */
+/** Hugging Face's names of the activations (transformers, `ACT2FN`, and torch's selu). */
 const BY_HF_NAME: { readonly [N in ActivationName]: Activation } = {
   gelu: "gelu",
   gelu_python: "gelu",

@@ -2,12 +2,11 @@
 import { need, needSize, type DeviceTensor, type OpContract } from "./contract.js";
 
 /**
- * softmax(q k^T / sqrt(headDim)) v: x [batch][tokens][3][heads][headDim] f32 (q, k, v), y [batch][tokens][heads][headDim].
- * fp32: everything in f32. bf16: q, k, v and the probabilities are rounded to bf16 where they enter a product.
- * headMask [heads] f32 multiplies the probabilities (Hugging Face's eager attention), each 1 where there is none.
- * attentionMask [batch][tokens] u32: nobody attends to a token whose word is 0; where all of an image's are 0, everybody attends
- * to all alike.
- * probabilities [batch][heads][tokens][tokens] f32 receives them as they enter the product.
+ * softmax(q k^T / sqrt(headDim)) v: x [batch][tokens][3][heads][headDim] f32 (q, k, v), y [batch][tokens][heads][headDim]. fp32:
+ * everything in f32. bf16: q, k, v and the probabilities are rounded to bf16 where they enter a product. headMask [heads] f32 multiplies
+ * the probabilities (Hugging Face's eager attention); without it the factor is 1. attentionMask [batch][tokens] u32: no token attends to
+ * a token whose word is 0; if all words of an image are 0, every token attends equally to all. probabilities
+ * [batch][heads][tokens][tokens] f32 receives them as they enter the product.
  */
 export interface AttentionCall {
   format: "fp32" | "bf16";

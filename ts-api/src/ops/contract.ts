@@ -11,7 +11,7 @@ export interface TensorDesc {
   name: string;
   type: ElementType;
   dims: readonly number[];
-  /** Its contents carry nothing from one program to the next: a backend may leave it unwritten where nobody would read it. */
+  /** Its contents are not kept between programs: a backend may leave it unwritten if no call reads it. */
   scratch?: boolean;
 }
 
@@ -24,14 +24,14 @@ export function bytesOf(desc: TensorDesc): number {
   return sizeOf(desc.dims) * ELEMENT_BYTES[desc.type];
 }
 
-/** What an op costs, for benches and estimates: one multiply and one add are two operations. */
+/** The cost of an op, for benches and estimates: one multiply and one add are two operations. */
 export interface Work {
   operations: number;
   /** Bytes of all tensors it reads and of all results. */
   bytes: number;
 }
 
-/** What a call leaves in a tensor, which may be larger. */
+/** The result of a call in a tensor, which may be larger. */
 export interface OpResult {
   /** The buffer's name in the call, such as "y". */
   buffer: string;
@@ -39,7 +39,7 @@ export interface OpResult {
   dims: readonly number[];
 }
 
-/** What every op states once, for all backends. */
+/** The contract of an op, for all backends. */
 export interface OpContract<Call> {
   /** Throws IJepaError `input/shape` when the sizes contradict each other or a tensor is too small. */
   check(call: Call): void;

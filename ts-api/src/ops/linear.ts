@@ -23,7 +23,7 @@ export interface LinearCall {
   /** int8 and int4: the exponents of x, and corrections that int4 needs. */
   blocks?: DeviceTensor | undefined;
   w: DeviceTensor;
-  /** Formats of 8 and 4 bits: one a column and group of inputs. */
+  /** Formats of 8 and 4 bits: one scale for each column and group of inputs. */
   scales?: DeviceTensor | undefined;
   /** Four-bit formats: inputs that share a scale. Default 32, which int8 always has. */
   group?: Group | undefined;
@@ -67,7 +67,7 @@ export const linear: OpContract<LinearCall> = {
   operations: (call) => 2 * call.rows * call.cols * call.inner,
 };
 
-/** Groups of inputs of a column: as many scales as it has. */
+/** Number of groups of inputs of a column, which is its number of scales. */
 export function scaleGroups({ inner, group = BLOCK }: Pick<LinearCall, "inner" | "group">): number {
   return Math.ceil(inner / group);
 }

@@ -32,8 +32,8 @@ export interface LayerWeights<B = DeviceTensor> {
 }
 
 /**
- * Where packed weights come from, a part at a time; nothing is kept. The signal stops the reading: IJepaError `aborted`.
- * Bytes that are stored as they are packed are read into `into`, where it is given: the next part overwrites them.
+ * A source of packed weights, one part at a time; nothing is kept. The signal stops reading: IJepaError `aborted`. Bytes of packed files
+ * are read into `into`, if given: the next part overwrites them.
  */
 export interface PackedParts {
   /** Format of the layers' matrices. */

@@ -1,4 +1,4 @@
-/** Reads what a layer consists of from a checkpoint: query, key and value as one matrix. */
+/** From a checkpoint to the matrices of a layer, with query, key and value as one. */
 import { packVector, type PackedBuffer } from "./pack.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { NormWeights } from "./encoder-weights.js";
@@ -17,7 +17,7 @@ export type TensorReader = (name: string, signal?: AbortSignal, into?: Float32Ar
 export interface MatrixPlace {
   /** In packed files. */
   readonly name: string;
-  /** In checkpoints: one, or several below each other. */
+  /** Its tensors in the checkpoint: one, or several stacked. */
   readonly tensors: readonly string[];
   readonly cols: number;
   readonly inputs: number;

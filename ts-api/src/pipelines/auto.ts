@@ -1,4 +1,4 @@
-/** Hugging Face's Auto names: for I-JEPA there is one class behind each. */
+/** Hugging Face's Auto names, each for the one I-JEPA class behind it. */
 import { IJepaImageProcessor } from "../image/processor.js";
 import { IJepaForImageClassification } from "../model/classifier.js";
 import { IJepaModel } from "../model/model.js";

@@ -23,11 +23,11 @@ export interface LabelOptions {
 export interface ClassifyOptions extends LabelOptions {
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
-  /** Pixel limit of the decoders; default as Pillow's. */
+  /** Most pixels of an image. Default: Pillow's limit. */
   maxPixels?: number | undefined;
   /** Refuse damaged images, even where their pixels can be read. Default false. */
   strict?: boolean | undefined;
-  /** Most milliseconds that the download of an image from a URL may take. Default 60000. */
+  /** Longest download of an image from a URL, in milliseconds. Default 60000. */
   timeout?: number | undefined;
 }
 
@@ -35,11 +35,14 @@ export interface ClassifyOptions extends LabelOptions {
 export interface Classification {
   /** `id2label` of the config, else LABEL_i. */
   label: string;
-  /** In double precision, rounded to f32; the logits behind it are the same bits everywhere. */
+  /** Computed in double precision and rounded to f32; the logits behind it have the same bits everywhere. */
   score: number;
 }
 
-/** The labels of one image, the best first; `warnings` say what is wrong with its file. They are not enumerable: a list of labels stays one. */
+/**
+ * The labels of one image, the best first; `warnings` say what is wrong with its file. `warnings` are not enumerable: a list of labels
+ * stays a plain list.
+ */
 export type Classifications = Classification[] & { readonly warnings: readonly string[] };
 
 /** From images to labels. A list gives a list, as in Hugging Face's pipeline. */
@@ -53,9 +56,9 @@ export interface ImageClassificationPipeline {
   (images: readonly ImageSource[], options?: ClassifyOptions): Promise<Classifications[]>;
   /** The model that computes. */
   readonly model: IJepaForImageClassification;
-  /** What makes the model's inputs of images. */
+  /** Turns images into the model's inputs. */
   readonly processor: IJepaImageProcessor;
-  /** Frees the model, after the calls under way. */
+  /** Frees the model, after pending calls. */
   dispose(): Promise<void>;
 }
 
@@ -76,7 +79,7 @@ export async function imageClassification(ref?: ModelRef, options?: LoadOptions)
 
   async function classify(images: ImageSource | readonly ImageSource[], given?: ClassifyOptions): Promise<Classifications | Classifications[]> {
     const { top_k: top } = given ?? {}, named = readOptions(given, NAMES, "classify");
-    // Here null says something: all labels.
+    // null has a meaning here: all labels.
     const classifyOptions: ClassifyOptions = top === null ? { ...named, top_k: null } : named;
     if (!Array.isArray(images)) return classifyOne(images as ImageSource, classifyOptions);
     const results: Classifications[] = [];
@@ -90,7 +93,7 @@ export async function imageClassification(ref?: ModelRef, options?: LoadOptions)
 /**
  * From the logits of one image to its labels, the best first.
  *
- * @throws IJepaError `input/value` for options that cannot be
+ * @throws IJepaError `input/value` for invalid options
  */
 export function rankLabels(config: IJepaConfig, logits: Float32Array, options: LabelOptions = {}): Classification[] {
   checkLabelOptions(options);
@@ -100,7 +103,7 @@ export function rankLabels(config: IJepaConfig, logits: Float32Array, options: L
   return all.slice(0, top || all.length);
 }
 
-/** @throws IJepaError `input/value`, before the work and not after it */
+/** Checks the options before the work. @throws IJepaError `input/value` */
 export function checkLabelOptions({ top_k: top = 5, function_to_apply: name = "none" }: LabelOptions): void {
   if (top !== null && (!Number.isInteger(top) || top < 0)) throw wrong("top_k", top, "a whole number from 0 up, or null");
   functionOf(name);

@@ -28,15 +28,18 @@ export interface ExtractOptions {
   return_tensors?: boolean;
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
-  /** Pixel limit of the decoders; default as Pillow's. */
+  /** Most pixels of an image. Default: Pillow's limit. */
   maxPixels?: number | undefined;
   /** Refuse damaged images, even where their pixels can be read. Default false. */
   strict?: boolean | undefined;
-  /** Most milliseconds that the download of an image from a URL may take. Default 60000. */
+  /** Longest download of an image from a URL, in milliseconds. Default 60000. */
   timeout?: number | undefined;
 }
 
-/** The features of one image, and how they were made: `numerics.digest` is of these very bits; `warnings` say what is wrong with its file. */
+/**
+ * The features of one image, and how they were made: `numerics.digest` is the digest of these bits; `warnings` say what is wrong with its
+ * file.
+ */
 export type Features = Tensor<"float32"> & { numerics: Numerics; warnings: readonly string[] };
 
 /** The features of one image as arrays: [1][tokens][width], pooled [1][width]. */
@@ -60,9 +63,9 @@ export interface ImageFeatureExtractionPipeline {
   (images: readonly ImageSource[], options?: AsTensors): Promise<Features[]>;
   /** The model that computes. */
   readonly model: IJepaModel;
-  /** What makes the model's inputs of images. */
+  /** Turns images into the model's inputs. */
   readonly processor: IJepaImageProcessor;
-  /** Frees the model, after the calls under way. */
+  /** Frees the model, after pending calls. */
   dispose(): Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import { IJepaImageProcessor } from "../image/processor.js";
 import { openResizer } from "../image/resizer.js";
 import type { IJepaConfig } from "../config/config.js";
 
-/** A loaded model, as far as its image processor is concerned. */
+/** The properties of a loaded model that its image processor needs. */
 interface Processed {
   readonly config: IJepaConfig;
   readonly preprocessorConfig: Record<string, unknown> | undefined;

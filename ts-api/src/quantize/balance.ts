@@ -1,14 +1,14 @@
 /**
- * Powers of two between a layer norm and the matrix behind it: the norm's outputs are divided by them, the matrix's inputs multiplied.
- * What the model computes stays the same to the bit of every product; what changes is how blocks of 8-bit activations look. A channel
- * that is far larger than its neighbours would take their precision; balanced, it hands a part of its size to the weights.
+ * Moves powers of two from a layer norm to the matrix behind it: the norm's outputs are divided by them, and the weights that read these
+ * outputs are multiplied. The exact products stay the same; only the blocks of 8-bit activations change. A channel that is far larger
+ * than its neighbours would take their precision; balanced, part of its size moves to the weights.
  */
 import { bound } from "../core/float.js";
 
-/** Exponents beyond it are cut off: such a channel, or its weights, do not matter. */
+/** Exponents are limited to this: beyond it a channel, or its weights, do not matter. */
 const LIMIT = 8;
 
-/** Of every input, a mean and a variance: [inputs or more]. */
+/** Mean and variance of every input: [inputs or more]. */
 export interface InputMoments {
   mean: Float32Array;
   variance: Float32Array;
@@ -34,15 +34,15 @@ const real = new Float64Array(1);
 const words = new Uint32Array(real.buffer);
 
 /**
- * log2 v, straight between powers of two: the logarithms of engines differ in their last bits, and this is read from the bits of v.
- * NaN for inputs that are always 0, or weights that are.
+ * log2 v, linear between powers of two, read from the bits of v: the logarithms of engines differ in their last bits. NaN if the inputs
+ * or the weights are all 0.
  */
 function logarithm(v: number): number {
   real[0] = v;
   return v > 0 && v < Infinity ? words[1] / 2 ** 20 - 1023 : NaN;
 }
 
-/** [cols][inputs] with each input's weights times its factor. */
+/** [cols][inputs] with the weights of each input multiplied by its factor. */
 export function scaleInputs(data: Float32Array, inputs: number, factors: Float32Array): Float32Array {
   const scaled = new Float32Array(data.length);
   for (let at = 0; at < data.length; at += inputs) for (let k = 0; k < inputs; k++) scaled[at + k] = data[at + k] * factors[k];

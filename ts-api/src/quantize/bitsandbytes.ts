@@ -25,13 +25,13 @@ export interface CodedMatrix {
 
 /** Scales in eight bits ("double quantization"). */
 export interface NestedScales {
-  /** One index of `map` a scale. */
+  /** One index of `map` for each scale. */
   codes: Uint8Array;
   map: Float32Array;
   blocksize: number;
-  /** One a block of `blocksize` scales. */
+  /** One for each block of `blocksize` scales. */
   absmax: Float32Array;
-  /** What was taken from every scale before. */
+  /** The mean that was subtracted from every scale. */
   offset: number;
 }
 
@@ -107,7 +107,7 @@ function linspace(start: number, end: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => fround(i < count / 2 ? start + step * i : end - step * (count - 1 - i)));
 }
 
-/** The function that finds the index of the nearest value: the next one from just above the middle of two, as f32, on. */
+/** Returns a function that finds the index of the nearest value: above the middle of two values, as f32, it is the upper one. */
 function nearestOf(values: Float32Array): (x: number) => number {
   const order = Array.from(values.keys()).sort((a, b) => values[a] - values[b] || a - b).filter((index, i, all) => values[index] !== values[all[i - 1]]);
   const middles = Float32Array.from({ length: order.length - 1 }, (_, i) => fround(values[order[i]] + values[order[i + 1]]) / 2);

@@ -1,10 +1,9 @@
 /**
  * Weights to int4, in groups of 32 or 64 inputs of one output: w is about (u - 8) s, u in 0 ... 15, s in bf16 with a free sign.
  *
- * Of 16 candidate scales a group takes the one whose error matters least to the outputs: every input counts by how much it varies
- * (`importance`), and an error in proportion to the weights themselves counts extra, because it adds up over the inputs of a trained
- * matrix where others cancel. What the rounding takes from the outputs on average comes back through the bias (`shift`).
- * docs/quantization.md has the formulas and the reasons.
+ * Of 16 candidate scales a group takes the one whose error matters least to the outputs. Every input is weighted by how much it varies
+ * (`importance`). An error proportional to the weights themselves counts extra, because it adds up over the inputs of a trained matrix
+ * while others cancel. The bias corrects the mean error of rounding (`shift`). docs/quantization.md has the formulas and the reasons.
  *
  * This is the readable twin; models are quantized by assembly/quantize/int4.ts, to the same words.
  */
@@ -16,16 +15,16 @@ const fround = Math.fround;
 /** 1.5 * 2^23: adding it to a small f32 rounds to a whole number, half to even. */
 const ROUND_MAGIC = 12582912;
 
-/** Parts of full range that a candidate scale may cover; the first is tried first and wins where all cost the same. */
+/** Shares of the full range that the candidate scales cover. The first is tried first, and wins if all cost the same. */
 const RANGES = [1, 0.85, 0.88, 0.91, 0.94, 0.97, 1.03, 1.06];
 /** Scale over the weight of largest magnitude: it becomes code -8 at range 1, or code 7 with the other sign. */
 export const FACTORS = Float32Array.from([...RANGES.map((range) => -range / 8), ...RANGES.map((range) => range / 7)]);
-/** What an error in proportion to the weights counts beside the others. */
+/** Weight of an error proportional to the weights, relative to other errors. */
 export const GAIN_WEIGHT = 8;
 
-/** What the rounding may know of the inputs of a matrix. */
+/** Statistics of the inputs of a matrix, for the rounding. */
 export interface InputWeights {
-  /** [inputs] f32, not negative: what a squared error counts at each input. */
+  /** [inputs] f32, not negative: the weight of a squared error at each input. */
   importance: Float32Array;
   /** [inputs] f32: expected values. */
   mean: Float32Array;
@@ -38,7 +37,7 @@ export interface Int4Matrix {
   codes: Uint8Array;
   /** [cols][ceil(inner / group)], the bits of bf16. */
   scales: Uint16Array;
-  /** [cols] f32: expected output of the original less that of the rounded weights; the bias takes it. */
+  /** [cols] f32: expected output of the original minus that of the rounded weights; it is added to the bias. */
   shift: Float32Array;
 }
 
@@ -106,7 +105,7 @@ function roundCode(w: number, inverse: number): number {
   return fround(Math.max(-8, Math.min(7, fround(w * inverse))) + ROUND_MAGIC) - ROUND_MAGIC;
 }
 
-/** Both, with zeros for the padding; ones and zeros where nothing is known. */
+/** Both padded with zeros; ones and zeros if nothing is known. */
 export function padInputs(weights: InputWeights | undefined, inputs: number, inner: number): InputWeights {
   const importance = new Float32Array(inner), mean = new Float32Array(inner);
   if (weights === undefined) importance.fill(1, 0, inputs);
@@ -117,7 +116,7 @@ export function padInputs(weights: InputWeights | undefined, inputs: number, inn
   return { importance, mean };
 }
 
-/** The value that a code and the bits of its scale stand for. */
+/** The value of a code with the bits of its scale. */
 export function dequantize(code: number, scaleBits: number): number {
   return (code - 8) * fromBits(scaleBits << 16);
 }

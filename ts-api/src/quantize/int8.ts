@@ -2,8 +2,8 @@
  * Weights to int8, in blocks of 32 inputs of one output: w is about u s, u in -127 ... 127, s with 5 significant bits, so that the
  * kernels' products of s with the sum of a block are exact.
  *
- * Of 8 candidate scales, the first that holds the largest weight and its neighbours, a block takes the one of least cost. Costs, and
- * what the bias makes up for, are those of int4 (int4.ts).
+ * Of 8 candidate scales, the first that holds the largest weight and its neighbours, a block takes the one of least cost. Costs and the
+ * correction of the bias are those of int4 (int4.ts).
  *
  * This is the readable twin; models are quantized by assembly/quantize/int8.ts, to the same words.
  */
@@ -19,7 +19,7 @@ const ROUND_MAGIC = 12582912;
 export const MOST = 127;
 /** The last of the 5 significant bits of a scale. */
 const LAST_BIT = 0x80000;
-/** From the bits of the first candidate to those of each; it is tried first and wins where all cost the same. */
+/** Distance of each candidate from the bits of the first, which is tried first and wins if all cost the same. */
 export const STEPS = Int32Array.of(0, -1, -2, -3, -4, 1, 2, 3).map((step) => step * LAST_BIT);
 
 /** A matrix in int8. */
@@ -28,7 +28,7 @@ export interface Int8Matrix {
   codes: Int8Array;
   /** [cols][inner / 32], the bits of bf16. */
   scales: Uint16Array;
-  /** [cols] f32: expected output of the original less that of the rounded weights; the bias takes it. */
+  /** [cols] f32: expected output of the original minus that of the rounded weights; it is added to the bias. */
   shift: Float32Array;
 }
 

@@ -1,4 +1,4 @@
-/** int8 and int4 at the speed of WebAssembly SIMD: the words of `quantizeInt8` and `quantizeInt4`, about a hundred times as fast. */
+/** Quantizes to int8 and int4 with WebAssembly SIMD: the words of `quantizeInt8` and `quantizeInt4`, about a hundred times as fast. */
 import { runtime } from "#runtime";
 import { BLOCK, roundUp, type Group } from "../core/numerics.js";
 import { FACTORS, GAIN_WEIGHT, padInputs, type InputWeights, type Int4Matrix } from "./int4.js";
@@ -6,7 +6,7 @@ import { STEPS, type Int8Matrix } from "./int8.js";
 
 /** Weights that are in the module's memory at a time; whole rows. */
 const CHUNK = 2 ** 20;
-/** Below it the module keeps its constants (assembly/lib/constants.ts). */
+/** Below this address the module keeps its constants (assembly/lib/constants.ts). */
 const BASE = 2 ** 16;
 const PAGE = 2 ** 16;
 const SCRATCH_BYTES = 144;
@@ -16,7 +16,7 @@ type Kernel = (
   codes: number, scales: number, shift: number, scratch: number, ...sizes: number[]
 ) => void;
 
-/** With a memory of their own, some megabytes. */
+/** The kernels have their own memory, some megabytes. */
 export interface Quantizer {
   /** As `quantizeInt8`. */
   int8(data: Float32Array, cols: number, inputs: number, weights?: InputWeights): Int8Matrix;
@@ -45,7 +45,7 @@ interface Matrix {
   weights: InputWeights | undefined;
 }
 
-/** @param sizes what the kernel takes between the inputs and the rows */
+/** @param sizes the kernel's arguments between the inputs and the rows */
 function run(
   memory: WebAssembly.Memory, kernel: Kernel, candidates: Float32Array | Int32Array, { data, cols, inputs, group, weights }: Matrix, sizes: number[],
 ): { codes: Uint8Array; scales: Uint16Array; shift: Float32Array } {
