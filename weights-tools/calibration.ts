@@ -12,11 +12,11 @@ import { readRange } from "../ts-api/src/weights/sources/bytes.js";
 /** Enough to tell the kind of an image. */
 const HEAD_BYTES = 64;
 
-/** The images that a conversion looked at. */
+/** The images of a calibration. */
 export interface Calibration extends CalibrationInfo {
-  /** Names of the files that were looked at, in order. */
+  /** Names of the files that were used, in order. */
   names: string[];
-  /** Files that are no image, or none that can be read: why, one sentence each. */
+  /** Files that are not images, or cannot be read: the reason, one sentence each. */
   leftOut: string[];
 }
 
@@ -54,12 +54,12 @@ export async function openCalibration(folder: string, checkpoint: Checkpoint, si
   };
 }
 
-/** @throws IJepaError `input/value`: for the user of a command it is one of usage */
+/** @throws IJepaError `input/value`, which the command reports as a usage error */
 export function refused(folder: string, message: string): IJepaError<"input/value"> {
   return new IJepaError("input/value", message, { name: "calibrate", value: folder });
 }
 
-/** Files that begin as an image does. Folders in the folder are not looked into. */
+/** Files that begin like an image. Subfolders are not read. */
 async function candidatesIn(folder: string, signal: AbortSignal | undefined): Promise<{ names: string[]; leftOut: string[] }> {
   const { files } = runtime, names: string[] = [], leftOut: string[] = [];
   if (files === undefined) throw refused(folder, `Cannot calibrate with ${folder}: ${runtime.name} has no folders.`);

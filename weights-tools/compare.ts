@@ -11,15 +11,15 @@ import type { ModelRef } from "../ts-api/src/weights/model-folder.js";
 import { SOURCE_OPTIONS, type SourceOptions } from "../ts-api/src/weights/source-options.js";
 import { checkSameSize, decibels, rowCosines, squares } from "./measures.js";
 
-/** Where models come from holds for both. */
+/** The options for the source of a model apply to both. */
 export interface CompareOptions extends SourceOptions, Pick<LoadOptions, "device" | "threads" | "revectorize"> {
-  /** Format of the first model, the reference. Default: that of its files where they are in four bits or packed, else "fp32". */
+  /** Format of the first model, the reference. Default: that of its files if they are in four bits or packed, else "fp32". */
   dtypeA?: Dtype | undefined;
   /** Format of the second. Default likewise, else "bf16". */
   dtypeB?: Dtype | undefined;
 }
 
-/** How near the features of two models are to each other. */
+/** The distance between the features of two models. */
 export interface CompareReport {
   /** The reference: its weight format, and the digest of its outputs. */
   a: { dtype: Dtype; digest: string };
@@ -27,7 +27,10 @@ export interface CompareReport {
   b: { dtype: Dtype; digest: string };
   /** Images that both computed. */
   images: number;
-  /** Signal to noise in dB of the hidden states, over all images: after the embedding, after each layer, and last the output; Infinity where nothing differs. */
+  /**
+   * Signal to noise in dB of the hidden states, over all images: after the embedding, after each layer, and last the output; Infinity if
+   * nothing differs.
+   */
   sqnr: number[];
   /** Cosine of each output token with the reference's. */
   tokens: { mean: number; percentile1: number; minimum: number };

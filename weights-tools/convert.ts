@@ -19,15 +19,15 @@ import type { ResearchOptions } from "../ts-api/src/weights/torch/research.js";
 import { openCalibration, refused, type Calibration } from "./calibration.js";
 import { PackedWriter, writeWhole, type FileBounds, type WrittenFile } from "./packed-writer.js";
 
-/** int8 and int4 look at the model while it runs: `threads` and `revectorize` are for that, and change no bit. */
+/** Options of `convertModel`. `threads` and `revectorize` apply to the calibration run of int8 and int4, and change no bit. */
 export interface ConvertOptions extends SourceOptions, ResearchOptions, Pick<CpuOptions, "threads" | "revectorize"> {
   /** Format of the matrices. Default: that of sources in four bits or packed, and packed ones keep it; else "int4". */
   dtype?: Dtype | undefined;
   /** int4: inputs that share a scale. Default 32; 64 is smaller and further from the original. */
   groupSize?: Group | undefined;
   /**
-   * int8 and int4: a folder of images to look at in place of synthetic ones, PNG, JPEG or WebP; of more than 32 some. Take such as the model will
-   * see. It needs a host with files.
+   * int8 and int4: a folder of PNG, JPEG or WebP images to calibrate with instead of synthetic ones; of more than 32 images, 32 are used.
+   * Take images like those that the model will see. It needs a host with files.
    */
   calibrate?: string | undefined;
   /** The most bytes of a file. Default: one file. */
@@ -66,7 +66,7 @@ const NAMES: OptionNames<ConvertOptions> = {
   ...SOURCE_OPTIONS, checkpointKey: true, config: true, threads: true, revectorize: true, dtype: true, groupSize: true, calibrate: "string",
   shardSize: "number", onProgress: "function",
 };
-/** Files that come along as they are. */
+/** Files that are copied unchanged. */
 const LICENSES = ["LICENSE", "LICENSE.txt", "LICENSE.md"];
 const BESIDE = ["config.json", "preprocessor_config.json", "README.md", ...LICENSES];
 const LICENSE = "ijepa.license";
@@ -78,8 +78,8 @@ const MAX_TEXT = 2 ** 20;
  * one layer at most is in memory.
  *
  * @param source what IJepaModel.fromPretrained takes
- * @param destination a folder that is not there yet, or is empty: it appears when everything is written, and not at all on failure. Or
- *   a writer of one's own.
+ * @param destination a folder that does not exist or is empty: it appears when everything is written, and not at all on failure. Or your
+ *   own writer.
  * @throws IJepaError what loading the source throws; `io/write` (disk full, read-only, a folder that is not empty, the source itself);
  *   `input/value` when a tensor does not fit into `shardSize`, or for `calibrate` without images or where nothing is quantized to int8 or int4; `aborted`. TypeError for options of a wrong type
  */
@@ -148,7 +148,7 @@ function configFile(config: IJepaConfig): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`);
 }
 
-/** Every part with its buffers, in the order in which a model needs them, then what only some models have. */
+/** Every part with its buffers, in the order in which a model needs them, then the optional parts. */
 async function* allParts(checkpoint: Checkpoint, parts: PackedParts, signal: AbortSignal | undefined): AsyncGenerator<[part: string, buffers: PackedBuffer[]]> {
   const asRead = async (name: string): Promise<PackedBuffer> => {
     const bytes = bytesView(await checkpoint.tensor(name, signal));
@@ -174,12 +174,12 @@ function boundsOf({ hiddenSize: hidden, intermediateSize: mlp, numHiddenLayers }
   return { tensors: layers * 16 + 12, parts: layers + 8, metadata };
 }
 
-/** What was read of the source. */
+/** The progress of reading the source. */
 class Reading {
   /** By name. */
   private readonly known = new Map<string, TensorDigest>();
   bytes = 0;
-  /** Names of the tensors that count. What belongs to a quantized matrix counts with it. */
+  /** Names of the tensors that are counted, those of quantized matrices included. */
   private expected = new Set<string>();
   private tensors = 0;
   private totalBytes = 0;
@@ -204,7 +204,7 @@ class Reading {
     if (this.expected.has(name)) this.add(1, bytes.length);
   }
 
-  /** Of every tensor that was read. */
+  /** Digest of every tensor that was read. */
   get digests(): TensorDigest[] {
     return [...this.known.values()];
   }

@@ -1,4 +1,4 @@
-/** What a model needs: bytes and operations, from its configuration alone. */
+/** From a configuration to the bytes and operations that the model needs. */
 import { isCodebook } from "../ts-api/src/core/codebooks.js";
 import { BLOCK, PANEL, roundUp, type Dtype, type Group } from "../ts-api/src/core/numerics.js";
 import type { IJepaConfig } from "../ts-api/src/config/config.js";
@@ -7,17 +7,17 @@ import type { LinearWeights } from "../ts-api/src/packing/encoder-weights.js";
 import { bytesOf, type DeviceTensor } from "../ts-api/src/ops/contract.js";
 import { workOf } from "../ts-api/src/ops/table.js";
 
-/** What a model takes when it is loaded, in bytes. */
+/** Bytes of a loaded model. */
 export interface Estimate {
   /** Of one image. */
   tokens: number;
   /** Operations for one image: one multiply and one add are two. */
   flop: number;
-  /** Bytes of weights and buffers while one image is computed, with all layers there. The program itself comes on top. */
+  /** Bytes of weights and buffers while one image is computed, with all layers loaded. The program itself is not included. */
   resident: number;
   /**
-   * The same with the layer that computes and the next one (`resident: false`). The next one lies on a GPU too; the CPU reads it into
-   * memory of the host.
+   * The same with two layers loaded (`resident: false`): the one that computes and the next, which is on the GPU too, or in the host's
+   * memory.
    */
   streamed: number;
 }
@@ -51,7 +51,7 @@ function matrixBytes({ format, cols, inner }: LinearWeights, group: Group): numb
   if (format === "fp32") return padded * inner * 4 + bias;
   if (format === "bf16") return padded * inner * 2 + bias;
   if (format === "int8") return padded * inner + padded * (inner / BLOCK) * 2 + bias;
-  // bitsandbytes' blocks of 64, or half of them where a row is no multiple.
+  // bitsandbytes' blocks of 64, or 32 if a row is not a multiple of 64.
   const [inputs, scale] = isCodebook(format) ? [inner % 64 === 0 ? 64 : BLOCK, 4] : [group, 2];
   return (padded * inner) / 2 + padded * Math.ceil(inner / inputs) * scale + bias;
 }

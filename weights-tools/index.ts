@@ -1,4 +1,4 @@
-/** The package's "ijepa/weights-tools": from checkpoints to files that load at once, and what is in them. */
+/** The public API of `ijepa/weights-tools`: converting, inspecting and comparing models. */
 export type { Calibration } from "./calibration.js";
 export { convertModel, type ConvertOptions, type ConvertProgress, type ConvertReport } from "./convert.js";
 export { compareModels, type CompareOptions, type CompareReport } from "./compare.js";

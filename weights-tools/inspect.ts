@@ -15,7 +15,7 @@ import { estimate, type Estimate } from "./estimate.js";
 import { checkSameSize, decibels, squares } from "./measures.js";
 import { unpackMatrix } from "./unpack.js";
 
-/** Where models come from holds for `source` too. */
+/** Options of `inspectModel`. Those for the source of a model apply to `source` too. */
 export interface InspectOptions extends FormatOptions, SourceOptions {
   /** Side of the image, or [height, width], that memory and operations are estimated for. Default: the configuration's. */
   imageSize?: number | readonly [height: number, width: number] | undefined;
@@ -23,11 +23,11 @@ export interface InspectOptions extends FormatOptions, SourceOptions {
   source?: ModelRef | undefined;
 }
 
-/** What the files of a model hold. */
+/** The contents of a model's files. */
 export interface InspectReport {
   /** Folder, URL or name of the model. */
   model: string;
-  /** Of the files; undefined for a checkpoint that is not packed. */
+  /** Format of the files; undefined for a checkpoint that is not packed. */
   packed: PackedInfo | undefined;
   /** `__metadata__` of the files, together. */
   metadata: Readonly<Record<string, string>>;
@@ -49,7 +49,7 @@ export interface InspectReport {
   layers: LayerError[] | undefined;
 }
 
-/** The matrices of a layer beside the original's. */
+/** The matrices of a layer, compared with the original's. */
 export interface LayerError {
   /** Number of the layer, from 0. */
   layer: number;
@@ -69,7 +69,7 @@ const NAMES: OptionNames<InspectOptions> = { ...SOURCE_OPTIONS, dtype: true, gro
 const MATRICES = ["qkv", "projection", "up", "down"] as const;
 
 /**
- * What a model's files hold, and what it needs to run. Of the weights one layer is read, and with `source` all.
+ * Describes a model's files, and what it needs to run. One layer of the weights is read; with `source`, all of them.
  * @throws IJepaError as opening a model; `weights/shape` when `source` is of another size
  */
 export async function inspectModel(ref: ModelRef, given: InspectOptions = {}): Promise<InspectReport> {
@@ -140,7 +140,7 @@ function unbalanced(name: (typeof MATRICES)[number], actual: Layer, expected: La
   return values.map((value, i) => value * (factors[Math.floor(i / PANEL) % inner] ?? 1));
 }
 
-/** How much smaller one norm's outputs are than another's; 1 where they are always 0. */
+/** Ratio of two norms' outputs; 1 if they are always 0. */
 function ratios(actual: NormWeights<PackedBuffer>, expected: NormWeights<PackedBuffer>): Float32Array {
   const floats = ({ bytes }: PackedBuffer) => new Float32Array(bytes.slice().buffer);
   const [gamma, beta, wantedGamma, wantedBeta] = [actual.gamma, actual.beta, expected.gamma, expected.beta].map(floats);

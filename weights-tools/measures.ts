@@ -1,8 +1,8 @@
-/** How far one array, or one model, is from another. */
+/** From two arrays, or two models, to the distance between them. */
 import { IJepaError } from "../ts-api/src/core/errors.js";
 import type { IJepaConfig } from "../ts-api/src/config/config.js";
 
-/** Sums of squares: of the difference, and of what is expected. */
+/** Sums of squares: of the difference, and of the expected values. */
 export function squares(actual: Float32Array, expected: Float32Array): { noise: number; signal: number } {
   let noise = 0, signal = 0;
   for (let i = 0; i < expected.length; i++) {
@@ -12,12 +12,12 @@ export function squares(actual: Float32Array, expected: Float32Array): { noise: 
   return { noise, signal };
 }
 
-/** Infinite where there is no noise. */
+/** Infinite without noise. */
 export function decibels(signal: number, noise: number): number {
   return 10 * Math.log10(signal / noise);
 }
 
-/** Of [rows][width] the cosine of each row; 1 where both are zero. */
+/** The cosine of each row of [rows][width]; 1 if both rows are zero. */
 export function rowCosines(a: Float32Array, b: Float32Array, width: number): number[] {
   const cosines: number[] = [];
   for (let row = 0; row < a.length; row += width) {

@@ -8,7 +8,7 @@ import { listDigest, sha256, type TensorDigest } from "../ts-api/src/weights/saf
 
 /** Where the data begins, so that every tensor's bytes are aligned in memory that holds the file. */
 const ALIGN = 64;
-/** More than a tensor's, a part's digest's entry in a header takes. */
+/** Upper bound of the bytes of a header entry, for a tensor or the digest of a part. */
 const TENSOR_ENTRY = 200, PART_ENTRY = 130;
 
 /** One finished file. */
@@ -21,7 +21,7 @@ export interface WrittenFile {
   readonly tensors: readonly string[];
 }
 
-/** What a file will hold at most; its header's place is kept free for that. */
+/** The most that a file will hold; room for its header is reserved accordingly. */
 export interface FileBounds {
   tensors: number;
   parts: number;
@@ -43,7 +43,7 @@ export class PackedWriter {
   private readonly dataStart: number;
 
   /**
-   * @param shardSize the most bytes of a file, which are then called model-00001.safetensors and so on; without it there is one
+   * @param shardSize most bytes of a file; files are then named model-00001.safetensors and so on. Without it there is one
    *   model.safetensors
    */
   constructor(
@@ -56,7 +56,7 @@ export class PackedWriter {
   }
 
   /**
-   * Writes a part: into one file, or tensor by tensor into several where no file can hold it.
+   * Writes a part: into one file, or tensor by tensor into several if no file can hold it.
    * @throws IJepaError `input/value` when a tensor does not fit into a file of `shardSize`, `io/write`
    */
   async write(part: string, buffers: readonly PackedBuffer[]): Promise<void> {

@@ -1,4 +1,4 @@
-/** Packed matrices back to values, for measuring. */
+/** From packed matrices back to values, for measuring. */
 import { CODEBOOKS, isCodebook } from "../ts-api/src/core/codebooks.js";
 import { fromBits, roundBf16 } from "../ts-api/src/core/float.js";
 import { BLOCK, isInteger, PANEL } from "../ts-api/src/core/numerics.js";
@@ -30,7 +30,7 @@ function nibble(byte: number, place: number): number {
   return place >= 4 ? byte >> 4 : byte & 15;
 }
 
-/** The bytes in memory of their own, where views of wider elements may begin. */
+/** A copy of the bytes at an address that wider elements can be read from. */
 function aligned({ bytes }: PackedBuffer): ArrayBuffer {
   return bytes.slice().buffer;
 }

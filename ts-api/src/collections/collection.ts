@@ -19,7 +19,7 @@ import { CollectionWriter } from "./writer.js";
 
 /** Options of `Collection.open`. */
 export interface CollectionOptions {
-  /** Open what is left of a damaged collection; `damaged` says what is not. Default false. */
+  /** Open the intact parts of a damaged collection; `damaged` lists the others. Default false. */
   skipDamaged?: boolean | undefined;
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
@@ -41,7 +41,7 @@ const OPEN_MATRICES = 8;
 /** The features of many images, of one encoding, in a folder: written by one, read by many (docs/collections.md). */
 export class Collection {
   readonly #storage: FolderStorage;
-  /** What every feature in it was made with. */
+  /** The encoding of all of its features. */
   readonly encoding: Encoding;
   #parts: OpenPart[] = [];
   #live = new LiveRows();
@@ -57,9 +57,9 @@ export class Collection {
   }
 
   /**
-   * Opens a collection that is there, for reading; what writes takes the lock for as long as it takes.
+   * Opens an existing collection for reading; methods that write take the lock while they write.
    *
-   * @param where a folder: of the disk; in browsers of the origin's private file system; or storage of yours
+   * @param where a folder: on the disk, or in browsers in the origin's private file system; or your own storage
    * @throws IJepaError `collection/missing`, `collection/version`, `collection/damaged`, `collection/encoding` (a part of another
    *   one), `io/read`, `aborted`
    */
@@ -72,7 +72,7 @@ export class Collection {
   }
 
   /**
-   * Opens a collection, or begins one.
+   * Opens a collection, or creates one.
    * @throws IJepaError `collection/encoding` where it has another encoding, and what `open` throws; `io/write`
    */
   static async openOrCreate(where: string | FolderStorage, encoding: Encoding, options: CollectionOptions = {}): Promise<Collection> {
@@ -90,7 +90,7 @@ export class Collection {
     return collection;
   }
 
-  /** A collection that is gone with the program. */
+  /** A collection in memory. */
   static async inMemory(encoding: Encoding): Promise<Collection> {
     return Collection.openOrCreate(memoryStorage(), encoding);
   }
@@ -105,7 +105,7 @@ export class Collection {
     return this.#damaged;
   }
 
-  /** How many places of images it has, and how many images. */
+  /** The number of places of images, and the number of images. */
   get size(): { places: number; images: number } {
     let places = 0, images = 0;
     for (const _ of this.#live.rows()) places++;
@@ -113,12 +113,12 @@ export class Collection {
     return { places, images };
   }
 
-  /** Which rows count, and where they are. */
+  /** The rows that count, and where they are. */
   get live(): LiveRows {
     return this.#live;
   }
 
-  /** Looks again at what is stored. Throws as `open`. */
+  /** Reads again what is stored. Throws as `open`. */
   async refresh(): Promise<void> {
     const { parts, damaged } = await openParts(this.#storage, this.encoding);
     if (damaged.length > 0 && !this.#skipDamaged) throw damagedError(this.#storage.name, damaged);
@@ -129,7 +129,7 @@ export class Collection {
     await this.close();
   }
 
-  /** SHA-256 over the pairs of id and digest; the same however the collection came about (docs/collections.md). */
+  /** SHA-256 over the pairs of id and digest; it does not depend on how the collection was made (docs/collections.md). */
   async rootDigest(): Promise<string> {
     return rootDigest(this.#live);
   }
@@ -166,7 +166,7 @@ export class Collection {
     return this.#parts.map(({ entry }) => entry.rows);
   }
 
-  /** The last few that were asked for stay open. */
+  /** The last few that were used stay open. */
   async #matrixOf(part: number, kind: MatrixKind): Promise<MatrixFile> {
     const { name } = this.#parts[part].entry, key = `${name} ${kind}`, known = this.#matrices.get(key);
     if (known !== undefined) return known;
@@ -188,13 +188,13 @@ export class Collection {
     this.#searcher = undefined;
   }
 
-  /** What could not be taken in, by the names of the places. */
+  /** The images that could not be indexed, by the names of their places. */
   async failures(): Promise<CollectionFailure[]> {
     return [...(await readFailures(this.#storage)).values()];
   }
 
   /**
-   * Writes, as the only writer; what `work` has put in is stored when it is done, also when it throws.
+   * Runs `work` as the only writer; the rows that it added are stored when it ends, even if it throws.
    * @throws IJepaError `collection/locked`, `io/write`, and what `work` throws
    */
   async write<T>(work: (writer: CollectionWriter) => Promise<T>): Promise<T> {
@@ -233,7 +233,7 @@ export class Collection {
     });
   }
 
-  /** Forgets places. Those that it does not have are passed over. Throws as `write`. */
+  /** Removes places; unknown ones are ignored. Throws as `write`. */
   async remove(sources: Iterable<string>): Promise<void> {
     await this.write(async (writer) => {
       for (const source of sources) if (this.#live.find(source) !== undefined) await writer.remove(source);
@@ -241,7 +241,7 @@ export class Collection {
   }
 
   /**
-   * Writes the parts anew, as few as there can be, without rows that no longer count.
+   * Rewrites the parts: as few as possible, without rows that no longer count.
    * @param options `below`: only parts with fewer rows
    * @throws as `write`
    */
@@ -261,7 +261,7 @@ export class Collection {
     return verifyParts(this.#storage, this.#parts, this.#damaged, options);
   }
 
-  /** Puts damaged parts aside, into the folder "damaged", and returns them: what they held can then be added again. */
+  /** Moves damaged parts to the folder "damaged" and returns them: their images can then be added again. */
   async repair(): Promise<readonly DamagedPart[]> {
     const lock = await this.#storage.lock();
     try {

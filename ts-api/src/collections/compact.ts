@@ -7,10 +7,10 @@ import { rowsOfPart, type OpenPart } from "./parts.js";
 import { CollectionWriter } from "./writer.js";
 
 /**
- * Writes the rows that count into new parts, then removes the old ones, the oldest first: wherever it is cut, the later of two rows
- * of a place is still there.
+ * Writes the rows that count into new parts, then removes the old ones, the oldest first: if it is interrupted at any point, the later of
+ * two rows of a place still exists.
  *
- * @param below only parts with fewer rows; without it all, and then no row that says that a place is gone is needed any more
+ * @param below only parts with fewer rows; without it all, and then rows for removed places are dropped too
  */
 export async function compactParts(
   storage: FolderStorage,

@@ -11,13 +11,13 @@ export interface DuplicateOptions {
   threshold?: number | undefined;
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
-  /** Told how many images were compared with all later ones, and how many there are. */
+  /** Called with the number of images that were compared with all later ones, and the number of all. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 const NAMES: OptionNames<DuplicateOptions> = { threshold: true, signal: "AbortSignal", onProgress: "function" };
 
-/** Images each of which is close to another one of the group, or one image at several places. */
+/** A group: images that are each close to another image of the group, or one image at several places. */
 export interface DuplicateGroup {
   /** By id. */
   readonly images: readonly { readonly id: string; readonly sources: readonly string[]; readonly width: number; readonly height: number }[];

@@ -2,18 +2,18 @@
 import { IJepaError } from "../core/errors.js";
 import { sha256, type Dtype } from "../core/numerics.js";
 
-/** Which layers a feature can be made of. */
+/** The layers that a feature can be made of. */
 export const LAYERS = ["last", "last4"] as const;
 /** `last`: the output, after the final norm. `last4`: the outputs of the last four layers, pooled, side by side. */
 export type Layers = (typeof LAYERS)[number];
 
 /** Everything that decides a bit of a feature. Features of two encodings never mix. */
 export interface Encoding {
-  /** What the user called the model; null for the model of the package. It decides nothing. */
+  /** The user's name for the model; null for the model of the package. For information only. */
   readonly model: string | null;
-  /** Commit, branch or tag of a model of the Hub; null where there is none. It decides nothing. */
+  /** Commit, branch or tag of a model of the Hub; null if there is none. For information only. */
   readonly revision: string | null;
-  /** SHA-256 of what the encoder computes for a fixed input (docs/collections.md): it stands for the weights as they are rounded. */
+  /** SHA-256 of the encoder's output for a fixed input (docs/collections.md): it represents the rounded weights. */
   readonly encoder: string;
   /** SHA-256 of the image processor's settings. */
   readonly processor: string;
@@ -25,17 +25,17 @@ export interface Encoding {
   readonly imageSize: readonly [number, number];
   /** Position embeddings are interpolated to that size. */
   readonly interpolatePosEncoding: boolean;
-  /** How the features of the patches become that of the image: their mean, or the first of them. */
+  /** How the features of the patches become the image's feature: their mean, or the first of them. */
   readonly pooling: "mean" | "first";
   /** The layers that the feature is made of. */
   readonly layers: Layers;
-  /** The grid of patches, rows and columns, whose features, as wide as that of the image, are kept too; null where they are not. */
+  /** The grid of patches, rows and columns, whose features, as wide as that of the image, are kept too; null if they are not. */
   readonly tokens: readonly [number, number] | null;
   /** Numbers of a feature. */
   readonly width: number;
 }
 
-/** What is compared, in the words of messages. `encoder` differs also where `dtype` or `numerics` do, and is then not said again. */
+/** The fields that are compared, as messages name them. `encoder` also differs if `dtype` or `numerics` do, and is then not mentioned. */
 const COMPARED = {
   dtype: "weight format",
   numerics: "numeric contract",
@@ -48,7 +48,7 @@ const COMPARED = {
   width: "width",
 } as const satisfies Partial<Record<keyof Encoding, string>>;
 
-/** What differs between two encodings, in words: "weight format int4, not bf16"; empty where features may mix. */
+/** The differences between two encodings, in words: "weight format int4, not bf16"; empty if features may mix. */
 export function differences(actual: Encoding, expected: Encoding, ignored: readonly (keyof typeof COMPARED)[] = []): string[] {
   const differing = (Object.keys(COMPARED) as (keyof typeof COMPARED)[]).filter((key) => !ignored.includes(key) && JSON.stringify(actual[key]) !== JSON.stringify(expected[key]));
   const words = differing.map((key) => `${COMPARED[key]} ${show(actual[key])}, not ${show(expected[key])}`);
@@ -59,7 +59,7 @@ export function differences(actual: Encoding, expected: Encoding, ignored: reado
   return words;
 }
 
-/** Throws `collection/encoding` where `actual` is not that of what `name` holds. */
+/** Throws `collection/encoding` if `actual` is not the encoding of the features in `name`. */
 export function checkEncoding(actual: Encoding, expected: Encoding, name: string, ignored: readonly (keyof typeof COMPARED)[] = []): void {
   const found = differences(actual, expected, ignored);
   if (found.length === 0) return;

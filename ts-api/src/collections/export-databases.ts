@@ -1,4 +1,4 @@
-/** A collection as databases take it: a table of PostgreSQL with pgvector, a collection of Qdrant. */
+/** From a collection to a database: a table of PostgreSQL with pgvector, or a collection of Qdrant. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import type { Collection } from "./collection.js";
@@ -7,13 +7,13 @@ import type { Collection } from "./collection.js";
 export interface ExportOptions {
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
-  /** Told of the places that are done. */
+  /** Called with the number of exported places. */
   onProgress?: ((done: number) => void) | undefined;
 }
 
 export const EXPORT_OPTIONS: OptionNames<ExportOptions> = { signal: "AbortSignal", onProgress: "function" };
 
-/** What runs SQL, with numbered parameters. */
+/** A client that runs SQL, with numbered parameters. */
 export interface SqlClient {
   /** Runs one statement; `$1`, `$2` stand for the parameters. */
   query(sql: string, parameters?: readonly unknown[]): Promise<unknown>;
@@ -22,7 +22,7 @@ export interface SqlClient {
 const BATCH = 256;
 
 /**
- * Writes the places into a table with pgvector, which is made where it is not there; a place that is there already is replaced.
+ * Writes the places into a table with pgvector, which is created if needed; a place that exists is replaced.
  * @param table its name; letters, digits and _
  * @returns how many places were written
  * @throws IJepaError `input/value` for another name, `collection/damaged`, `io/read`, `aborted`; what the client throws
@@ -60,9 +60,9 @@ export interface QdrantOptions extends ExportOptions {
 const QDRANT_OPTIONS: OptionNames<QdrantOptions> = { ...EXPORT_OPTIONS, apiKey: "string", fetch: "function" };
 
 /**
- * Writes the images into a Qdrant collection by its REST interface, which is made where it is not there.
- * @param url http(s)://HOST[:PORT][/NAME]; the name is "ijepa" where none is given
- * @throws IJepaError `io/write` where the server refuses
+ * Writes the images into a Qdrant collection through its REST interface; the collection is created if needed.
+ * @param url http(s)://HOST[:PORT][/NAME]; default name "ijepa"
+ * @throws IJepaError `io/write` if the server refuses
  */
 export async function exportQdrant(collection: Collection, url: string, given: QdrantOptions = {}): Promise<number> {
   const { apiKey, fetch = globalThis.fetch, ...options } = readOptions(given, QDRANT_OPTIONS, "exportQdrant");

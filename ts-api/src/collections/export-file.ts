@@ -1,4 +1,4 @@
-/** The features of a collection as one file, in pieces, so that some rows are in memory at a time: `collection --export` and `embed --out`. */
+/** From a collection to one file of its features, a few rows in memory at a time: for `collection --export` and `embed --out`. */
 import { IJepaError } from "../core/errors.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import { npyHeader } from "../weights/npy.js";
@@ -23,7 +23,7 @@ const NAMES: OptionNames<ExportFileOptions> = { ...EXPORT_OPTIONS, include: "fun
 /** Rows of a piece. */
 const GROUP = 1024;
 
-/** The format that a name ends in. Throws IJepaError `input/value` where it is none. */
+/** The format that a file name ends in. Throws IJepaError `input/value` for other endings. */
 export function exportFormat(name: string): ExportFormat {
   const format = EXPORT_FORMATS.find((ending) => name.toLowerCase().endsWith(`.${ending}`));
   if (format !== undefined) return format;
@@ -34,9 +34,9 @@ export function exportFormat(name: string): ExportFormat {
 /**
  * The bytes of a file; equal collections give equal bytes. Its format goes by the end of its name:
  * - .parquet: the columns of a collection's parts (docs/collections.md);
- * - .npy: [places][width] f32; `exportNames` says which place each row is;
+ * - .npy: [places][width] f32; `exportNames` gives the place of each row;
  * - .jsonl: an object per line, `{ file, id, bytes, modified, width, height, label, dims, embedding, numerics }`; every f32 is exact, and
- *   what has no label has none;
+ * `label` is absent without a label;
  * - .safetensors: one F32 tensor, `features` of [places][width]; `sources`, `ids` and `encoding` in the metadata are JSON.
  *
  * @throws IJepaError `input/value` for another name, at once; then `input/missing` for a collection without places, `collection/damaged`,

@@ -1,4 +1,4 @@
-/** The encoder of a collection: a model, what its features are made of, and the encoding that this is. */
+/** From a model and pooling options to an encoder of features, with its encoding. */
 import { digestOf, NUMERICS_VERSION } from "../core/numerics.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import { Tensor } from "../core/tensor.js";
@@ -16,7 +16,7 @@ import { SOURCE_OPTIONS } from "../weights/source-options.js";
 import { objectDigest, type Encoding, type Layers } from "./encoding.js";
 import { featureDigest } from "./row.js";
 
-/** Options of `FeatureEncoder.open`: how the model is loaded, and what features are made of. */
+/** Options of `FeatureEncoder.open`: how the model is loaded, and how features are made. */
 export interface FeatureEncoderOptions extends Pick<ModelLoadOptions, "dtype" | "groupSize" | "device" | "threads" | "revectorize" | "resident" | "revision" | "cache_dir" | "local_files_only" | "token" | "fetch" | "signal" | "progress_callback"> {
   /** The mean of the patches (default), or the first of them. */
   pooling?: Encoding["pooling"] | undefined;
@@ -48,7 +48,7 @@ export class FeatureEncoder {
       /** Frees the model. */
       dispose(): Promise<void>;
     },
-    /** What its features are made with. */
+    /** The encoding of its features. */
     readonly encoding: Encoding,
   ) {}
 
@@ -87,14 +87,14 @@ export class FeatureEncoder {
     return tokens === null ? this.finish(features.data) : this.finishTokens(features.data);
   }
 
-  /** From the features of the patches to what a row has. */
+  /** From the features of the patches to those of a row. */
   async finishTokens(tokens: Float32Array): Promise<ImageFeature> {
     const { width, pooling } = this.encoding, all = new Tensor("float32", tokens, [1, tokens.length / width, width]);
     const feature = pooling === "mean" ? meanPool(all).data : tokens.slice(0, width);
     return { feature, tokens, digest: await featureDigest(feature, tokens) };
   }
 
-  /** Frees the model, after the calls under way. */
+  /** Frees the model, after pending calls. */
   dispose(): Promise<void> {
     return this.extractor.dispose();
   }
@@ -104,7 +104,7 @@ export class FeatureEncoder {
   }
 }
 
-/** A model with its image processor: also one with a head, whose encoder is meant. */
+/** A model with its image processor; of a model with a head, the encoder is used. */
 export interface EncodingModel {
   readonly model: Pick<IJepaModel, "config" | "dtype"> & { forward(inputs: { pixelValues: Tensor<"float32"> }): Promise<{ lastHiddenState: Tensor<"float32"> }> };
   readonly processor: BulkExtractor["processor"];

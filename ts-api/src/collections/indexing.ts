@@ -1,4 +1,4 @@
-/** Takes images into a collection: only those that it does not know, and of those only the files that are no copies. */
+/** Adds images to a collection: only new ones are read, and of these only files that are not copies are encoded. */
 import { readOptions, type OptionNames } from "../core/options.js";
 import { embedImages, type EmbedImagesOptions } from "../bulk/embed.js";
 import type { BulkFailure, BulkRow, BulkSkip } from "../bulk/results.js";
@@ -11,9 +11,9 @@ import type { CollectionWriter } from "./writer.js";
 
 /** Options of `indexImages`. */
 export interface IndexOptions extends Pick<EmbedImagesOptions, "signal" | "decoders" | "maxPixels" | "strict" | "timeout" | "total" | "onProgress" | "ahead" | "batchSize"> {
-  /** Told of each image that could not be taken in. */
+  /** Called for each image that could not be indexed. */
   onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;
-  /** Told of each damaged image that could be read all the same. */
+  /** Called for each damaged image that could still be read. */
   onWarning?: ((image: Pick<BulkRow, "source" | "warnings">) => void | Promise<void>) | undefined;
 }
 
@@ -22,15 +22,15 @@ const NAMES: OptionNames<IndexOptions> = {
   onFailure: "function", onWarning: "function",
 };
 
-/** What `indexImages` did, in places of images. */
+/** The result of `indexImages`, in numbers of places. */
 export interface IndexReport {
   /** Places whose features were computed. */
   readonly added: number;
   /** Places of files that are known: copies, and files that were only touched. */
   readonly copies: number;
-  /** Places that were as they had been. */
+  /** Places that were unchanged. */
   readonly unchanged: number;
-  /** Places whose image could not be taken in. */
+  /** Places whose image could not be indexed. */
   readonly failed: number;
 }
 
@@ -38,8 +38,8 @@ export interface IndexReport {
 const SMALL_PART = 512, MANY_PARTS = 16;
 
 /**
- * Adds images to a collection, with all that `embedImages` does: an image that cannot be read is noted, and never the end. What was
- * computed is stored as it goes, also when it is aborted or fails; the same call goes on from there.
+ * Adds images to a collection, with all that `embedImages` does: an image that cannot be read is recorded and does not end the job.
+ * Results are stored as they come, even if the job is aborted or fails; the same call then continues from there.
  *
  * @throws IJepaError `collection/encoding` for an encoder of another one, `collection/locked`, `io/write`, `aborted`, `backend/*`
  */
@@ -55,7 +55,7 @@ export async function indexImages(collection: Collection, encoder: FeatureEncode
         await onFailure?.(result);
         await writer.fail(result);
       } else if (result.kind === "row") {
-        // Copies that were under way together were computed together.
+        // Copies that were encoded at the same time.
         if (skip(result.id)) report.copies++;
         else report.added++;
         await writer.put(await rowOf(encoder, result));

@@ -19,25 +19,25 @@ import { formatOf, gpuOf, partsOf, type TensorReader } from "./pack-checkpoint.j
 
 type DeviceOption = "threads" | "revectorize" | "gpuDevice" | "powerPreference" | "determinism";
 
-/** What a model is loaded as, and what it computes on. */
+/** How a model is loaded, and the device that it computes on. */
 export interface LoadOptions extends SourceOptions, ResearchOptions, Pick<OpenOptions, DeviceOption>, Pick<HeadOptions, "encoder"> {
   /**
-   * Weight format of the matrices; other formats are converted while loading. Default: that of packed files, that of the checkpoint
-   * where it is nf4 or fp4 (bitsandbytes), that which a head was made for, else "bf16".
+   * Weight format of the matrices; other formats are converted while loading. Default: that of packed files, that of the checkpoint if it
+   * is nf4 or fp4 (bitsandbytes), the one that a head was made for, else "bf16".
    */
   dtype?: Dtype | undefined;
   /** int4: inputs that share a scale. Default 32; 64 is smaller and further from the original. */
   groupSize?: Group | undefined;
   /**
-   * False: the layers stay where they are read from, and only two of them are in memory: the one that computes, and the next, which is
-   * read meanwhile. Every forward reads all of them. The bits are the same. Best from packed files: of others, layers are packed anew each time. Default true.
+   * False: only two layers are in memory, the one that computes and the next, which is read meanwhile. Every forward reads all layers.
+   * The bits are the same. Best with packed files: layers of others are packed again each time. Default true.
    */
   resident?: boolean | undefined;
   /** Where it runs. Default "auto". It never changes a bit of the result. */
   device?: Device | undefined;
 }
 
-/** The parts of a checkpoint beyond the encoder, as a model class asks for them. */
+/** The parts of a checkpoint beyond the encoder that a model class needs. */
 export type ExtraLoader<X> = (source: { config: IJepaConfig; has(name: string): boolean; read: TensorReader; backend: Backend }) => Promise<X>;
 
 /** What a model computes with. */
@@ -74,8 +74,8 @@ export class Session<X> {
   readonly #load: () => Promise<Resources<X>>;
 
   /**
-   * @param checkpoint what the first `ready` loads
-   * @param reopen the same checkpoint again, whenever its tensors are asked for later
+   * @param checkpoint the checkpoint that the first `ready` loads
+   * @param reopen opens the same checkpoint again when its tensors are needed later
    */
   private constructor(
     private readonly checkpoint: Checkpoint,
@@ -156,7 +156,7 @@ export class Session<X> {
 
   /**
    * The checkpoint that the weights came from, opened again.
-   * @throws IJepaError `weights/missing` where it is gone, or has another configuration by now
+   * @throws IJepaError `weights/missing` if it is gone, or has another configuration by now
    */
   async source(signal?: AbortSignal): Promise<Checkpoint> {
     const gone = (why: string, names: string[], cause?: unknown) => {
@@ -183,7 +183,9 @@ export class Session<X> {
     return result;
   }
 
-  /** Frees the weights and closes what they are streamed from, after the calls under way; nothing keeps the memory alive afterwards. */
+  /**
+   * Frees the weights and closes the files that they are streamed from, after pending calls; nothing keeps the memory alive afterwards.
+   */
   async dispose(): Promise<void> {
     await this.#queue;
     await this.#opening?.catch(() => {});

@@ -47,8 +47,8 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
   }
 
   /**
-   * As IJepaModel.fromPretrained; the checkpoint must have `classifier.weight` and `classifier.bias`. (Hugging Face makes up a random
-   * head where there is none, as in the published I-JEPA checkpoints; here that is an error.)
+   * As IJepaModel.fromPretrained; the checkpoint must have `classifier.weight` and `classifier.bias`. (If there is no head, as in the
+   * published I-JEPA checkpoints, Hugging Face makes a random one; here that is an error.)
    *
    * @throws IJepaError `weights/missing` without a head, and what IJepaModel.fromPretrained throws
    */
@@ -67,7 +67,10 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
     }
   }
 
-  /** Logits, and the loss where labels are given. Throws what IJepaModel.forward throws, and for labels that cannot be. */
+  /**
+   * Logits, and with labels the loss. Throws what IJepaModel.forward throws, and IJepaError `input/value` or `input/shape` for invalid
+   * labels.
+   */
   async forward(given: ClassifierInputs, givenOptions: ForwardOptions = {}): Promise<ClassifierOutput> {
     const { inputs, options } = readForward(given, givenOptions, CLASSIFIER_INPUTS);
     if (inputs.labels !== undefined) checkTensor("labels", inputs.labels, "int32", "uint8", "bool", "float32");
@@ -90,7 +93,7 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
     return output;
   }
 
-  /** A head that was fitted on the features of another encoder says nothing. */
+  /** A head fitted on another encoder's features would give meaningless scores, so it is refused. */
   async #checkEncoder(signal: AbortSignal | undefined): Promise<void> {
     const reference = encoderReference(this.config);
     if (reference === undefined) return;
@@ -107,7 +110,7 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
     throw new IJepaError("collection/encoding", message, { path: encoder, differences: wrong });
   }
 
-  /** SHA-256 of what the encoder computes for a fixed input. */
+  /** SHA-256 of the encoder's output for a fixed input. */
   async #probe(signal: AbortSignal | undefined): Promise<string> {
     const { pixels, ...checked } = checkInputs({ pixelValues: probePixels(this.config) }, this.config);
     const { lastHiddenState } = await this.session.run(signal, ({ encoder }) => encoder.encode(pixels, { signal, ...checked }));

@@ -1,4 +1,4 @@
-/** The arguments of `forward`, checked before anything runs, in the words of Hugging Face where it has some. */
+/** From the arguments of `forward` to checked options of the encoder. Names are Hugging Face's, if it has them. */
 import { IJepaError } from "../core/errors.js";
 import { isRecord, readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { checkTensor, Tensor } from "../core/tensor.js";
@@ -8,7 +8,7 @@ import type { EncodeOptions } from "../encoder/encoder.js";
 import type { Pixels } from "../encoder/pixels.js";
 import { passSize } from "../encoder/plan.js";
 
-/** What may stand with the inputs, as in Hugging Face, or among the options, which win. */
+/** Options that may be given with the inputs, as in Hugging Face, or among the options, which take precedence. */
 export interface EitherPlace {
   /** Also return `hiddenStates`. */
   outputHiddenStates?: boolean | undefined;
@@ -34,8 +34,8 @@ export interface ModelInputs extends EitherPlace {
    */
   boolMaskedPos?: Tensor | undefined;
   /**
-   * [images, tokens], 0 where nobody attends to the token, else 1: transformers 5's bidirectional mask, as its eager attention
-   * applies it. Where all of an image's places are 0, every token attends to all alike.
+   * [images, tokens], 0 for tokens that no token attends to, else 1: transformers 5's bidirectional mask, as its eager attention applies
+   * it. If all values of an image are 0, every token attends equally to all.
    */
   attentionMask?: Tensor | undefined;
   /** [heads] or [layers, heads]: factors of the attention probabilities, as Hugging Face's eager attention applies them. */
@@ -49,7 +49,7 @@ export interface ModelInputs extends EitherPlace {
 
 /** What `IJepaForImageClassification.forward` takes. */
 export interface ClassifierInputs extends Omit<ModelInputs, "boolMaskedPos"> {
-  /** [images] class numbers, or [images, classes] values: with them comes `loss`. */
+  /** [images] class numbers, or [images, classes] values: with labels the output has `loss`. */
   labels?: Tensor | undefined;
 }
 
@@ -63,7 +63,7 @@ export const CLASSIFIER_INPUTS: OptionNames<ClassifierInputs> = {
 };
 
 /**
- * Both arguments of `forward` by their names; what may stand in either is among the options.
+ * Reads both arguments of `forward`; values that may be given in either end up among the options.
  *
  * @throws TypeError, IJepaError `input/value`
  */
@@ -163,7 +163,7 @@ export function checkMask(mask: Tensor | undefined, images: number, tokens: numb
 }
 
 /**
- * @param mask [images, tokens], bool, uint8 or int32: 0 where nobody attends to the token
+ * @param mask [images, tokens], bool, uint8 or int32: 0 for tokens that no token attends to
  * @param tokens those of one image
  * @throws IJepaError `input/shape`, `input/value`
  */

@@ -17,7 +17,7 @@ export function inferProblemType(numLabels: number, labels: Tensor): ProblemType
 /**
  * @param logits [images, classes]
  * @param labels [images] classes (single label; -100 is ignored), or as many values as logits
- * @returns the mean: squared error, cross-entropy, or binary cross-entropy with logits. NaN where every label is ignored, as torch
+ * @returns the mean: squared error, cross-entropy, or binary cross-entropy with logits. NaN if every label is ignored, as in torch
  * @throws IJepaError `input/shape`, `input/value`
  */
 export function classificationLoss(type: ProblemType, logits: Tensor<"float32">, labels: Tensor): number {

@@ -1,4 +1,4 @@
-/** Which results are computed a second time, and what follows where they differ. */
+/** Chooses the results that are computed a second time, and the results to replace if two workers differ. */
 import { IJepaError } from "../core/errors.js";
 import { outcomesOf, type Audit, type ImageJob, type JobResult, type WorkerInfo } from "./jobs.js";
 
@@ -8,7 +8,7 @@ export interface AuditMismatch {
   readonly worker: WorkerInfo;
   /** The image that shows it. */
   readonly source: string;
-  /** What it computed: the digest of the feature, or the code of a failure. */
+  /** The results of a worker: the digest of the feature, or the code of a failure. */
   readonly actual: string;
   /** What others did. */
   readonly expected: string;
@@ -32,32 +32,32 @@ interface Tracked {
   wrong: boolean;
 }
 
-/** So many places are remembered of each worker, besides those that no audit has passed. */
+/** Audited places that are remembered for each worker, besides those that no audit has passed yet. */
 const EARLIER = 1024;
 
 /** Images to be audited. */
 export type Wanted = Pick<ImageJob, "sources"> & { readonly audit: Audit };
 
-/** What a run needs to know of the one before it that was cut. */
+/** The state that a run takes over from an interrupted one. */
 export interface SavedAudits {
   readonly workers: readonly Tracked[];
-  /** Places whose results were wrong, and are still there. */
+  /** Places whose wrong results were not replaced yet. */
   readonly redo: readonly string[];
 }
 
 /**
- * Of each worker the given share of images is audited, and its last one: so each result that stays is followed by an audit of its
- * worker that agreed.
+ * Audits the given share of each worker's images, and its last one, so that each result that is kept is followed by a passed audit of its
+ * worker.
  */
 export class Auditor {
   readonly #workers = new Map<string, Tracked>();
-  /** Places whose results count no more, and are to be computed by others. */
+  /** Places whose results no longer count and must be computed by other workers. */
   readonly redo: Set<string>;
   readonly mismatches: AuditMismatch[] = [];
   #changed = false;
 
   /**
-   * @param share 0 to 1; with 0, nothing is noted and nothing asked for
+   * @param share 0 to 1; with 0, nothing is recorded and nothing is audited
    * @throws IJepaError `input/value`
    */
   constructor(private readonly share: number, { workers, redo }: SavedAudits = { workers: [], redo: [] }) {
@@ -75,7 +75,7 @@ export class Auditor {
     return this.#workers.get(name)?.wrong === true;
   }
 
-  /** What is worth keeping, where it has changed: undefined where there is nothing. */
+  /** The state to store, if it has changed; undefined if there is none. */
   async save(keep: (saved: SavedAudits | undefined) => Promise<void>): Promise<void> {
     if (!this.#changed) return;
     const workers = [...this.#workers.values()].filter(({ since, wrong }) => wrong || since.length > 0), open = workers.some(({ since }) => since.length > 0);
@@ -83,7 +83,7 @@ export class Auditor {
     this.#changed = false;
   }
 
-  /** Takes note of a result; returns what of it another worker is to compute. */
+  /** Records a result; returns the images of it that another worker has to compute. */
   collected(result: JobResult): Wanted | undefined {
     const outcomes = [...outcomesOf(result)];
     for (const [source] of outcomes) if (this.redo.delete(source)) this.#changed = true;
@@ -113,7 +113,9 @@ export class Auditor {
     this.#changed = true;
   }
 
-  /** A worker is wrong: its results since its last audit that agreed, and some before, go to `redo`. Undefined where that was known. */
+  /**
+   * Marks a worker as wrong: its results since its last passed audit, and some before, go to `redo`. Undefined if it was marked already.
+   */
   blame(info: WorkerInfo, source: string, actual: string, expected: string): AuditMismatch | undefined {
     const worker = this.#workerOf(info, 0);
     if (worker.wrong) return undefined;
@@ -134,11 +136,11 @@ export class Auditor {
   }
 }
 
-/** What `actual` says against `expected`, both as of `outcomesOf`. */
+/** Compares `actual` with `expected`, both as of `outcomesOf`. */
 export function compareOutcomes(actual: string | undefined, expected: string | undefined): "same" | "wrong" | "unclear" {
   if (actual === undefined || expected === undefined) return "unclear";
   if (actual === expected) return "same";
-  // A file or server that was not reached, or a file that has changed, says nothing about who computed it.
+  // A file that could not be read, or has changed, proves nothing about the workers.
   if (actual.startsWith("io/") || expected.startsWith("io/")) return "unclear";
   const [[id, digest], [otherId, otherDigest]] = [actual.split(" "), expected.split(" ")];
   return digest !== undefined && otherDigest !== undefined && id !== otherId ? "unclear" : "wrong";

@@ -1,9 +1,9 @@
-/** BullMQ on Redis, Valkey or PostgreSQL. */
+/** From the URL of a broker to a queue: BullMQ on Redis, Valkey or PostgreSQL. */
 import { IJepaError } from "../core/errors.js";
 import { connectPostgres, connectRedis, load, unavailable, type PostgresBackend } from "./connectors.js";
 import type { ImageJob, JobResult } from "./jobs.js";
 
-/** A job, as far as it is used. */
+/** The properties of a job that are used. */
 export interface QueuedJob {
   readonly id?: string | undefined;
   readonly data: ImageJob;
@@ -28,7 +28,7 @@ export interface JobQueue extends Emitter {
 }
 
 export interface JobWorker extends Emitter {
-  /** Takes no more jobs; does not wait for those under way. */
+  /** Takes no more jobs; does not wait for pending ones. */
   pause(doNotWaitActive: true): Promise<void>;
   resume(): void;
   waitUntilReady(): Promise<unknown>;
@@ -46,9 +46,9 @@ interface BullMq extends PostgresBackend {
 
 /** The name of the queue in the broker. */
 export const QUEUE_NAME = "ijepa";
-/** Events that the broker keeps for dashboards: each job that is done is one, and holds its result once more. */
+/** Events that the broker keeps for dashboards: each finished job is one, and holds a copy of its result. */
 const MAX_EVENTS = 32;
-/** Milliseconds until a worker looks again where its broker was away. */
+/** Milliseconds until a worker tries again after its broker was away. */
 const RETRY_DELAY = 2_000;
 
 /** A connection to the broker that holds the queue. */
@@ -59,9 +59,9 @@ export interface Broker {
   openQueue(): Promise<JobQueue>;
   /** A worker that gives each job to `processor`. Rejects with `queue/unavailable`. */
   openWorker(processor: JobProcessor, options: object): Promise<JobWorker>;
-  /** What a processor throws once it has given a job back. */
+  /** Thrown by a processor that has given a job back. */
   givenBack(): Error;
-  /** True for an error of a broker that is away for now. */
+  /** True for the error of a broker that is temporarily away. */
   isTransient?(error: unknown): boolean;
   /** Closes every connection. */
   close(): Promise<void>;
@@ -76,13 +76,13 @@ export interface Broker {
 export async function openBroker(url: string): Promise<Broker> {
   const address = addressOf(url), isRedis = address.startsWith("redis"), bullMq = await load<BullMq>("bullmq", isRedis ? "ioredis" : "pg"), { Queue, Worker, WaitingError } = bullMq;
   const connector = await (isRedis ? connectRedis(url, address) : connectPostgres(url, address, bullMq)), { backend, isTransient } = connector;
-  /** What BullMQ makes, once it can be used. */
+  /** Waits until an object of BullMQ is ready. */
   const ready = async <T extends JobQueue | JobWorker>(made: T): Promise<T> => {
     made.on("error", () => undefined);
     try {
       await made.waitUntilReady();
     } catch (cause) {
-      // Its own connections would keep the process alive; nobody waits for them.
+      // Closes connections of BullMQ that would keep the process alive; not awaited.
       made.close(true).catch(() => undefined);
       throw unavailable(address, (cause as Error).message, cause);
     }

@@ -1,4 +1,4 @@
-/** How BullMQ reaches each kind of server. The packages are the user's to install. */
+/** Connects BullMQ to each kind of server. The user installs the packages. */
 import { IJepaError } from "../core/errors.js";
 
 /** One kind of server. */
@@ -7,7 +7,7 @@ export interface Connector {
   connect(): Promise<unknown>;
   /** The last argument of BullMQ's classes. */
   readonly backend?: unknown;
-  /** True for an error of a server that is away for now; clients that wait by themselves have none. */
+  /** True for the error of a server that is temporarily away; clients that wait by themselves have no such error. */
   isTransient?(error: unknown): boolean;
   close(): Promise<void>;
 }
@@ -38,7 +38,7 @@ interface Pg {
   readonly Pool: new (options: object) => Pool;
 }
 
-/** Milliseconds: how long a server may take to answer at first, and between two tries to reach one that was there. */
+/** Milliseconds that a server may take to answer at first, and between two tries to reach it again. */
 const CONNECT_TIMEOUT = 10_000, LONGEST_PAUSE = 2_000;
 /** Of BullMQ's tables. */
 const SCHEMA = "bullmq";
@@ -53,7 +53,7 @@ export async function connectRedis(url: string, address: string): Promise<Connec
   return {
     async connect() {
       const state = { ready: false, error: undefined as Error | undefined };
-      // One that was never reached is given up; one that was is waited for.
+      // A server that was never reached is given up; one that was reached before is waited for.
       const retryStrategy = (times: number): number | null => (state.ready ? Math.min(100 * times, LONGEST_PAUSE) : null);
       const client = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: null, connectTimeout: CONNECT_TIMEOUT, retryStrategy });
       client.on("error", (error: Error) => void (state.error = error));
@@ -73,7 +73,7 @@ export async function connectRedis(url: string, address: string): Promise<Connec
   };
 }
 
-/** PostgreSQL, by pg. BullMQ's tables are made or brought up to date at the first connection. */
+/** PostgreSQL, by pg. BullMQ's tables are created or migrated at the first connection. */
 export async function connectPostgres(url: string, address: string, { createPostgresBackend, runMigrations }: PostgresBackend): Promise<Connector> {
   const module = await load<Pg & { default?: Pg }>("pg", "pg"), { Pool } = module.default ?? module, pools: Pool[] = [];
   return {
@@ -102,7 +102,7 @@ export async function connectPostgres(url: string, address: string, { createPost
 }
 
 /**
- * Loads a package of the user's.
+ * Loads a package that the user installs.
  *
  * @param client the package that BullMQ needs for this kind of server
  * @throws IJepaError `queue/package`
@@ -121,13 +121,13 @@ export function unavailable(address: string, reason: string, cause: unknown): IJ
   return new IJepaError("queue/unavailable", `The queue at ${address} cannot be used: ${reason}. Check that the broker runs, its address, user and password.`, { address }, { cause });
 }
 
-/** Where a name has several addresses, the reasons are one level below. */
+/** If a name has several addresses, the reasons are one level below. */
 function reasonOf(cause: unknown): string {
   const { message, errors } = cause as { message?: string; errors?: readonly Error[] };
   return (message !== undefined && message !== "" ? message : errors?.[0]?.message) ?? String(cause);
 }
 
-/** Connections that end, and a server that shuts down or starts. */
+/** Error codes of connections that end, and of a server that shuts down or starts. */
 function isAway(error: unknown): boolean {
   const { code = "", message = "" } = error as { code?: string; message?: string };
   return /^(ECONN|EPIPE|ETIMEDOUT|57P0|08)/.test(code) || /connection terminated|connection error|timeout/i.test(message);

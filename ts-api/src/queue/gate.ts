@@ -1,14 +1,17 @@
-/** Jobs side by side, so that images of the next are decoded while one computes; those that may end the process alone. */
+/**
+ * Lets several jobs run side by side, so that the next one's images are decoded while one computes. A job that may crash the process runs
+ * alone.
+ */
 
 export class Gate {
   #running = 0;
   #alone = false;
   #closed = false;
 
-  /** @param close so that no more jobs come, and `open` again, in turn */
+  /** @param close stops the arrival of jobs; `open` allows it again */
   constructor(private readonly close: () => void, private readonly open: () => void) {}
 
-  /** False for a job that has to be given back: another worker takes it, or this one later. */
+  /** False for a job that must be given back: another worker takes it, or this one later. */
   enter(alone: boolean): boolean {
     if (this.#alone || (alone && this.#running > 0)) {
       if (!this.#closed) this.close();
@@ -20,7 +23,7 @@ export class Gate {
     return true;
   }
 
-  /** A job that entered is over. */
+  /** Call it when a job that entered has ended. */
   leave(): void {
     this.#running--;
     this.#alone = false;

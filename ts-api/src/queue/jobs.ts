@@ -1,4 +1,4 @@
-/** What travels through the queue: jobs of some images, and their features. */
+/** The messages of the queue: jobs of some images, and their features. */
 import { fromBase64, toBase64 } from "../core/base64.js";
 import { IJepaError } from "../core/errors.js";
 import { sha256 } from "../core/numerics.js";
@@ -13,15 +13,15 @@ export const JOB_VERSION = 1;
 export interface ImageJob {
   /** Version of jobs and results. */
   readonly version: number;
-  /** Whose job it is: `ownerOf` the collection. */
+  /** The collection that the job belongs to: its `ownerOf`. */
   readonly owner: string;
-  /** The encoding that the collection has; a worker with another one gives the job back. */
+  /** The encoding of the collection; a worker with another one gives the job back. */
   readonly encoding: Encoding;
   /** Paths or URLs. */
   readonly sources: readonly string[];
-  /** What these images came to before; another worker is to do them. */
+  /** Earlier results for these images: another worker has to compute them again. */
   readonly audit?: Audit | undefined;
-  /** It may be what ends its workers: they do no other job beside it. */
+  /** The job may crash its worker, which does no other job beside it. */
   readonly alone?: boolean | undefined;
   /** Names of workers that computed wrongly. */
   readonly banned?: readonly string[] | undefined;
@@ -29,9 +29,9 @@ export interface ImageJob {
 
 /** Results of one worker that another one is to compute. */
 export interface Audit {
-  /** The worker whose results are looked at. */
+  /** The worker whose results are audited. */
   readonly worker: WorkerInfo;
-  /** How many results it had given when these were asked for, with them. */
+  /** Number of results that it had given when the audit was requested, these included. */
   readonly until: number;
   /** `outcomesOf` them, one for each source. */
   readonly outcomes: readonly string[];
@@ -51,7 +51,7 @@ export interface WorkerInfo {
 export interface RowMessage extends Omit<CollectionRow, "feature" | "tokens" | "label"> {
   /** [width] f32, little-endian, in base64. */
   readonly feature: string;
-  /** [tokens, width] f32, little-endian, in base64; null where the encoding keeps no patches. */
+  /** [tokens, width] f32, little-endian, in base64; null if the encoding keeps no patches. */
   readonly tokens: string | null;
 }
 
@@ -61,7 +61,7 @@ export interface JobResult {
   readonly version: number;
   /** The images that have features. */
   readonly rows: readonly RowMessage[];
-  /** The images that do not, and why. */
+  /** The images that failed, and why. */
   readonly failures: readonly Pick<BulkFailure, "source" | "code" | "message">[];
   /** Who did it. */
   readonly worker: WorkerInfo;
@@ -69,7 +69,7 @@ export interface JobResult {
   readonly declined?: boolean | undefined;
 }
 
-/** Known to whoever makes jobs for the same collection again. */
+/** Identifies the collection: the same again for every producer of its jobs. */
 export async function ownerOf(path: string): Promise<string> {
   return (await sha256(new TextEncoder().encode(path))).slice(0, 32);
 }
@@ -77,7 +77,7 @@ export async function ownerOf(path: string): Promise<string> {
 /**
  * Refuses jobs and results of another version.
  *
- * @param what they are, as a message begins
+ * @param what the beginning of the message
  * @throws IJepaError `queue/version`
  */
 export function checkVersion({ version }: { readonly version: number }, what: string): void {
@@ -92,7 +92,7 @@ export async function jobIdOf({ owner, sources, audit, banned = [], alone = fals
   return (await sha256(new TextEncoder().encode(JSON.stringify([owner, sources, ...reason])))).slice(0, 32);
 }
 
-/** What became of each image: the digests of file and feature, or the code of the failure. */
+/** The result of each image: the digests of file and feature, or the code of the failure. */
 export function outcomesOf({ rows, failures }: Pick<JobResult, "rows" | "failures">): Map<string, string> {
   return new Map([...rows.map(({ source, id, digest }) => [source, `${id} ${digest}`] as const), ...failures.map(({ source, code }) => [source, code] as const)]);
 }
@@ -101,7 +101,7 @@ export function encodeRow({ feature, tokens, source, id, bytes, modified, width,
   return { source, id, bytes, modified, width, height, digest, feature: encodeNumbers(feature), tokens: tokens === undefined ? null : encodeNumbers(tokens) };
 }
 
-/** @throws IJepaError `queue/result` where the numbers are not those of the digest */
+/** @throws IJepaError `queue/result` if the numbers do not match the digest */
 export async function decodeRow(message: RowMessage): Promise<CollectionRow> {
   const { source, digest } = message;
   try {

@@ -1,4 +1,4 @@
-/** The producer's side of the queue: the jobs that it has there, added, looked at, sent again and removed. */
+/** The producer's side of the queue: adds its jobs, polls them, sends them again and removes them. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import type { Broker, JobQueue, QueuedJob } from "./broker.js";
 import { checkVersion, jobIdOf, type ImageJob } from "./jobs.js";
@@ -35,7 +35,7 @@ export class Outbox {
   }
 
   /**
-   * Takes over the jobs of a run that was cut; returns them.
+   * Takes over the jobs of an interrupted run; returns them.
    * @throws IJepaError `queue/version`, `queue/owner`
    */
   async adopt(owner: string): Promise<ImageJob[]> {
@@ -58,7 +58,7 @@ export class Outbox {
     await this.#send([id]);
   }
 
-  /** What is done, and was not taken. */
+  /** Finished jobs whose results were not taken yet. */
   async *finished(): AsyncGenerator<FinishedJob> {
     for (const id of await this.#ids(DONE)) {
       const data = this.#jobs.get(id), job = data && (await this.#job(id));
@@ -79,7 +79,7 @@ export class Outbox {
     await this.add(data);
   }
 
-  /** Call it when the results are on disk: what is killed before is taken again. */
+  /** Call it when the results are on disk. If the process is killed before, they are taken again. */
   async removeTaken(): Promise<void> {
     for (const job of this.#taken) await this.#try(() => job.remove()).catch(() => undefined);
     this.#taken = [];
@@ -92,7 +92,7 @@ export class Outbox {
     if (lost.length > 0) await this.#send(lost);
   }
 
-  /** Undefined with brokers that do not say who is connected. */
+  /** Undefined for brokers that do not list their connections. */
   async workers(): Promise<number | undefined> {
     return this.queue.getWorkersCount().catch(() => undefined);
   }
@@ -109,7 +109,7 @@ export class Outbox {
     return this.#try(() => this.queue.getJob(id));
   }
 
-  /** Waits for a broker that is away. All that is done here may be done twice. */
+  /** Waits for a broker that is away. All requests here may be repeated safely. */
   async #try<T>(call: () => Promise<T>): Promise<T> {
     for (;;) {
       throwIfAborted(this.signal, "waiting for the queue");

@@ -1,4 +1,4 @@
-/** Takes images into a collection by way of a queue: makes jobs, a bounded number at a time, and collects what comes back. */
+/** Adds images to a collection through a queue: makes a bounded number of jobs at a time, and collects the results. */
 import { throwIfAborted } from "../core/errors.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import { failureOf, type BulkFailure } from "../bulk/results.js";
@@ -14,28 +14,28 @@ import { Outbox, type FinishedJob } from "./outbox.js";
 
 /** Options of `indexThroughQueue`. */
 export interface QueueIndexOptions {
-  /** Known to whoever makes jobs for this collection again: see `ownerOf`. */
+  /** Identifies the collection for every producer of its jobs: see `ownerOf`. */
   owner: string;
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
   /** Images of a job. Default 16. */
   jobSize?: number | undefined;
-  /** Jobs in the queue at most, in whatever state. Default 64. */
+  /** Most jobs in the queue, in any state. Default 64. */
   maxJobs?: number | undefined;
   /** Share of the images, 0 to 1, that a second worker computes too. Default 0. */
   audit?: number | undefined;
   /**
-   * Does a job here, as `runJob` does: where two workers differ, to say which is right, and where there is no second worker. Audits
-   * need it.
+   * Does a job here, as `runJob` does: to decide which of two differing workers is right, and when there is no second worker. Audits need
+   * it.
    */
   recompute?: ((job: ImageJob) => Promise<JobResult>) | undefined;
   /** How many images there are, for the progress, once it is known. */
   total?: Promise<number | undefined> | undefined;
   /** Told after every image. */
   onProgress?: ((progress: QueueProgress) => void) | undefined;
-  /** Told of each image that could not be taken in. */
+  /** Called for each image that could not be indexed. */
   onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;
-  /** Told of each worker that computes wrongly. */
+  /** Called for each worker that computes wrong bits. */
   onMismatch?: ((mismatch: AuditMismatch) => void | Promise<void>) | undefined;
 }
 
@@ -44,7 +44,7 @@ const NAMES: OptionNames<QueueIndexOptions> = {
   onProgress: "function", onFailure: "function", onMismatch: "function",
 };
 
-/** How far the work is: with the number of workers that are connected, and of images that were audited. */
+/** Called with the progress: images, connected workers, audited images. */
 export type QueueProgress = BulkProgress & { readonly workers: number; readonly audited: number };
 
 /** What `indexThroughQueue` did. */
@@ -58,21 +58,21 @@ export interface QueueIndexReport extends IndexReport {
 }
 
 const JOB_SIZE = 16, MAX_JOBS = 64;
-/** Milliseconds between two looks at the queue: notifications may be lost, a look is not. */
+/** Milliseconds between two polls of the queue: notifications may be lost. */
 const LOOK_EVERY = 200;
-/** Looks between two searches for jobs that the broker has lost, and between two counts of the workers. */
+/** Polls between two searches for jobs that the broker has lost, and between two counts of the workers. */
 const CHECK_EVERY = 25;
-/** Rows are on disk before their jobs leave the queue; at the latest after so many milliseconds. */
+/** Longest time in milliseconds until rows are written. Their jobs leave the queue after that. */
 const FLUSH_EVERY = 5_000;
-/** How often an audit may come to the worker that it is about before it is done here. */
+/** How often a worker may decline the audit of its own result before the audit is done here. */
 const MAX_DECLINED = 5;
 
 /**
- * Adds images to a collection, computed by workers. What is in the queue from a run before is collected first; what the collection has
- * is not asked for again.
+ * Adds images to a collection, computed by workers. Results of an earlier run in the queue are collected first; images that the
+ * collection has are not requested again.
  *
- * @throws IJepaError `queue/owner` where the queue is another collection's, `queue/version`, `queue/result`, `queue/unavailable`,
- *   `collection/locked`, `io/write`, `aborted`; `input/value` for a share that is none and for an unknown option
+ * @throws IJepaError `queue/owner` if the queue belongs to another collection, `queue/version`, `queue/result`, `queue/unavailable`,
+ *   `collection/locked`, `io/write`, `aborted`; `input/value` for an invalid share or an unknown option
  */
 export async function indexThroughQueue(collection: Collection, broker: Broker, sources: AsyncIterable<Source> | Iterable<Source>, given: QueueIndexOptions): Promise<QueueIndexReport> {
   const options = readOptions(given, NAMES, "indexThroughQueue"), { audit = 0, recompute } = options;
@@ -141,14 +141,14 @@ class Producer {
     return { ...this.#report, mismatches: auditor.mismatches };
   }
 
-  /** Asks for the last audits; false where there are none. */
+  /** Requests the last audits; false if there are none. */
   async #close(): Promise<boolean> {
     const wanted = this.auditor.closing();
     for (const one of wanted) await this.#audit(one);
     return wanted.length > 0;
   }
 
-  /** Asks again for what wrong workers have computed. */
+  /** Requests again the images that wrong workers have computed. */
   async #redo(): Promise<void> {
     const { jobSize = JOB_SIZE } = this.options, places = [...this.auditor.redo].filter((place) => !this.#asked.has(place));
     for (let from = 0; from < places.length; from += jobSize) await this.#add(places.slice(from, from + jobSize));
@@ -185,7 +185,7 @@ class Producer {
     if (!news) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
   }
 
-  /** False where a job was only sent again. */
+  /** False if a job was only sent again. */
   async #collect({ job, data }: FinishedJob): Promise<boolean> {
     const { returnvalue: result } = job, { audit } = data;
     if (result === null || result === undefined) {
@@ -220,7 +220,7 @@ class Producer {
     if (wanted !== undefined) await this.#audit(wanted);
   }
 
-  /** Where two workers differ, the third computation is done here, and says who is wrong. */
+  /** If two workers differ, the producer computes the image too and decides who is wrong. */
   async #compare(data: ImageJob, audit: Audit, result: JobResult | undefined): Promise<void> {
     if (result === undefined || this.auditor.isWrong(audit.worker)) return;
     const second = outcomesOf(result), differs = data.sources.some((source, i) => compareOutcomes(second.get(source), audit.outcomes[i]) === "wrong");
@@ -231,7 +231,7 @@ class Producer {
       const truth = verdict === "wrong" ? third?.get(source) : other, isTrue = (outcome: string | undefined) => compareOutcomes(outcome, truth) === "same";
       if (isTrue(first)) this.auditor.agree(audit);
       if (verdict !== "wrong") continue;
-      // Where nobody can say which it is, both are out.
+      // If it cannot be decided, both are excluded.
       if (truth === undefined || compareOutcomes(first, truth) === "wrong") await this.#blame(audit.worker, source, first, truth ?? other!);
       if (truth === undefined || compareOutcomes(other, truth) === "wrong") await this.#blame(result.worker, source, other!, truth ?? first);
     }
@@ -252,7 +252,7 @@ class Producer {
     return this.options.recompute?.({ version, owner, encoding, sources });
   }
 
-  /** A job that ends its workers is cut into single images, done alone, so that only the one to blame is lost. */
+  /** A job that crashes its workers is split into single images, which run alone, so that only the image to blame is lost. */
   async #failed({ sources, alone = false }: ImageJob, reason: string): Promise<void> {
     if (!alone) for (const source of sources) await this.outbox.add({ ...this.#jobOf(this.options.owner, [source]), alone: true });
     else await this.#fail({ kind: "failure", source: sources[0], code: "unexpected", message: `No worker could compute ${sources[0]}: ${reason}.` });
@@ -266,14 +266,14 @@ class Producer {
     this.#done(failure.source, "failed");
   }
 
-  /** @param outcome undefined for what was counted before */
+  /** @param outcome undefined for images that were counted before */
   #done(source: string, outcome: "computed" | "failed" | undefined): void {
     this.#asked.delete(source);
     if (outcome !== undefined) this.#counter.count(outcome);
     this.options.onProgress?.({ ...this.#counter.progress(source), workers: this.#workers, audited: this.#report.audited });
   }
 
-  /** Rows first, jobs afterwards: what is killed between the two is collected again, as the same row. */
+  /** Rows first, jobs afterwards: if the process is killed in between, the job is collected again, as the same row. */
   async #flush(): Promise<void> {
     await this.writer.flush();
     await this.auditor.save((saved) => this.writer.keepAudits(saved));
@@ -282,7 +282,7 @@ class Producer {
   }
 }
 
-/** Only names travel: an image that has no path or URL cannot. */
+/** Only names are sent, so an image needs a path or URL. */
 async function unsendable({ name, read }: BulkSource, signal = new AbortController().signal): Promise<BulkFailure> {
   try {
     await read(signal);

@@ -14,15 +14,15 @@ import { checkVersion, encodeRow, JOB_VERSION, type ImageJob, type JobResult, ty
 
 /** Options of `runJob`. */
 export interface JobOptions {
-  /** How the worker is named in results; of this process alone. */
+  /** The worker's name in results; unique to this process. */
   name: string;
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
-  /** What decodes; default: a pool of each job alone. */
+  /** The threads that decode; default: a pool for each job. */
   decoders?: DecodePool | undefined;
-  /** Most pixels of an image; default as Pillow's. */
+  /** Most pixels of an image. Default: Pillow's limit. */
   maxPixels?: number | undefined;
-  /** Reads the images of http(s) URLs: the place for rules about addresses. Default: as `loadImage`. */
+  /** Downloads the images of http(s) URLs; use it to restrict addresses. Default: as `loadImage`. */
   fetchImage?: ((url: URL, options: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>) | undefined;
 }
 
@@ -40,18 +40,18 @@ const WORK_OPTIONS: OptionNames<WorkOptions> = { ...JOB_OPTIONS, onJob: "functio
 
 /** As the limit of `loadImage`. */
 const MAX_BYTES = 256 * 2 ** 20;
-/** A worker that is gone is noticed after so many milliseconds, and its job is done by another. */
+/** After this many milliseconds a lost worker is noticed, and another one does its job. */
 const LOCK_DURATION = 15_000, STALLED_INTERVAL = 5_000;
 /** The images of the second are decoded while the first computes. */
 const CONCURRENCY = 2;
-/** How often a job may be lost with its worker before it counts as what ends them. */
+/** How often a job may be lost with its worker before the job is taken for the cause. */
 const MAX_STALLED = 5;
 
 /**
  * The result of a job. An image that cannot be read is a failure in it.
  *
- * @throws IJepaError `queue/version`, `collection/encoding` for jobs that this encoder cannot do, `queue/audit` where this worker was
- *   found to compute wrongly, `input/value` for an unknown option, `aborted`, `backend/*`
+ * @throws IJepaError `queue/version`, `collection/encoding` for jobs that this encoder cannot do, `queue/audit` if this worker was found
+ *   to compute wrong bits, `input/value` for an unknown option, `aborted`, `backend/*`
  */
 export async function runJob(encoder: FeatureEncoder, job: ImageJob, given: JobOptions): Promise<JobResult> {
   const options = readOptions(given, JOB_OPTIONS, "runJob"), { signal, decoders, maxPixels, name } = options, worker = workerInfo(encoder, name);
@@ -67,13 +67,13 @@ export async function runJob(encoder: FeatureEncoder, job: ImageJob, given: JobO
   return { version: JOB_VERSION, rows, failures, worker };
 }
 
-/** How a worker is named where its results are looked at. */
+/** The name of a worker in audits. */
 export function workerInfo(encoder: FeatureEncoder, name: string): WorkerInfo {
   return { name, machine: runtime.machine ?? "unknown", device: encoder.extractor.model.deviceDescription };
 }
 
 /**
- * Does jobs until `signal` is aborted; then the jobs under way are given back, and another worker does them.
+ * Does jobs until `signal` is aborted; then pending jobs are given back, and another worker does them.
  *
  * @throws IJepaError as `runJob`, after the job was given back; `queue/unavailable`
  */
@@ -81,7 +81,7 @@ export async function work(broker: Broker, encoder: FeatureEncoder, given: WorkO
   const { onJob, ...options } = readOptions(given, WORK_OPTIONS, "work"), { signal } = options;
   let end: (error: Error | undefined) => void = () => undefined;
   const ended = new Promise<Error | undefined>((resolve) => (end = resolve));
-  // Jobs may come before it is there.
+  // Jobs may arrive before it is ready.
   const made: { worker?: JobWorker } = {}, gate = new Gate(() => void made.worker?.pause(true), () => made.worker?.resume());
   const worker = (made.worker = await broker.openWorker(
     async (job, token) => {
@@ -112,7 +112,7 @@ export async function work(broker: Broker, encoder: FeatureEncoder, given: WorkO
   if (error !== undefined && !signal.aborted) throw error;
 }
 
-/** Where that fails, the lock of the job runs out, and it is given to another all the same. */
+/** If that fails, the lock of the job expires and another worker still gets it. */
 async function giveBack(job: QueuedJob, token: string | undefined): Promise<void> {
   await job.moveToWait(token).catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-/** What browsers and their workers have alike. */
+/** The common part of the runtimes of pages and of their workers. */
 import { IJepaError } from "../core/errors.js";
 import { whereToLook } from "./build-tool.js";
 import type { Runtime } from "./env.js";

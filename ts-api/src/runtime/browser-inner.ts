@@ -1,4 +1,4 @@
-/** Inside a thread of a browser: it starts none itself, and bundlers find no program that names itself. */
+/** The runtime inside a thread of a browser. It starts no threads itself, so that bundlers find no program that refers to itself. */
 import { browser } from "./browser-base.js";
 import type { Runtime } from "./env.js";
 

@@ -1,4 +1,4 @@
-/** Browsers, on the main thread and in workers. */
+/** The runtime of browsers, on the main thread and in workers. */
 import { browser } from "./browser-base.js";
 import { missingProgram } from "./build-tool.js";
 import type { MessageThread, Runtime, Thread, ThreadEvents } from "./env.js";
@@ -13,7 +13,7 @@ export const runtime: Runtime = Object.assign(browser, {
     try {
       return await start(() => new Worker(new URL("./thread.js", import.meta.url), { type: "module" }), data, ended);
     } catch (failure) {
-      // Bundlers that do not know this form leave the program behind, and other origins may not be started from.
+      // Bundlers that do not know this form do not copy the program, and workers cannot be started from other origins.
       return startCopy(data, ended).catch(() => Promise.reject(failure as Error));
     }
   },
@@ -34,7 +34,7 @@ function startDecoder(data: unknown, { message, ended }: ThreadEvents): MessageT
   };
 }
 
-/** Starts a worker, and gives it what to work on; resolves when it is ready. */
+/** Starts a worker and sends it its data; resolves when it is ready. */
 function start(make: () => Worker, data: unknown, ended: (reason: string) => void): Promise<Thread> {
   return new Promise((resolve, reject) => {
     const worker = make();
@@ -68,7 +68,7 @@ async function startCopy(data: unknown, ended: (reason: string) => void): Promis
 function reasonAgainstThreads(): string | undefined {
   if (typeof Worker === "undefined") return "this runtime has no workers";
   if (globalThis.crossOriginIsolated !== true) return "the page is not cross-origin isolated";
-  // WebKit isolates pages also where it keeps shared memory from them.
+  // WebKit may isolate a page and still refuse it shared memory.
   if (typeof SharedArrayBuffer === "undefined") return "this browser gives pages no SharedArrayBuffer";
   return undefined;
 }

@@ -13,11 +13,11 @@ export { parseArgs } from "node:util";
 
 /** Standard output or standard error. */
 export interface TextOutput {
-  /** Columns of the terminal; undefined where it is a file or a pipe. */
+  /** Columns of the terminal; undefined for a file or a pipe. */
   readonly columns: number | undefined;
-  /** Nobody reads it any more: a pipe whose other end was closed. */
+  /** True if no one reads it any more: the other end of the pipe was closed. */
   readonly gone: boolean;
-  /** Resolves when the text is written, and also when nobody reads it any more. */
+  /** Resolves when the text is written, or when the pipe was closed. */
   write(text: string): Promise<void>;
 }
 
@@ -30,26 +30,26 @@ export interface CliHost {
   readonly debug: boolean;
   /** Rejects with IJepaError `io/write`. */
   readonly stdout: TextOutput;
-  /** Never rejects: there is no place left to report to. */
+  /** Never rejects: there is nowhere left to report an error. */
   readonly stderr: TextOutput;
   /** Aborted by SIGINT, SIGTERM and SIGHUP. A second one of a kind ends the process at once. */
   readonly signal: AbortSignal;
-  /** Resolves at one of these signals, after which the command ends in peace. */
+  /** Resolves at one of these signals; the command then ends normally. */
   untilStopped(): Promise<void>;
   /** The bytes of standard input up to its end. Rejects with IJepaError `io/read` or `aborted`. */
   readStdin(): Promise<Uint8Array>;
   /** The same piece by piece, without a limit. */
   stdinChunks(): AsyncIterable<Uint8Array>;
-  /** Rejects with IJepaError `io/write` where a file of this path clearly cannot be written. It creates nothing. */
+  /** Rejects with IJepaError `io/write` if a file at this path clearly cannot be written. It creates nothing. */
   checkWritable(path: string): Promise<void>;
 }
 
-/** What ends a command, which then leaves nothing half-done behind. */
+/** The signals that end a command, which then leaves nothing half-done. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** The signal that stopped the command; none where that is how it ends anyway. */
+/** The signal that stopped the command; undefined for commands that always end by one. */
 let stoppedBy: (typeof SIGNALS)[number] | undefined;
 
-/** As the limit of `loadImage` for files. */
+/** The limit of `loadImage` for files. */
 const MAX_STDIN = 256 * 2 ** 20;
 
 export function openCliHost(): CliHost {
@@ -83,8 +83,8 @@ export function openCliHost(): CliHost {
 }
 
 /**
- * Ends the process with this status once everything is written. What was stopped by a signal other than SIGINT ends by that signal,
- * so that whoever sent it can tell.
+ * Ends the process with this status once everything is written. A command stopped by a signal other than SIGINT ends by that signal, so
+ * that the sender can tell.
  */
 export function setExitCode(code: number): void {
   process.exitCode = code;

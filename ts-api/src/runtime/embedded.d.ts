@@ -1,4 +1,7 @@
-/** What the build makes of files of the package (rollup.config.js): WebAssembly deflated and in base64, programs of threads as they are. */
+/**
+ * The modules that the build makes of files of the package (rollup.config.js): WebAssembly deflated and in base64, programs of threads
+ * unchanged.
+ */
 declare module "#embedded/*" {
   const content: string;
   export default content;

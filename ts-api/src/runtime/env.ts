@@ -1,6 +1,6 @@
 /**
- * What the library needs from the runtime that hosts it. One file per runtime implements it; the build puts it in the place of
- * `#runtime`. Nothing else in ts-api names `process`, `Deno`, `Bun` or `node:` modules.
+ * The interface of the runtime that hosts the library. One file per runtime implements it; the build resolves `#runtime` to it. Nothing
+ * else in ts-api names `process`, `Deno`, `Bun` or `node:` modules.
  */
 import type { ByteSource } from "./byte-source.js";
 import type { FolderStorage } from "./storage.js";
@@ -23,9 +23,9 @@ export interface Thread {
   terminate(): Promise<void>;
 }
 
-/** A worker of the host that is sent messages and answers them. */
+/** A worker of the host that receives messages and answers them. */
 export interface MessageThread {
-  /** @param transfer buffers of the message that are given away */
+  /** @param transfer buffers of the message that are transferred */
   post(message: unknown, transfer: readonly ArrayBuffer[]): void;
   /** Whether it keeps the host alive; at first it does. */
   keepAlive(yes: boolean): void;
@@ -36,7 +36,7 @@ export interface MessageThread {
 /** What a MessageThread tells. */
 export interface ThreadEvents {
   message(message: unknown): void;
-  /** It ended by itself, and why. */
+  /** Called with the reason when it ends by itself. */
   ended(reason: string): void;
 }
 
@@ -65,35 +65,37 @@ export interface FileWriter {
 }
 
 /**
- * A file system that can be written. Paths have "/" between their parts on every system. What fails rejects with the host's own
- * error; the caller knows what it was for.
+ * A file system that can be written. Paths have "/" between their parts on every system. Failures reject with the host's own error, which
+ * the caller explains.
  */
 export interface Files {
   /** The user's home folder. */
   readonly home: string;
-  /** Symbolic links are followed; undefined where there is nothing. */
+  /** Symbolic links are followed; undefined if nothing is there. */
   stat(path: string): Promise<FileInfo | undefined>;
-  /** Names in a folder; empty where there is none. */
+  /** Names in a folder; empty if there is no folder. */
   list(folder: string): Promise<string[]>;
-  /** The absolute path without symbolic links; undefined where there is nothing. */
+  /** The absolute path without symbolic links; undefined if nothing is there. */
   realPath(path: string): Promise<string | undefined>;
   /** Makes a folder and those above it. */
   makeFolder(path: string): Promise<void>;
   /** Makes a file that was not there before, and its folder. */
   create(path: string): Promise<FileWriter>;
-  /** Makes `path` a relative symbolic link to the file `target`, or a copy where links cannot be made; replaces what was there at once. */
+  /**
+   * Makes `path` a relative symbolic link to the file `target`, or a copy if links cannot be made; replaces an existing file atomically.
+   */
   link(target: string, path: string): Promise<void>;
-  /** Replaces what was there at once. */
+  /** Replaces an existing file atomically. */
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file; harmless where there is none. */
+  /** Removes a file, if it exists. */
   remove(path: string): Promise<void>;
-  /** Removes a folder and all that is in it; harmless where there is none. */
+  /** Removes a folder and its contents, if it exists. */
   removeFolder(path: string): Promise<void>;
 }
 
 /** A file of a new folder. Its methods reject with IJepaError `io/write`. */
 export interface FolderFile {
-  /** Writes at an offset; what lies between is zero. */
+  /** Writes at an offset; gaps are zero. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
   /** Everything is on disk when it resolves. */
   close(): Promise<void>;
@@ -101,13 +103,13 @@ export interface FolderFile {
 
 /** A new folder, filled under another name. Its methods reject with IJepaError `io/write`. */
 export interface FolderWriter {
-  /** The name that it gets, for messages. */
+  /** Its final name, for messages. */
   readonly name: string;
   /** `name` is a plain file name. */
   createFile(name: string): Promise<FolderFile>;
-  /** Gives the folder its name, once all files are closed. */
+  /** Gives the folder its final name, once all files are closed. */
   commit(): Promise<void>;
-  /** Removes what was written. Closes what is open. */
+  /** Removes the written files, and closes open ones. */
   discard(): Promise<void>;
 }
 
@@ -115,44 +117,49 @@ export interface Runtime {
   /** Name and version, such as "node 24.1.0". */
   readonly name: string;
   /**
-   * Modules arrive compiled: some runtimes refuse to compile at run time. Rejects with WebAssembly.CompileError where the engine
-   * cannot take the module, with IJepaError `io/read` where it cannot be had.
+   * Modules arrive compiled: some runtimes refuse to compile at run time. Rejects with WebAssembly.CompileError where the engine cannot
+   * take the module, with IJepaError `io/read` if it cannot be read.
    */
   wasmModule(name: WasmModuleName): Promise<WebAssembly.Module>;
-  /** A kernel module whose pairs of vectors are compiled to one of 256 bits; absent where the engine cannot do it. Rejects as `wasmModule`. */
+  /**
+   * A kernel module whose pairs of vectors are compiled to one of 256 bits; absent if the engine cannot do it. Rejects as `wasmModule`.
+   */
   revectorizedModule?: ((name: KernelModuleName) => Promise<WebAssembly.Module>) | undefined;
-  /** What relative URLs are relative to, in hosts that have pages and no files; undefined elsewhere. */
+  /** The base of relative URLs, in hosts with pages and without files; undefined elsewhere. */
   readonly pageUrl?: string | undefined;
-  /** Folder or URL of the model that the package carries. Throws IJepaError `input/missing` where it can carry none. */
+  /** Folder or URL of the package's model. Throws IJepaError `input/missing` in hosts without it. */
   readonly defaultModel: string;
-  /** Opens a local file for ranged reads. Rejects with IJepaError `io/read`, also where there are no files. */
+  /** Opens a local file for ranged reads. Rejects with IJepaError `io/read`, also in hosts without files. */
   openFile(path: string): Promise<ByteSource>;
   /**
-   * Writes a file, from bytes or from chunks as they come, under a temporary name beside it, then renames it. Rejects with
-   * IJepaError `io/write`, also where there are no files, and with what `content` throws; leaves nothing half-written.
+   * Writes a file, from bytes or from chunks as they come, under a temporary name beside it, then renames it. Rejects with IJepaError
+   * `io/write`, also in hosts without files, and with what `content` throws; leaves nothing half-written.
    *
-   * @param options `makeFolder`: make the folder of the file, and those above it, where they are not there
+   * @param options `makeFolder`: make the folder of the file, and those above it, if they do not exist
    */
   writeFile(path: string, content: Uint8Array | AsyncIterable<Uint8Array>, options?: { makeFolder?: boolean }): Promise<void>;
-  /** Makes a folder under a temporary name beside `path`, where there are files. Rejects with IJepaError `io/write`, also where `path` is not new or an empty folder. */
+  /**
+   * Makes a folder under a temporary name beside `path`, in hosts with files. Rejects with IJepaError `io/write`, also if `path` is a
+   * folder that is not empty.
+   */
   createFolder?(path: string): Promise<FolderWriter>;
-  /** The files of the machine, where the host has any: the Hub's cache is kept there. */
+  /** The file system, if the host has one: the Hub's cache is kept there. */
   readonly files?: Files;
-  /** A folder that collections are kept in, where there are files; it need not be there. */
+  /** A folder for a collection, in hosts with files; it need not exist. */
   openStorage?(path: string): FolderStorage;
-  /** An environment variable; undefined where it is not set, or the host has none. */
+  /** An environment variable; undefined if it is not set, or the host has none. */
   env(name: string): string | undefined;
-  /** The global `fetch` as it is when it is called; by the user's proxy, where the host can be told to use it. */
+  /** The current global `fetch`; through the user's proxy, if the host supports it. */
   readonly fetch: typeof globalThis.fetch;
-  /** Where the environment names a proxy that `fetch` does not heed: that it is so, and what to do. */
+  /** If the environment names a proxy that `fetch` ignores: a sentence that says so, and what to do. */
   readonly unheededProxy?: string | undefined;
-  /** Digests by the host itself, where it can take bytes piece by piece. */
+  /** Digests by the host itself, if it can hash piece by piece. */
   createHash?(algorithm: "sha1" | "sha256"): Hasher;
   /** Processors that threads may use. */
   readonly cores: number;
-  /** Name of the machine in its network, where the host tells it. */
+  /** Name of the machine in its network, if the host tells it. */
   readonly machine?: string | undefined;
-  /** Why there can be no threads here; undefined where there can. */
+  /** The reason why there are no threads here; undefined if there are. */
   readonly noThreads: string | undefined;
   /**
    * Starts a worker on backends/wasm/thread-team.ts `serveThread`; resolves when it is ready. It does not keep the host alive.
@@ -160,7 +167,7 @@ export interface Runtime {
    * @param ended called with the reason when the worker ends by itself
    */
   startThread(data: unknown, ended: (reason: string) => void): Promise<Thread>;
-  /** Starts a worker on decoding/messages.ts `serveDecoding`, where the host has workers. */
+  /** Starts a worker on decoding/messages.ts `serveDecoding`, if the host has workers. */
   startDecoder?(data: unknown, events: ThreadEvents): MessageThread;
   /** Lets timers and abort signals of the host run; resolves as soon as they have. */
   yieldToHost(): Promise<void>;

@@ -11,7 +11,7 @@ export interface ListenOptions {
   readonly port: number;
   /** Milliseconds within which `fetch` reads a request, and then answers it. */
   readonly timeout: number;
-  /** What the JSON body says of a request that never reaches `fetch`, because it is no HTTP or breaks one of its limits. */
+  /** Makes the JSON body for a request that never reaches `fetch`, because it is not valid HTTP or exceeds a limit. */
   refusal(status: number, code: string, message: string): object;
 }
 
@@ -29,14 +29,14 @@ const IDLE_MS = 5_000;
 const MAX_CONNECTIONS = 4096;
 /** How often Node looks for connections that are too slow. */
 const CHECK_MS = 1_000;
-/** By so much `fetch` is first with its answer that a request came too slowly. */
+/** By this margin `fetch` answers a slow request before Node does. */
 const MARGIN_MS = 5_000;
-/** Requests with a body that begin in one round of the event loop: some milliseconds of work, after which others have their turn. */
+/** Requests with a body that begin in one round of the event loop: some milliseconds of work between other events. */
 const BEGUN_AT_ONCE = 8;
-/** Clients have so long to take the last answers. */
+/** Time for clients to receive the last answers. */
 const LINGER_MS = 1_000;
 
-/** What Node's parser refuses, by the code of its error; anything else is no HTTP. */
+/** Reasons why Node's parser refuses a request, by the code of its error; any other code means invalid HTTP. */
 const UNREADABLE: Readonly<Record<string, readonly [status: number, code: string, message: string]>> = {
   HPE_HEADER_OVERFLOW: [431, "request/headers", "The head of the request is too long. Send fewer or shorter headers."],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "request/too-large", "The chunk extensions of the body are too long."],
@@ -68,7 +68,7 @@ export async function listen(fetch: (request: Request) => Promise<Response>, { h
       answering.delete(response);
       if (answering.size === 0) drained?.();
     });
-    // Health checks and metrics need no turn.
+    // Health checks and metrics do not wait.
     if (request.method === "GET") void respond(request, response);
     else queue.wait(() => void (response.destroyed || respond(request, response)));
   });
@@ -83,7 +83,7 @@ export async function listen(fetch: (request: Request) => Promise<Response>, { h
     if (!socket.writable || begun || error.code === "ECONNRESET") socket.destroy();
     else socket.end(rawAnswer(status, JSON.stringify(refusal(status, code, message))), () => socket.destroy());
   });
-  // Neither side moves a byte: longer than it may take to answer.
+  // No byte in either direction: longer than an answer may take.
   server.setTimeout(2 * (timeout + MARGIN_MS));
   await new Promise<void>((resolve, reject) => {
     server.once("listening", resolve).once("error", (cause: NodeJS.ErrnoException) => {
@@ -108,7 +108,7 @@ export async function listen(fetch: (request: Request) => Promise<Response>, { h
   };
 }
 
-/** An answer on a connection whose request nobody could read. */
+/** An answer on a connection whose request could not be read. */
 function rawAnswer(status: number, body: string): string {
   const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, "content-type: application/json", `content-length: ${Buffer.byteLength(body)}`, "connection: close"];
   return `${head.join("\r\n")}\r\n\r\n${body}`;

@@ -1,4 +1,4 @@
-/** Where WebAssembly modules come from: from the caller, or from the files of the package. */
+/** From the name of a WebAssembly module to the compiled module: from the caller, or from the files of the package. */
 import { fromBase64 } from "../core/base64.js";
 import { IJepaError, isIJepaError } from "../core/errors.js";
 import { didYouMean, isRecord, wrongType } from "../core/options.js";
@@ -16,11 +16,11 @@ const given = new Map<WasmModuleName, WebAssembly.Module | URL | string>();
 const compiled = new Map<WasmModuleName, Promise<WebAssembly.Module>>();
 
 /**
- * Hands modules over, for hosts where the library cannot find its own: bundlers that do not carry `.wasm` files along, runtimes
- * that refuse to compile, pages that serve them from elsewhere. Call it before the first model is loaded or image decoded; a
- * module that is not named is still looked for in the package.
+ * Passes modules to the library, for hosts where it cannot find its own: bundlers that do not copy `.wasm` files, runtimes that refuse to
+ * compile, pages that serve them from elsewhere. Call it before the first model is loaded or image decoded; modules that are not named
+ * are still taken from the package.
  *
- * @throws TypeError for a name that is none of the package's modules, or a value that is neither a module nor an address
+ * @throws TypeError for a name that is not a module of the package, or a value that is neither a module nor an address
  */
 export function setWasmModules(modules: WasmModules): void {
   if (!isRecord(modules)) throw wrongType("setWasmModules", "given an object of modules by their names", modules);
@@ -34,12 +34,12 @@ export function setWasmModules(modules: WasmModules): void {
   }
 }
 
-/** What was handed over, for a thread that has to know it too: compiled modules, and addresses as text. */
+/** The modules that were passed, for threads: compiled modules, and addresses as text. */
 export function givenWasmModules(): WasmModules {
   return Object.fromEntries([...given].map(([name, source]) => [name, source instanceof URL ? source.href : source]));
 }
 
-/** The `wasmModule` of a runtime, from how it loads the package's own. Each is loaded once; after a failure, again. */
+/** Makes the `wasmModule` of a runtime from its way of loading the package's modules. Each is loaded once; after a failure, again. */
 export function wasmModules(load: (name: WasmModuleName) => Promise<WebAssembly.Module>): Runtime["wasmModule"] {
   return (name) => {
     const known = compiled.get(name);
@@ -58,15 +58,15 @@ export async function fetchModule(url: URL | string): Promise<WebAssembly.Module
     throw missingModule(url, cause instanceof Error ? cause.message : String(cause), cause);
   });
   if (!response.ok) throw missingModule(url, `the server answers ${response.status} ${response.statusText}`.trimEnd());
-  // Only a response of this type may be compiled while it arrives.
+  // Only a response of this type can be compiled while it arrives.
   if (response.headers.get("content-type") === "application/wasm") return WebAssembly.compileStreaming(response);
   const type = response.headers.get("content-type");
   return WebAssembly.compile(checkedModule(url, new Uint8Array(await response.arrayBuffer()), type === null ? "" : ` of type ${type}`));
 }
 
 /**
- * Bytes that are to be a module. Servers answer with a page where they have no file, and that is no failure of the engine.
- * @param type what the server says that it is, in words
+ * Checks bytes that should be a module. Servers without the file answer with a page, and that is not a failure of the engine.
+ * @param type the content type that the server sent, in words
  * @throws IJepaError `io/read` when they do not begin as WebAssembly does
  */
 export function checkedModule<T extends Uint8Array>(where: URL | string, bytes: T, type = ""): T {
@@ -76,8 +76,8 @@ export function checkedModule<T extends Uint8Array>(where: URL | string, bytes: 
 }
 
 /**
- * A module of the package: from its file, or where that was left behind, as by bundlers that make one file, from the copy of it that is
- * part of the code. Rejects with IJepaError `io/read` and the address of the file where there is neither.
+ * A module of the package: from its file, or if that is missing, as with bundlers that make one file, from the copy in the code. Rejects
+ * with IJepaError `io/read` and the address of the file if there is neither.
  */
 export async function packageModule<T>(name: WasmModuleName, fromFile: (url: URL) => Promise<T>, fromBytes: (bytes: Uint8Array<ArrayBuffer>) => T | Promise<T>): Promise<T> {
   try {
@@ -103,7 +103,7 @@ async function copyOf(name: WasmModuleName): Promise<Uint8Array<ArrayBuffer>> {
   return Uint8Array.from(inflateRaw(fromBase64(text)));
 }
 
-/** The error for a module that cannot be had. */
+/** The error for a module that cannot be loaded. */
 export function missingModule(where: URL | string, reason: string, cause?: unknown): IJepaError<"io/read"> {
   const message =
     `Cannot load the WebAssembly module ${shown(where)}: ${reason}. The package keeps its modules in dist/wasm: serve them beside its code, ` +

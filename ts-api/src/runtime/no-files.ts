@@ -2,7 +2,7 @@
 import { IJepaError } from "../core/errors.js";
 import type { Runtime } from "./env.js";
 
-/** @param host how messages call the runtime: "Browsers", "Workers" */
+/** @param host the runtime's name in messages: "Browsers", "Workers" */
 export function noFiles(host: string): Pick<Runtime, "openFile" | "writeFile" | "env" | "fetch"> {
   return {
     async openFile(path) {

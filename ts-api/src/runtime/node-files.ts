@@ -31,7 +31,7 @@ export const files: Files = {
     };
     return {
       close,
-      // writeFile writes on from where the last one ended, and takes as many calls as the system needs.
+      // writeFile continues where the last call ended, and makes as many system calls as needed.
       write: (bytes) => handle.writeFile(bytes),
       async finish() {
         await handle.sync();

@@ -39,7 +39,7 @@ export async function createFolder(path: string): Promise<FolderWriter> {
       };
     }),
     commit: () => guard(async () => {
-      // An empty folder may be in the way; one that was filled meanwhile is not removed.
+      // An empty folder may be in the way; a folder that was filled meanwhile is not removed.
       await rmdir(final).catch(ignore("ENOENT"));
       await rename(temporary, final);
       await syncFolder(dirname(final));

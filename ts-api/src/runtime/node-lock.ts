@@ -1,6 +1,7 @@
 /**
- * One writer of a folder. The lock is a file that names the process, since Node has no locks that the system takes back: a process of
- * this machine that is gone, or whose number another has by now, holds nothing, and one of another machine has to renew its lock.
+ * Locks a folder for one writer. The lock is a file that names the process, since Node has no locks that the system releases. A lock
+ * counts for nothing if its process on this machine is gone or its number belongs to another process; a process of another machine has to
+ * renew its lock.
  */
 import { randomUUID } from "node:crypto";
 import { readFile, rename, link, rm, stat, utimes, writeFile } from "node:fs/promises";
@@ -13,7 +14,7 @@ interface Holder {
   readonly token: string;
   readonly host: string;
   readonly pid: number;
-  /** When the process started, as the system counts; undefined where it does not say. */
+  /** When the process started, as the system counts; undefined if it does not tell. */
   readonly started: string | undefined;
 }
 
@@ -52,7 +53,7 @@ export async function lockFolder(root: string): Promise<StorageLock> {
   };
 }
 
-/** False where there is a lock already. Its content is there from the start: it is written under another name. */
+/** False if there is a lock already. The lock has its content from the start: it is written under another name first. */
 async function create(path: string, content: string, root: string): Promise<boolean> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
@@ -61,7 +62,7 @@ async function create(path: string, content: string, root: string): Promise<bool
     return true;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    // Absent: the other writer has cleared away what looked left behind.
+    // Absent: another writer has removed it as a leftover.
     if (code === "EEXIST" || code === "ENOENT") return false;
     // Some network and FAT drives have no links.
     if (["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EMLINK"].includes(code ?? "")) return createPlain(path, content);
@@ -104,7 +105,7 @@ async function isOld(path: string): Promise<boolean> {
   return info === undefined || Date.now() - info.mtimeMs > STALE_AFTER;
 }
 
-/** Takes the lock of a dead holder away; where another was faster, theirs is put back. */
+/** Removes the lock of a dead holder; if another process was faster, its lock is restored. */
 async function takeAway(path: string, dead: Holder | "unreadable"): Promise<void> {
   const aside = `${path}.${randomUUID()}.tmp`;
   if (!(await rename(path, aside).then(() => true, () => false))) return;
@@ -114,7 +115,7 @@ async function takeAway(path: string, dead: Holder | "unreadable"): Promise<void
   await rm(aside, { force: true });
 }
 
-/** Linux counts ticks since it was booted; together with the boot that is unique. */
+/** Linux counts ticks since boot; together with the boot id that is unique. */
 async function startOf(pid: number): Promise<string | undefined> {
   try {
     const [text, boot] = await Promise.all([readFile(`/proc/${pid}/stat`, "utf8"), readFile("/proc/sys/kernel/random/boot_id", "utf8")]);

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { whereToLook } from "./build-tool.js";
 import type { Runtime, Thread } from "./env.js";
 
-/** What the process was given for its own program, such as --input-type, is not for ours. */
+/** Options that the process got for its own program, such as --input-type, do not apply to ours. */
 const NO_FLAGS: string[] = [];
 
 export const nodeThreads: Pick<Runtime, "startThread" | "startDecoder"> = {
@@ -12,7 +12,7 @@ export const nodeThreads: Pick<Runtime, "startThread" | "startDecoder"> = {
     try {
       return await start(() => new Worker(new URL("../../../../dist/thread.cjs", import.meta.url), options), ended);
     } catch (failure) {
-      // A bundle has left the program behind, and brings the copy of it.
+      // A bundle lacks the file of the program, and has its copy instead.
       const copy = await import("#embedded/node-thread").catch(() => undefined);
       const refusal = new Error(`${reason(failure)}. ${whereToLook().replace(/\.$/, "")}`, { cause: failure });
       if (copy?.default === undefined) throw refusal;

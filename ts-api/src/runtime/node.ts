@@ -81,7 +81,7 @@ export const runtime: Runtime = {
     try {
       return process.env[name];
     } catch {
-      // Deno was not given the permission: the variable is not for this program.
+      // Deno lacks the permission: the variable counts as not set.
       return undefined;
     }
   },
@@ -121,7 +121,7 @@ async function readModule(url: URL): Promise<Uint8Array<ArrayBuffer>> {
   return checkedModule(where, bytes);
 }
 
-/** Systems would repeat a path that is too long in full. */
+/** The system's message would repeat the whole path. */
 function checkLength(path: string): void {
   if (path.length > MAX_PATH) throw new Error(`it has ${path.length} characters, too many for a path`);
 }
@@ -133,7 +133,7 @@ function reason(cause: unknown): string {
 /** Has the demo model in f32, where the package has it in bf16 (docs/decisions/0032-the-demo-model-in-bf16.md). */
 const DEMO_PACKAGE = "ijepa-demo";
 
-/** The folder of the package that has the whole demo model, where it is installed for this package's `model`, or for the program above it. */
+/** The folder of the package with the whole demo model, if it is installed beside this package, or for the program above it. */
 function wholeDemoModel(model: string): string | undefined {
   for (let folder = dirname(model), last = model; folder !== last; last = folder, folder = dirname(folder)) {
     const found = [folder, "node_modules", DEMO_PACKAGE].join("/");
@@ -142,7 +142,7 @@ function wholeDemoModel(model: string): string | undefined {
   return undefined;
 }
 
-/** A function of its own: tracers of files take what they see of a path for a pattern. */
+/** A separate function, because tools that trace files take a partly known path for a pattern. */
 function hasFile(path: string): boolean {
   try {
     return existsSync(path);
@@ -152,7 +152,7 @@ function hasFile(path: string): boolean {
   }
 }
 
-/** Bun and Deno run this file too, and say so in `process.versions`. */
+/** Bun and Deno run this file too, and are named in `process.versions`. */
 function hostName(): string {
   const { bun, deno, node } = process.versions;
   if (bun !== undefined) return `bun ${bun}`;

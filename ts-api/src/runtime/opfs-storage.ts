@@ -37,7 +37,7 @@ export function opfsStorage(root: string): FolderStorage {
     const [folder, name] = split(path);
     await (await folderOf(folder, false))?.removeEntry(name).catch(orAbsent);
   };
-  // The bytes of createWritable go to the file when it is closed, all at once.
+  // createWritable writes its bytes to the file when it is closed, all at once.
   const write: FolderStorage["write"] = (path, content) =>
     writing(path, async () => {
       const [folder, name] = split(path), handle = await (await folderOf(folder, true))!.getFileHandle(name, { create: true });
@@ -48,7 +48,7 @@ export function opfsStorage(root: string): FolderStorage {
         await stream.close();
       } catch (error) {
         await stream.abort().catch(() => undefined);
-        // What was not there before must not be there as an empty file.
+        // A file that did not exist must not be left as an empty one.
         if ((await handle.getFile()).size === 0) await remove(path);
         throw error;
       }
@@ -94,7 +94,7 @@ export function opfsStorage(root: string): FolderStorage {
   };
 }
 
-/** A lock that the browser takes back when the page is gone; undefined where another has it. */
+/** A lock that the browser releases when the page is gone; undefined if another page has it. */
 function holdLock(name: string): Promise<(() => void) | undefined> {
   return new Promise((resolve, reject) => {
     const held = navigator.locks.request(name, { ifAvailable: true }, (lock) => {

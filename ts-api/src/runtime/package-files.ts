@@ -1,7 +1,7 @@
 /**
- * The files of the package that a running program needs, twice: as addresses, each written out in the one form that bundlers and
- * tracers follow, and as copies in modules of JavaScript, which every bundler carries along. The addresses lead from build/; the build
- * of the package makes them lead from dist/ (rollup.config.js).
+ * The files of the package that a program needs at run time, twice: as addresses in the one form that bundlers and tracers follow, and as
+ * copies in JavaScript modules, which every bundler includes. The addresses lead from build/; the build of the package makes them lead
+ * from dist/ (rollup.config.js).
  */
 import type { WasmModuleName } from "./env.js";
 
@@ -31,8 +31,8 @@ export const MODULE_COPIES: Record<WasmModuleName, () => Promise<{ default: stri
 };
 
 /**
- * The folder of the demo model, as a URL; undefined where bundling has taken the code's address away. A folder is nothing that a bundler
- * could carry along, so this is not in the form that they follow.
+ * The folder of the demo model, as a URL; undefined if bundling has removed the code's address. Bundlers cannot copy a folder, so this is
+ * not in the form that they follow.
  */
 export function demoModel(): string | undefined {
   const address: string | undefined = import.meta.url;

@@ -1,6 +1,7 @@
 /**
- * The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name. Deno and Bun heed them, and so does Node from 22.21 and 24.5 on where
- * NODE_USE_ENV_PROXY is set. In every other Node the package undici does it, where it is installed: the same code that Node's own fetch is.
+ * A `fetch` that uses the proxy in HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Deno and Bun do that themselves, and so does Node from 22.21 and
+ * 24.5 if NODE_USE_ENV_PROXY is set. In every other Node the package undici does it, if it is installed: it is the code of Node's own
+ * fetch.
  */
 import type * as Undici from "undici";
 
@@ -9,7 +10,7 @@ type Fetch = typeof globalThis.fetch;
 const PACKAGE: string = "undici";
 const VARIABLES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
 
-/** The fetch of undici with its proxies; undefined where the package is not installed. Asked for once. */
+/** The fetch of undici with its proxies; undefined if the package is not installed. Loaded once. */
 let proxied: Promise<Fetch | undefined> | undefined;
 let isInstalled = true;
 
@@ -23,7 +24,7 @@ export function unheededProxy(): string | undefined {
   return `${VARIABLES.find((name) => process.env[name])!} is set, but this version of Node ignores it: npm install undici, or set NODE_USE_ENV_PROXY=1 with Node 24.5 or newer`;
 }
 
-/** Whether the environment names a proxy that the global fetch does not know of. */
+/** Whether the environment names a proxy that the global fetch ignores. */
 function isUnheeded(): boolean {
   const { bun, deno } = process.versions;
   return bun === undefined && deno === undefined && !heedsItself() && VARIABLES.some((name) => process.env[name]);
@@ -36,7 +37,7 @@ function heedsItself(): boolean {
 
 async function openProxied(): Promise<Fetch | undefined> {
   try {
-    // A name in a variable: bundlers must not look for a package that need not be there.
+    // A variable, so that bundlers do not look for an optional package.
     const { EnvHttpProxyAgent, fetch: own } = (await import(PACKAGE)) as typeof Undici;
     const dispatcher = new EnvHttpProxyAgent();
     // The package's own types of requests and answers; the objects are those of the standard.

@@ -1,4 +1,4 @@
-/** Downloads from public hosts only: a client must not reach through a server what it could not reach itself. */
+/** Downloads from public hosts only: a client must not use a server to reach hosts that it cannot reach itself. */
 import { lookup } from "node:dns";
 import { get as httpGet, type IncomingMessage, type RequestOptions } from "node:http";
 import { get as httpsGet } from "node:https";
@@ -12,7 +12,7 @@ export interface PublicFetchOptions {
   readonly mayAsk?: (address: string) => boolean;
 }
 
-/** IANA's special-purpose registries for IPv4 and IPv6: everything that is not globally reachable, and ways around to IPv4. */
+/** IANA's special-purpose registries for IPv4 and IPv6: everything that is not globally reachable, and the ranges that lead to IPv4. */
 const NOT_PUBLIC: readonly (readonly [network: string, prefix: number, type: "ipv4" | "ipv6"])[] = [
   ["0.0.0.0", 8, "ipv4"], ["10.0.0.0", 8, "ipv4"], ["100.64.0.0", 10, "ipv4"], ["127.0.0.0", 8, "ipv4"], ["169.254.0.0", 16, "ipv4"],
   ["172.16.0.0", 12, "ipv4"], ["192.0.0.0", 24, "ipv4"], ["192.0.2.0", 24, "ipv4"], ["192.88.99.0", 24, "ipv4"], ["192.168.0.0", 16, "ipv4"],
@@ -26,15 +26,15 @@ const MAX_REDIRECTS = 3;
 const notPublic = new BlockList();
 for (const network of NOT_PUBLIC) notPublic.addSubnet(...network);
 
-/** True for an address that anybody on the internet can reach. An IPv4 address inside an IPv6 one counts as what it is. */
+/** True for an address that is reachable from anywhere on the internet. An IPv4 address inside an IPv6 address is judged as IPv4. */
 export function isPublicAddress(address: string): boolean {
   const version = isIP(address);
   return version !== 0 && !notPublic.check(address, version === 4 ? "ipv4" : "ipv6");
 }
 
 /**
- * The body of an http(s) URL. Names are resolved once, and the connection goes to the address that was looked at; so does each
- * of up to three redirects.
+ * The body of an http(s) URL. Names are resolved once, and the connection goes to the address that was checked; the same holds for up to
+ * three redirects.
  *
  * @throws IJepaError `input/value` for a URL with a user or password, `io/read`, `aborted`
  */
@@ -67,7 +67,7 @@ async function get(url: URL, { signal, mayAsk = isPublicAddress }: PublicFetchOp
 
 const NOT_PUBLIC_REASON = "its address is not a public one";
 
-/** node:dns `lookup` for names all of whose addresses may be asked. */
+/** node:dns `lookup` that accepts only names all of whose addresses are allowed. */
 function lookupWhere(mayAsk: (address: string) => boolean): LookupFunction {
   return (host, options, callback) => {
     lookup(host, { ...options, all: true }, (error, addresses) => {

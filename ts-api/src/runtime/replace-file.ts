@@ -5,13 +5,13 @@ import { dirname, resolve } from "node:path";
 
 type Content = Uint8Array | AsyncIterable<Uint8Array>;
 
-/** As many links as systems follow. */
+/** Most links that are followed, as in systems. */
 const MAX_LINKS = 40;
 const PERMISSIONS = 0o7777;
 
 /**
- * The file appears under its name when it is whole. A symbolic link stays one: the file that it leads to is replaced. Pipes and devices
- * are written to.
+ * The file appears under its name when it is complete. A symbolic link is kept: its target is replaced. Pipes and devices are written
+ * directly.
  */
 export async function replaceFile(path: string, content: Content): Promise<void> {
   const target = await endOfLinks(path), existing = await stat(target).catch(() => undefined);
@@ -36,7 +36,7 @@ async function write(file: FileHandle, content: Content): Promise<void> {
   }
 }
 
-/** Where a link leads, also one to a file that is not there yet. */
+/** The target of a link, even if it does not exist yet. */
 async function endOfLinks(path: string): Promise<string> {
   let target = path;
   for (let links = 0; links < MAX_LINKS; links++) {

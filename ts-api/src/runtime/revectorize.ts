@@ -1,13 +1,14 @@
 /**
- * V8 can make one vector of 256 bits of two of 128 (flag --experimental-wasm-revectorize, x86-64 with AVX2). The flag is the
- * process's, so it is set for one compilation, which the optimising compiler does at once, and taken back.
+ * Compiles a kernel module with vectors of 256 bits: V8 can combine two of 128 (flag --experimental-wasm-revectorize, x86-64 with AVX2).
+ * The flag belongs to the process, so it is set for one synchronous compilation by the optimising compiler and then reset.
  */
 import { setFlagsFromString } from "node:v8";
 import type { KernelModuleName, Runtime } from "./env.js";
 
 /**
- * Major versions of Node whose V8 was seen to compile every kernel so. Node 22 packs too few instructions. Others may end the process
- * with a fatal error, which nothing can catch: V8 14.1 (Node 25) without its inlining feedback, 14.6 (Node 26) at a pack of F32x4Pmax.
+ * Major versions of Node whose V8 compiles every kernel this way, as tested. Node 22 packs too few instructions. Others may end the
+ * process with a fatal error, which nothing can catch: V8 14.1 (Node 25) without its inlining feedback, 14.6 (Node 26) at a pack of
+ * F32x4Pmax.
  */
 const NODES: readonly number[] = [24];
 const FLAGS = [
@@ -15,10 +16,10 @@ const FLAGS = [
   ["--no-liftoff", "--liftoff"],
   ["--no-wasm-lazy-compilation", "--wasm-lazy-compilation"],
 ] as const;
-/** A custom section without content: engines compile the same bytes once, and would give the module that they have. */
+/** A custom section without content: engines compile the same bytes only once, and would return the module that they have. */
 const MARK = customSection("revectorized");
 
-/** `revectorizedModule` of a runtime that has the bytes of its modules; undefined where the engine cannot do it. Compiles each once. */
+/** `revectorizedModule` of a runtime that has the bytes of its modules; undefined if the engine cannot do it. Compiles each once. */
 export function revectorizer(load: (name: KernelModuleName) => Promise<Uint8Array>): Runtime["revectorizedModule"] {
   const { bun, deno, node } = process.versions;
   if (bun !== undefined || deno !== undefined || process.arch !== "x64" || !NODES.includes(parseInt(node))) return undefined;
@@ -34,7 +35,7 @@ function compile(bytes: Uint8Array): WebAssembly.Module {
   const marked = new Uint8Array(bytes.length + MARK.length);
   marked.set(bytes);
   marked.set(MARK, bytes.length);
-  // What the user has set stays.
+  // A flag that the user has set is kept.
   const flags = FLAGS.filter(([set]) => !process.execArgv.includes(set));
   try {
     for (const [set] of flags) setFlagsFromString(set);

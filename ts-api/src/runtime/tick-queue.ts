@@ -1,15 +1,15 @@
 /**
- * Begins work a few pieces at a time, and lets the event loop go round in between. What comes in a flood waits here, in order, and not
- * in the loop, where everything else would wait behind all of it.
+ * Starts a few tasks in each round of the event loop. A flood of tasks waits here, in order, instead of in the event loop, where
+ * everything else would wait behind it.
  */
 export class TickQueue {
   readonly #waiting: (() => void)[] = [];
   #scheduled = false;
 
-  /** @param most pieces that begin in one round of the event loop */
+  /** @param most tasks that begin in one round of the event loop */
   constructor(private readonly most: number) {}
 
-  /** Calls `begin` when its turn comes. */
+  /** Calls `begin` in a later round, in order. */
   wait(begin: () => void): void {
     this.#waiting.push(begin);
     this.#schedule();

@@ -1,4 +1,7 @@
-/** Cloudflare Workers and what is built on workerd: modules are part of the program, because nothing is compiled at run time. */
+/**
+ * The runtime of Cloudflare Workers and others built on workerd. Modules are part of the program, because nothing may be compiled at run
+ * time.
+ */
 import relaxed from "../wasm/kernels-relaxed.wasm";
 import simd128 from "../wasm/kernels-simd128.wasm";
 import { IJepaError } from "../core/errors.js";
@@ -8,7 +11,7 @@ import { noFiles } from "./no-files.js";
 
 const NO_THREADS = "Workers have no threads";
 
-/** Codecs are instantiated by few programs, and only at their first image. */
+/** Few programs use codecs, so they are instantiated at the first image. */
 const MODULES: Partial<Record<WasmModuleName, () => Promise<WebAssembly.Module>>> = {
   "kernels-simd128": async () => simd128,
   "kernels-relaxed": async () => relaxed,

@@ -8,10 +8,10 @@ export interface AdmissionLimits {
   readonly bytes: number;
 }
 
-/** A request that was taken on. */
+/** An admitted request. */
 export interface Ticket {
   /**
-   * It turned out to need more than was thought; negative numbers give room back.
+   * Adds to what the request holds; negative numbers release.
    *
    * @throws HttpError 429
    */
@@ -27,7 +27,7 @@ export class Admission {
   #stopping = false;
   #drained: (() => void) | undefined;
 
-  /** @param retryAfter seconds until there is room again, as far as one can tell */
+  /** @param retryAfter estimated seconds until there is room again */
   constructor(
     private readonly limits: AdmissionLimits,
     private readonly retryAfter: () => number,
@@ -38,9 +38,9 @@ export class Admission {
   }
 
   /**
-   * Takes a request on, as one image.
+   * Admits a request, counted as one image.
    *
-   * @throws HttpError 429 when the server has enough to do, 503 when it is stopping
+   * @throws HttpError 429 when the server is full, 503 when it is stopping
    */
   admit(bytes: number): Ticket {
     if (this.#stopping) throw new HttpError(503, "server/stopping", "The server is stopping. Send the request to another server, or try again later.", { retryAfter: 1 });
@@ -65,7 +65,7 @@ export class Admission {
     };
   }
 
-  /** Takes on nothing more; resolves when every request is answered. */
+  /** Admits no more requests; resolves when every request is answered. */
   async stop(): Promise<void> {
     this.#stopping = true;
     if (this.requests > 0) await new Promise<void>((resolve) => (this.#drained = resolve));

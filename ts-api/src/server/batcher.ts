@@ -7,7 +7,7 @@ import type { IJepaImageProcessor } from "../image/processor.js";
 import type { IJepaForImageClassification } from "../model/classifier.js";
 import type { IJepaModel } from "../model/model.js";
 
-/** A model with a head gives logits too. */
+/** The served model; with a head it gives logits too. */
 export type ServedModel = IJepaModel | IJepaForImageClassification;
 
 /** What became of one image. */
@@ -17,7 +17,7 @@ export interface Encoded {
   readonly height: number;
   /** [1, tokens, width of the model]. */
   readonly hidden: Tensor<"float32">;
-  /** [1, classes], where the model has a head. */
+  /** [1, classes], if the model has a head. */
   readonly logits: Tensor<"float32"> | undefined;
   /** Its digest is that of the batch. */
   readonly numerics: Numerics;
@@ -41,7 +41,7 @@ interface Job {
   reject(error: Error): void;
 }
 
-/** A batch that is not full waits so long for the next image that is being decoded, in milliseconds. */
+/** Milliseconds that a batch that is not full waits for the next image that is being decoded. */
 const LINGER_MS = 50;
 const WAITING = "waiting for the model";
 /** Batches of 1, 2, 4 and 8: as many sizes as the encoder keeps programs for. */
@@ -74,8 +74,8 @@ export class Batcher {
   /**
    * Decodes and encodes an image file when its turn comes.
    *
-   * @param source how messages call the image
-   * @throws IJepaError `image/*`, `backend/*`; `aborted` at once, also while it waits
+   * @param source the image's name in messages
+   * @throws IJepaError `image/*`, `backend/*`; `aborted` at once, even while it waits
    */
   async encode(bytes: Uint8Array, source: string, signal: AbortSignal): Promise<Encoded> {
     const { decoders, maxPixels } = this.options;
@@ -105,7 +105,7 @@ export class Batcher {
     this.#running = true;
     while (this.#queue.length > 0) {
       await this.#linger();
-      // Meanwhile all that waited may have been given up.
+      // All waiting images may have been aborted meanwhile.
       if (this.#queue.length === 0) break;
       const batch = this.#nextBatch();
       this.#keepPace();
@@ -114,7 +114,7 @@ export class Batcher {
     this.#running = false;
   }
 
-  /** While the decoders have images, a larger batch costs less than several small ones. */
+  /** While images are being decoded, wait: a larger batch costs less than several small ones. */
   async #linger(): Promise<void> {
     for (let before = 0; before < this.#queue.length && this.#queue.length < this.#maxBatch && this.options.decoders.running > 0; ) {
       before = this.#queue.length;
@@ -126,7 +126,7 @@ export class Batcher {
     this.#arrive = undefined;
   }
 
-  /** What waits as pixels takes more memory than as files: two batches are enough. */
+  /** Waiting images take more memory as pixels than as files, so at most two batches are decoded ahead. */
   #keepPace(): void {
     const { decoders } = this.options;
     if (this.#queue.length < 2 * this.#maxBatch) decoders.resume();
@@ -174,7 +174,7 @@ function slice({ data, dims }: Tensor<"float32">, index: number): Tensor<"float3
   return new Tensor("float32", data.slice(index * size, (index + 1) * size), [1, ...dims.slice(1)]);
 }
 
-/** A signal that is aborted when nobody waits any more. */
+/** A signal that is aborted when no request waits any more. */
 function whenAllAborted(signals: readonly AbortSignal[]): { signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const look = () => {

@@ -1,8 +1,8 @@
-/** Reading what clients send, which may be too much, too slow, compressed or of the wrong kind. */
+/** From a request to the bytes of its body, with limits of size and time, and decompressed. */
 import { shorten } from "../core/show.js";
 import { HttpError } from "./http-error.js";
 
-/** Content codings that are undone, and what the platform calls them. */
+/** Supported content codings, with the platform's names. */
 const CODINGS: Readonly<Record<string, CompressionFormat>> = { gzip: "gzip", "x-gzip": "gzip", deflate: "deflate" };
 const ACCEPTED = "gzip, deflate";
 
@@ -12,7 +12,7 @@ export function mediaType(request: Request): string {
 }
 
 /**
- * The length that the client announces; 0 where it does not.
+ * The length that the client announces; 0 if it does not.
  *
  * @throws HttpError 413
  */
@@ -23,9 +23,9 @@ export function announcedLength(request: Request, maxBytes: number): number {
 }
 
 /**
- * How the body of a request is compressed; undefined where it is not.
+ * How the body of a request is compressed; undefined if it is not.
  *
- * @throws HttpError 415 for a coding that is not undone here
+ * @throws HttpError 415 for an unsupported coding
  */
 export function codingOf(request: Request): CompressionFormat | undefined {
   const named = (request.headers.get("content-encoding") ?? "").toLowerCase().split(",").map((name) => name.trim());
@@ -39,14 +39,14 @@ export function codingOf(request: Request): CompressionFormat | undefined {
 
 export interface BodyLimits {
   readonly maxBytes: number;
-  /** Aborted when the body should be here. */
+  /** Aborted when the time for the body is over. */
   readonly late: AbortSignal;
-  /** Bytes beyond the announced ones need room, too. It may refuse by throwing. */
+  /** Called to reserve room for bytes beyond the announced ones; it may refuse by throwing. */
   grow(bytes: number): void;
 }
 
 /**
- * The whole body, as it was before it was compressed.
+ * The whole body, decompressed.
  *
  * @throws HttpError 413 beyond `maxBytes`, 408 when it comes too slowly, 400 when the client hangs up in the middle or the body is not
  *   compressed as its head says, 415 for another compression, and what `grow` throws
@@ -63,7 +63,7 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<Ui
   return inflated;
 }
 
-/** All bytes of a stream; what comes after `late` is left out. */
+/** All bytes of a stream that arrive before `late`. */
 async function collect(
   stream: ReadableStream<Uint8Array> | null, announced: number, { maxBytes, late, grow }: BodyLimits, failure: HttpError,
 ): Promise<Uint8Array> {

@@ -1,12 +1,12 @@
 /** Runs a request's work with a time limit. */
 import { HttpError } from "./http-error.js";
 
-/** Why a signal is aborted whose work has ended. One for all: an error of its own for each request costs as much as a small answer. */
+/** The abort reason for work that has ended. It is shared, because a new error for each request costs as much as a small answer. */
 const OVER = new Error("The request is answered.");
 
 /**
- * Runs `work` with a signal that is aborted after `milliseconds`, when `signal` is, and at the latest when `work` has ended: what it
- * began and nobody waits for stops too.
+ * Runs `work` with a signal that is aborted after `milliseconds`, when `signal` is, and at the latest when `work` has ended, so that
+ * unfinished parts of it stop too.
  *
  * @throws HttpError 503 when the time is over, and what `work` throws
  */

@@ -1,4 +1,7 @@
-/** Images that clients name by their URL: a few of all requests at a time, so that memory stays bounded and nobody is sent away for them. */
+/**
+ * Downloads images that clients give by URL: a few at a time over all requests. Memory stays bounded, and no request is refused because
+ * of them.
+ */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { shorten } from "../core/show.js";
 import type { FetchImage } from "./server-options.js";
@@ -15,7 +18,7 @@ export class Downloads {
   }
 
   /**
-   * Downloads an image and hands its bytes to `use`, when its turn comes.
+   * Downloads an image and passes its bytes to `use`, when its turn comes.
    *
    * @param source how messages call it
    * @throws IJepaError `input/value` for no URL, `io/read`, `aborted`, and what `use` throws
@@ -43,7 +46,7 @@ export class Downloads {
     }
   }
 
-  /** Resolves when one of the places is the caller's. */
+  /** Resolves when the caller has got a place. */
   async #turn(signal: AbortSignal): Promise<void> {
     throwIfAborted(signal, WAITING);
     if (this.#free > 0) {

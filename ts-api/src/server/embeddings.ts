@@ -1,4 +1,4 @@
-/** The body and the answer of POST /v1/embeddings, in OpenAI's shape, with images in place of texts. */
+/** From the body of POST /v1/embeddings to its answer, in OpenAI's shape, with images instead of texts. */
 import { IJepaError } from "../core/errors.js";
 import { checkNames } from "../core/options.js";
 import { show } from "../core/show.js";
@@ -11,11 +11,11 @@ export interface EmbeddingsRequest extends FeatureOptions {
   readonly images: readonly string[];
 }
 
-/** Far more than a request of the most images has; what is parsed for them takes milliseconds. */
+/** Far more values than a request with the most images has; parsing them takes milliseconds. */
 const MAX_VALUES = 2 ** 18;
 const FIELDS = { model: true, input: true, encoding_format: true, dimensions: true, user: true, pool: true, normalize: true } as const;
 
-/** What a request has to agree with. */
+/** The server's settings that a request must match. */
 export interface Served {
   /** Name of the model. */
   readonly name: string;
@@ -47,7 +47,7 @@ export function parseEmbeddings(body: Uint8Array, { name: model, width, maxImage
   };
 }
 
-/** The answer to a request for a model that is not this one. */
+/** The answer to a request for another model. */
 export function unknownModel(asked: unknown, served: string): HttpError {
   return new HttpError(404, "model_not_found", `The model ${show(asked)} is not served here; this is ${show(served)}.`, { param: "model" });
 }

@@ -1,4 +1,4 @@
-/** From what the model gives for an image to the numbers that a client asked for. */
+/** From the model's output for an image to the numbers that a client requested. */
 import { toBase64 } from "../core/base64.js";
 import { IJepaError } from "../core/errors.js";
 import { digestOf, type Numerics } from "../core/numerics.js";
@@ -28,7 +28,7 @@ export interface EncodedFeatures {
   readonly warnings?: readonly string[];
 }
 
-/** What is wrong with the file of an image, where something is. */
+/** What is wrong with the image's file, if it is damaged. */
 export function damageOf({ warnings }: Encoded): Pick<EncodedFeatures, "warnings"> {
   return warnings.length === 0 ? {} : { warnings };
 }
@@ -46,7 +46,7 @@ function poolOf(hidden: Tensor<"float32">, pool: FeatureOptions["pool"]): Tensor
 }
 
 /**
- * One of a few words that a client may have given; null is as good as absent.
+ * Reads an option with a few allowed words; null counts as absent.
  *
  * @throws IJepaError `input/value`
  */

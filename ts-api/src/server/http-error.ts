@@ -1,4 +1,4 @@
-/** From failures to what a client is told: a status and an error object of OpenAI's shape. */
+/** From an error to a response: a status and an error object of OpenAI's shape. */
 import { isIJepaError, type ErrorCode } from "../core/errors.js";
 
 export interface HttpErrorDetails {
@@ -10,7 +10,7 @@ export interface HttpErrorDetails {
   readonly allow?: string;
   /** Content codings that a body may have. */
   readonly acceptEncoding?: string;
-  /** Why, for the log and not for the client. */
+  /** The cause, for the log and not for the client. */
   readonly cause?: unknown;
 }
 
@@ -29,18 +29,18 @@ export class HttpError extends Error {
   }
 }
 
-/** Of the codes whose kind does not say it. */
+/** Status of single codes that differ from their kind. */
 const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = { "image/unsupported": 415, "image/too-large": 413, "image/too-complex": 413, aborted: 499 };
-/** By the part of the code before the slash: whose fault it is. */
+/** Status by the part of the code before the slash. */
 const STATUS_OF_KIND: Readonly<Record<string, number>> = { image: 400, input: 400, io: 400, backend: 503 };
 
-/** @param param the part of the request that was being looked at */
+/** @param param the part of the request that was being read */
 export function toHttpError(error: unknown, param?: string): HttpError {
   if (error instanceof HttpError) return error;
   const at = param === undefined ? {} : { param };
   const status = isIJepaError(error) ? (STATUS_OF_CODE[error.code] ?? STATUS_OF_KIND[error.code.split("/")[0]]) : undefined;
   if (isIJepaError(error) && status !== undefined) return new HttpError(status, error.code, error.message, at);
-  // Messages of other failures may say things about the server that are nobody's business.
+  // Messages of other failures may reveal details of the server.
   return new HttpError(500, "internal", "The server failed unexpectedly; its log says why.", { ...at, cause: error });
 }
 
@@ -53,7 +53,7 @@ export function toResponse(error: HttpError): Response {
   return Response.json(errorBody(error), { status, headers });
 }
 
-/** What the body of such an answer says, in OpenAI's shape. */
+/** The body of such an answer, in OpenAI's shape. */
 export function errorBody({ status, code, message, details }: HttpError): object {
   return { error: { message, type: typeOf(status), param: details.param ?? null, code } };
 }

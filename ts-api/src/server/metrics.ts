@@ -36,7 +36,7 @@ class Histogram {
   }
 }
 
-/** What changes from moment to moment. */
+/** Values that rise and fall. */
 export interface Gauges {
   requests: number;
   images: number;
@@ -53,7 +53,7 @@ export class Metrics {
   /** @param info labels of `ijepa_info` */
   constructor(private readonly info: Labels) {}
 
-  /** @param route one of few: each is a time series */
+  /** @param route one of few, because each is a time series */
   request(route: string, status: number, seconds: number): void {
     const labels = { route, status }, key = `${route} ${status}`;
     const known = this.#requests.get(key) ?? { labels, count: 0 };

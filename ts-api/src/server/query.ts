@@ -1,9 +1,9 @@
-/** Options in the query of a URL. */
+/** From the query of a URL to options. */
 import { IJepaError } from "../core/errors.js";
 import { unknownName } from "../core/options.js";
 
 /**
- * @param names options of the path; the values of others would be ignored, and are refused
+ * @param names options of the path; others are refused
  * @throws IJepaError `input/value` for an unknown option, and for one that is given twice
  */
 export function readQuery<T extends string>({ pathname, searchParams }: URL, names: readonly T[]): { readonly [K in T]?: string } {

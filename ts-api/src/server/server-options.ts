@@ -5,48 +5,48 @@ import { readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
 import { DecodePool } from "../decoding/pool.js";
 
-/** Reads an image from an http(s) URL. It decides which hosts may be asked. */
+/** Downloads an image from an http(s) URL. It decides which hosts are allowed. */
 export type FetchImage = (url: URL, limits: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>;
 
-/** Finds what is closest to the feature of an image: the mean of its patches, or the first of them. */
+/** Searches by the feature of an image: the mean of its patches, or the first of them. */
 export interface SearchFeatures {
   /** Which feature `search` takes. */
   readonly pooling: "mean" | "first";
   /**
    * Finds the `k` best.
    * @param feature [width]
-   * @returns what JSON can hold, the best first
+   * @returns JSON values, the best first
    */
   search(feature: Float32Array, options: { k: number; signal: AbortSignal }): Promise<readonly object[]>;
 }
 
 /** Options of `createServer`. */
 export interface ServerOptions {
-  /** What clients call the model. Default "ijepa". */
+  /** The name of the model for clients. Default "ijepa". */
   name?: string | undefined;
-  /** Most bytes of a body. Default 20 MiB. All bodies under way together may have eight times as many, and so may downloads. */
+  /** Most bytes of a body. Default 20 MiB. All pending bodies together may have eight times as many, and so may downloads. */
   maxBody?: number | undefined;
-  /** Most images of all requests under way; what comes beyond them gets status 429. Default 256. */
+  /** Most images of all pending requests; requests beyond that get status 429. Default 256. */
   concurrency?: number | undefined;
-  /** Most milliseconds that a request may take to arrive, and then to be answered. Default 60000. */
+  /** Milliseconds allowed for a request to arrive, and again for it to be answered. Default 60000. */
   timeout?: number | undefined;
   /** Most pixels of an image. Default 50 million. */
   maxPixels?: number | undefined;
-  /** Threads that decode images; "auto" (default) for one per processor, up to 4. 0, as everywhere where there are none, decodes in place. */
+  /** Threads that decode images; "auto" (default) for one per processor, up to 4. 0 decodes in place, as hosts without threads do. */
   decodeThreads?: number | "auto" | undefined;
-  /** Most milliseconds that the decoding of an image may take; its thread is then ended. Default 10000, or `timeout` where that is less. */
+  /** Milliseconds allowed to decode an image; its thread is then ended. Default 10000, or `timeout` if that is less. */
   decodeTimeout?: number | undefined;
-  /** Origins whose pages may ask, such as "https://example.org"; "*" for all. Default: none. */
+  /** Origins whose pages may send requests, such as "https://example.org"; "*" for all. Default: none. */
   cors?: string | readonly string[] | undefined;
   /** Without it http(s) URLs in requests are refused. */
   fetchImage?: FetchImage | undefined;
-  /** What POST /search looks through. Without it there is no search. */
+  /** The search behind POST /search. Default: none. */
   search?: SearchFeatures | undefined;
-  /** Told of failures that are the server's own: answers with status 500. */
+  /** Called for errors of the server itself: answers with status 500. */
   onError?: ((error: unknown) => void) | undefined;
 }
 
-/** What was left out has its default. */
+/** The options with their defaults. */
 export interface CheckedServerOptions extends Pick<ServerOptions, "fetchImage" | "search" | "onError"> {
   readonly name: string;
   readonly maxBody: number;
@@ -93,8 +93,8 @@ function checkAmount(name: string, value: number, most: number): void {
 /**
  * Origins as browsers send them.
  *
- * @param option how messages call it
- * @throws IJepaError `input/value` for a text that is no origin; TypeError for something that is no text
+ * @param option its name in messages
+ * @throws IJepaError `input/value` for a text that is not an origin; TypeError for other values
  */
 export function originsOf(cors: string | readonly string[], option = "cors"): string[] {
   return [cors].flat().map((origin: unknown) => {

@@ -1,4 +1,4 @@
-/** A model as a web service: from a Request to a Response, in any runtime. Who listens, and where, is the host's business. */
+/** A model as a web service: from a Request to a Response, in any runtime. Listening is up to the host. */
 import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
 import { NUMERICS_VERSION } from "../core/numerics.js";
@@ -21,11 +21,11 @@ import { Metrics } from "./metrics.js";
 import { readQuery } from "./query.js";
 import { checkServerOptions, type ServerOptions } from "./server-options.js";
 
-/** What `pipeline(...)` gives. With a classification head there is also POST /classify. */
+/** The result of `pipeline(...)`. With a classification head there is also POST /classify. */
 export interface ServedPipeline {
   /** The model that computes. */
   readonly model: ServedModel;
-  /** What makes the model's inputs of images. */
+  /** Turns images into the model's inputs. */
   readonly processor: IJepaImageProcessor;
 }
 
@@ -33,13 +33,13 @@ export interface ServedPipeline {
 export interface ImageServer {
   /** Never rejects. */
   fetch(request: Request): Promise<Response>;
-  /** Takes on nothing more, and resolves when every request is answered. The model stays open. */
+  /** Accepts no more requests, and resolves when every request is answered. The model stays open. */
   stop(): Promise<void>;
-  /** Requests answered so far, with whatever status. */
+  /** Requests answered so far, with any status. */
   readonly answered: number;
 }
 
-/** A request that was taken on and read. */
+/** A request that was admitted and read. */
 interface Call {
   readonly body: Uint8Array;
   readonly query: { readonly [name: string]: string };
@@ -52,25 +52,25 @@ interface Route {
   readonly method: "GET" | "POST";
   /** As Hono writes it. */
   readonly path: string;
-  /** As people and metrics write it. */
+  /** The path, as in logs and metrics. */
   readonly label: string;
   handle(context: Context): Response | Promise<Response>;
 }
 
-/** Bodies that may be in memory, if all are of the largest size; and as many downloads. */
+/** Bodies of the largest size that may be in memory; and as many downloads. */
 const BODIES = 8;
 const MAX_IMAGES_OF_REQUEST = 64;
 const MAX_RETRY_SECONDS = 60;
-/** Seconds for which a browser remembers that it may ask. */
+/** Seconds for which a browser caches the permission. */
 const PREFLIGHT_SECONDS = 600;
 const DEFAULT_RESULTS = 10;
 const IMAGE = /^(image\/[\w.+-]+|application\/octet-stream)$/;
 const JSON_TYPE = /^application\/json$/;
 
 /**
- * The model and the processor stay the caller's, who disposes of them after `stop`.
+ * The caller keeps the model and the processor, and disposes of them after `stop`.
  *
- * @throws IJepaError `input/value` for an unknown option or one that cannot be; TypeError for values of the wrong type
+ * @throws IJepaError `input/value` for an unknown option or an invalid value; TypeError for values of the wrong type
  */
 export function createServer(pipeline: ServedPipeline, options: ServerOptions = {}): ImageServer {
   const { model, processor } = checkPipeline(pipeline), { config, dtype, device } = model;
@@ -82,7 +82,7 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
   const admission: Admission = new Admission({ images: concurrency, bytes: BODIES * maxBody }, retryAfter);
   const downloads = fetchImage && new Downloads(BODIES, fetchImage, maxBody);
 
-  /** Takes the request on, reads it, and lets it go when there is an answer. */
+  /** Admits the request, reads it, and releases it when there is an answer. */
   const post = (types: RegExp, optionNames: readonly string[], answer: (call: Call) => Promise<object>) => async (context: Context) => {
     const request = context.req.raw, type = mediaType(request), query = readQuery(new URL(request.url), optionNames) as Call["query"];
     if (!types.test(type)) throw wrongType(type, types);
@@ -105,7 +105,7 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
   const embeddings = async ({ body, ticket, signal }: Call): Promise<object> => {
     const { images, ...wanted } = parseEmbeddings(body, served);
     ticket.grow(images.length - 1, 0);
-    // A signal for each image: Node warns of leaks where many listen to one.
+    // A signal for each image: Node warns of leaks if one has many listeners.
     const controllers = images.map(() => new AbortController());
     signal.addEventListener("abort", () => controllers.forEach((controller) => controller.abort(signal.reason)));
     const embedOne = async (address: string, index: number): Promise<EncodedFeatures> => {

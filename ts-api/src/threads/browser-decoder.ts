@@ -1,4 +1,4 @@
-/** Entry of a decode thread in browsers: the first message is what it is given, the others are images. */
+/** Entry of a decode thread in browsers: the first message has its settings, the others are images. */
 import { serveDecoding, type DecodeRequest, type DecoderData } from "../decoding/messages.js";
 
 let decode: ((request: DecodeRequest) => Promise<void>) | undefined;

@@ -1,6 +1,6 @@
 /**
- * `ijepa/transformers`: the names, options and habits of transformers.js for what an I-JEPA encoder can do, so that a program moves by
- * changing the line that imports. Everything is computed by the library.
+ * `ijepa/transformers`: the names, options and habits of transformers.js for what an I-JEPA encoder can do, so that a program changes
+ * only its import. Everything is computed by the library.
  */
 import { IJepaError } from "../core/errors.js";
 import {
@@ -25,11 +25,11 @@ export const IJepaModel = AutoModel;
 /** Loads an encoder with a classification head: `AutoModelForImageClassification`. */
 export const IJepaForImageClassification = AutoModelForImageClassification;
 
-/** From images to features: call it. */
+/** From images to features; a function. */
 export interface FeatureExtractionPipeline {
   /**
    * [images, tokens, width]; with pool "mean" or "first", which transformers.js does not have, and with true (the pooler's output)
-   * [images, width]. `numerics` is there for one image.
+   * [images, width]. `numerics` is present for a single image.
    */
   (images: ImageInput | readonly ImageInput[], options?: { pool?: boolean | "mean" | "first" | "none" | null; normalize?: boolean }): Promise<Tensor<"float32"> & { numerics?: Numerics }>;
   /** The task that it was opened for. */
@@ -42,7 +42,7 @@ export interface FeatureExtractionPipeline {
   dispose(): Promise<void>;
 }
 
-/** From images to labels: call it. */
+/** From images to labels; a function. */
 export interface ClassificationPipeline {
   /** The labels of an image, or of each; `top_k` of them, default 5. */
   (image: ImageInput, options?: { top_k?: number | null }): Promise<Classification[]>;
@@ -67,7 +67,7 @@ interface Tasks {
  * A task and a model give a function, as in transformers.js.
  *
  * @param model a folder, a URL, or the name of a model on the Hugging Face Hub with safetensors; default: the model of the package
- * @throws IJepaError `input/value` for a task or an option that is not there, with the reason; what loading throws
+ * @throws IJepaError `input/value` for an unsupported task or option, with the reason; what loading throws
  */
 export async function pipeline<T extends keyof Tasks>(task: T, model?: string | null, options: PretrainedOptions = {}): Promise<Tasks[T]> {
   const report = options.progress_callback ?? undefined;
@@ -129,7 +129,7 @@ export function stack(tensors: readonly Base<"float32">[], dim = 0): Tensor<"flo
   return cat(tensors.map((tensor) => withMethods(tensor).unsqueeze(dim)), dim);
 }
 
-/** For what reads text: there is none here. */
+/** Stands in for tokenizers: there are none here. */
 export class AutoTokenizer {
   /**
    * There is no tokenizer.

@@ -6,15 +6,15 @@ import { loadModel, loadOptions, refused, type PretrainedOptions } from "./optio
 import { RawImage, type ImageInput } from "./raw-image.js";
 import { type Tensor, withMethods } from "./tensor.js";
 
-/** What models are called with: `pixel_values`, and what else transformers documents of I-JEPA. */
+/** The inputs of models: `pixel_values`, and the others that transformers documents for I-JEPA. */
 export interface ModelInputs {
   /** [images, channels, height, width]. */
   pixel_values: Base;
-  /** [images, tokens], 1 where the mask token stands for the patch. */
+  /** [images, tokens], 1 where the mask token replaces the patch. */
   bool_masked_pos?: Base;
-  /** [images, tokens], 0 where a token is not attended to. */
+  /** [images, tokens], 0 for tokens that are not attended to. */
   attention_mask?: Base;
-  /** [heads] or [layers, heads], what the probabilities of a head are multiplied by. */
+  /** [heads] or [layers, heads], the factor of a head's probabilities. */
   head_mask?: Base;
   /** Take images of another size than the model's. Default false. */
   interpolate_pos_encoding?: boolean;
@@ -50,7 +50,7 @@ export interface ModelOutputs {
 
 /** A loaded model: call it. */
 export interface CallableModel<M extends Encoder | Classifier> {
-  /** Runs the model. Throws as the library's `forward`, and IJepaError `input/value` for an input that it does not have. */
+  /** Runs the model. Throws as the library's `forward`, and IJepaError `input/value` for an unknown input. */
   (inputs: ModelInputs): Promise<ModelOutputs>;
   /** The same as calling the model. */
   forward(inputs: ModelInputs): Promise<ModelOutputs>;
@@ -58,24 +58,24 @@ export interface CallableModel<M extends Encoder | Classifier> {
   readonly config: Record<string, unknown>;
   /** The library's own model. */
   readonly model: M;
-  /** Frees the model, after the calls under way. */
+  /** Frees the model, after pending calls. */
   dispose(): Promise<void>;
 }
 
-/** What a processor makes of images. */
+/** The output of a processor. */
 export interface ProcessorOutputs {
   /** [images, channels, height, width]. */
   pixel_values: Tensor<"float32">;
-  /** Of each image as it was, [height, width]. */
+  /** The original size of each image, [height, width]. */
   original_sizes: [number, number][];
-  /** Of each image as the model sees it, [height, width]. */
+  /** The size of each image for the model, [height, width]. */
   reshaped_input_sizes: [number, number][];
 }
 
 /** An image processor: call it with images. */
 export interface CallableProcessor {
   /**
-   * Makes the model's inputs of an image, or of several in one batch.
+   * Turns an image, or several as one batch, into the model's inputs.
    * @throws IJepaError `image/*`, `io/read`, `input/*`
    */
   (images: ImageInput | readonly ImageInput[]): Promise<ProcessorOutputs>;

@@ -1,4 +1,4 @@
-/** Options as programs for transformers.js give them, and what they are here. */
+/** From options of transformers.js to those of this library. */
 import { IJepaError, isIJepaError } from "../core/errors.js";
 import { DTYPES, type Dtype, type ModelLoadOptions, type ProgressInfo } from "../index.js";
 
@@ -28,28 +28,28 @@ export interface PretrainedOptions {
   dtype?: string | Record<string, string> | null;
   /** Where to compute: "cpu" is "wasm", "gpu" is "webgpu". Default "auto". */
   device?: "auto" | "cpu" | "wasm" | "gpu" | "webgpu" | (string & {}) | null;
-  /** Told how far downloads and loading are. */
+  /** Called with the progress of downloads and loading. */
   progress_callback?: ((event: ProgressEvent) => void) | null;
-  /** Of a model of the Hub: a branch, a tag or a commit. Default "main". */
+  /** A branch, tag or commit of a model of the Hub. Default "main". */
   revision?: string;
   /** The folder of the Hub's cache. Default: `env.cacheDir`, else that of Python. */
   cache_dir?: string | null;
-  /** Ask the Hub for nothing. Default false. */
+  /** Use only the cache. Default false. */
   local_files_only?: boolean;
   [other: string]: unknown;
 }
 
-/** Settings for all models; the others of transformers.js are taken and have no effect. */
+/** Settings for all models; other settings of transformers.js are accepted and have no effect. */
 export const env = {
-  /** Says that this is not transformers.js. */
+  /** Tells that this is not transformers.js. */
   version: "ijepa",
-  /** False: nothing is asked of the Hub, as with `local_files_only`. */
+  /** False: use only the cache, as with `local_files_only`. */
   allowRemoteModels: true,
-  /** False: `localModelPath` is not looked at. */
+  /** False: `localModelPath` is ignored. */
   allowLocalModels: true,
   /** The folder of the Hub's cache. */
   cacheDir: undefined as string | null | undefined,
-  /** Models are looked for here first, where it is set: a folder, or its URL. What is not there comes from the Hub. */
+  /** If set, models are looked for here first: a folder, or its URL. Others come from the Hub. */
   localModelPath: undefined as string | undefined,
   /** Another Hub than huggingface.co is named by the environment variable HF_ENDPOINT; here it is refused. */
   remoteHost: undefined as string | undefined,
@@ -63,17 +63,15 @@ export const env = {
   backends: { onnx: { wasm: {} as { numThreads?: number; [other: string]: unknown }, webgpu: {} as Record<string, unknown>, logLevel: undefined as string | undefined } },
 };
 
-/** The formats of transformers.js, and those that have their place here. */
+/** The formats of transformers.js, with those of this library that replace them. */
 const FORMATS: Record<string, string | undefined> = { auto: undefined, fp16: "bf16", q4: "int4", q4f16: "int4", bnb4: "nf4", q8: "int8", int8: "int8", quantized: "int8" };
 const DEVICES: Record<string, ModelLoadOptions["device"]> = { auto: "auto", cpu: "wasm", wasm: "wasm", gpu: "webgpu", webgpu: "webgpu" };
-/** Options of transformers.js that speak of ONNX files, which are not read here. */
+/** Options of transformers.js for ONNX files, which are not read here. */
 const ONNX_ONLY = ["model_file_name", "use_external_data_format", "session_options"];
 const TAKEN = ["dtype", "device", "progress_callback", "revision", "cache_dir", "local_files_only", "token", "config", "subfolder"];
 const OWN = ["threads", "groupSize", "resident", "signal", "fetch", "useMaskToken", "addPoolingLayer", "gpuDevice", "powerPreference", "revectorize", "determinism"];
 
-/**
- * @throws IJepaError `input/value` for what is not there, with the reason
- */
+/** @throws IJepaError `input/value` for unsupported options, with the reason */
 export function loadOptions(options: PretrainedOptions = {}): ModelLoadOptions {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || value === null || value === false) continue;
@@ -97,10 +95,10 @@ export function loadOptions(options: PretrainedOptions = {}): ModelLoadOptions {
 }
 
 /**
- * Loads what a program calls a model: from below `env.localModelPath`, where that is set and allowed; where the model is not there, as
- * `fromPretrained` reads the name, from the Hub among others.
+ * Loads a model by its name: from below `env.localModelPath`, if that is set and allowed; otherwise as `fromPretrained` does, which
+ * includes the Hub.
  *
- * @throws IJepaError `input/value` for a setting of `env` that is not there; what `load` throws
+ * @throws IJepaError `input/value` for an unsupported setting of `env`; what `load` throws
  */
 export async function loadModel<T>(model: string | null | undefined, load: (ref: string | undefined) => Promise<T>): Promise<T> {
   const { remoteHost, allowRemoteModels } = env;
@@ -117,7 +115,7 @@ export async function loadModel<T>(model: string | null | undefined, load: (ref:
   }
 }
 
-/** Below `env.localModelPath`; with "./" before it where it could be read as the name of a model of the Hub. */
+/** The path below `env.localModelPath`, with "./" before it if it could be read as the name of a model of the Hub. */
 function localPath(model: string): string | undefined {
   const { localModelPath: folder, allowLocalModels } = env;
   if (folder === undefined || !allowLocalModels || isPath(model)) return undefined;
@@ -125,7 +123,7 @@ function localPath(model: string): string | undefined {
   return isPath(path) ? path : `./${path}`;
 }
 
-/** A URL, or a path that says where it begins. */
+/** A URL, or a path that begins with "/", "./" or similar. */
 function isPath(ref: string): boolean {
   return /^[a-z][a-z0-9+.-]*:|^[./\\]/i.test(ref);
 }
@@ -145,7 +143,7 @@ function deviceOf(device: PretrainedOptions["device"]): ModelLoadOptions["device
   throw refused("device", device, `device ${JSON.stringify(device)} is not supported; the names are ${Object.keys(DEVICES).join(", ")}.`);
 }
 
-/** Progress of the model itself is told as if it were a file. */
+/** The progress of the model itself is reported like that of a file. */
 function eventsOf({ status, name, file, loaded, total, progress }: ProgressInfo): ProgressEvent[] {
   if (file !== undefined) return [{ status, name, file, loaded, total, progress }];
   const model = { name, file: "model" };

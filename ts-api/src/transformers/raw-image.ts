@@ -49,7 +49,7 @@ export class RawImage implements Pixels {
     return new RawImage(context.getImageData(0, 0, canvas.width, canvas.height).data, canvas.width, canvas.height, 4);
   }
 
-  /** A copy with pixels of its own. */
+  /** A copy with its own pixels. */
   clone(): RawImage {
     return new RawImage(this.data.slice(), this.width, this.height, this.channels);
   }
@@ -59,7 +59,7 @@ export class RawImage implements Pixels {
     return this.channels === 3 ? this : made(toRgb(this));
   }
 
-  /** With alpha; where there was none it is 255. */
+  /** With alpha; 255 if there was none. */
   rgba(): RawImage {
     if (this.channels === 4) return this;
     const { data } = this.rgb(), rgba = new Uint8ClampedArray((data.length / 3) * 4).fill(255);
@@ -109,7 +109,7 @@ export class RawImage implements Pixels {
 
   /**
    * The pixels of [left, top, right, bottom], the last two included.
-   * @throws IJepaError `input/value` where no pixel lies in it
+   * @throws IJepaError `input/value` if it contains no pixel
    */
   async crop([left, top, right, bottom]: [number, number, number, number]): Promise<RawImage> {
     const x = Math.max(0, left), y = Math.max(0, top), width = Math.min(right, this.width - 1) - x + 1, height = Math.min(bottom, this.height - 1) - y + 1;

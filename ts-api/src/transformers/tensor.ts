@@ -5,7 +5,7 @@ import { refused } from "./options.js";
 
 /** A dense, row-major array with a shape, and the methods of transformers.js. */
 export class Tensor<T extends TensorType = TensorType> extends Base<T> {
-  /** The part at an index of the first axis. */
+  /** The slice at an index of the first axis. */
   readonly [index: number]: Tensor<T>;
 
   constructor(type: T, data: TensorArrays[T] | readonly number[], dims: readonly number[]) {
@@ -27,12 +27,12 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return this.data[0];
   }
 
-  /** A copy with elements of its own, in the same shape. */
+  /** A copy with its own elements, in the same shape. */
   clone(): Tensor<T> {
     return new Tensor(this.type, this.data.slice() as TensorArrays[T], this.dims);
   }
 
-  /** The same elements in another shape; one -1 is what the others leave. */
+  /** The same elements in another shape; one size of -1 is computed from the others. */
   view(...dims: number[]): Tensor<T> {
     const known = sizeOf(dims.filter((dim) => dim !== -1));
     return new Tensor(this.type, this.data, dims.map((dim) => (dim === -1 ? this.size / known : dim)));
@@ -154,7 +154,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return this.permute(...axes);
   }
 
-  /** The elements in another type, cut to whole numbers where it has no others; the same shape. */
+  /** The elements in another type, truncated for integer types; the same shape. */
   to<U extends TensorType>(type: U): Tensor<U> {
     return new Tensor(type, arrayOf(type, Array.from(this.data)), this.dims);
   }
@@ -171,7 +171,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return new Tensor("float32", data, this.dims);
   }
 
-  /** Memory is the engine's to free. */
+  /** Does nothing: the engine frees the memory. */
   dispose(): void {}
 
   /**
@@ -185,7 +185,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
   }
 }
 
-/** An axis, counted from the end where it is negative. */
+/** An axis; a negative one counts from the end. */
 function axisOf({ dims }: Base, axis: number): number {
   const at = axis < 0 ? axis + dims.length : axis;
   if (Number.isInteger(at) && at >= 0 && at < dims.length) return at;
@@ -205,7 +205,7 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** What `reduce` makes of the elements along an axis, or of all. */
+/** Applies `reduce` to the elements along an axis, or to all. */
 function reduced(tensor: Base, axis: number | null | undefined, keepdim: boolean, reduce: (row: number[]) => number): Tensor<"float32"> {
   const { dims } = tensor;
   if (axis === undefined || axis === null) return new Tensor("float32", [reduce(Array.from(tensor.data))], keepdim ? dims.map(() => 1) : []);

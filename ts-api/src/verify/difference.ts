@@ -1,7 +1,7 @@
 /** From a result of two variants to a description of the first element that differs. */
 import type { TracedResult } from "./trace.js";
 
-/** Where two variants part: the first op, in the order of computation, whose words are not the same. */
+/** Where two variants differ: the first op, in the order of computation, whose words are not the same. */
 export interface Difference {
   /** "embedding", "layer 3" or "final norm". */
   part: string;

@@ -1,11 +1,11 @@
-/** What this machine has for the library, and what the library would use. */
+/** Finds out what this machine can compute on, and what the library would use. */
 import { examineCpu, openWebgpu } from "#devices";
 import { runtime } from "#runtime";
 import { attest } from "../backends/attest.js";
 import type { CpuReport } from "../backends/cpu.js";
 import { gainsOf, type Gain } from "./gains.js";
 
-/** What the machine has, and what is used of it. */
+/** The devices of the machine, and which are used. */
 export interface DoctorReport {
   /** The engine and its version, such as "node 24.21.0". */
   runtime: string;
@@ -13,7 +13,7 @@ export interface DoctorReport {
   cores: number;
   /** The CPU: WebAssembly modules, threads and inner loops. */
   wasm: CpuReport;
-  /** The GPU, or why there is none. */
+  /** The GPU, or why it is not used. */
   webgpu: {
     /** The adapter in words; undefined without WebGPU. */
     device: string | undefined;
@@ -30,7 +30,7 @@ export interface DoctorReport {
   gains: readonly Gain[];
 }
 
-/** Looks at the engine and its devices; never throws for what is missing. */
+/** Examines the engine and its devices; missing features are reported, never thrown. */
 export async function doctor(): Promise<DoctorReport> {
   const { name, cores, noThreads } = runtime, wasm = await examineCpu(), webgpu = await examineWebgpu();
   const { revectorized } = wasm, gpu = webgpu.attested && !webgpu.software;

@@ -1,7 +1,10 @@
-/** What would make this machine faster, by ratios that were measured: ViT-B/16, one photo at a time (docs/performance.md). */
+/**
+ * From what a machine has to the options that would make it faster, with measured ratios: ViT-B/16, one photo at a time
+ * (docs/performance.md).
+ */
 import type { Dtype } from "../core/numerics.js";
 
-/** An option that is open on this machine, and what it would bring. */
+/** An option that is available on this machine, and its gain. */
 export interface Gain {
   /** What to do, in words. */
   readonly option: string;
@@ -20,20 +23,20 @@ export const WIDE: Gain["ratio"] = { int4: 1.67, int8: 1.75, bf16: 1.42 };
 export const TWO_THREADS: Gain["ratio"] = { int4: 1.8, bf16: 1.9 };
 export const INT4: Gain["ratio"] = { bf16: 2.2 }, INT8: Gain["ratio"] = { bf16: 1.36 };
 
-/** What is known of the machine. */
+/** The facts about the machine. */
 interface Machine {
   /** The engine and its version. */
   readonly runtime: string;
   readonly cores: number;
   /** Whether threads can be started. */
   readonly threads: boolean;
-  /** Whether kernels of 256 bits can be had. */
+  /** Whether kernels of 256 bits are available. */
   readonly revectorized: boolean;
   /** Whether there is a GPU that gives the right bits. */
   readonly gpu: boolean;
 }
 
-/** The options that are open, the one that brings most first; those that have not been measured come last. */
+/** The available options, the largest gain first; options that were not measured come last. */
 export function gainsOf({ runtime, cores, threads, revectorized, gpu }: Machine): Gain[] {
   const engine = ENGINES.find(({ name }) => name.test(runtime));
   const gains: Gain[] = [

@@ -8,7 +8,7 @@ import { resultBytes, resultsOf } from "../ops/table.js";
 export interface TracedResult {
   /** Runs count programs: 0 the embedding, then the layers, then the final norm. */
   run: number;
-  /** Which call of the program leaves it. */
+  /** Index of the call that writes it. */
   index: number;
   /** The call's op; of a pair both. */
   op: string;
@@ -17,7 +17,7 @@ export interface TracedResult {
   type: string;
   dims: readonly number[];
   digest: string;
-  /** The bytes, where they were asked for. */
+  /** The bytes, if they were requested. */
   bytes: Uint8Array | undefined;
 }
 
@@ -27,8 +27,8 @@ interface TracedProgram extends Program {
 
 export interface TraceOptions {
   /**
-   * Parts are single calls, and every result is kept; or an operand's call stays with the one before it, as backends have
-   * kernels for such pairs, and only operands are kept.
+   * Either every call runs alone and every result is kept; or an operand's call runs together with the call before it, since backends
+   * have kernels for such pairs, and only operands are kept.
    */
   pairs?: boolean;
   /** Index of the result whose bytes are kept. */
@@ -36,7 +36,7 @@ export interface TraceOptions {
 }
 
 export interface Tracer {
-  /** A backend that behaves as the one it was made of. */
+  /** A backend that behaves like the one it wraps. */
   backend: Backend;
   /** All results so far, in order. */
   results(): Promise<TracedResult[]>;
@@ -47,7 +47,7 @@ export function traced(inner: Backend, { pairs = false, keep }: TraceOptions = {
   let run = 0;
   const record = (calls: readonly OpCall[], index: number) => {
     const last = calls.at(-1)!, op = calls.map((call) => call.op).join(" and ");
-    // read() copies before later runs change the tensor; only its result is waited for.
+    // read() copies before later runs change the tensor; only its result is awaited.
     for (const result of resultsOf(last)) {
       const { buffer, tensor, dims } = result, entry = { run, index, op, buffer, type: tensor.type, dims };
       const kept = pending.length === keep;

@@ -1,4 +1,4 @@
-/** The project's promise, checked: one model and one input on every variant of this machine, op by op. */
+/** Checks the project's promise: runs one model on one input with every variant of this machine, op by op, and compares. */
 import { runtime } from "#runtime";
 import { variantsHere, type AbsentVariant, type Variant } from "../backends/variants.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
@@ -23,9 +23,9 @@ export interface VerifyOptions extends SourceOptions {
   dtypes?: readonly Dtype[];
   /** Default: numbers made from a seed, for which the package has recorded digests of its own model. */
   image?: ImageSource;
-  /** Told of every row as it is known. */
+  /** Called for every row as it is finished. */
   onRow?: (row: VerifyRow) => void;
-  /** Default: all of this machine. The first is what the others are compared with. */
+  /** Default: all of this machine. The others are compared with the first. */
   variants?: readonly Variant[];
 }
 
@@ -55,9 +55,9 @@ export interface VerifyReport {
   model: string;
   /** One for each variant and dtype, in the order in which they ran. */
   rows: VerifyRow[];
-  /** Variants that this machine lacks. They say nothing about sameness. */
+  /** Variants that this machine cannot run, with the reason. */
   absent: AbsentVariant[];
-  /** The digests recorded in the package, where the model and input are those they were recorded for. */
+  /** The digests recorded in the package, if the model and input are those they were recorded for. */
   recorded: { dtype: Dtype; expected: string; same: boolean }[];
   /** All rows are the same, and as recorded. */
   same: boolean;
@@ -134,7 +134,7 @@ function checkOptions(given: VerifyOptions | undefined): VerifyOptions {
   return options;
 }
 
-/** The first result that is not as expected: its index, and that of the expected one. */
+/** The first result that differs: its index, and that of the expected one. */
 function firstWrong({ results, pairs }: Outcome, expected: readonly TracedResult[]): (Keep & { of: number }) | undefined {
   const find = (of: readonly TracedResult[]) =>
     of.map(({ run, index, buffer, digest }, at) => {

@@ -10,19 +10,19 @@ export interface Components {
   readonly energies: readonly number[];
 }
 
-/** Columns that are iterated beyond those that are wanted; they make the iteration converge. */
+/** Additional columns in the iteration; they make it converge. */
 const EXTRA = 5;
 const ITERATIONS = 60;
 /** Sweeps of Jacobi's method; a matrix of 8 x 8 needs about 6. */
 const SWEEPS = 12;
-/** A column of less than this part of the largest is nothing but rounding. */
+/** A column smaller than this share of the largest is only rounding. */
 const RELATIVE_ZERO = 1e-10;
 
 /**
  * The directions in which the rows differ most. The sign of a component is chosen so that its largest score is positive.
  *
  * @param rows [count][width], row-major
- * @param wanted components; where the rows differ in fewer directions, the scores of the others are 0
+ * @param wanted number of components; if the rows differ in fewer directions, the scores of the others are 0
  */
 export function principalComponents(rows: ArrayLike<number>, count: number, wanted: number): Components {
   const gram = gramMatrix(centred(rows, count), count);

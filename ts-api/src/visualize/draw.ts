@@ -7,11 +7,11 @@ import { tokenOf, type Patch } from "./maps.js";
 
 /** Options of `drawMap`. */
 export interface DrawOptions {
-  /** How much of the map is seen, 0 to 1; the rest is the photo in grey. Default 0.6. */
+  /** Opacity of the map, 0 to 1; the rest is the photo in grey. Default 0.6. */
   opacity?: number;
   /** Longest side of the result in pixels; smaller photos keep their size. Default 1024. */
   maxSide?: number;
-  /** Longest side of the result in pixels, also where the photo is smaller; `maxSide` does not count then. */
+  /** Longest side of the result in pixels, even if the photo is smaller; replaces `maxSide`. */
   side?: number | undefined;
   /** A patch to be framed. */
   patch?: Patch | undefined;
@@ -32,7 +32,7 @@ const FRAME = 200;
  *
  * @param photo as `loadImage` gives it
  * @param map as `pcaMap`, `similarityMap` and `attentionMap` give it
- * @throws IJepaError `input/value` for options that cannot be
+ * @throws IJepaError `input/value` for invalid options
  */
 export function drawMap(photo: RawImage, map: RawImage, options: DrawOptions = {}): RgbImage {
   const { opacity = 0.6, maxSide = 1024, side, patch } = readOptions(options, NAMES, "drawMap");

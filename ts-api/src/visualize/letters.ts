@@ -1,4 +1,4 @@
-/** Letters of pixels, so that a picture's words are the same pixels everywhere: 5 wide, 7 high and 2 for what hangs below the line. */
+/** Draws text into pictures with a pixel font, so that it is the same everywhere: 5 pixels wide, 7 high and 2 below the line. */
 
 const COLUMNS = 5;
 const ROWS = 9;
@@ -18,7 +18,7 @@ const LETTERS = `
 const FIRST = " ".charCodeAt(0);
 const UNKNOWN = "?".charCodeAt(0) - FIRST;
 
-/** RGB pixels that are written on. */
+/** The RGB pixels to write on. */
 export interface Paper {
   readonly data: Uint8Array;
   readonly width: number;
@@ -30,7 +30,7 @@ export function textWidth(text: string, size: number): number {
   return Math.max(0, Array.from(text).length * ADVANCE - 1) * size;
 }
 
-/** Pixels from the top of a letter to the lowest that hangs below the line. */
+/** Pixels from the top of a letter to its lowest below the line. */
 export function textHeight(size: number): number {
   return ROWS * size;
 }
@@ -52,14 +52,14 @@ export function linesOf(text: string, width: number, size: number): string[] {
   return line === "" ? lines : [...lines, line];
 }
 
-/** The text where it fits; else its beginning and dots. */
+/** The text if it fits, else its beginning and dots. */
 export function shortened(text: string, width: number, size: number): string {
   const most = Math.max(1, Math.floor((width / size + 1) / ADVANCE));
   return text.length <= most ? text : `${text.slice(0, Math.max(0, most - 3))}...`.slice(0, most);
 }
 
 /**
- * Writes a line; what lies beyond the paper is cut. Letters beyond ASCII are question marks.
+ * Writes a line, clipped at the edge of the picture. Letters beyond ASCII become question marks.
  *
  * @param size side of a letter's dot, in pixels
  * @param ink grey of the letters

@@ -10,11 +10,11 @@ import { principalComponents } from "./components.js";
 /** A patch by its column and row, from 0, from the top left. */
 export type Patch = readonly [column: number, row: number];
 
-/** Which attention is drawn; all of it where nothing is named. */
+/** Which attention is drawn; default: all of it. */
 export interface AttentionOptions {
   /** Which head; default: the mean of all. */
   head?: number | undefined;
-  /** What this patch attends to; default: how much each patch is attended to, the mean of all patches. */
+  /** Draw what this patch attends to; default: how much each patch is attended to, averaged over all patches. */
   patch?: Patch | undefined;
 }
 
@@ -50,7 +50,7 @@ export function pcaMap(features: Tensor<"float32">, columns: number): RgbImage {
 }
 
 /**
- * How alike each patch's features are to those of one patch: cosines, the least black, the greatest white.
+ * The similarity of each patch's features to those of one patch: cosines, the least black, the greatest white.
  *
  * @param features [1, tokens, width] or [tokens, width]
  * @param columns of the patch grid
@@ -68,7 +68,7 @@ export function similarityMap(features: Tensor<"float32">, columns: number, patc
  *
  * @param attention [1, heads, tokens, tokens] or [heads, tokens, tokens]: one of the `attentions` of a forward pass
  * @param columns of the patch grid
- * @throws IJepaError `input/shape`, `input/value` for a patch or head that there is not
+ * @throws IJepaError `input/shape`, `input/value` for a patch or head that does not exist
  */
 export function attentionMap(attention: Tensor<"float32">, columns: number, options: AttentionOptions = {}): GreyMap {
   const { head, patch } = readOptions(options, ATTENTION, "attentionMap");

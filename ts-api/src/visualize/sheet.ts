@@ -18,9 +18,9 @@ export interface SheetCell {
 export interface SheetOptions {
   /** Pictures in a row. Default: all in one. */
   columns?: number;
-  /** Below all pictures: what they show. */
+  /** Text below all pictures. */
   text?: string | undefined;
-  /** Below all pictures: what violet and yellow stand for, on both sides of a colour bar. */
+  /** Labels of violet and yellow, on both sides of a colour bar below all pictures. */
   scale?: readonly [least: string, greatest: string] | undefined;
 }
 
@@ -30,14 +30,14 @@ const INK = 30;
 /** Pixels between pictures and around them. */
 const GAP = 10;
 const BAR_HEIGHT = 12;
-/** A sheet of more pixels is a mistake. */
+/** Most pixels of a sheet. */
 const MOST_PIXELS = 2 ** 28;
 
 /**
  * Pictures in rows, each with its label, and a legend below. Letters are drawn by pixels: the sheet is the same everywhere.
  *
  * @param cells as `drawMap` gives the pictures, of any sizes
- * @throws IJepaError `input/value` for no pictures, options that cannot be, and more than 2^28 pixels
+ * @throws IJepaError `input/value` without pictures, for invalid options, and for more than 2^28 pixels
  */
 export function drawSheet(cells: readonly SheetCell[], options: SheetOptions = {}): RgbImage {
   const { columns = Math.max(1, cells?.length ?? 1), text, scale } = readOptions(options, NAMES, "drawSheet");
@@ -85,7 +85,7 @@ function legendOf(width: number, text: string | undefined, scale: SheetOptions["
   };
 }
 
-/** The largest letters in which every label fits; the smallest where none does. */
+/** The largest letters in which every label fits; the smallest letters if none does. */
 function labelSize(cells: readonly SheetCell[], narrowest: number): number {
   const largest = narrowest >= 800 ? 3 : narrowest >= 120 ? 2 : 1;
   const fits = (size: number) => cells.every(({ label = "" }) => textWidth(label, size) <= narrowest);

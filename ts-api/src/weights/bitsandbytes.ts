@@ -27,7 +27,7 @@ export interface QuantizedTensor {
 type BytesReader = (tensor: CheckpointTensor) => Promise<Uint8Array>;
 
 /**
- * Finds the quantized matrices by their quant_state, and removes what belongs to them, but for the weights, from `tensors`.
+ * Finds the quantized matrices by their quant_state, and removes their companions, but not their weights, from `tensors`.
  * @returns by the name of the weight
  * @throws IJepaError `weights/missing` when a part is absent, `weights/dtype` for another type than nf4 and fp4
  */

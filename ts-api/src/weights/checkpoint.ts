@@ -28,21 +28,21 @@ import type { ResearchOptions } from "./torch/research.js";
 export interface Checkpoint {
   readonly ref: string;
   readonly config: IJepaConfig;
-  /** The content of preprocessor_config.json, where there is one. */
+  /** The content of preprocessor_config.json, if there is one. */
   readonly preprocessorConfig: Record<string, unknown> | undefined;
   /** Every tensor of the files, by canonical name; of a matrix quantized by bitsandbytes only the codes. */
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
   /** The four-bit format of its matrices; undefined for a checkpoint in floating point. */
   readonly quantized: CodebookName | undefined;
-  /** `__metadata__` of the files, the first one's where two contradict each other. */
+  /** `__metadata__` of the files; if two contradict each other, the first counts. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Packed files; undefined for a checkpoint in the layout of others. */
   readonly packed: PackedFiles | undefined;
-  /** Of a head with its encoder: the format that the head was made for. */
+  /** For a head with its encoder: the format that the head was made for. */
   readonly head?: { readonly dtype: Dtype; readonly groupSize: Group | undefined };
   /**
-   * Reads one tensor as f32, a quantized one decoded; nothing is kept, so ask once.
-   * @param name canonical name; pooler, classifier and mask token may be asked for where the files have them
+   * Reads one tensor as f32, a quantized one decoded; nothing is cached, so read it once.
+   * @param name canonical name; pooler, classifier and mask token only if the files have them
    * @param into memory of the tensor's size that may be used for it
    * @throws IJepaError `weights/missing`, `weights/shape`, `weights/dtype`, `weights/value` (NaN or infinite), `io/read`, `aborted`
    */
@@ -63,13 +63,13 @@ export interface Checkpoint {
   unused(names: readonly string[]): string[];
   /** The bytes of a stored tensor, as they are. */
   bytes(tensor: CheckpointTensor, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Another file of the folder, whole; undefined where there is none, and for a .pth.tar file. */
+  /** Another file of the folder, whole; undefined if there is none, and for a .pth.tar file. */
   file(name: string, signal?: AbortSignal): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
 
 export interface CheckpointOptions extends SourceOptions, ResearchOptions {
-  /** Sees the bytes of every tensor of a checkpoint that is read, as stored, by its canonical name; nothing of packed files. */
+  /** Called with the stored bytes of every tensor that is read, by its canonical name; not for packed files. */
   onBytes?: ((name: string, bytes: Uint8Array) => void | Promise<void>) | undefined;
 }
 
@@ -77,7 +77,7 @@ export interface CheckpointOptions extends SourceOptions, ResearchOptions {
 interface Opened {
   /** Path or URL, for messages. */
   where: string;
-  /** Undefined for a single file: what lies beside that is not the model's. */
+  /** Undefined for a single file: files beside it do not belong to the model. */
   folder: ModelFolder | undefined;
   config: IJepaConfig;
   preprocessorConfig: Record<string, unknown> | undefined;
@@ -166,7 +166,7 @@ async function openParts(ref: ModelRef, options: CheckpointOptions): Promise<Ope
   throw new IJepaError("config/missing", `${ref} is a file${what.words}. Pass the folder that holds config.json and model.safetensors.`, { file: ref });
 }
 
-/** What a file is that was named in place of a model's folder. */
+/** Describes a file that was named instead of a model's folder. */
 async function describeFile(path: string, signal: AbortSignal | undefined): Promise<{ isZip: boolean; words: string }> {
   const source = await runtime.openFile(path);
   try {
@@ -226,7 +226,7 @@ async function readConfig(folder: ModelFolder, options: OpenOptions): Promise<IJ
 }
 
 function unusable(file: string, problem: string, cause?: unknown): IJepaError {
-  // It is JSON, with a value that no configuration has.
+  // The file is JSON, but has an invalid value.
   if (cause instanceof RangeError) return new IJepaError("config/field", `${file} cannot be used: ${cause.message}.`, { field: "config", value: undefined }, { cause });
   return new IJepaError("config/missing", `${file} cannot be used: ${problem}.${whereToLookWhenBuilt()}`, { file }, { cause });
 }

@@ -34,9 +34,9 @@ export function checkTensors(
 }
 
 /**
- * Whether a tensor that has no place in the model may be a weight of its encoder under a wrong name, or say that the configuration is
- * another model's: numbers with dimensions, in one of the encoder's modules. Heads, and whole other networks beside the encoder, may be
- * left out; so may buffers of whole numbers, scalars and empty markers, which can be no weight of it.
+ * Whether an unknown tensor may be a weight of the encoder under a wrong name, or show that the configuration is another model's: numbers
+ * with dimensions, in one of the encoder's modules. Heads and other networks beside the encoder may be ignored. So may buffers of whole
+ * numbers, scalars and empty markers, which cannot be weights.
  */
 function mayBeNeeded(name: string, { dtype, shape }: CheckpointTensor): boolean {
   return isEncoderTensor(name) && !isOptionalTensor(name) && isFloatDtype(dtype) && shape.length > 0 && sizeOf(shape) > 0;
@@ -70,7 +70,7 @@ function count(names: readonly string[]): string {
   return names.length === 1 ? "a tensor" : `${names.length} tensors`;
 }
 
-/** Names come from files: shown escaped, and not more than a screenful. */
+/** Names come from files: they are escaped, and at most a screenful is shown. */
 function list(names: readonly string[]): string {
   const shown = names.slice(0, 20).map((name) => JSON.stringify(name.slice(0, 100)).slice(1, -1));
   return shown.join(", ") + (names.length > 20 ? `, and ${names.length - 20} more` : "");

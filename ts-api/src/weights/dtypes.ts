@@ -37,7 +37,7 @@ export function checkFloatDtype(dtype: string, tensor: string): void {
  * Little-endian floating-point numbers as f32. F32, F16 and BF16 are exact, bits of NaN included; F64 is rounded to nearest,
  * ties to even. The result of F32 shares memory with `bytes` where its alignment allows.
  * @param tensor its name, for messages
- * @throws IJepaError `weights/dtype` for another type, `weights/format` when the bytes are no whole number of elements
+ * @throws IJepaError `weights/dtype` for another type, `weights/format` when the bytes are not a whole number of elements
  */
 export function toFloat32(bytes: Uint8Array, dtype: string, tensor = "(unnamed)"): Float32Array {
   checkFloatDtype(dtype, tensor);

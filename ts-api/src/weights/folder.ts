@@ -16,8 +16,8 @@ import type { SourceOptions } from "./source-options.js";
 const MAX_JSON = 32 * 2 ** 20;
 
 /**
- * @param ref a local folder, a file: URL or an http(s) URL of a folder, or the name of a model on the Hugging Face Hub; what is at a
- *   path of that name comes first; or files that the caller opens
+ * @param ref a local folder, a file: URL or an http(s) URL of a folder, or the name of a model on the Hugging Face Hub; a local path of
+ *   that name comes first; or files that the caller opens
  * @throws IJepaError `input/value` when it is none of these; TypeError for options of a wrong type
  */
 export async function openFolder(ref: ModelRef, options: SourceOptions = {}): Promise<ModelFolder> {
@@ -51,7 +51,7 @@ export function folderAt(ref: string): ModelFolder {
   if (/^https?:/i.test(ref)) return urlFolder(ref);
   if (/^file:/i.test(ref)) return localFolder(pathOfFileUrl(ref));
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(ref)) throw badRef(ref, "is a URL of a kind that cannot be read");
-  // Where there are pages and no files, a path is relative to the page.
+  // In hosts with pages and without files, a path is relative to the page.
   if (runtime.pageUrl !== undefined && URL.canParse(ref, runtime.pageUrl)) return urlFolder(new URL(ref, runtime.pageUrl).href);
   return localFolder(ref);
 }
@@ -72,7 +72,7 @@ export function openFolderOf(ref: string): { folder: ModelFolder; name: string }
 }
 
 /**
- * Reads a file of a folder; undefined where there is none.
+ * Reads a file of a folder; undefined if there is none.
  * @throws IJepaError `io/read`, `aborted`
  */
 export async function readFile(folder: ModelFolder, name: string, options: OpenOptions): Promise<Uint8Array | undefined> {
@@ -85,8 +85,8 @@ export async function readFile(folder: ModelFolder, name: string, options: OpenO
 }
 
 /**
- * Reads a JSON file of a folder, as Python's json module does; undefined where there is none.
- * @param refuse makes the error when the file is there but is no JSON, from the file's own name and the problem in words
+ * Reads a JSON file of a folder, as Python's json module does; undefined if there is none.
+ * @param refuse makes the error when the file is not JSON, from the file's own name and the problem in words
  * @throws IJepaError from `refuse`, `io/read`, `aborted`
  */
 export async function readJson(
@@ -98,7 +98,7 @@ export async function readJson(
   return repairing(folder, name, options.signal, () => readJsonOnce(folder, name, options, refuse));
 }
 
-/** Reads a file of a folder; where it is refused and turns out to be a damaged copy, once more from a new copy. */
+/** Reads a file of a folder. If it is refused and turns out to be a damaged cached copy, it is downloaded and read once more. */
 export async function repairing<T>(folder: ModelFolder, name: string, signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
   try {
     return await read();

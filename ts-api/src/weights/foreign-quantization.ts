@@ -1,9 +1,9 @@
-/** Checkpoints that other libraries have quantized in ways that are not read here: named for what they are. */
+/** Recognises checkpoints quantized by other libraries in ways that are not supported, to name the method in the error. */
 import { IJepaError } from "../core/errors.js";
 import type { CheckpointTensor } from "./checkpoint-tensor.js";
 import { isEncoderTensor } from "./tensor-names.js";
 
-/** Names of what stands beside a quantized weight, by the library that writes it. Four-bit bitsandbytes is read, and not among them. */
+/** Names of the tensors beside a quantized weight, by library. Four-bit bitsandbytes is supported and not listed. */
 const COMPANIONS: readonly (readonly [name: RegExp, method: string, kind: string])[] = [
   [/\.(SCB|weight_format|CB|weight\.SCB)$/, "bitsandbytes", "8-bit weights of bitsandbytes"],
   [/\.(qweight|qzeros|g_idx)$/, "gptq", "weights quantized by GPTQ or AWQ"],
@@ -13,7 +13,7 @@ const COMPANIONS: readonly (readonly [name: RegExp, method: string, kind: string
   [/\.(weight_scale_inv|weight_scale|weight_scale_2|input_scale|activation_scale)$/, "float8", "8-bit weights, float8 or whole numbers, with scales beside them"],
 ];
 
-/** Weights that are no floats that can be read, and what they are. */
+/** Unsupported element types of weights, and their meaning. */
 function kindOfDtype(dtype: string): string | undefined {
   if (dtype.startsWith("F8")) return `float8 weights (${dtype})`;
   if (dtype === "F4" || dtype.startsWith("F6_")) return `weights in a few bits (${dtype})`;
@@ -22,7 +22,7 @@ function kindOfDtype(dtype: string): string | undefined {
 
 /**
  * @param config a config.json
- * @throws IJepaError `weights/dtype` where its quantization_config is of a kind that is not read
+ * @throws IJepaError `weights/dtype` if its quantization_config is of an unsupported kind
  */
 export function checkQuantization(config: Record<string, unknown>, file: string): void {
   const quantization = config["quantization_config"] ?? undefined;
@@ -35,8 +35,8 @@ export function checkQuantization(config: Record<string, unknown>, file: string)
 
 /**
  * @param tensors by canonical name
- * @param matrices those that are read though they are quantized
- * @throws IJepaError `weights/dtype` where the encoder has weights that were quantized in another way, or what is left of them
+ * @param matrices the quantized matrices that are supported
+ * @throws IJepaError `weights/dtype` if the encoder has weights that were quantized in another way, or remains of them
  */
 export function refuseForeignTensors(tensors: ReadonlyMap<string, CheckpointTensor>, matrices: ReadonlyMap<string, unknown>, where: string): void {
   for (const [name, { dtype }] of tensors) {

@@ -1,6 +1,5 @@
 /**
- * Checkpoints that have a classification head only, and say which encoder it is for: `ijepa_encoder` in config.json. The encoder is
- * read from where it is, and the two are one checkpoint from then on.
+ * From a checkpoint with only a classification head, whose config.json names its encoder (`ijepa_encoder`), to one checkpoint of both.
  */
 import { runtime } from "#runtime";
 import { IJepaConfig } from "../config/config.js";
@@ -17,7 +16,7 @@ import type { SafetensorsFile } from "./safetensors/reader.js";
 export const ENCODER_FIELD = "ijepa_encoder";
 const HEAD_TENSORS = ["classifier.weight", "classifier.bias"] as const;
 
-/** Which encoder a head is for, and what of it decides the bits of its input. */
+/** The encoder of a head, and everything that decides the bits of the head's input. */
 export interface EncoderReference {
   /** A path, URL or name of the Hub; null for the model of the package. */
   readonly name: string | null;
@@ -31,11 +30,11 @@ export interface EncoderReference {
 }
 
 export interface HeadOptions extends CheckpointOptions {
-  /** Where the encoder of a head is. Default: where the head says. */
+  /** Address of the encoder of a head. Default: the one in the head's configuration. */
   encoder?: ModelRef | undefined;
 }
 
-/** The reference in a configuration; undefined where it has none. Throws `config/field` for one that cannot be. */
+/** The reference in a configuration; undefined if it has none. Throws `config/field` for an invalid one. */
 export function encoderReference(config: IJepaConfig): EncoderReference | undefined {
   const value = config.toJSON()[ENCODER_FIELD];
   if (value === undefined) return undefined;
@@ -45,7 +44,7 @@ export function encoderReference(config: IJepaConfig): EncoderReference | undefi
   throw new IJepaError("config/field", `${ENCODER_FIELD} in config.json must have the name, digest, dtype, numerics and layers of an encoder.`, { field: ENCODER_FIELD, value });
 }
 
-/** As `openCheckpoint`; of a head with its encoder. */
+/** As `openCheckpoint`, but a head is opened with its encoder. */
 export async function openModelCheckpoint(ref: ModelRef, options: HeadOptions = {}): Promise<Checkpoint> {
   try {
     return await openCheckpoint(ref, options);

@@ -1,6 +1,6 @@
 /** From the first bytes of a file that is no checkpoint to what it is, for messages: a web page, a Git LFS pointer, another format. */
 
-/** Bytes of a file that are enough to know what it is. */
+/** Bytes that are enough to recognise a file. */
 export const HEAD_BYTES = 512;
 
 const GIT_LFS = "version https://git-lfs.github.com/spec/";
@@ -8,7 +8,7 @@ const WEB_PAGE = /^<(?:!doctype html|html|head|body|title|meta|script|!--)/i;
 const XML = /^<\?xml/i;
 
 /**
- * Says what a file is in place of what it should be, and what to do; undefined for a file that is none of these.
+ * Says what a file is instead of a model's file, and what to do; undefined for other files.
  * @param head its first bytes
  */
 export function describeWrongFile(head: Uint8Array): string | undefined {
@@ -24,7 +24,7 @@ export function describeWrongFile(head: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** What a file of weights is, when it is one of another format than the one expected; undefined where that is not known. */
+/** The format of a file that is not of the expected one; undefined if it is not known. */
 export function formatOf(head: Uint8Array): string | undefined {
   const starts = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
   if (starts(0x50, 0x4b, 3, 4)) return "a zip, as torch.save writes";

@@ -1,4 +1,4 @@
-/** What the Hub says of a file, and the file's bytes. */
+/** From the name of a file on the Hub to its commit, size, digest and bytes. */
 import { IJepaError } from "../../core/errors.js";
 import { show } from "../../core/show.js";
 import { Connection, failure, statusFailure, type Reply } from "./connection.js";
@@ -17,19 +17,19 @@ export interface RemoteFile {
   readonly size: number;
   /** The name of its bytes in the cache. */
   readonly etag: string;
-  /** What its bytes must hash to, where the ETag tells. */
+  /** The digest of its bytes, if the ETag is one. */
   readonly digest: Digest | undefined;
 }
 
-/** A revision resolved, with the file asked for; `file` is undefined where the model has none of that name. */
+/** A resolved revision, with the requested file; `file` is undefined if the model has none of that name. */
 export interface Found {
-  /** Undefined where the answer does not tell it. */
+  /** Undefined if the answer does not tell it. */
   readonly commit: string | undefined;
   readonly file: RemoteFile | undefined;
 }
 
 export interface FindOptions {
-  /** How often a failure that may pass is tried. */
+  /** How often a temporary failure is tried. */
   tries?: number | undefined;
   /** Without the file the model cannot be opened. Default true. */
   required?: boolean;
@@ -41,14 +41,14 @@ interface Listing {
   siblings?: { rfilename?: string; size?: number; blobId?: string; lfs?: { sha256?: string; size?: number } }[];
 }
 
-/** How often the first request is tried while nothing answers. */
+/** How often the first request is tried while there is no answer. */
 const FIRST_TRIES = 2;
 
 export class HubClient {
   readonly #connection: Connection;
-  /** Where redirects led, by address on the Hub. They are signed and end after a while. */
+  /** Targets of redirects, by address on the Hub. They are signed and expire. */
   readonly #locations = new Map<string, string>();
-  /** Addresses whose servers know no ranges. */
+  /** Addresses whose servers do not support ranges. */
   readonly #whole = new Set<string>();
   #listing: { revision: string; json: Promise<Listing> } | undefined;
 
@@ -70,14 +70,14 @@ export class HubClient {
         this.#checkCommit(name, revision, found.commit);
         return found;
       } catch (error) {
-        // A Hub that has never answered cannot be reached from here, or is not there: to ask often is to keep the user waiting.
+        // A Hub that has never answered probably cannot be reached: more tries would only keep the user waiting.
         const patience = this.#connection.answered ? tries : Math.min(tries, FIRST_TRIES);
         await pauseAfter(error, tried, { ...this.pace, tries: patience }, signal);
       }
     }
   }
 
-  /** Follows the redirects of a file once, for all its parts; true where the server sends parts. */
+  /** Follows the redirects of a file once, for all its parts; true if the server supports ranges. */
   async sendsRanges(file: RemoteFile, signal: AbortSignal | undefined): Promise<boolean> {
     for (let tried = 1; ; tried++) {
       try {
@@ -90,7 +90,7 @@ export class HubClient {
   }
 
   /**
-   * The bytes from `begin` to before `end`, exactly; a connection that ends early is taken up where it ended.
+   * The bytes from `begin` to before `end`, exactly; a connection that ends early is resumed.
    * @throws IJepaError `hub/missing`, `hub/access`, `io/read`, `aborted`
    */
   async *bytes(file: RemoteFile, begin: number, end: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void> {
@@ -140,11 +140,11 @@ export class HubClient {
     }
     if (this.#connection.isHub(reply.url)) throw this.#refusal(reply);
     const failed = statusFailure(reply.url, response);
-    // A signed address ends after a while; the Hub gives a new one.
+    // A signed address expires; the Hub gives a new one.
     throw known === undefined || failed instanceof Transient ? failed : new Transient(failed);
   }
 
-  /** Files of two commits do not belong together, whatever the server says. */
+  /** Files of two commits do not belong together, even if the server sends them. */
   #checkCommit(name: string, revision: string, commit: string | undefined): void {
     if (commit === undefined || commit === revision || !isCommit(revision)) return;
     const url = resolveUrl(this.settings.endpoint, this.repo, revision, name);
@@ -154,7 +154,7 @@ export class HubClient {
   async #findByHead(name: string, revision: string, required: boolean, signal: AbortSignal | undefined): Promise<Found> {
     const { endpoint } = this.settings;
     const url = resolveUrl(endpoint, this.repo, revision, name);
-    // Compressed, the answer would tell another length.
+    // A compressed answer would have another length.
     const reply = await this.#connection.request(url, "HEAD", { "accept-encoding": "identity" }, "hub", signal);
     if (this.#connection.redirectsAreHidden) return this.#findInListing(name, revision, signal);
     reply.drop();
@@ -168,7 +168,7 @@ export class HubClient {
     return { commit, file: this.#file(name, commit, etag, size ?? undefined) };
   }
 
-  /** Where redirects are hidden, the headers of the Hub are hidden with them: its list of the files says the same. */
+  /** If redirects are hidden, so are the headers of the Hub; its list of files has the same facts. */
   async #findInListing(name: string, revision: string, signal: AbortSignal | undefined): Promise<Found> {
     if (this.#listing?.revision !== revision) this.#listing = { revision, json: this.#list(revision, signal) };
     const listing = this.#listing;
@@ -233,18 +233,18 @@ export class HubClient {
   }
 }
 
-/** Only the file is missing: the model and the revision are there, as a commit that the Hub itself named is. */
+/** Only the file is missing: the Hub itself named this commit, so the model and the revision exist. */
 function isEntryMissing({ status, headers }: Response, revision: string): boolean {
   const code = headers.get("x-error-code");
   return status === 404 && (code === "EntryNotFound" || (code === null && (isCommit(revision) || headers.get("x-repo-commit") !== null)));
 }
 
-/** Mirrors on S3 or CloudFront answer 403 for files that they do not have, where the commit is known to be there. */
+/** Mirrors on S3 or CloudFront answer 403 for missing files of a commit that exists. */
 function isForbiddenEntry({ status, headers }: Response, revision: string): boolean {
   return status === 403 && isCommit(revision) && headers.get("x-error-code") === null && headers.get("x-error-message") === null;
 }
 
-/** What is wrong with an answer of status 200 or 206; undefined where nothing is, or where the server hides its headers. */
+/** What is wrong with an answer of status 200 or 206; undefined if nothing is, or if the server hides its headers. */
 function problemOf({ status, headers }: Response, begin: number, size: number): string | undefined {
   if (status === 206) {
     const [, start, total = size] = /^bytes (\d+)-\d+\/(\d+)?/.exec(headers.get("content-range") ?? "") ?? [];

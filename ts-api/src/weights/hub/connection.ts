@@ -6,7 +6,7 @@ import { displayUrl } from "../sources/url.js";
 import { retryAfter, Transient } from "./retry.js";
 
 const MAX_REDIRECTS = 10;
-/** Bytes that are a sign of life. */
+/** Bytes that count as progress. */
 const LEAST_BYTES = 1024;
 
 export interface ConnectionSettings {
@@ -18,7 +18,7 @@ export interface ConnectionSettings {
 }
 
 export interface Reply {
-  /** The last answer: no redirect, or the redirect that was not followed. */
+  /** The last answer: not a redirect, or a redirect that was not followed. */
   readonly response: Response;
   /** Where it came from. */
   readonly url: string;
@@ -30,17 +30,17 @@ export interface Reply {
   drop(): void;
 }
 
-/** How far redirects are followed: to their end, or to the Hub, wherever a mirror says that it is. */
+/** How far redirects are followed: to their end, or only to the Hub, whose address a mirror gives. */
 export type Reach = "anywhere" | "hub";
 
 export class Connection {
   readonly #origin: string;
-  /** Browsers hide redirects; they leave the token out by themselves where one leads to another host. */
+  /** Browsers hide redirects; they drop the token themselves when one leads to another host. */
   #redirectsAreHidden = false;
 
   #answered = false;
 
-  /** The Hub has answered at least once, with whatever status. */
+  /** True if the Hub has answered at least once, with any status. */
   get answered(): boolean {
     return this.#answered;
   }
@@ -96,7 +96,7 @@ export function failure(url: string, problem: string, cause?: unknown): IJepaErr
   return new IJepaError("io/read", `Cannot read ${path}: ${problem}.`, { path }, { cause });
 }
 
-/** A failure for an HTTP status; Transient where the status may pass. */
+/** The error for an HTTP status; Transient if it may pass. */
 export function statusFailure(url: string, { status, statusText, headers }: Response): Transient | IJepaError {
   const after = retryAfter(headers);
   const wait = after === undefined ? "" : `, and to come back in ${Math.ceil(after / 1000)} seconds`;
@@ -133,12 +133,12 @@ function reply(answers: readonly Response[], url: string, watch: Watch): Reply {
   };
 }
 
-/** Redirects of the Hub tell what they lead to; a mirror that only sends on to the Hub has nothing to tell. */
+/** Redirects of the Hub describe their target; a mirror that only redirects to the Hub does not. */
 function isMirror({ headers }: Response): boolean {
   return !["x-repo-commit", "x-linked-etag", "x-linked-size", "x-error-code"].some((name) => headers.has(name));
 }
 
-/** Where a redirect leads; undefined for other answers. */
+/** The target of a redirect; undefined for other answers. */
 function redirectOf(response: Response, from: string): string | undefined {
   const location = response.status >= 300 && response.status < 400 ? response.headers.get("location") : null;
   if (location === null) return undefined;
@@ -147,17 +147,17 @@ function redirectOf(response: Response, from: string): string | undefined {
   throw failure(from, "it redirects to something other than an http(s) URL");
 }
 
-/** What becomes of the unread body is of no interest. */
+/** Errors of the unread body are ignored. */
 function discard(response: Response): void {
   response.body?.cancel().catch(() => undefined);
 }
 
-/** Ends a request when the user aborts it, and when nothing comes for too long. */
+/** Ends a request when the user aborts it, or when too few bytes arrive for too long. */
 class Watch {
   readonly #controller = new AbortController();
   readonly #stopListening: () => void;
   #silent = false;
-  /** Milliseconds of waiting, and bytes, since the last sign of life. */
+  /** Milliseconds of waiting, and bytes, since the last progress. */
   #waited = 0;
   #fresh = 0;
 
@@ -174,7 +174,7 @@ class Watch {
     return this.#controller.signal;
   }
 
-  /** Takes note of bytes; a few now and then are no sign of life. */
+  /** Records bytes; a few now and then are not progress. */
   saw(bytes: number): void {
     this.#fresh += bytes;
     if (this.#fresh < LEAST_BYTES) return;
@@ -182,7 +182,7 @@ class Watch {
     this.#waited = 0;
   }
 
-  /** Waits for the next sign of life. Only waiting counts: what is done with the bytes may take its time. */
+  /** Waits for the next bytes. Only waiting counts, not the time for using the bytes. */
   async wait<T>(work: () => Promise<T>): Promise<T> {
     const began = performance.now();
     const timer = setTimeout(() => {

@@ -1,15 +1,15 @@
-/** The digests by which the Hub names its files. */
+/** The digests by which the Hub names its files: from an ETag to a digest, from bytes to theirs. */
 import { runtime } from "#runtime";
 import type { Hasher } from "../../runtime/env.js";
 
-/** What the bytes of a file must hash to. */
+/** The expected digest of a file. */
 export interface Digest {
   /** "sha256": of the bytes, as Git LFS names large files. "git": SHA-1 with git's header, as git names small ones. */
   readonly kind: "sha256" | "git";
   readonly hex: string;
 }
 
-/** The digest that an ETag of the Hub is; undefined for an ETag of another kind. */
+/** The digest in an ETag of the Hub; undefined for other ETags. */
 export function digestOfEtag(etag: string): Digest | undefined {
   if (/^[0-9a-f]{64}$/.test(etag)) return { kind: "sha256", hex: etag };
   return /^[0-9a-f]{40}$/.test(etag) ? { kind: "git", hex: etag } : undefined;

@@ -21,14 +21,14 @@ import { sleep } from "./retry.js";
 import { corrupt, type Cached, type Check, type Report, type Store } from "./store.js";
 import { download } from "./transfer.js";
 
-/** Ends the names of files that are being written, as huggingface_hub ends them. */
+/** Suffix of files that are being written, as in huggingface_hub. */
 const WRITING = ".incomplete";
-/** Ends the names of downloads that ended early: bytes from the start of the file on, which the next one takes over. */
+/** Suffix of downloads that ended early: the first bytes of the file, which the next download takes over. */
 const STOPPED = ".ijepa-stopped";
 const OWN_WRITING = `.ijepa${WRITING}`;
-/** How often the download of another process is looked at, in milliseconds. */
+/** Milliseconds between two checks of another process's download. */
 const LOOK_EVERY = 200;
-/** A download that was last written so long ago has no process any more, in milliseconds. */
+/** A download that was last written this many milliseconds ago has no process any more. */
 const FORGOTTEN = 3_600_000;
 const COPY_BYTES = 8 * 2 ** 20;
 
@@ -117,7 +117,7 @@ export class DiskStore implements Store {
     return (await this.files.stat(blob))?.size === file.size;
   }
 
-  /** Downloads a blob. What arrives wrong is fetched once more, from its first byte. */
+  /** Downloads a blob. If its digest is wrong, it is fetched once more from its first byte. */
   async #fill(file: RemoteFile, blob: string, report: Report, signal: AbortSignal | undefined): Promise<void> {
     const { digest } = file;
     for (let attempt = 1; ; attempt++) {
@@ -133,7 +133,7 @@ export class DiskStore implements Store {
     }
   }
 
-  /** Writes the whole file to `own`; on failure what is there is left for the next download. */
+  /** Writes the whole file to `own`; after a failure the partial file is left for the next download. */
   async #write(file: RemoteFile, own: string, hash: Hasher | undefined, takeOver: boolean, report: Report, signal: AbortSignal | undefined): Promise<void> {
     const writer = await this.#writing(own, () => this.files.create(own));
     let at = 0;
@@ -173,14 +173,14 @@ export class DiskStore implements Store {
     try {
       await this.files.rename(own, blob);
     } catch (cause) {
-      // Another process was first, and has removed this file; or its blob is open where open files cannot be replaced.
+      // Another process was first and has removed this file; or its blob is open, on a system where open files cannot be replaced.
       if (!(await this.#has(file, blob))) throw cannotWrite(blob, cause);
       await this.files.remove(own).catch(() => undefined);
     }
     await this.#removeLeft(await this.#downloadsOf(file.etag), this.client.pace.abandoned);
   }
 
-  /** Removes downloads of ours that ended early, and those that were last written so many milliseconds ago. */
+  /** Removes our downloads that ended early, and those that were last written this many milliseconds ago. */
   async #removeLeft(downloads: readonly Download[], age: number): Promise<void> {
     const left = downloads.filter(({ path, modified, ours }) => ours && (path.endsWith(STOPPED) || Date.now() - modified > age));
     await Promise.all(left.map(({ path }) => this.files.remove(path).catch(() => undefined)));
@@ -192,7 +192,7 @@ export class DiskStore implements Store {
     await (size === 0 ? this.files.remove(own) : this.files.rename(own, stopped)).catch(() => undefined);
   }
 
-  /** Returns once no other process downloads the blob, because it is there or its file grows no more. */
+  /** Returns once no other process downloads the blob: it is complete, or its file no longer grows. */
   async #waitForOthers(file: RemoteFile, blob: string, report: Report, signal: AbortSignal | undefined): Promise<void> {
     const { abandoned } = this.client.pace;
     const seen = new Map<string, { size: number; since: number }>();
@@ -209,7 +209,7 @@ export class DiskStore implements Store {
     }
   }
 
-  /** The downloads of a blob that are under way or ended early. */
+  /** The downloads of a blob that are running or ended early. */
   async #downloadsOf(etag: string): Promise<Download[]> {
     const folder = `${this.#root}/blobs`;
     const names = (await this.files.list(folder)).filter((name) => name.startsWith(`${etag}.`) && (name.endsWith(WRITING) || name.endsWith(STOPPED)));
@@ -226,7 +226,7 @@ export class DiskStore implements Store {
     return `${this.#root}/snapshots/${commit}/${name}`;
   }
 
-  /** A link that leads out of the cache is not followed: what it names is not what the Hub sent. */
+  /** A link that leads out of the cache is not followed: its target did not come from the Hub. */
   async #checkInside(path: string): Promise<void> {
     const [real, ...roots] = await Promise.all([path, this.cacheFolder, this.#root].map((one) => this.files.realPath(one)));
     const inside = roots.some((root) => root !== undefined && real !== undefined && (real.startsWith(`${root}/`) || real.startsWith(`${root}\\`)));
@@ -234,7 +234,7 @@ export class DiskStore implements Store {
     throw leadsOut(path, String(real));
   }
 
-  /** Nothing is written into a folder that leads out of the cache, by whatever link above it. */
+  /** Nothing is written through a link that leads out of the cache. */
   async #checkPlace(folder: string): Promise<void> {
     const root = await this.files.realPath(this.cacheFolder);
     for (let at = folder; root !== undefined && at.length > this.cacheFolder.length; at = parentOf(at)) {

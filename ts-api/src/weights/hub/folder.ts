@@ -24,7 +24,7 @@ export interface HubParts {
  * All files of one folder are of one commit: the one that the revision was when the first of them was looked up.
  *
  * @param repo "owner/name"
- * @throws IJepaError `input/value` for a name, revision or setting that cannot be; TypeError for options of a wrong type
+ * @throws IJepaError `input/value` for an invalid name, revision or setting; TypeError for options of a wrong type
  */
 export async function openHubFolder(repo: string, options: SourceOptions, parts: HubParts = {}): Promise<ModelFolder> {
   checkRepo(repo);
@@ -56,7 +56,7 @@ export async function openHubFolder(repo: string, options: SourceOptions, parts:
       const cached = await store.open(commit, name);
       if (cached !== undefined) return cached === "absent" ? undefined : cached;
     }
-    // With a copy at hand, an unreachable Hub is no reason to wait.
+    // With a cached copy, an unreachable Hub is not tried again.
     const hasCopy = commit === undefined && (await store.commitOf(revision)) !== undefined;
     let found;
     try {

@@ -1,13 +1,13 @@
-/** Names on the Hub: models, revisions and files, before they become parts of URLs and paths. */
+/** Checks names of models, revisions and files of the Hub, and makes URLs and paths of them. */
 import { IJepaError } from "../../core/errors.js";
 import { show } from "../../core/show.js";
 
-/** True for what may be the name of a model on the Hub, "owner/name"; everything else is a path. */
+/** True for a text that may be the name of a model on the Hub, "owner/name"; everything else is a path. */
 export function looksLikeRepo(ref: string): boolean {
   return /^[\w.-]+\/[\w.-]+$/.test(ref) && !ref.startsWith(".");
 }
 
-/** First parts of the Hub's addresses that are no owners of models. */
+/** First parts of the Hub's addresses that are not owners of models. */
 const NO_OWNERS = new Set(["api", "blog", "collections", "datasets", "docs", "learn", "models", "organizations", "papers", "posts", "settings", "spaces", "tasks"]);
 
 /**
@@ -20,7 +20,7 @@ export function modelOfAddress(ref: string): { repo: string; revision: string | 
   if (name === undefined || NO_OWNERS.has(owner) || !looksLikeRepo(`${owner}/${name}`)) return undefined;
   if (kind === undefined) return { repo: `${owner}/${name}`, revision: undefined };
   if (!["tree", "blob"].includes(kind) || rest.length === 0) return undefined;
-  // A branch may have slashes, which the site leaves as %2F; what follows is a file.
+  // A branch may have slashes, which the site writes as %2F; the rest is a file.
   return { repo: `${owner}/${name}`, revision: decodeURIComponent(rest[0] === "refs" ? rest.slice(0, 3).join("/") : rest[0]) };
 }
 
@@ -45,7 +45,7 @@ export function checkRepo(repo: string): void {
 
 /**
  * A branch, a tag, a commit, or refs/pr/1. The rules of git keep it inside the folder of the refs.
- * @throws IJepaError `input/value`; TypeError when it is no string
+ * @throws IJepaError `input/value`; TypeError when it is not a string
  */
 export function checkRevision(revision: unknown): string {
   if (typeof revision !== "string") throw new TypeError(`revision must be a string, not ${show(revision)}.`);

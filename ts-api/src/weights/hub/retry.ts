@@ -4,19 +4,19 @@ import { throwIfAborted, type IJepaError } from "../../core/errors.js";
 
 /** How patient downloads are; times in milliseconds. */
 export interface Pace {
-  /** Tries of one request without so many new bytes in between. */
+  /** Tries of one request, counted anew after this many new bytes. */
   readonly tries: number;
   readonly leastProgress: number;
   /** The first pause; each further one is twice as long. */
   readonly pause: number;
-  /** The longest pause, also where the server asks for more: then the request fails. */
+  /** The longest pause. If the server asks for more, the request fails. */
   readonly longestPause: number;
-  /** A connection is given up after so long without a byte, or with next to none. */
+  /** Time without progress after which a connection is given up. */
   readonly silence: number;
-  /** Large files come in parts of so many bytes, several at once. */
+  /** Size of the parts of large files, several of which are downloaded at once. */
   readonly partBytes: number;
   readonly partsAtOnce: number;
-  /** A download of another process that has not grown for so long has ended. */
+  /** A download of another process counts as ended if it has not grown for this long. */
   readonly abandoned: number;
 }
 
@@ -34,7 +34,7 @@ export const DEFAULT_PACE: Pace = {
 /** A failure that may pass. */
 export class Transient extends Error {
   /**
-   * @param failure what the caller gets once no try is left
+   * @param failure the error to throw once no try is left
    * @param after milliseconds that the server asks to wait
    */
   constructor(
@@ -47,7 +47,7 @@ export class Transient extends Error {
 
 /**
  * Waits before try number `tried + 1`.
- * @throws the failure itself when it does not pass, when no try is left, or when the server asks for too long a pause; `aborted`
+ * @throws the failure itself when it is permanent, when no try is left, or when the server asks for too long a pause; `aborted`
  */
 export async function pauseAfter(error: unknown, tried: number, pace: Pace, signal: AbortSignal | undefined): Promise<void> {
   if (!(error instanceof Transient)) throw error;

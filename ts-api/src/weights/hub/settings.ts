@@ -17,14 +17,14 @@ export interface HubSettings {
   readonly endpoint: string;
   readonly revision: string;
   readonly token: string | undefined;
-  /** Folder of the cache, where there are files. */
+  /** Folder of the cache, in hosts with files. */
   readonly cacheFolder: string | undefined;
   /** The Hub is not asked. */
   readonly offline: boolean;
   readonly fetch: typeof globalThis.fetch;
 }
 
-/** @throws IJepaError `input/value` for a value that cannot be; TypeError for a wrong type */
+/** @throws IJepaError `input/value` for an invalid value; TypeError for a wrong type */
 export async function readSettings(options: SourceOptions): Promise<HubSettings> {
   const { cache_dir: cache, local_files_only: offline, token, revision = "main" } = options;
   if (cache !== undefined && typeof cache !== "string") throw new TypeError(`cache_dir must be a string, not ${show(cache)}.`);
@@ -60,7 +60,7 @@ async function storedToken(): Promise<string | undefined> {
   }
 }
 
-/** Where the program may not look for it, there is none. */
+/** If the program lacks the permission to read it, there is none. */
 async function openStoredToken(path: string): Promise<ByteSource | undefined> {
   try {
     return await openFileIfPresent(expandHome(path));
@@ -86,7 +86,7 @@ function hfHome(): string {
   return variable("HF_HOME") ?? `${variable("XDG_CACHE_HOME") ?? "~/.cache"}/huggingface`;
 }
 
-/** @throws IJepaError `io/read` where the program may not know its home */
+/** @throws IJepaError `io/read` if the program may not read its home directory */
 function expandHome(path: string): string {
   if (!/^~(?=$|[/\\])/.test(path) || runtime.files === undefined) return path;
   try {

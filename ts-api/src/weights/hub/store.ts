@@ -3,28 +3,28 @@ import { IJepaError } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
 import type { RemoteFile } from "./client.js";
 
-/** What a cache knows of a file: its bytes; that the model has none of this name; undefined, nothing. */
+/** The state of a file in a cache: its bytes; "absent" if the model has no such file; undefined if nothing is known. */
 export type Cached = ByteSource | "absent" | undefined;
 
-/** Bytes of a file so far. */
+/** Called with the bytes of a file so far. */
 export type Report = (loaded: number) => void;
 
-/** Where the files of one model are kept. */
+/** The cached files of one model. */
 export interface Store {
   /** The commit that a branch or tag was when it was last looked up. */
   commitOf(revision: string): Promise<string | undefined>;
   keepCommit(revision: string, commit: string): Promise<void>;
   open(commit: string, name: string): Promise<Cached>;
-  /** Keeps that a model has no file of this name. */
+  /** Records that a model has no file of this name. */
   keepAbsence(commit: string, name: string): Promise<void>;
   /**
    * Fetches a file, checks its digest, keeps it and opens it.
    * @throws IJepaError `hub/corrupt` when it is wrong twice, `hub/missing`, `hub/access`, `io/read`, `io/write`, `aborted`
    */
   fetch(file: RemoteFile, report: Report, signal: AbortSignal | undefined): Promise<ByteSource>;
-  /** Reads a kept file whole; undefined where there is none, or where nothing tells what it should be. */
+  /** Reads a cached file whole; undefined if there is none, or if its digest is unknown. */
   check?(commit: string, name: string): Promise<Check | undefined>;
-  /** As `fetch`, whatever is kept already. */
+  /** As `fetch`, even if the file is cached already. */
   replace?(file: RemoteFile, report: Report, signal: AbortSignal | undefined): Promise<ByteSource>;
 }
 

@@ -1,10 +1,10 @@
-/** A file from the Hub, in order, with several parts of it on their way at once. */
+/** From a file of the Hub to its bytes in order, with several parts downloaded at once. */
 import { onAbort } from "../../core/abort.js";
 import type { HubClient, RemoteFile } from "./client.js";
 
 /**
- * The bytes of a file from `begin` on. What comes out may be written and hashed as it comes: it is always the next piece.
- * At most `partsAtOnce` parts are in memory.
+ * The bytes of a file from `begin` on. Pieces come in order, and may be written and hashed as they come. At most `partsAtOnce` parts are
+ * in memory.
  * @throws IJepaError `hub/missing`, `hub/access`, `io/read`, `aborted`
  */
 export async function* download(client: HubClient, file: RemoteFile, begin: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void> {
@@ -29,7 +29,7 @@ export async function* download(client: HubClient, file: RemoteFile, begin: numb
   }
 }
 
-/** Reads a source to its end at once, and hands out what it has read. */
+/** Reads a source to its end in advance, and yields what it has read. */
 class ReadAhead {
   readonly #chunks: Uint8Array[] = [];
   readonly #own = new AbortController();

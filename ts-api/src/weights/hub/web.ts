@@ -1,5 +1,5 @@
 /**
- * Models of the Hub where there is no file system: kept in the Cache API, in parts that can be read one by one.
+ * Caches models of the Hub in hosts without a file system: in the Cache API, in parts that can be read one by one.
  *
  * Where the host says that there is room (browsers do), a file is fetched whole and its digest checked before a byte of it is used.
  * Elsewhere its parts are fetched as they are read, straight from the Hub, and kept where there is a Cache API (Workers): then only
@@ -18,7 +18,7 @@ const CACHE_NAME = "ijepa-hub";
 /** What the host has. */
 export interface WebHost {
   readonly caches: CacheStorage | undefined;
-  /** True where so many bytes can be kept for as long as the user wants. */
+  /** True if this many bytes can be kept permanently. */
   hasRoom(bytes: number): Promise<boolean>;
 }
 

@@ -1,4 +1,7 @@
-/** A file of torch.save: a zip with a pickle (`data.pkl`) that describes tensors, and their storages as entries `data/KEY`. */
+/**
+ * From a file of torch.save to the objects and tensors in it: a zip with a pickle (`data.pkl`) that describes tensors, and their storages
+ * as entries `data/KEY`.
+ */
 import { IJepaError } from "../../core/errors.js";
 import { show } from "../../core/show.js";
 import { sizeOf } from "../../core/tensor.js";
@@ -29,13 +32,13 @@ export class TorchStorage {
 }
 
 export interface TorchArchive {
-  /** What was saved: Maps for dicts, arrays for lists and tuples, TorchTensor for tensors. */
+  /** The saved object: Maps for dicts, arrays for lists and tuples, TorchTensor for tensors. */
   readonly value: unknown;
   /** Byte of the file at which each storage begins. */
   locate(storages: Iterable<TorchStorage>, signal?: AbortSignal): Promise<Map<TorchStorage, number>>;
 }
 
-/** Far more than any checkpoint's: that of ViT-g/16, with its optimizer, describes some 3000 tensors. */
+/** Far more than any checkpoint needs: that of ViT-g/16, with its optimizer, describes some 3000 tensors. */
 const MAX_PICKLE = 32 * 2 ** 20;
 /** PyTorch's own limit. */
 const MAX_DIMS = 64;
@@ -87,7 +90,7 @@ export async function openTorchArchive(source: ByteSource, signal?: AbortSignal)
   };
 }
 
-/** What a file is that torch.save has not written, and what to do with it. */
+/** Describes a file that torch.save has not written, and says what to do. */
 function noZip(head: Uint8Array): string {
   const impostor = describeWrongFile(head), format = formatOf(head);
   if (impostor !== undefined) return impostor;

@@ -1,10 +1,10 @@
 /**
- * A reader of pickles that runs nothing: numbers, strings, tuples, lists and dicts are built here, and everything that a pickle
- * would import or call is put to a `Host`, which knows a few names and refuses the rest. The opcodes are those that torch.save
- * writes (protocols 2 to 5, Python's pickletools.py); any other is refused.
+ * Reads a pickle without running code: numbers, strings, tuples, lists and dicts are built here. Imports and calls of the pickle go to a
+ * `Host`, which knows a few names and refuses the rest. The opcodes are those that torch.save writes (protocols 2 to 5, Python's
+ * pickletools.py); any other is refused.
  */
 
-/** What a pickle may reach beyond plain data. Each function throws for what it does not know. */
+/** Handles everything in a pickle beyond plain data. Each function throws for what it does not know. */
 export interface Host {
   /** An object of a module, asked for by name. */
   global(module: string, name: string): unknown;
@@ -27,8 +27,8 @@ export function readPickle(bytes: Uint8Array, host: Host): unknown {
 const MARK = Symbol("mark");
 
 /**
- * Opcodes that are followed, and items that they hand over. Each makes an object of up to some hundred bytes. The checkpoint of
- * ViT-g/16, with predictor and optimizer, has some 150,000.
+ * Most opcodes, and items that they pass. Each makes an object of up to some hundred bytes. The checkpoint of ViT-g/16, with predictor
+ * and optimizer, has some 150,000.
  */
 const MAX_STEPS = 2 ** 20;
 
@@ -101,7 +101,7 @@ class Machine {
       }
       case "R": {
         const [callee, args] = this.popMany(2);
-        // What is called may look at every item of its arguments, and the same list can be handed over again and again.
+        // A call may read every item of its arguments, and the same list can be passed many times.
         if (Array.isArray(args)) for (const item of args) this.spend(Array.isArray(item) ? item.length : 1);
         return this.push(host.call(callee, args));
       }

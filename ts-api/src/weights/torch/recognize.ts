@@ -1,4 +1,4 @@
-/** Which files are those of torch.save, by name and by their first bytes. What reads them is loaded only when there is one. */
+/** Recognises files of torch.save by name and by their first bytes. Their reader is loaded only when there is one. */
 
 /** The signature of an entry of a zip archive. */
 export const LOCAL = 0x04034b50;

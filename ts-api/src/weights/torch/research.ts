@@ -17,13 +17,13 @@ import { broken } from "./zip.js";
 export interface ResearchOptions {
   /** Which of the checkpoint's encoders: the one that learned ("encoder", the default, as Hugging Face converts it) or its moving average. */
   checkpointKey?: "encoder" | "target_encoder" | undefined;
-  /** Fields that a .pth.tar does not tell, such as `numAttentionHeads` of an unpublished size: in place of the derived ones. */
+  /** Fields that a .pth.tar does not contain, such as `numAttentionHeads` of an unpublished size; they replace the derived ones. */
   config?: Partial<IJepaConfigFields> | undefined;
 }
 
 const CHECKPOINT_KEYS = ["encoder", "target_encoder"] as const;
 
-/** Heads by hidden size and layers: the sizes of src/models/vision_transformer.py. The file does not tell. */
+/** Heads by hidden size and layers: the sizes of src/models/vision_transformer.py. The file does not contain them. */
 const HEADS: Readonly<Record<string, number>> = {
   "192x12": 3, "384x12": 6, "768x12": 12, "1024x24": 16, "1280x32": 16, "1408x40": 16, "1664x48": 16,
 };
@@ -38,7 +38,7 @@ const INNER: Readonly<Record<string, string>> = {
 };
 const THIRDS = ["query", "key", "value"];
 
-/** The shape and place of one tensor, before the file was asked where its storage begins. */
+/** The shape and place of one tensor, before the start of its storage is known. */
 interface Part {
   name: string;
   tensor: TorchTensor;
@@ -48,7 +48,7 @@ interface Part {
 }
 
 /**
- * Reads what the file says of one encoder: its configuration, from the shapes, and its tensors; no weights yet.
+ * Reads the description of one encoder: its configuration, from the shapes, and its tensors; no weights yet.
  * @throws IJepaError `weights/format`, `weights/unsafe`, `weights/missing` without such an encoder, `config/field`, `io/read`, `aborted`
  */
 export async function openResearch(

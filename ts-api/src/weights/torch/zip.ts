@@ -1,6 +1,6 @@
 /**
- * The zip archives of torch.save: entries stored without compression, so that a tensor is a range of the file (PKWARE's
- * APPNOTE 6.3, sections 4.3 and 4.5; zip64 for files beyond 4 GiB). Checksums are not looked at: that would take reading it all.
+ * The zip archives of torch.save: entries stored without compression, so that a tensor is a range of the file (PKWARE's APPNOTE 6.3,
+ * sections 4.3 and 4.5; zip64 for files beyond 4 GiB). Checksums are not verified, because that would take reading the whole file.
  */
 import { IJepaError } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
@@ -11,7 +11,7 @@ export interface ZipEntry {
   readonly name: string;
   /** Bytes of its data. */
   readonly size: number;
-  /** Where its local header begins; the data follows it. */
+  /** Start of its local header; the data follows it. */
   readonly header: number;
 }
 
@@ -59,7 +59,7 @@ export async function readZipEntries(source: ByteSource, signal?: AbortSignal): 
 }
 
 /**
- * Where the data of an entry begins: after its local header, whose length only the header itself tells.
+ * Start of an entry's data: after its local header, which states its own length.
  * @throws IJepaError `weights/format`, `io/read`, `aborted`
  */
 export async function dataStart(source: ByteSource, entry: ZipEntry, signal?: AbortSignal): Promise<number> {
@@ -94,7 +94,7 @@ async function findDirectory(source: ByteSource, signal: AbortSignal | undefined
   return { count, size, offset };
 }
 
-/** Each number that is 2^32 - 1 stands in the zip64 field of the extra data, in order; undefined where it does not. */
+/** Each number that is 2^32 - 1 is in the zip64 field of the extra data, in order; undefined if it is missing. */
 function withZip64(numbers: readonly number[], extra: DataView): number[] | undefined {
   if (!numbers.includes(IN_ZIP64)) return [...numbers];
   for (let at = 0; at + 4 <= extra.byteLength; ) {
