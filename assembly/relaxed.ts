@@ -1,4 +1,4 @@
-/** Every kernel of the relaxed module: the same ops, plus the inner loops that need relaxed SIMD. */
+/** Every kernel of the relaxed module: those of index.ts, and the inner loops that need relaxed SIMD. */
 export * from "./index";
 export { linear_int4_dot16_columns, linear_int4_dot16_lanes, linear_int4_dot16_pairs, linear_int4_dot32 } from "./ops/linear/int4";
 export { linear_pack_int4_dot16_columns, linear_pack_int4_dot16_lanes, linear_pack_int4_dot16_pairs, linear_pack_int4_dot32 } from "./ops/linear/int4";

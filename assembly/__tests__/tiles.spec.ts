@@ -1,6 +1,6 @@
 import { laneSum, laneSumOfSquares, laneSums } from "../lib/lanes";
 import { TURNS } from "../lib/forms";
-import { packRows, turnBlocks, unpackColumns } from "../lib/pack-rows";
+import { packRows, transposeBlocks, unpackColumns } from "../lib/pack-rows";
 import { exponentials } from "../lib/softmax";
 import { COLUMNS_ROWS, tileColumns } from "../lib/tile-columns";
 import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../lib/tile-f32";
@@ -118,7 +118,7 @@ describe("packRows", () => {
 });
 
 describe("tileColumns", () => {
-  test("sums in order of k, goes on from earlier sums, and turnBlocks makes rows of its columns", () => {
+  test("sums in order of k, goes on from earlier sums, and transposeBlocks makes rows of its columns", () => {
     grow();
     const count = 37;
     fill(X, 8 * count, 11);
@@ -134,7 +134,7 @@ describe("tileColumns", () => {
       tileColumns(acc, PACKED + 3 * 32, SCALES + 3 * 64, count - 3, false);
     }
     memory.copy(ACC + 256, ACC, 256);
-    turnBlocks(ACC, 2);
+    transposeBlocks(ACC, 2);
     for (let i = 0; i < 128; i++) {
       const r = i / 8 % 8, c = i % 8;
       let sum: f32 = 0;

@@ -2,13 +2,13 @@
  * The two passes of Pillow's resize for 8-bit RGB, bit for bit: out = clamp((2^21 + sum of pixel * coefficient) >> 22, 0 ... 255), the
  * sum modulo 2^32.
  *
- * A coefficient is high * 2^16 + low, both i16, so that two products of pixel and half fit one dot product of i16; taken apart or not,
- * the sum modulo 2^32 is the same. Coefficients stand in pairs of taps: a word with the two low halves, then one with the two high ones.
+ * A coefficient is high * 2^16 + low, both i16, so two products of a pixel and a half fit one dot product of i16; the sum modulo 2^32 is
+ * the same. Coefficients are stored in pairs of taps: a word with the two low halves, then one with the two high ones.
  *
  * Twin: ts-api/src/image/resize.ts, `resampleRows` and `resampleColumns`; the layout of the tables: ts-api/src/image/resizer.ts.
  */
 
-/** 2^21: half of the last bit that is shifted out. */
+/** 2^21: half of the last bit that is kept. */
 const HALF: i32 = 0x200000;
 const SHIFT: i32 = 22;
 
@@ -96,8 +96,8 @@ export function resample_columns(
 }
 
 /**
- * Of four pixels side by side the first two in the low half, the others in the high one: both reds, both greens, both blues, two bytes
- * that count for nothing. A shuffle, because V8 in Node 24 makes two more instructions of each swizzle by a constant.
+ * Of four pixels side by side the first two in the low half, the others in the high one: both reds, both greens, both blues, two unused
+ * bytes. A shuffle, because V8 in Node 24 makes two more instructions of each swizzle by a constant.
  */
 @inline
 function byColor(pixels: v128): v128 {

@@ -1,5 +1,5 @@
 /**
- * Codes of four bits to the values of a codebook, 16 codes at a time: one swizzle for each byte of the f32 that a code stands for.
+ * Codes of four bits to the values of a codebook, 16 codes at a time: one swizzle for each byte of the code's f32.
  *
  * Twins: ts-api/src/core/codebooks.ts, gpu/lib/codebook.wgsl.
  */

@@ -23,7 +23,9 @@ export const LN2: usize = memory.data<f32>([0.6931471805599453]);
 export const EXP_LIMIT: usize = memory.data<f32>([69]);
 export const EXP_FLOOR: usize = memory.data<f32>([-69]);
 
-/** A polynomial's coefficients stand side by side, the lowest first: lib/normal-tail.ts walks them. 1 + r * (1 + r * (C0 + ...)). */
+/**
+ * The coefficients of a polynomial are side by side, the lowest first: lib/normal-tail.ts walks over them. 1 + r * (1 + r * (C0 + ...)).
+ */
 export const EXP_ONES: usize = memory.data<f32>([1, 1]);
 export const EXP_C0: usize = memory.data<f32>([0.4999999403953552]);
 export const EXP_C1: usize = memory.data<f32>([0.1666652113199234]);
@@ -49,12 +51,12 @@ export const RSQRT_SEED: usize = memory.data<i32>([0x5f3759df]);
 export const GELU_TANH_CUBIC: usize = memory.data<f32>([0.044715]);
 /** 2 * sqrt(2 / pi). */
 export const GELU_TANH_SLOPE: usize = memory.data<f32>([1.5957691216057308]);
-/** Beyond it the tanh form is 0 or x in f32. */
+/** Beyond this limit the tanh form is 0 or x in f32. */
 export const GELU_TANH_LIMIT: usize = memory.data<f32>([16]);
 export const QUICK_GELU_SLOPE: usize = memory.data<f32>([1.702]);
 export const SELU_SCALE: usize = memory.data<f32>([1.0507009873554805]);
 export const SELU_ALPHA: usize = memory.data<f32>([1.6732632423543772]);
-/** Beyond it mish is x in f32. */
+/** Beyond this limit mish is x in f32. */
 export const MISH_LIMIT: usize = memory.data<f32>([20]);
 export const LEAKY_RELU_SLOPE: usize = memory.data<f32>([0.01]);
 
@@ -72,7 +74,7 @@ export const BF16_BITS: usize = memory.data<i32>([<i32>0xffff0000]);
 export const NIBBLES: usize = memory.data<i32>([0x0f0f0f0f]);
 /** The sign of each byte. */
 export const SIGN_BITS: usize = memory.data<i32>([<i32>0x80808080]);
-/** What int8 reads of a scale: sign, exponent and 4 bits of fraction. */
+/** The bits of a scale that int8 reads: sign, exponent and 4 bits of fraction. */
 export const INT8_SCALE_BITS: usize = memory.data<i32>([<i32>0xfff80000]);
 /** Two i16. */
 export const PAIR_OF_ONES: usize = memory.data<i32>([0x00010001]);

@@ -1,5 +1,5 @@
 /**
- * Forms of a tile: the same steps on every number, as different compilers want them written. A race finds the fastest one
+ * Forms of a tile: the same steps on every number, written as different compilers need them. A race finds the fastest one
  * (ts-api/src/backends/wasm/race.ts). Twin: FORMS in ts-api/src/backends/wasm/kernels.ts.
  *
  * OFFSETS: several inputs a turn, splats at constant offsets. V8 from Turboshaft on, and where it makes vectors of 256 bits.

@@ -37,7 +37,7 @@ export function laneSumOfSquares(x: usize, count: i32): f32 {
   return foldLanes(a, b, c, d, e, f, g, h);
 }
 
-/** The sums of the columns of x [count][8], as laneSum adds; `lanes` [32][8] is room, and they are its first row. */
+/** The sums of the columns of x [count][8], added as in laneSum. `lanes` [32][8] is scratch memory; its first row receives the sums. */
 export function laneSums(x: usize, count: i32, lanes: usize): void {
   const end = x + (<usize>count << 5);
   for (let to = lanes; to < lanes + 1024; to += 128) {

@@ -1,6 +1,6 @@
 /**
- * The standard normal's upper tail, of 48 values at once: each step of its polynomials waits for the one before, and a processor looks
- * ahead too little to find other work by itself. So twelve vectors take each step one after the other.
+ * The standard normal's upper tail, of 48 values at once: each step of a polynomial waits for the one before, and a processor does not
+ * look far enough ahead to find other work. So each step is done for twelve vectors, one after the other.
  *
  * Twins: normalTail and exp2 in ts-api/src/backends/oracle/math.ts and gpu/lib/math.wgsl. The same steps on each value.
  */
@@ -11,8 +11,8 @@ import { step } from "./math";
 export const BYTES: usize = 192;
 
 /**
- * erfc(t / sqrt 2) / 2 of the 48 floats at `at`, 0 <= t <= TAIL_LIMIT, in two parts: `tail` makes one of what is left there and
- * in `room`, as many bytes.
+ * erfc(t / sqrt 2) / 2 of the 48 floats at `at`, 0 <= t <= TAIL_LIMIT, in two parts: `tail` combines what this leaves at `at` and in
+ * `room`, which has the same size.
  */
 export function normalTails(at: usize, room: usize): void {
   horner(at, TAIL_C9, TAIL_C0);
@@ -51,14 +51,14 @@ function horner(at: usize, highest: usize, lowest: usize): void {
   keep(at + 160, p10, p11);
 }
 
-/** The upper one first: an engine can make one vector of two. */
+/** The upper one first, so that an engine can make one vector of two. */
 @inline
 function keep(at: usize, v0: v128, v1: v128): void {
   v128.store(at, v1, 16);
   v128.store(at, v0);
 }
 
-/** ROUND_MAGIC + n, n the integer nearest to x: it stands in the low bits. */
+/** ROUND_MAGIC + n, n the integer nearest to x, which is in the low bits. */
 @inline
 function rounded(x: v128): v128 {
   return f32x4.add(x, splat(ROUND_MAGIC));
@@ -70,7 +70,7 @@ function rest(x: v128, rounded: v128): v128 {
   return f32x4.mul(f32x4.sub(x, f32x4.sub(rounded, splat(ROUND_MAGIC))), splat(LN2));
 }
 
-/** n where a float has its exponent; the shift leaves nothing of ROUND_MAGIC. */
+/** n at the place of a float's exponent; the shift removes ROUND_MAGIC. */
 @inline
 function exponent(rounded: v128): v128 {
   return i32x4.shl(rounded, 23);

@@ -1,5 +1,5 @@
 /**
- * Matrices of 32-bit words turned over, four rows at a time in registers. Nothing is read or written beyond them.
+ * Transposes matrices of 32-bit words, four rows at a time in registers. Nothing is read or written beyond them.
  *
  * packRows: the rows of a product as its tiles read them, `size` rows side by side, so that a tile walks one address.
  *
@@ -7,7 +7,7 @@
  *
  * from [rows][words]; to [ceil(rows / size)][words][size]; size 4, 6 or 8.
  *
- * turnBlocks: blocks of 8 x 8 turned over in place.
+ * transposeBlocks: transposes blocks of 8 x 8 in place.
  *
  * storeSplats: four words, each as a vector.
  *
@@ -37,17 +37,17 @@ export function unpackColumns(from: usize, to: usize, rowBytes: usize, columns: 
   }
 }
 
-export function turnBlocks(at: usize, blocks: i32): void {
+export function transposeBlocks(at: usize, blocks: i32): void {
   for (const end = at + (<usize>blocks << 8); at < end; at += 256) {
-    turnFour(at, at);
-    turnFour(at + 144, at + 144);
-    turnFour(at + 16, at + 128);
+    transposeFour(at, at);
+    transposeFour(at + 144, at + 144);
+    transposeFour(at + 16, at + 128);
   }
 }
 
-/** Exchanges two blocks of 4 x 4, rows 32 bytes apart, each turned over. */
+/** Exchanges two blocks of 4 x 4, rows 32 bytes apart, and transposes each. */
 @inline
-function turnFour(a: usize, b: usize): void {
+function transposeFour(a: usize, b: usize): void {
   const a0 = v128.load(a), a1 = v128.load(a, 32), a2 = v128.load(a, 64), a3 = v128.load(a, 96);
   const b0 = v128.load(b), b1 = v128.load(b, 32), b2 = v128.load(b, 64), b3 = v128.load(b, 96);
   storeTurned(a0, a1, a2, a3, b);

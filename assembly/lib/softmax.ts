@@ -1,6 +1,6 @@
 /**
- * The softmax of eight columns side by side, but for its last step: p [stride][8], tokens first and then room up to whole
- * lanes. A vector holds one row of four columns, so nothing moves between its lanes.
+ * The softmax of eight columns side by side, without its last step: p [stride][8], the tokens and then padding up to whole lanes. A
+ * vector holds one row of four columns, so nothing moves between its lanes.
  *
  *   p[j] = e^(p[j] * scale - top), top the largest p[j] * scale; rows from `tokens` to `stride` become +0
  *   sums = sum_j p[j] of each column, in the order of laneSum
@@ -33,9 +33,8 @@ export function exponentials(p: usize, sums: usize, tokens: i32, stride: i32, sc
 }
 
 /**
- * Two rows: the steps of exp (lib/math.ts) on four vectors one after the other, because each waits for the one before it.
- * Nothing is above 0, so only the lower limit is looked at. n stands in the low bits of `whole`, and the shift leaves nothing
- * else of it.
+ * Two rows: the steps of exp (lib/math.ts) on four vectors one after the other, because each waits for the one before it. No value is
+ * above 0, so only the lower limit is checked. n is in the low bits of `whole`, and the shift removes the rest.
  */
 @inline
 function exps(at: usize, scale: v128, top0: v128, top1: v128): void {

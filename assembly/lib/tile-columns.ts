@@ -1,10 +1,11 @@
 /**
  * Tiles with the columns splatted in memory (COLUMNS in lib/forms.ts): 8 rows side by side in two vectors, 4 columns of weights, each
- * value of which fills a vector of its own. Only whole vectors are loaded, which every engine does in one instruction; where a
- * splat takes three (JavaScriptCore) this is a sixth faster. Both products of a column, then both sums: they do not wait for each other.
+ * value of which fills a vector. Only whole vectors are loaded, which every engine does in one instruction. In engines whose splat takes
+ * three (JavaScriptCore) this is a sixth faster. Both products of a column come before both sums, so that they do not wait for each
+ * other.
  *
- * The sums are those of lib/tile-f32.ts and lib/tile-int4.ts, turned over: acc [4][8], a row for each column; turnBlocks of
- * lib/pack-rows.ts turns them back.
+ * The sums are those of lib/tile-f32.ts and lib/tile-int4.ts, transposed: acc [4][8], a row for each column; transposeBlocks of
+ * lib/pack-rows.ts transposes them back.
  */
 import { PAIR_OF_ONES, splat } from "./constants";
 

@@ -1,4 +1,4 @@
-/** tileExact of lib/tile-f32.ts in its forms, six rows; count a multiple of 4 but for fusedTurns. */
+/** The forms of tileExact of lib/tile-f32.ts, for six rows. `count` is a multiple of 4, except for fusedTurns. */
 
 @inline
 function fused(x: v128, w: v128, sum: v128): v128 {

@@ -3,7 +3,7 @@
  * lib/tile-int4.ts. acc: the sums of the first panel, [4][8], and PANEL_SUMS further on those of the second. s [count][16].
  *
  * tileDot16Pairs: two lanes of i16 are one column, 8 steps within i16. x and w as for tileDot32, w with 16 columns; blocks
- * [count]{ 4 x i32 first, 4 x f32 m }. Sixteen vectors of sums: for engines that make one of 256 bits of two, or have 32.
+ * [count]{ 4 x i32 first, 4 x f32 m }. Sixteen vectors of sums: for engines that combine two to one of 256 bits, or have 32 registers.
  *
  * tileDot16Lanes: one lane of i16 is one column, so that eight columns end a block in six operations. The even lanes, columns
  * 0 ... 3 of a panel, take inputs 2 p and 2 p + 1 of a block in step p; the odd ones, columns 4 ... 7, take the two after
@@ -30,7 +30,7 @@ function dot16(q: v128, u: v128, sum: v128): v128 {
   return i16x8.add(sum, product(q, u));
 }
 
-/** first + sums of pairs; i32x4.extadd_pairwise_i16x8_s builds its ones at every use. */
+/** first + sums of pairs. Not i32x4.extadd_pairwise_i16x8_s, which builds a vector of ones at every use. */
 @inline
 function pairs(d: v128, ones: v128, first: v128): v128 {
   return i32x4.add(i32x4.dot_i16x8_s(d, ones), first);

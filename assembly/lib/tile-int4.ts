@@ -30,7 +30,7 @@ function scaled(f: v128, m: v128, s: v128, sum: v128): v128 {
   return f32x4.add(sum, f32x4.mul(d, s));
 }
 
-/** acc[0 ... 7] += (f - m) * s. Both loads, then the stores from the last: an engine can make one vector of two. */
+/** acc[0 ... 7] += (f - m) * s. Both loads first, then the stores, the upper one first, so that an engine can make one vector of two. */
 @inline
 export function addScaled(acc: usize, f0: v128, f1: v128, m: v128, s0: v128, s1: v128): void {
   const sum0 = scaled(f0, m, s0, v128.load(acc)), sum1 = scaled(f1, m, s1, v128.load(acc, 16));

@@ -8,11 +8,11 @@
  * too is the loop for one panel of 8 columns by i32x4.dot_i16x8_s (tilePlain). Here:
  *
  * tileWide: the same for two panels, 4 rows. x and blocks as for tilePlain; w [count * 16][32] i16: 2 inputs of 16 columns;
- * s [count][16]; acc: the sums of the first panel, [4][8], and PANEL_SUMS further on those of the second. Sixteen vectors of
- * sums: for engines that make one of 256 bits of two, or have 32.
+ * s [count][16]; acc: the sums of the first panel, [4][8], and PANEL_SUMS further on those of the second. Sixteen vectors of sums: for
+ * engines that combine two to one of 256 bits, or have 32 registers.
  *
- * tileHalves: i32x4.relaxed_dot_i8x16_i7x16_add_s (VNNI, SDOT), 6 rows. u = 16 h + l - 128 with h and l in 0 ... 15, so that both
- * are what the instruction has one answer for: the products with h, four bits further up, then those with l.
+ * tileHalves: i32x4.relaxed_dot_i8x16_i7x16_add_s (VNNI, SDOT), 6 rows. u = 16 h + l - 128 with h and l in 0 ... 15, a range in which the
+ * instruction has one result: the products with h, shifted by four bits, then those with l.
  * x as for tileDot32 of int4; blocks [count]{ 6 x i32 first, 6 x f32 m }, first = bits(m) / 16 - 8 * sum of q;
  * w [count][2][8][32] u8: h of 4 inputs of 8 columns, eight times, then l. s and acc as for one panel.
  */

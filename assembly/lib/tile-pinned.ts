@@ -1,4 +1,6 @@
-/** tilePinned of lib/tile-f32.ts in its forms, four rows; count a multiple of 4 but for pinnedTurns, where it is at least 1. */
+/**
+ * The forms of tilePinned of lib/tile-f32.ts, for four rows. `count` is a multiple of 4, except for pinnedTurns, where it is at least 1.
+ */
 
 export function pinnedOffsets(acc: usize, x: usize, w: usize, count: i32, first: bool): void {
   let s00 = f32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
@@ -90,7 +92,7 @@ export function pinnedAddresses(acc: usize, x: usize, w: usize, count: i32, firs
   v128.store(acc, s30, 96);
 }
 
-/** A way out after each input: the compiler mixes no steps across it. */
+/** An exit after each input, so that the compiler does not mix steps of two inputs. */
 export function pinnedTurns(acc: usize, x: usize, w: usize, count: i32, first: bool): void {
   let s00 = f32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
   if (!first) {

@@ -26,7 +26,7 @@ import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../lib/tile-f32"
 
 const FP32: i32 = 0;
 const BF16: i32 = 1;
-/** Before it is scaled: -2^127, below every sum. */
+/** The score before scaling: -2^127, below every sum. */
 const MASKED_SCORE: f32 = -1.7014118346046923e38;
 
 export function attention_fp32(
@@ -103,7 +103,7 @@ function attend(
   }
 }
 
-/** One head's rows, entered, `size` of them side by side. rows: room for `size` rows. */
+/** The rows of one head, entered, `size` of them side by side. rows: scratch memory for `size` rows. */
 @inline
 function packHead(format: i32, x: usize, rowBytes: usize, rows: usize, to: usize, tokens: i32, headDim: i32, size: i32): void {
   const headBytes = <usize>headDim << 2;
@@ -138,7 +138,7 @@ function packValue(format: i32, x: usize, to: usize, tileBytes: usize, headDim: 
   }
 }
 
-/** packHead for COLUMNS. tile: room for one tile of packHead. */
+/** packHead for COLUMNS. tile: scratch memory for one tile of packHead. */
 function splatKeys(format: i32, x: usize, rowBytes: usize, rows: usize, tile: usize, to: usize, tokens: i32, headDim: i32): void {
   const headBytes = <usize>headDim << 2;
   for (let first = 0; first < tokens; first += 4) {

@@ -45,7 +45,7 @@ export function quantize_rows_int8(x: usize, y: usize, blocks: usize, cols: i32,
   for (let r = begin; r < end; r++) {
     const from = x + (<usize>(r * cols) << 2);
     for (let k = 0; k < inner; k += 32) {
-      // 1. 32 values, bounded; the last of a row are filled up
+      // 1. 32 values, bounded; the last block of a row is padded
       let source = from + (<usize>k << 2);
       if (k + 32 > cols) {
         boundRow(source, scratch, max(0, cols - k), 32);
@@ -67,7 +67,7 @@ export function quantize_rows_int8(x: usize, y: usize, blocks: usize, cols: i32,
       const q3 = i16x8.narrow_i32x4_s(roundToInt(f32x4.mul(v6, inverse)), roundToInt(f32x4.mul(v7, inverse)));
       v128.store(y, i8x16.narrow_i16x8_s(q0, q1));
       v128.store(y, i8x16.narrow_i16x8_s(q2, q3), 16);
-      // 4. 2^e, and what takes the offset 8 of the weights away
+      // 4. 2^e, and the correction for the offset 8 of the weights
       f32.store(blocks, reinterpret<f32>((127 + exponent) << 23));
       let s = i32x4.dot_i16x8_s(i16x8.add(i16x8.add(q0, q1), i16x8.add(q2, q3)), i16x8.splat(-8));
       s = i32x4.add(s, v128.shuffle<i32>(s, s, 2, 3, 0, 1));

@@ -1,4 +1,4 @@
-/** Which dot loop bounds which kernel. */
+/** From a kernel to the dot loop that limits it. */
 import { FORMS } from "../../ts-api/src/backends/wasm/kernels.js";
 import { openPeak, type DotLoopName, type Peak } from "./dot-loop.js";
 

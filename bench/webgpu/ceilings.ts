@@ -1,4 +1,4 @@
-/** What a GPU's arithmetic allows: loops of multiply and add in registers, the same steps as the kernels' inner loops. */
+/** Measures the limits of a GPU's arithmetic: loops of multiply and add in registers, the same steps as the kernels' inner loops. */
 import { DOT4_FEATURE } from "../../ts-api/src/backends/webgpu/kernels.js";
 
 export const CEILINGS = ["dot4", "f32"] as const;

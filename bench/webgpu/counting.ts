@@ -4,7 +4,7 @@ import type { Step, WebgpuBackend } from "../../ts-api/src/backends/webgpu/webgp
 import type { DeviceTensor } from "../../ts-api/src/ops/contract.js";
 import { readsOf, resultBytes, resultsOf, workOf } from "../../ts-api/src/ops/table.js";
 
-/** What one run of a program is to the device. */
+/** The cost of one run of a program on the device. */
 export interface ProgramCost {
   /** Kernels, in order. */
   kernels: string[];
@@ -33,7 +33,7 @@ export function counting(backend: WebgpuBackend): { backend: Backend; programs: 
   };
 }
 
-/** What is between two calls of a dispatch is not moved. */
+/** Tensors between two fused calls are not moved. */
 function bytesOf({ calls }: Step): number {
   const made = new Set<DeviceTensor>();
   let bytes = 0;

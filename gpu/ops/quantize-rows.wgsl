@@ -92,7 +92,7 @@ fn quantize_rows_int8(@builtin(workgroup_id) group: vec3u, @builtin(num_workgrou
   // 3. round to int8
   let q = roundToInt(pin(bitcast<vec4f>(v) * powerOfTwo(-e)));
   if (place.row < params.rows) { packed[index] = wordOf(q); }
-  // 4. 2^e, and what takes the offset 8 of the weights away
+  // 4. 2^e, and the correction for the offset 8 of the weights
   pairs[local] = vec2i(q.x + q.y, q.z + q.w);
   workgroupBarrier();
   if (local == first && place.row < params.rows) {

@@ -19,5 +19,5 @@ export const CASES: { [K in OpName]: Case[] } = {
 
 export const ALL_CASES: Case[] = Object.values(CASES).flat();
 
-/** Ops whose results only an operand is made of, with that: backends may compute the two at once. */
+/** Ops whose results are read only by quantize-rows, together with it: backends may fuse the two. */
 export const CHAINS: Chain[] = ALL_CASES.flatMap(chainsOf);

@@ -1,4 +1,4 @@
-/** From a case of an op to the same with quantize-rows behind it, as plans have them. */
+/** From a case of an op to the same case followed by quantize-rows, as in plans. */
 import { BLOCK, roundUp } from "../../ts-api/src/core/numerics.js";
 import { operandOf } from "../../ts-api/src/encoder/plan.js";
 import type { OpCall } from "../../ts-api/src/ops/table.js";

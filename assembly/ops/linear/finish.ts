@@ -1,5 +1,5 @@
 /**
- * The end of a linear: sums of one panel to y.
+ * The last pass of a linear: from the sums of one panel to y.
  *
  *   y[r][c] = activation(acc[r][c] + bias[c])          then, with a residual, residual[r mod residualRows][c] + that
  *

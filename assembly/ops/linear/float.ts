@@ -14,7 +14,7 @@
  */
 import { FP4, NF4 } from "../../lib/codebook";
 import { COLUMNS } from "../../lib/forms";
-import { packRows, turnBlocks } from "../../lib/pack-rows";
+import { packRows, transposeBlocks } from "../../lib/pack-rows";
 import { COLUMNS_ROWS, tileColumns } from "../../lib/tile-columns";
 import { EXACT_ROWS, PINNED_ROWS, tileExact, tilePinned } from "../../lib/tile-f32";
 import { finishPanel } from "./finish";
@@ -103,7 +103,7 @@ function run(
         }
       }
       // 3. bias, activation, residual
-      if (columns) turnBlocks(scratch, (block + 7) >> 3);
+      if (columns) transposeBlocks(scratch, (block + 7) >> 3);
       finishPanel(false, scratch, bias, residual, residualRows, y, first, block, cols, activation, panel);
     }
   }

@@ -1,4 +1,4 @@
-/** Parts of int4 panels, as they are stored, to what the tiles read, in scratch memory. */
+/** Unpacks parts of int4 panels, as they are stored, to the layouts that the tiles read, in scratch memory. */
 import { NIBBLES, splat } from "../../lib/constants";
 import { storeSplats } from "../../lib/pack-rows";
 
@@ -72,7 +72,7 @@ export function unpackColumnScales(scales: usize, to: usize, blocks: i32, repeat
   }
 }
 
-/** In three instructions less than a shift of bytes. */
+/** Takes three instructions less than a shift of bytes. */
 @inline
 function highNibbles(v: v128, nibbles: v128): v128 {
   return v128.and(i32x4.shr_u(v, 4), nibbles);

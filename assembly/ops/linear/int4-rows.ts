@@ -33,7 +33,7 @@ function unitOf(loop: i32): i32 {
   return loop == DOT16_COLUMNS ? COLUMNS_PACK_ROWS : PACK_ROWS;
 }
 
-/** Bytes of one block of one row, in `packed`: what stands beside its values, and these. */
+/** Bytes of one block of one row in `packed`: the data beside its values, and the values. */
 @inline
 export function blockBytes(loop: i32): i32 {
   return loop == DOT16_LANES ? 12 : 8;
@@ -44,7 +44,7 @@ export function valueBytes(loop: i32): i32 {
   return loop == DOT16_LANES ? 36 : loop == PLAIN ? 64 : 32;
 }
 
-/** Where the values begin: the blocks of whole units of rows are before them. */
+/** Start of the values: the blocks of whole units of rows are before them. */
 @inline
 export function valuesAt(loop: i32, rows: i32, inner: i32): usize {
   const unit = unitOf(loop);
@@ -111,7 +111,7 @@ function packWide(from: usize, to: usize, rows: i32, words: i32): void {
   }
 }
 
-/** Blocks of 36 bytes: 32 values, the first two once more, two that nothing reads. */
+/** Blocks of 36 bytes: 32 values, the first two again, two unused. */
 function packLanes(from: usize, to: usize, rows: i32, groups: i32): void {
   for (let first = 0; first < rows; first += DOT16_ROWS) {
     for (let i = 0; i < DOT16_ROWS; i++) {

@@ -10,7 +10,7 @@
  * Twins: ts-api/src/backends/oracle/ops/linear.ts, gpu/ops/linear-int4.wgsl.
  */
 import { OFFSETS } from "../../lib/forms";
-import { turnBlocks } from "../../lib/pack-rows";
+import { transposeBlocks } from "../../lib/pack-rows";
 import { tileDot16Columns } from "../../lib/tile-columns";
 import { tileDot32, tilePlain } from "../../lib/tile-int4";
 import { PANEL_SUMS, tileDot16Lanes, tileDot16Pairs } from "../../lib/tile-int4-wide";
@@ -21,7 +21,7 @@ import { ROW_BLOCK, TILE_SLACK } from "./rows";
 
 /** Inputs whose weights are unpacked at once, at most: 20 KiB, in L1 with the rows of a tile. Whole groups of 64. */
 const K_BLOCK: i32 = 1280;
-/** With columns, whose weights take four times as much, and their scales too. */
+/** The same for columns, whose weights and scales take four times the memory. */
 const SPLATTED_K_BLOCK: i32 = 320;
 
 export function linear_pack_int4_plain(packed: usize, x: usize, blocks: usize, rows: i32, inner: i32, begin: i32, end: i32): void {
@@ -92,7 +92,7 @@ function run(
   for (let first = 0; first < rows; first += ROW_BLOCK) {
     const block = min(ROW_BLOCK, rows - first);
     for (let unit = begin; unit < end; unit++) {
-      // A unit that has no second panel computes its first one twice.
+      // A unit without a second panel computes its first one twice.
       const panel = unit * width, last = min(panel + width, panels) - 1;
       for (let i = 0; i < width; i++) memory.fill(scratch + PANEL_SUMS * <usize>i, 0, <usize>(block + TILE_SLACK) << 5);
       for (let k = 0; k < inner; k += part) {
@@ -115,7 +115,7 @@ function run(
       // 3. bias, activation, residual
       for (let i = panel; i <= last; i++) {
         const sums = scratch + PANEL_SUMS * <usize>(i - panel);
-        if (columns) turnBlocks(sums, (block + 7) >> 3);
+        if (columns) transposeBlocks(sums, (block + 7) >> 3);
         finishPanel(loop == DOT16_LANES, sums, bias, residual, residualRows, y, first, block, cols, activation, i);
       }
     }

@@ -1,4 +1,4 @@
-/** Parts of int8 panels, as they are stored ([count / 4][8][4] bytes), to what the tiles read, in scratch memory. */
+/** Unpacks parts of int8 panels, as they are stored ([count / 4][8][4] bytes), to the layouts that the tiles read, in scratch memory. */
 import { INT8_SCALE_BITS, NIBBLES, SIGN_BITS, splat } from "../../lib/constants";
 
 /** To i16: 2 inputs of 8 columns, every `step` bytes. */

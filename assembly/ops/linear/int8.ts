@@ -59,7 +59,7 @@ function run(
   for (let first = 0; first < rows; first += ROW_BLOCK) {
     const block = min(ROW_BLOCK, rows - first);
     for (let unit = begin; unit < end; unit++) {
-      // A unit that has no second panel computes its first one twice.
+      // A unit without a second panel computes its first one twice.
       const panel = unit * width, last = min(panel + width, panels) - 1;
       for (let i = 0; i < width; i++) memory.fill(scratch + PANEL_SUMS * <usize>i, 0, <usize>(block + TILE_SLACK) << 5);
       for (let k = 0; k < inner; k += part) {

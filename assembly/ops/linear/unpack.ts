@@ -1,4 +1,4 @@
-/** A part of a panel, as it is stored, to [count][8] f32 in scratch memory. */
+/** Unpacks a part of a panel, as it is stored, to [count][8] f32 in scratch memory. */
 import { plane, zipHigh, zipLow } from "../../lib/codebook";
 import { roundBf16 } from "../../lib/math";
 import { storeSplats } from "../../lib/pack-rows";

@@ -61,7 +61,7 @@ function largestValues(rows: number, panels: number, inner: number): Record<stri
   return { x: { type: "i8", dims: [rows, inner], bytes: bytesView(x) }, blocks: blocksOf(x, () => 119), w: { type: "i8", dims: [panels, inner / 4, 32], bytes: bytesView(w) } };
 }
 
-/** Special values as they stand in packed weights: the smallest ones times a codebook's value are below the limit. */
+/** Special values of packed weights: the smallest ones times a value of the codebook are below the limit. */
 function boundedEdges(name: string, dims: number[]): CaseTensor {
   const { bytes, ...desc } = edges(name, dims);
   return { ...desc, bytes: bytesView(new Float32Array(bytes!.buffer as ArrayBuffer).map(bound)) };

@@ -40,7 +40,7 @@ async function runWorker(settings: Settings, host: CliHost): Promise<number> {
   const done = { jobs: 0, images: 0, failures: 0 }, lines = new ProgressLines(host.stdout);
   let closeMetrics = async (): Promise<void> => undefined;
   try {
-    // Stops cleanly once it has started.
+    // From here on a signal ends the worker normally.
     void host.untilStopped();
     await host.stdout.write(json ? `${JSON.stringify({ queue: broker.address, worker: name, deviceDescription })}\n` : `${name} works for ${broker.address} (${deviceDescription})\n`);
     closeMetrics = await serveMetrics(settings, host.stdout, () => workerMetrics(done));

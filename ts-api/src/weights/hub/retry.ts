@@ -4,7 +4,7 @@ import { throwIfAborted, type IJepaError } from "../../core/errors.js";
 
 /** How patient downloads are; times in milliseconds. */
 export interface Pace {
-  /** Tries of one request, counted anew after this many new bytes. */
+  /** Tries of one request without `leastProgress` new bytes in between. */
   readonly tries: number;
   readonly leastProgress: number;
   /** The first pause; each further one is twice as long. */

@@ -48,7 +48,7 @@ function quantizeInt8(call: QuantizeRowsCall, value: (r: number, k: number) => n
         y[r * inner + block * BLOCK + i] = q;
         pair[(i % 4) >> 1] -= 8 * q;
       });
-      // 4. 2^e, and what takes the offset 8 of the weights away
+      // 4. 2^e, and the correction for the offset 8 of the weights
       const at = (r * (inner / BLOCK) + block) * 2;
       blocks[at] = (127 + exponent) << 23;
       blocks[at + 1] = (pair[0] & 0xffff) | (pair[1] << 16);
