@@ -1,7 +1,7 @@
 /**
- * The package: for each kind of host the entries of package.json's `exports`, which differ in what they compute on. Node's builds
- * leave the dependencies outside; browsers and Workers have no node_modules, so theirs find them in dist/vendor; dist/cjs has
- * everything inside.
+ * Builds the package: for each kind of host the entries of package.json's `exports`, which differ in the devices that they compute on.
+ * Node's builds leave the dependencies outside; browsers and Workers have no node_modules, so theirs find them in dist/vendor; dist/cjs
+ * has everything inside.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -59,7 +59,7 @@ function host(runtime, devices = "devices") {
   };
 }
 
-/** What stays a file of its own in dist, one folder up: copies of the package's files, `.wasm` files, and these dependencies. */
+/** Modules that remain separate files in dist, one folder up: copies of the package's files, `.wasm` files, and these dependencies. */
 function besides(dependencies) {
   const file = (path) => ({ id: `../${path}`, external: true });
   return {
@@ -87,18 +87,18 @@ const web = {
   },
 };
 
-/** What travels to browsers and Workers. Class names stay, because errors show them. */
+/** Minifies the builds for browsers and Workers. Class names stay, because errors show them. */
 const bare = minified("bare", {});
-/** What Node loads: functions keep their names and statements their lines, for who reads a stack trace. */
+/** Minifies the builds for Node: functions keep their names and statements their lines, so that stack traces stay readable. */
 const plain = minified("plain", { keep_fnames: true, format: { comments: false, semicolons: false } });
 
-/** Nothing is computed and no variable replaced: names of optional packages must stay variables. */
+/** No expression is evaluated and no variable replaced: names of optional packages must stay variables. */
 function minified(name, options) {
   const all = { compress: { defaults: false, conditionals: true, if_return: true, join_vars: true, sequences: true, booleans: true }, keep_classnames: true, format: { comments: false }, ...options };
   return { name, renderChunk: async (code, _chunk, { format }) => (await minify(code, { ...all, module: format === "es", toplevel: true })).code };
 }
 
-/** What is imported by a name that is known only at run time is nothing that bundlers should look for. */
+/** Imports by a name that is known only at run time are hidden from bundlers. */
 const IGNORE = "/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */";
 const asIs = { name: "as-is", renderChunk: (code) => code.replace(/\bimport\((?:\/\*.*?\*\/\s*)*([A-Za-z_$][\w$]*)\)/g, `import(${IGNORE} $1)`) };
 
@@ -125,7 +125,7 @@ function thread(host, file, format) {
   return { input: join(built, `threads/${host}.js`), external: [/^node:/], plugins: [addresses, bare], output: { file, format }, onwarn };
 }
 
-/** Instead of copies of files, where nobody needs them. */
+/** Replaces the copies of files in builds that do not need them. */
 const noCopies = {
   name: "no-copies",
   resolveId: (id) => (id.startsWith("#embedded/") ? "\0no-copy" : null),
@@ -140,7 +140,7 @@ const decoder = {
   onwarn,
 };
 
-/** CommonJS for Node: without the copies of files, because nobody bundles it: bundlers take the ES modules. */
+/** CommonJS for Node, without the copies of files: it is not bundled, because bundlers take the ES modules. */
 function commonJs(input) {
   const inside = {
     name: "inside",

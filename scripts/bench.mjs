@@ -1,6 +1,6 @@
 /**
- * Builds, then runs a bench: `npm run bench -- ops`. What stands before the bench's name goes to node; with --node24 that is
- * Node 24, which is installed with the test benches.
+ * Builds, then runs a bench: `npm run bench -- ops`. Arguments before the bench's name go to node; with --node24 it runs on Node 24,
+ * which is installed for the tests.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";

@@ -14,11 +14,11 @@ const MODULES = {
   resizer: "assembly/resizer.ts",
 };
 
-/** Built by scripts/codecs.mjs, whenever the libraries in them are renewed. */
+/** Built by scripts/codecs.mjs when their libraries are updated. */
 const CODECS = ["jpeg-decoder", "webp-decoder"];
 /** Packages whose code is in the builds for browsers and Workers. */
 const BUNDLED = ["@noble/hashes", "hono", "hyparquet", "hyparquet-writer", "pako"];
-/** What is compiled into the codecs, with its licences in codecs/licenses. */
+/** The libraries in the codecs; their licences are in codecs/licenses. */
 const COMPILED = ["libjpeg-turbo", "libwebp", "wasi-libc"];
 
 for (const folder of ["build", "dist"]) rmSync(join(root, folder), { recursive: true, force: true });

@@ -1,5 +1,5 @@
 /**
- * Builds the image codecs of codecs/ anew, from the sources that codecs/README.md names:
+ * Rebuilds the image codecs of codecs/ from the sources that codecs/README.md names:
  *
  * node scripts/codecs.mjs --libjpeg-turbo FOLDER --libwebp FOLDER
  * The folders are the unpacked source archives. Needs clang and wasm-ld 14 with wasi-libc. `npm run build` only copies what is there.

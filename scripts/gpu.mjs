@@ -1,7 +1,7 @@
 /**
- * Everything about a GPU in one call of less than ten minutes: builds, names the adapter, times ViT-H/14 beside two ceilings, then
- * checks every kernel, digest and model. gpu-report.json is written anew after each step, so that a run that is cut leaves what
- * it had; a step that the ten minutes have no room for is reported as not run, and fails the call.
+ * Everything about a GPU in one call of less than ten minutes: builds, names the adapter, times ViT-H/14 beside two ceilings, then checks
+ * every kernel, digest and model. gpu-report.json is rewritten after each step, so that an interrupted run leaves its results. A step for
+ * which the ten minutes are too short is reported as not run, and fails the call.
  *
  * npm run gpu [-- --software] [--size vith14|vitb16|tiny] [--out FILE] [--built]
  * --software: SwiftShader in place of the machine's driver. --built: build/ and dist/ are there already.
@@ -24,7 +24,7 @@ const { values } = parseArgs({
     out: { type: "string", default: join(process.env.OUT ?? ".", "gpu-report.json") },
   },
 });
-/** What all steps may take, in seconds; and what a step is not begun without. */
+/** Seconds for all steps, and the least that must be left to begin a step. */
 const LIMIT = 570, LEAST = 10;
 /** Suites that share the device: they mostly wait for the compiler of shaders and for the oracle. */
 const MOST_AT_ONCE = 3;
@@ -39,13 +39,13 @@ function save() {
   writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
 }
 
-/** Runs node, at most as long as there is time; the step in the report, and what was printed unless that goes to the terminal. */
+/** Runs node for at most the remaining time; returns the step for the report, and the output unless it goes to the terminal. */
 async function step(name, args, stdio = "pipe") {
   const entry = { name, outcome: "not run", seconds: 0 }, from = seconds(), room = LIMIT - from;
   let stdout = "", stderr = "";
   report.steps.push(entry);
   if (room > LEAST) {
-    // Until it ends: who stops this call finds it so in the report.
+    // Its state until it ends, which an interrupted call leaves in the report.
     entry.outcome = "cut";
     save();
     const child = spawn(process.execPath, args, { cwd: root, env, stdio, timeout: Math.round(room * 1e3), killSignal: "SIGKILL" });
@@ -100,7 +100,7 @@ async function runSuite(name) {
   const { entry, stdout, stderr } = await step(name, ["--test-reporter=tap", join(root, `build/tests/conformance/${name}.test.js`)]);
   const results = stdout.match(/^(not )?ok .*$/gm) ?? [], failures = results.filter((line) => line.startsWith("not ok"));
   const skipped = results.filter((line) => line.includes("# SKIP")).length, passed = results.length - failures.length - skipped;
-  // A suite that finds no device skips its tests: that is no pass.
+  // A suite without a device skips its tests: that does not count as passed.
   if (entry.outcome === "passed" && (skipped > 0 || passed === 0)) entry.outcome = "failed";
   Object.assign(entry, { passed, failed: failures.length, skipped, failures });
   save();

@@ -1,6 +1,6 @@
 /**
- * What hosts bring, by the types that the program has for them: lib.dom, @types/node, those of Workers, of Bun, of Deno or of WebGPU; and
- * where it has none, the part that this library uses. So the package's types need neither the DOM nor a package of types.
+ * The types of hosts (fetch, Blob and others) as the user's program declares them: lib.dom, @types/node, those of Workers, Bun, Deno or
+ * WebGPU. If it declares none, the part that this library uses. So the package's types need neither the DOM nor a package of types.
  */
 
 type Instance<Name extends string, Else> = typeof globalThis extends { [K in Name]: { prototype: infer T } } ? T : Else;

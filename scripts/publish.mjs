@@ -11,7 +11,7 @@ import { stageDemo, stagePackage } from "./stage.mjs";
 /** The fields that a published package must have, each an https address. */
 const ADDRESSES = { repository: ({ repository }) => repository?.url ?? repository, homepage: ({ homepage }) => homepage, bugs: ({ bugs }) => bugs?.url ?? bugs };
 
-/** What is missing in a package.json before it may be published; [] where nothing is. */
+/** The fields that package.json lacks for publishing; [] if none. */
 export function missingAddresses(manifest) {
   return Object.entries(ADDRESSES).filter(([, read]) => !/^(git\+)?https:\/\/[^\s/]+\.[^\s/]+\/\S+/.test(String(read(manifest) ?? ""))).map(([name]) => name);
 }

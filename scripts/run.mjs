@@ -10,7 +10,7 @@ export function run(command, args, options = {}) {
   if (status !== 0) process.exit(status);
 }
 
-/** The exit code; 127 where the command cannot be started. */
+/** The exit code; 127 if the command cannot be started. */
 export function tryRun(command, args, { cwd = root, env = {}, quiet = false } = {}) {
   const shell = process.platform === "win32" && command === "npm";
   const result = spawnSync(command, args, { cwd, shell, stdio: quiet ? "ignore" : "inherit", env: { ...process.env, ...env } });

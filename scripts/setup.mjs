@@ -1,4 +1,4 @@
-/** Installs what package-lock.json says, unless that is there already. */
+/** Installs the packages of package-lock.json, unless they are installed already. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ export function installLocked(folder) {
   noteInstalled(folder);
 }
 
-/** The same for a test bench that a machine may not be able to have: says so, and goes on. */
+/** The same for a test bench that may not be installable on this machine: a failure is printed, and the run continues. */
 export function installBench(folder) {
   if (!isInstalled(folder) && tryRun("npm", INSTALL, { cwd: folder }) !== 0) {
     console.error(`not installed: ${folder}; what needs it will be reported as not run.`);

@@ -1,4 +1,4 @@
-/** The WGSL of gpu/ as a TypeScript module, so that every runtime and bundler finds it. Made by the build, never by hand. */
+/** Writes the WGSL of gpu/ into a TypeScript module, so that every runtime and bundler finds it. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { globSync } from "./glob.mjs";

@@ -1,6 +1,6 @@
 /**
- * One static folder that any host serves, build/site: the guides and the API by TypeDoc, and the page of examples/browser below try/.
- * Needs no network once docs/site is installed.
+ * Builds one static folder that any host serves, build/site: the guides and the API by TypeDoc, and the page of examples/browser below
+ * try/. Needs no network once docs/site is installed.
  */
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

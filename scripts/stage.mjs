@@ -1,5 +1,5 @@
 /**
- * The two packages as they are published, made of the repository and its build: `ijepa`, with the demo model's weights in bf16, and
+ * Makes the two packages that are published from the repository and its build: `ijepa`, with the demo model's weights in bf16, and
  * `ijepa-demo`, the whole demo model.
  */
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -65,8 +65,8 @@ function addMetadata(path, more) {
 }
 
 /**
- * A page as it can be read in the package: what lies in `<!-- repository -->` ... `<!-- /repository -->` is left out, pictures that are
- * not there too, and a link to what is not there becomes its text.
+ * A page for the package: text between `<!-- repository -->` and `<!-- /repository -->` and missing pictures are removed, and a link to a
+ * missing file becomes its text.
  */
 function withoutDeadLinks(text, folder) {
   const leadsSomewhere = (target) => /^(https?:|mailto:|#)/.test(target) || existsSync(join(folder, posix.normalize(target.split("#")[0])));

@@ -1,5 +1,5 @@
 /**
- * Everything that must hold, in the order in which a failure is cheapest: build, lint, as-pect, then the suites.
+ * Runs all tests, the cheapest to fail first: build, lint, as-pect, then the suites.
  *
  * `node scripts/test.mjs unit/image cli` runs only the suites under tests/unit/image and tests/cli.
  */
@@ -13,7 +13,7 @@ import { installBench } from "./setup.mjs";
 import { installLlvmpipe, webgpuEnv } from "./webgpu.mjs";
 
 const only = process.argv.slice(2);
-/** Whether suites under this folder of tests/ are to run. */
+/** Whether to run suites under this folder of tests/. */
 const needs = (folder) => only.length === 0 || only.some((name) => name === "." || name.startsWith(folder));
 
 run(process.execPath, ["scripts/build.mjs"]);

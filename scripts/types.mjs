@@ -1,6 +1,6 @@
 /**
- * The package's types from those that the compiler made: what its entries reach, with the hosts' types behind names of its own
- * (host-types.d.ts). Once for ES modules, once for CommonJS, where comments are left out: they would be half of the bytes.
+ * Makes the package's types from those of the compiler: everything that its entries reach, with the hosts' types behind its own names
+ * (host-types.d.ts). Once for ES modules, and once for CommonJS without comments, which would be half of the bytes.
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
@@ -8,7 +8,7 @@ import ts from "typescript";
 import { root } from "./run.mjs";
 
 const BUILT = join(root, "build");
-/** From the compiler's folders to the package's, where the tools lie beside the library. */
+/** From the compiler's folders to the package's, where the tools are beside the library. */
 const FOLDERS = [[join(BUILT, "ts-api/src"), "."], [join(BUILT, "weights-tools"), "weights-tools"]];
 const ENTRIES = ["ts-api/src/index", "ts-api/src/server/index", "ts-api/src/transformers/index", "ts-api/src/collections/index", "ts-api/src/queue/index", "weights-tools/index"];
 /** The global types of hosts, and those of host-types.d.ts. */

@@ -1,5 +1,5 @@
 /**
- * WebGPU for the tests: Dawn for Node, and on Linux the SwiftShader that @sparticuz/chromium carries, so that no GPU is needed.
+ * Installs WebGPU for the tests: Dawn for Node, and on Linux the SwiftShader of @sparticuz/chromium, so that no GPU is needed.
  * IJEPA_WEBGPU=hardware leaves the choice of the driver to the machine; with IJEPA_WEBGPU_PACKAGE too, nothing is installed.
  */
 import { spawnSync } from "node:child_process";
@@ -15,7 +15,7 @@ import { installBench } from "./setup.mjs";
 const bench = join(root, "tests/runtimes/webgpu");
 const unpacked = join(bench, "node_modules/.software");
 
-/** Environment variables for processes that run WebGPU tests; {} where there is none, and the tests say why. */
+/** Environment variables for processes that run WebGPU tests; {} if there is no WebGPU, and the tests say why. */
 export async function webgpuEnv() {
   if (process.env.IJEPA_WEBGPU === "hardware" && process.env.IJEPA_WEBGPU_PACKAGE !== undefined) return hardwareEnv();
   installBench(bench);
@@ -33,7 +33,7 @@ export async function webgpuEnv() {
   };
 }
 
-/** Where containers have NVIDIA's driver file, which the Vulkan loader does not look for there. */
+/** The place of NVIDIA's driver file in containers, where the Vulkan loader does not look. */
 const NVIDIA_DRIVER = "/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json";
 const DRIVER_FOLDERS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
 

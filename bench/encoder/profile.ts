@@ -2,7 +2,7 @@
 import type { Backend, Program } from "../../ts-api/src/backends/backend.js";
 import { workOf, type OpCall } from "../../ts-api/src/ops/table.js";
 
-/** What the calls of one kind cost in one pass. */
+/** Cost of the calls of one kind in one pass. */
 export interface Spent {
   kind: string;
   /** A call of this kind. */

@@ -1,4 +1,4 @@
-/** What is timed in an engine, page or process: only types are imported, so that every engine can load it. */
+/** Times all models in an engine, in a page or a process. Only types are imported, so that every engine can load it. */
 import type { IJepaModel, Tensor } from "../../ts-api/src/index.js";
 import { gaussArray } from "../../tests/support/random.js";
 

@@ -1,4 +1,4 @@
-/** What the op bench times: real operands at the sizes of published models, and a part of each small enough for the oracle. */
+/** The ops that are timed: real operands at the sizes of published models, and a part of each small enough for the oracle. */
 import type { Backend } from "../../ts-api/src/backends/backend.js";
 import { BLOCK, type Dtype } from "../../ts-api/src/core/numerics.js";
 import type { DeviceTensor, ElementType } from "../../ts-api/src/ops/contract.js";

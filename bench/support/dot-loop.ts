@@ -1,5 +1,5 @@
 /**
- * The arithmetic limit of one thread: loops of twelve independent chains of one dot step, all in registers, written straight
+ * Measures the arithmetic limit of one thread: loops of twelve independent chains of one dot step, all in registers, written directly
  * into a WebAssembly module. Products are compared with the loop of their own kind.
  */
 

@@ -1,4 +1,4 @@
-/** The machine and the engine, in words: no number means anything without them. */
+/** Describes the machine and the engine, without which no number has a meaning. */
 import { existsSync, readFileSync } from "node:fs";
 import { arch, cpus, loadavg, platform } from "node:os";
 
