@@ -2,7 +2,7 @@
 import { digestOf } from "../core/numerics.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import { checkLabelOptions, rankLabels, type Classification, type ImageClassificationPipeline, type LabelOptions } from "../pipelines/image-classification.js";
-import { stack } from "./groups.js";
+import { stack } from "./batches.js";
 import { bulkJob, BULK_OPTIONS, type BulkOptions, type Computation } from "./job.js";
 import type { BulkImage, BulkResult } from "./results.js";
 import type { Source } from "./source.js";

@@ -3,7 +3,7 @@ import { digestOf } from "../core/numerics.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import type { ImageFeatureExtractionPipeline } from "../pipelines/image-feature-extraction.js";
 import { checkFeatureOptions, FEATURE_OPTIONS, featuresOf, type FeatureOptions } from "./feature.js";
-import { stack } from "./groups.js";
+import { stack } from "./batches.js";
 import { bulkJob, BULK_OPTIONS, type BulkOptions, type Computation } from "./job.js";
 import type { BulkResult, BulkRow } from "./results.js";
 import type { Source } from "./source.js";

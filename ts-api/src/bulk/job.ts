@@ -6,7 +6,7 @@ import type { OptionNames } from "../core/options.js";
 import { DecodePool } from "../decoding/pool.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import { Prefetch } from "./prefetch.js";
-import { groupsOf, powersOfTwo } from "./groups.js";
+import { groupsOf, powersOfTwo } from "./batches.js";
 import { ProgressCounter, type BulkProgress } from "./progress.js";
 import { failureOf, hook, HookError, type Begun, type BulkFailure, type BulkImage, type BulkSkip, type Prepared } from "./results.js";
 import { sourceOf, type Source, type SourceFacts } from "./source.js";

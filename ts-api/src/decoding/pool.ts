@@ -7,7 +7,7 @@ import { show } from "../core/show.js";
 import { decodeImage, DEFAULT_SOURCE, type DecodeOptions } from "../image/decode.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import type { RgbImage } from "../image/raw-image.js";
-import { isHeavy } from "./announced.js";
+import { isHeavy } from "./estimate-work.js";
 import { prepareImage, type PreparedImage, type ProcessorConfig } from "./decode.js";
 import type { DecodeRequest, DecodeResult } from "./messages.js";
 import { DecoderThread } from "./thread.js";
