@@ -1,3 +1,4 @@
+/** Lane sums, softmax, packing and the tiles of the kernels, beside plain loops over the same values. */
 import { laneSum, laneSumOfSquares, laneSums } from "../lib/lanes";
 import { TURNS } from "../lib/forms";
 import { packRows, transposeBlocks, unpackColumns } from "../lib/pack-rows";

@@ -1,3 +1,4 @@
+/** `ijepa convert`: the files that it writes, its options and its failures. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readdir, writeFile } from "node:fs/promises";

@@ -1,3 +1,4 @@
+/** `ijepa embed` of a few images: the table, JSON, digests, standard input. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";

@@ -1,3 +1,4 @@
+/** Every exit code, with the message on stderr. */
 import assert from "node:assert/strict";
 import { cp, mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+/** `--help`, `help`, `--version` and wrong command lines. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";

@@ -1,3 +1,4 @@
+/** Commands with models of the Hub, against a stand-in on loopback. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";

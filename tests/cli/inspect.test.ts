@@ -1,3 +1,4 @@
+/** `ijepa inspect` and `ijepa compare`: what they print, as text and as JSON. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CompareReport, InspectReport } from "../../weights-tools/index.js";

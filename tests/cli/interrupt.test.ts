@@ -1,3 +1,4 @@
+/** Commands that are interrupted, or whose reader goes away. */
 import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";

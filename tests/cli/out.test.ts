@@ -1,3 +1,4 @@
+/** `ijepa embed --out`: the files of each format, and what is left after a failure. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";

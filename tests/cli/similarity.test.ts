@@ -1,3 +1,4 @@
+/** `ijepa similarity`: the cosine, JSON, bad images. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ASTRONAUT, CHELSEA, ROCKET, ijepa, photo, succeed } from "./helpers.js";

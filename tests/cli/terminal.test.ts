@@ -1,3 +1,4 @@
+/** What a terminal shows: widths, the progress bar, control characters. */
 import assert from "node:assert/strict";
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+/** `ijepa verify` and `ijepa doctor`: their tables and JSON. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DoctorReport, VerifyReport } from "../../ts-api/src/index.js";

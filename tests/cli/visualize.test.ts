@@ -1,3 +1,4 @@
+/** `ijepa visualize`: each kind of picture is the one that the library draws. */
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+/** Every case on the oracle: its outputs have the digests of digests.txt. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";

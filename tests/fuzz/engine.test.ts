@@ -1,3 +1,4 @@
+/** A minute of `npm run fuzz -- engine`, with a fixed seed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describe, fuzz } from "./frame.js";

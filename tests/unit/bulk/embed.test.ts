@@ -1,3 +1,4 @@
+/** `embedImages`: rows, failures and skipped images, their order, and how a job ends. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";

@@ -1,3 +1,4 @@
+/** `findImages` and lists of images: folders, patterns, links, lines. */
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+/** Calibration: synthetic and given images, and the measured moments. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";

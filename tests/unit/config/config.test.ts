@@ -1,3 +1,4 @@
+/** `IJepaConfig`: defaults, derived sizes, config.json and back, refused values. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";

@@ -1,3 +1,4 @@
+/** `DecodePool`: the pixels of decoding in place, time limits, aborts, limits of the queue. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+/** Damaged and unsupported image files: each gives its error, and the next good file decodes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";

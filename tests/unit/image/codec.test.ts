@@ -1,3 +1,4 @@
+/** Instances of the codecs: reuse, failures, memory, messages. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Codec, CodecError, messageAt, type CodecExports } from "../../../ts-api/src/image/codec.js";

@@ -1,3 +1,4 @@
+/** `decodeImage`: Pillow's pixels for every golden file. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { constants, deflateRawSync, deflateSync } from "node:zlib";

@@ -1,3 +1,4 @@
+/** `IJepaImageProcessor`: the reference's bits, settings, overrides, refused values. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeImage } from "../../../ts-api/src/image/decode.js";

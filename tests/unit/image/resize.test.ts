@@ -1,3 +1,4 @@
+/** Resizing: Pillow's bytes, by plain loops and by the kernels. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeImage } from "../../../ts-api/src/image/decode.js";

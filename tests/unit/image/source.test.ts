@@ -1,3 +1,4 @@
+/** `loadImage`: every kind of source, limits, failures. */
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,3 +1,4 @@
+/** `tokenSimilarity` and `attentionRollout`, beside results by hand. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { attentionRollout, IJepaModel, isIJepaError, Tensor, tokenSimilarity } from "../../../ts-api/src/index.js";

@@ -1,3 +1,4 @@
+/** `IJepaModel`: batches, hidden states, pooler, masks, aborts, order of calls. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IJepaModel, isIJepaError, Tensor, type ProgressInfo } from "../../../ts-api/src/index.js";

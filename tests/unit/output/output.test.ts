@@ -1,3 +1,4 @@
+/** The files of `--out`: .npy, .json, .jsonl and .safetensors, byte by byte. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkOutputPath, serializeResults } from "../../../ts-api/src/cli/output.js";

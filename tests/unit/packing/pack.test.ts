@@ -1,3 +1,4 @@
+/** Packed panels of every dtype hold the quantized weights, with zeros elsewhere. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CODEBOOKS } from "../../../ts-api/src/core/codebooks.js";

@@ -1,3 +1,4 @@
+/** `pipeline`: features and labels of every kind of source, pooling, options. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

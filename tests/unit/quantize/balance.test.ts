@@ -1,3 +1,4 @@
+/** The powers of two between a layer norm and the matrix behind it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { balance, scaleInputs, scaleMoments } from "../../../ts-api/src/quantize/balance.js";

@@ -1,3 +1,4 @@
+/** int4: WebAssembly gives the words of the readable twin, and the chosen scales cost least. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBits, roundBf16 } from "../../../ts-api/src/core/float.js";

@@ -1,3 +1,4 @@
+/** int8: WebAssembly gives the words of the readable twin, and the chosen scales cost least. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBits } from "../../../ts-api/src/core/float.js";

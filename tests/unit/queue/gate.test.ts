@@ -1,3 +1,4 @@
+/** Which jobs of a worker may run side by side. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Gate } from "../../../ts-api/src/queue/gate.js";

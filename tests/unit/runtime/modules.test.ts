@@ -1,3 +1,4 @@
+/** `setWasmModules`, and loading modules by their address. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

@@ -1,3 +1,4 @@
+/** Downloads from public hosts only: addresses, redirects, limits. */
 import assert from "node:assert/strict";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,3 +1,4 @@
+/** `verify` and `doctor` as functions: equal variants, and planted differences that are found. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";

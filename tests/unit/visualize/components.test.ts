@@ -1,3 +1,4 @@
+/** Principal components, beside known axes and the defining equations. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { principalComponents } from "../../../ts-api/src/visualize/components.js";

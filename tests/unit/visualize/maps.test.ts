@@ -1,3 +1,4 @@
+/** Maps of similarity, attention and components, and drawing them over a photo. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { attentionMap, drawMap, encodePng, isIJepaError, loadImage, pcaMap, similarityMap, Tensor, type RawImage } from "../../../ts-api/src/index.js";

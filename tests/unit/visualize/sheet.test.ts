@@ -1,3 +1,4 @@
+/** Letters, text and sheets of several pictures. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { drawMap, drawSheet, isIJepaError, type RawImage, type RgbImage } from "../../../ts-api/src/index.js";

@@ -1,3 +1,4 @@
+/** Programs on several threads: failures, lost threads, long programs. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runtime } from "#runtime";

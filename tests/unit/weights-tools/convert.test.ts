@@ -1,3 +1,4 @@
+/** `convertModel`: the bytes of packing on load, shards, metadata, failures. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { cp, readdir, readFile, writeFile } from "node:fs/promises";

@@ -1,3 +1,4 @@
+/** `inspectModel` and `compareModels`: estimates and errors. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DTYPES } from "../../../ts-api/src/core/numerics.js";

@@ -1,3 +1,4 @@
+/** Four-bit bitsandbytes checkpoints: codes, scales, and what is refused. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runtime } from "#runtime";

@@ -1,3 +1,4 @@
+/** `openCheckpoint`: namings, layouts, dtypes, and what is refused. */
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";

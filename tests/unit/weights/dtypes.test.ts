@@ -1,3 +1,4 @@
+/** Stored elements to f32, for every value of the 16-bit types. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { firstNonFinite, toFloat32 } from "../../../ts-api/src/weights/dtypes.js";

@@ -1,3 +1,4 @@
+/** Reading and writing safetensors: the reference's bytes, and hostile files. */
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";

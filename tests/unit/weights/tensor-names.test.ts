@@ -1,3 +1,4 @@
+/** Canonical names, and the tensors that a configuration asks for. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IJepaConfig } from "../../../ts-api/src/config/config.js";

@@ -1,3 +1,4 @@
+/** Models over HTTP: ranges, statuses, failures in the middle. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
