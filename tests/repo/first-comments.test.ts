@@ -15,6 +15,6 @@ test("every source file begins with a comment of a sentence", () => {
 /** The comment before the first line of code; one that is right above a constant is the constant's. */
 function firstComment(text: string): string {
   const start = text.replace(/^#!.*\n/, "").replace(/^(\/\/\/.*\n)+\n*/, "");
-  const comment = /^(?:\/\*[^]*?\*\/|(?:\/\/.*\n)+)/.exec(start)?.[0] ?? "";
+  const comment = /^(?:\/\*[^]*?\*\/|\/\/.*(?:\n\/\/.*)*)/.exec(start)?.[0] ?? "";
   return /^\n?(?:const|let|type|function) /.test(start.slice(comment.length)) ? "" : comment.replace(/^[/*\s]+|[/*\s]+$/g, "");
 }
