@@ -1,7 +1,7 @@
 /**
  * Builds the package: for each kind of host the entries of package.json's `exports`, which differ in the devices that they compute on.
- * Node's builds leave the dependencies outside; browsers and Workers have no node_modules, so theirs find them in dist/vendor; dist/cjs
- * has everything inside.
+ * Node's builds leave the dependencies outside, CommonJS only those that `require` can load; browsers and Workers have no node_modules,
+ * so theirs find them in dist/vendor.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -29,6 +29,8 @@ const VENDOR = {
   "hono/cors": join(root, "node_modules/hono/dist/middleware/cors/index.js"),
   pako: join(dirname(require.resolve("pako/package.json")), "dist/browser/pako.esm.min.mjs"),
 };
+/** Those that `require` cannot load. */
+const ESM_ONLY = ["hyparquet", "hyparquet-writer"];
 const vendorName = (id) => id.split("/").at(-1).replace(/\.js$/, "");
 
 /** The compiler's files that, in the end, import `#devices`: those that an entry with devices of its own has for itself. */
@@ -144,19 +146,19 @@ const decoder = {
 function commonJs(input) {
   const inside = {
     name: "inside",
-    resolveId: (id) => (id in VENDOR ? { id: `./vendor-${vendorName(id)}.js`, external: true } : null),
+    resolveId: (id) => (id in VENDOR ? { id: ESM_ONLY.includes(id) ? `./vendor-${vendorName(id)}.js` : id, external: true } : null),
     resolveImportMeta: (property) => (property === "url" ? 'require("node:url").pathToFileURL(__filename).href' : null),
     // Some hosts of CommonJS, Jest among them, have no import().
-    renderChunk: (code) => code.replace(/\bimport\((['"]\.\/vendor-[\w.]+['"])\)/g, "Promise.resolve().then(() => require($1))"),
+    renderChunk: (code) => code.replace(/\bimport\((['"])([^'"]+)\1\)/g, (all, _quote, id) => (id in VENDOR || id.startsWith("./vendor-") ? `Promise.resolve().then(() => require("${id}"))` : all)),
   };
   const output = { dir: "dist/cjs", format: "cjs", chunkFileNames: "shared-[name].js" };
   return { input: inBuilt(input), external: /^node:/, plugins: [host("node"), addresses, noCopies, inside, bare, asIs], output, onwarn };
 }
 
 /** The dependencies that are part of the package. */
-function vendored(dir, format, prefix) {
+function vendored(dir, format, prefix, names = Object.keys(VENDOR)) {
   return {
-    input: Object.fromEntries(Object.entries(VENDOR).map(([id, file]) => [vendorName(id), file])),
+    input: Object.fromEntries(names.map((id) => [vendorName(id), VENDOR[id]])),
     plugins: [web, bare],
     output: { dir, format, exports: "named", entryFileNames: `${prefix}[name].js`, chunkFileNames: `${prefix}[name].js` },
   };
@@ -193,5 +195,5 @@ export default [
   build(host("workerd", "devices-wasm"), "dist/workerd", all),
   commonJs({ ...all, ...tools, wasm: cpu, webgpu: gpu }),
   vendored("dist/vendor", "es", ""),
-  vendored("dist/cjs", "cjs", "vendor-"),
+  vendored("dist/cjs", "cjs", "vendor-", ESM_ONLY),
 ];

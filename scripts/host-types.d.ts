@@ -14,6 +14,7 @@ export type Blob = Instance<"Blob", { readonly size: number; readonly type: stri
 /** Of bytes. */
 export type ReadableStream = Instance<"ReadableStream", { getReader(): any }>;
 export type ImageData = Instance<"ImageData", { readonly data: Uint8ClampedArray; readonly width: number; readonly height: number }>;
+export type OffscreenCanvas = Instance<"OffscreenCanvas", { width: number; height: number; getContext(kind: any): any }>;
 
 export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer T } } } ? T : object;
 export type WasmMemory = typeof globalThis extends { WebAssembly: { Memory: { prototype: infer T } } } ? T : { readonly buffer: ArrayBuffer };

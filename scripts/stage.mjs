@@ -13,7 +13,7 @@ const MODEL = "models/demo", DEMO = "ijepa-demo";
 const PAGES = ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/guides", "docs"];
 const ABOUT_THE_CODE = ["docs/adding-an-op.md", "docs/architecture.md", "docs/fuzzing.md", "docs/page.md"];
 /** Fields of package.json that mean something in the repository only. */
-const OF_THE_REPOSITORY = ["scripts", "devDependencies", "overrides", "imports", "files"];
+const OF_THE_REPOSITORY = ["scripts", "publishConfig", "devDependencies", "overrides", "imports", "files"];
 const ADDRESSES = ["repository", "homepage", "bugs"];
 
 const readManifest = () => JSON.parse(readFileSync(join(root, "package.json"), "utf8"));

@@ -1,6 +1,6 @@
 /**
  * Makes the package's types from those of the compiler: everything that its entries reach, with the hosts' types behind its own names
- * (host-types.d.ts). Once for ES modules, and once for CommonJS without comments, which would be half of the bytes.
+ * (host-types.d.ts). Once for ES modules, and once for CommonJS without comments and indents, which would be half of the bytes.
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
@@ -13,7 +13,7 @@ const FOLDERS = [[join(BUILT, "ts-api/src"), "."], [join(BUILT, "weights-tools")
 const ENTRIES = ["ts-api/src/index", "ts-api/src/server/index", "ts-api/src/transformers/index", "ts-api/src/collections/index", "ts-api/src/queue/index", "weights-tools/index"];
 /** The global types of hosts, and those of host-types.d.ts. */
 const HOST_TYPES = new Map([
-  ...["AbortSignal", "URL", "Request", "Response", "Blob", "ImageData", "ReadableStream", "GPU", "GPUDevice", "GPUComputePipeline", "GPUSupportedLimits", "GPUPowerPreference"].map((name) => [name, name]),
+  ...["AbortSignal", "URL", "Request", "Response", "Blob", "ImageData", "OffscreenCanvas", "ReadableStream", "GPU", "GPUDevice", "GPUComputePipeline", "GPUSupportedLimits", "GPUPowerPreference"].map((name) => [name, name]),
   ["WebAssembly.Module", "WasmModule"],
   ["WebAssembly.Memory", "WasmMemory"],
   ["globalThis.fetch", "Fetch"],
@@ -52,7 +52,7 @@ export function writeTypes(target, { comments = true } = {}) {
     for (const [start, end, replacement] of edits.sort((a, b) => b[0] - a[0])) text = text.slice(0, start) + replacement + text.slice(end);
     mkdirSync(dirname(join(target, file)), { recursive: true });
     const bare = comments ? text.replace(/^\/\/# sourceMappingURL=.*$/m, "") : withoutComments(file, text);
-    writeFileSync(join(target, file), bare.replace(/^(?: {4})+/gm, (indent) => "\t".repeat(indent.length / 4)));
+    writeFileSync(join(target, file), bare.replace(/^(?: {4})+/gm, (indent) => (comments ? "\t".repeat(indent.length / 4) : "")));
   }
 }
 

@@ -36,6 +36,19 @@ test("a relative address of nothing is named whole", options, async () => {
   assert.deepEqual([model.code, /\/models\/absent/.test(model.message)], ["config/missing", true], model.message);
 });
 
+test("a server that answers with its page in the place of modules: the copies serve; without them the address is told", options, async () => {
+  const body = "<!doctype html><title>A site</title>";
+  for (const type of ["text/html", "application/wasm"]) {
+    const embed = (name: RegExp) => inPage<Failure & { digest?: string }>(`
+      const extract = await ijepa.pipeline("image-feature-extraction", "/models/demo", { dtype: "int4", device: "wasm" });
+      return { digest: (await extract("rocket.jpg")).numerics.digest };`, { instead: (path) => (name.test(path) ? { status: 200, type, body } : undefined) });
+    assert.deepEqual(await embed(/^dist\/wasm\//), { digest: stored["int4 rocket.jpg"] });
+    const { code, message } = await embed(/^dist\/(wasm|embedded)\//);
+    assert.equal(code, "io/read", message);
+    assert.match(message, /http:\/\/localhost:\d+\/dist\/wasm\/[\w-]+\.wasm: the file there is a page of type (text\/html|application\/wasm), not WebAssembly\./);
+  }
+});
+
 test("a name that is no address is a model of the Hub; an address of its site too", options, async () => {
   // The Hub cannot be reached: what is asked for, and how often, is seen.
   const before = 'globalThis.asked = []; globalThis.fetch = new Proxy(fetch, { apply(target, self, args) { const url = String(args[0]); if (!url.includes("huggingface.co")) return Reflect.apply(target, self, args); asked.push(url); return Promise.reject(new TypeError("Failed to fetch")); } })';

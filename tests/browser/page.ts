@@ -13,14 +13,16 @@ let browser: Promise<Browser> | undefined;
 export interface InPage {
   /** Run before the library is imported. */
   readonly before?: string;
+  /** What the server answers in the place of a file; undefined: the file. */
+  readonly instead?: (path: string) => Answer | undefined;
 }
 
 /**
  * Evaluates the body of an async function in a page; `ijepa` is the library there, and `digest` hashes pixels. A failure becomes
  * { code, message }.
  */
-export async function inPage<T>(body: string, { before = "" }: InPage = {}): Promise<T> {
-  const server = await servePages(answer), page = await openPage(await (browser ??= launchChromium()), `${server.url}examples/photos/`);
+export async function inPage<T>(body: string, { before = "", instead = () => undefined }: InPage = {}): Promise<T> {
+  const server = await servePages(async (path) => instead(path) ?? answer(path)), page = await openPage(await (browser ??= launchChromium()), `${server.url}examples/photos/`);
   try {
     return await page.evaluate<T>(`(async () => {
       ${before};

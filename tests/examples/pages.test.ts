@@ -1,6 +1,6 @@
 /** The build tools of docs/build-tools.md that make pages: each builds its example with the packed package, and its page shows the digest of `ijepa embed`. */
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { addFiles, assertBuilt, assertShown, chromium, closeBrowser, DIGEST, PHOTO, projectFor, removeTarball, shownBy, startServer } from "./projects.js";
@@ -63,12 +63,12 @@ test("examples/esbuild: a page", chromium, async (t) => {
   await assertBuilt(join(project.folder, "public"));
 });
 
-for (const bundler of ["turbopack", "webpack"]) {
-  test(`examples/next, ${bundler}: a client component and a route handler, standalone`, chromium, async (t) => {
+for (const [bundler, basePath] of [["turbopack", "/photos"], ["webpack", ""]]) {
+  test(`examples/next, ${bundler}: a client component and a route handler, standalone, below "${basePath}/"`, chromium, async (t) => {
     const project = await projectFor(t, "next");
     if (project === undefined) return;
     addFiles(project, "public");
-    project.run("next", ["build", `--${bundler}`]);
+    project.run("next", ["build", `--${bundler}`], { env: { BASE_PATH: basePath } });
     const standalone = join(project.folder, ".next/standalone");
     cpSync(join(project.folder, ".next/static"), join(standalone, ".next/static"), { recursive: true });
     cpSync(join(project.folder, "public"), join(standalone, "public"), { recursive: true });
@@ -76,9 +76,13 @@ for (const bundler of ["turbopack", "webpack"]) {
     cpSync(standalone, moved, { recursive: true, verbatimSymlinks: true });
     const server = await startServer({ ...project, folder: moved }, [process.execPath, "server.js"], { env: { PORT: "20300", HOSTNAME: "localhost" } });
     try {
-      assert.equal(await shownBy(`${server.url}/`, 1), DIGEST);
-      const answer = await fetch(`${server.url}/api/embed?threads=2`, { method: "POST", body: readFileSync(PHOTO) });
-      const text = await answer.text();
+      assert.equal(await shownBy(`${server.url}${basePath || "/"}`, 1), DIGEST);
+      const post = () => fetch(`${server.url}${basePath}/api/embed?threads=2`, { method: "POST", body: readFileSync(PHOTO) });
+      // What could not be loaded is looked for again at the next request.
+      renameSync(join(moved, "public/model"), join(moved, "public/away"));
+      assert.equal(((await (await post()).json()) as { code: string }).code, "config/missing");
+      renameSync(join(moved, "public/away"), join(moved, "public/model"));
+      const answer = await post(), text = await answer.text();
       assert.equal(answer.status, 200, text);
       assert.equal((JSON.parse(text) as { numerics: { digest: string } }).numerics.digest, DIGEST);
     } finally {

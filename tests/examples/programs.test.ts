@@ -28,11 +28,16 @@ test("examples/esbuild: the handler of AWS Lambda, as the bundle that is uploade
   project.script("build:lambda");
   const upload = join(project.folder, "upload");
   cpSync(join(project.folder, "dist/lambda"), upload, { recursive: true });
+  const { handler } = (await import(pathToFileURL(join(upload, "index.mjs")).href)) as { handler(event: object): Promise<{ statusCode: number; body: string }> };
+  const call = () => handler({ body: readFileSync(PHOTO).toString("base64"), isBase64Encoded: true });
+  // What could not be loaded is looked for again at the next call.
+  const failed = await call();
+  assert.equal(failed.statusCode, 500, failed.body);
+  assert.equal((JSON.parse(failed.body) as { code: string }).code, "config/missing");
   cpSync(join(project.folder, "node_modules/ijepa/models/demo"), join(upload, "model"), { recursive: true });
   rmSync(join(project.folder, "node_modules/ijepa"), { recursive: true });
   rmSync(join(project.folder, "node_modules/.installed"));
-  const { handler } = (await import(pathToFileURL(join(upload, "index.mjs")).href)) as { handler(event: object): Promise<{ statusCode: number; body: string }> };
-  const answer = await handler({ body: readFileSync(PHOTO).toString("base64"), isBase64Encoded: true });
+  const answer = await call();
   assert.equal(answer.statusCode, 200, answer.body);
   assert.equal((JSON.parse(answer.body) as { numerics: { digest: string } }).numerics.digest, DIGEST);
   assert.equal((await handler({ body: "bm90aGluZw==", isBase64Encoded: true })).statusCode, 422);

@@ -65,7 +65,7 @@ test("no page of the package has a link, or a picture, that leads nowhere", () =
 
 test("the manifest of the package has nothing of the repository", () => {
   const manifest = JSON.parse(readFileSync(join(folder, "ijepa/package.json"), "utf8")) as Record<string, unknown>;
-  assert.deepEqual(["scripts", "devDependencies", "overrides", "imports", "files"].filter((field) => field in manifest), []);
+  assert.deepEqual(["scripts", "publishConfig", "devDependencies", "overrides", "imports", "files"].filter((field) => field in manifest), []);
   assert.equal((JSON.parse(readFileSync(join(folder, "ijepa-demo/package.json"), "utf8")) as { version: string }).version, manifest["version"]);
 });
 

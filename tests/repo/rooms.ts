@@ -35,7 +35,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   server: ["core", "image", "decoding", "model", "pipelines", "#runtime"],
   verify: ["core", "ops", "backends/backend", "backends/wasm", "backends/webgpu", "backends/*", "config", "weights", "image", "encoder", "loading", "#runtime", "#devices"],
   index: ["core", "runtime/env", "runtime/modules", "backends/*", "config", "image", "decoding", "model", "pipelines", "bulk", "visualize", "verify"],
-  transformers: ["core", "image", "index"],
+  transformers: ["core", "#runtime", "image", "index"],
   "weights-tools": ["core", "ops", "runtime/env", "#runtime", "quantize", "backends/backend", "backends/*", "config", "packing", "weights", "image", "encoder", "calibrate", "loading", "model", "pipelines"],
   cli: ["runtime", "#runtime", "collections", "queue", "server", "index", "weights-tools"],
 };

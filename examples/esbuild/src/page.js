@@ -3,13 +3,22 @@ import { pipeline } from "ijepa";
 // "?photo=cat.jpg" takes a photo of this site, "?threads=2" that many threads.
 const { searchParams } = new URL(location.href);
 const threads = Number(searchParams.get("threads") ?? 1);
-// `npm run model` puts the model of the package there. Any other lies in a folder, or on the Hub, in the same way.
-const extractor = pipeline("image-feature-extraction", new URL("model", document.baseURI).href, { threads });
+let extractor;
+
+/** The model, loaded at the first photo. After a failure the next photo tries again. */
+function load() {
+  // `npm run model` puts the model of the package there. Any other lies in a folder, or on the Hub, in the same way.
+  extractor ??= pipeline("image-feature-extraction", new URL("model", document.baseURI).href, { threads }).catch((error) => {
+    extractor = undefined;
+    throw error;
+  });
+  return extractor;
+}
 
 async function show(photo) {
   const output = document.querySelector("output");
   try {
-    const extract = await extractor;
+    const extract = await load();
     const { numerics } = await extract(photo);
     output.value = numerics.digest;
   } catch (error) {

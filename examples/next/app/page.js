@@ -4,10 +4,23 @@ import { pipeline } from "ijepa";
 
 let extractor;
 
-/** The digest of a photo; "?photo=cat.jpg" takes one of this site. */
+/** The address of a file of public/, which lies below the site's `basePath`. */
+function addressOf(file) {
+  return `${location.origin}${process.env.NEXT_PUBLIC_BASE_PATH}/${file}`;
+}
+
+/** The model, loaded at the first photo. After a failure the next photo tries again. */
+function load() {
+  extractor ??= pipeline("image-feature-extraction", addressOf("model")).catch((error) => {
+    extractor = undefined;
+    throw error;
+  });
+  return extractor;
+}
+
+/** The digest of a photo; "?photo=cat.jpg" takes one of public/. */
 async function digestOf(photo) {
-  extractor ??= pipeline("image-feature-extraction", new URL("model", location.origin).href);
-  const extract = await extractor;
+  const extract = await load();
   return (await extract(photo)).numerics.digest;
 }
 
@@ -16,7 +29,7 @@ export default function Page() {
   const show = (photo) => digestOf(photo).then(setDigest, (error) => setDigest(`${error.message} [${error.code}]`));
   useEffect(() => {
     const photo = new URL(location.href).searchParams.get("photo");
-    if (photo !== null) void show(new URL(photo, location.origin).href);
+    if (photo !== null) void show(addressOf(photo));
   }, []);
   return (
     <main>

@@ -1,9 +1,11 @@
 /** `setWasmModules`, and loading modules by their address. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { runtime } from "#runtime";
-import { loadImage, setWasmModules, type IJepaError } from "../../../ts-api/src/index.js";
+import { loadImage, pipeline, setWasmModules, type IJepaError } from "../../../ts-api/src/index.js";
 import { wasmModules } from "../../../ts-api/src/runtime/modules.js";
 
 const bytes = readFileSync("dist/wasm/jpeg-decoder.wasm");
@@ -13,6 +15,31 @@ test("names and values of handed-over modules are checked", () => {
   const unknown: object = { "kernels-mmx": "x.wasm" };
   assert.throws(() => setWasmModules(unknown), /TypeError.*kernels-simd128/s);
   assert.throws(() => setWasmModules({ "jpeg-decoder": bytes }), TypeError);
+});
+
+test("a page, or nothing, in the place of a module is io/read with its address, whatever type the server gives it", async (t) => {
+  const bodies: Record<string, string> = { page: "<!doctype html><title>A site</title>", nothing: "", "something else": "version https://git-lfs.github.com/spec/v1" };
+  const server = createServer((request, response) => {
+    const [what, type] = decodeURIComponent(request.url!.slice(1)).split(":");
+    response.writeHead(200, { "Content-Type": type }).end(bodies[what]);
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  t.after(() => server.close());
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  for (const what of Object.keys(bodies)) {
+    for (const type of ["text/html", "application/wasm"]) {
+      const address = `${origin}/${encodeURIComponent(`${what}:${type}`)}`;
+      setWasmModules({ "jpeg-decoder": address, "kernels-simd128": address, "kernels-relaxed": address });
+      for (const work of [() => loadImage("examples/photos/rocket.jpg"), () => pipeline("image-feature-extraction", { device: "wasm" })]) {
+        await assert.rejects(work, (error: IJepaError) => {
+          assert.equal(error.code, "io/read");
+          assert.equal((error.details as { path: string }).path, address);
+          for (const words of [address, what, `of type ${type}, not WebAssembly`, "docs/build-tools.md"]) assert.ok(error.message.includes(words), error.message);
+          return true;
+        });
+      }
+    }
+  }
 });
 
 test("an address that leads nowhere is io/read, and the next module handed over is used", async () => {

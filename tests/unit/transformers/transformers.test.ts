@@ -190,14 +190,14 @@ test("RawImage", async () => {
   const image = await RawImage.read(ROCKET);
   assert.deepEqual([image.size, image.channels], [[640, 427], 3]);
   for (const other of [await RawImage.fromBlob(new Blob([bytes])), await load_image(new Uint8Array(bytes)), await RawImage.read(image)]) assert.deepEqual(other.data, image.data);
-  assert.deepEqual(image.rgba().rgb().data, image.data);
-  assert.equal(image.grayscale().channels, 1);
+  assert.deepEqual(image.clone().rgba().rgb().data, image.data);
+  assert.equal(image.clone().grayscale().channels, 1);
   const small = await image.resize(64, 32);
   assert.deepEqual([small.size, small.data.length], [[64, 32], 64 * 32 * 3]);
   assert.deepEqual([(await image.resize(320, null)).size, (await image.resize(-1, 100)).size], [[320, 214], [150, 100]]);
   const planes = image.toTensor(), pixels = image.toTensor("HWC");
   assert.deepEqual([planes.dims, pixels.dims, planes.data[427 * 640], pixels.data[1]], [[3, 427, 640], [427, 640, 3], image.data[1], image.data[1]]);
-  assert.deepEqual([1, 3, 4].map((channels) => image.convert(channels).channels), [1, 3, 4]);
+  assert.deepEqual([1, 3, 4].map((channels) => image.clone().convert(channels).channels), [1, 3, 4]);
   assert.throws(() => image.convert(2), isRefused(/not 2/));
   const cut = await image.crop([10, 20, 19, 24]);
   assert.deepEqual([cut.size, cut.data[0]], [[10, 5], image.data[(20 * 640 + 10) * 3]]);

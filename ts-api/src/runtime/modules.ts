@@ -54,14 +54,32 @@ export function wasmModules(load: (name: WasmModuleName) => Promise<WebAssembly.
 
 /** Downloads and compiles a module. Rejects with IJepaError `io/read`, or WebAssembly.CompileError. */
 export async function fetchModule(url: URL | string): Promise<WebAssembly.Module> {
+  const response = await download(url);
+  // Only a response of this type can be compiled while it arrives.
+  if (response.headers.get("content-type") === "application/wasm") {
+    // What is no WebAssembly fails too, with the words of the engine: only its bytes tell.
+    return WebAssembly.compileStreaming(response).catch(async (failure: unknown) => {
+      await moduleBytes(url, await download(url));
+      throw failure;
+    });
+  }
+  return WebAssembly.compile(await moduleBytes(url, response));
+}
+
+async function download(url: URL | string): Promise<Response> {
   const response = await fetch(url).catch((cause: unknown) => {
     throw missingModule(url, cause instanceof Error ? cause.message : String(cause), cause);
   });
   if (!response.ok) throw missingModule(url, `the server answers ${response.status} ${response.statusText}`.trimEnd());
-  // Only a response of this type can be compiled while it arrives.
-  if (response.headers.get("content-type") === "application/wasm") return WebAssembly.compileStreaming(response);
+  return response;
+}
+
+async function moduleBytes(url: URL | string, response: Response): Promise<Uint8Array<ArrayBuffer>> {
   const type = response.headers.get("content-type");
-  return WebAssembly.compile(checkedModule(url, new Uint8Array(await response.arrayBuffer()), type === null ? "" : ` of type ${type}`));
+  const bytes = await response.arrayBuffer().catch((cause: unknown) => {
+    throw missingModule(url, cause instanceof Error ? cause.message : String(cause), cause);
+  });
+  return checkedModule(url, new Uint8Array(bytes), type === null ? "" : ` of type ${type}`);
 }
 
 /**

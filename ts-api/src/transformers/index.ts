@@ -4,20 +4,32 @@
  */
 import { IJepaError } from "../core/errors.js";
 import {
-  cosineSimilarity, pipeline as open, type Classification, type Numerics, type Pipelines, type Tensor as Base,
+  pipeline as open, type Classification, type IJepaForImageClassification as Classifier, type IJepaModel as Encoder, type Numerics, type Pipelines,
 } from "../index.js";
-import { AutoModel, AutoModelForImageClassification, AutoProcessor, processorOf, type CallableProcessor } from "./models.js";
+import { AutoModel, AutoModelForImageClassification, AutoProcessor, callable, processorOf, type CallableModel, type CallableProcessor } from "./models.js";
 import { loadModel, loadOptions, type PretrainedOptions, type ProgressEvent } from "./options.js";
 import { RawImage, type ImageInput } from "./raw-image.js";
-import { concat, withMethods, type Tensor } from "./tensor.js";
+import { refused } from "./refused.js";
+import { concat } from "./tensor-functions.js";
+import type { Tensor } from "./tensor.js";
 
 export { IJepaError, isIJepaError } from "../core/errors.js";
-export { AutoModel, AutoModelForImageClassification, AutoProcessor, type CallableModel, type CallableProcessor, type ModelInputs, type ModelOutputs, type ProcessorOutputs } from "./models.js";
-export { env, type PretrainedOptions, type ProgressEvent } from "./options.js";
+export { AutoModel, AutoModelForImageClassification, AutoProcessor, type CallableModel, type CallableProcessor, type ModelInputs, type ModelOutputs, type ProcessorOutputs, type SettableProcessor } from "./models.js";
+export { cos_sim, dot, log_softmax, magnitude, max, min, softmax } from "./maths.js";
+export { env, LogLevel, type PretrainedOptions, type ProgressEvent } from "./options.js";
 export { load_image, RawImage, type ImageInput } from "./raw-image.js";
+export {
+  cat, full, full_like, interpolate, interpolate_4d, layer_norm, matmul, mean, mean_pooling, ones, ones_like, permute, quantize_embeddings, slice, stack, std_mean, topk, zeros, zeros_like,
+} from "./tensor-functions.js";
 export { Tensor } from "./tensor.js";
 /** Loads the image processor of a model: `AutoProcessor`. */
 export const AutoImageProcessor = AutoProcessor;
+/** Loads the image processor of a model: `AutoProcessor`. */
+export const AutoFeatureExtractor = AutoProcessor;
+/** Loads the image processor of a model: `AutoProcessor`. */
+export const ViTFeatureExtractor = AutoProcessor;
+/** Loads an encoder: `AutoModel`. */
+export const AutoModelForImageFeatureExtraction = AutoModel;
 /** Loads the image processor of a model: `AutoProcessor`. */
 export const ViTImageProcessor = AutoProcessor;
 /** Loads an encoder: `AutoModel`. */
@@ -25,17 +37,35 @@ export const IJepaModel = AutoModel;
 /** Loads an encoder with a classification head: `AutoModelForImageClassification`. */
 export const IJepaForImageClassification = AutoModelForImageClassification;
 
+/** Options of a call of the pipeline from images to features. */
+export interface ExtractOptions {
+  /** true: the pooler's output; "mean" of the tokens or the "first", which transformers.js does not have; none by default. */
+  pool?: boolean | "mean" | "first" | "none" | null;
+  /** The name that the pipeline for text has: "mean" or "none". */
+  pooling?: "mean" | "none" | (string & {}) | null;
+  /** Divide each row by its norm. Default false. */
+  normalize?: boolean;
+}
+
+/** Options of a call of the pipeline from images to labels. */
+export interface LabelOptions {
+  /** How many labels; null: all. Default 5. */
+  top_k?: number | null;
+  /** As `top_k`, from version 2 of transformers.js. */
+  topk?: number | null;
+}
+
 /** From images to features; a function. */
 export interface FeatureExtractionPipeline {
   /**
    * [images, tokens, width]; with pool "mean" or "first", which transformers.js does not have, and with true (the pooler's output)
    * [images, width]. `numerics` is present for a single image.
    */
-  (images: ImageInput | readonly ImageInput[], options?: { pool?: boolean | "mean" | "first" | "none" | null; normalize?: boolean }): Promise<Tensor<"float32"> & { numerics?: Numerics }>;
+  (images: ImageInput | readonly ImageInput[], options?: ExtractOptions): Promise<Tensor<"float32"> & { numerics?: Numerics }>;
   /** The task that it was opened for. */
   readonly task: "image-feature-extraction";
-  /** The library's own model. */
-  readonly model: Pipelines["image-feature-extraction"]["model"];
+  /** The model: call it with the processor's outputs. `config` has the fields of config.json. */
+  readonly model: CallableModel<Encoder>;
   /** What makes the model's inputs of images. */
   readonly processor: CallableProcessor;
   /** Frees the model, after the calls under way. */
@@ -45,13 +75,13 @@ export interface FeatureExtractionPipeline {
 /** From images to labels; a function. */
 export interface ClassificationPipeline {
   /** The labels of an image, or of each; `top_k` of them, default 5. */
-  (image: ImageInput, options?: { top_k?: number | null }): Promise<Classification[]>;
+  (image: ImageInput, options?: LabelOptions): Promise<Classification[]>;
   /** The labels of each image. */
-  (images: readonly ImageInput[], options?: { top_k?: number | null }): Promise<Classification[][]>;
+  (images: readonly ImageInput[], options?: LabelOptions): Promise<Classification[][]>;
   /** The task that it was opened for. */
   readonly task: "image-classification";
-  /** The library's own model. */
-  readonly model: Pipelines["image-classification"]["model"];
+  /** The model: call it with the processor's outputs. `config` has the fields of config.json. */
+  readonly model: CallableModel<Classifier>;
   /** What makes the model's inputs of images. */
   readonly processor: CallableProcessor;
   /** Frees the model, after the calls under way. */
@@ -74,68 +104,59 @@ export async function pipeline<T extends keyof Tasks>(task: T, model?: string | 
   const isReady = (event: ProgressEvent) => (event.status === "ready" ? { status: "ready" as const, task, model: model ?? "demo" } : event);
   const given = loadOptions(report === undefined ? options : { ...options, progress_callback: (event) => report(isReady(event)) });
   const run = await loadModel(model, (ref) => open(task, ref, given));
-  const parts = { task, model: run.model, processor: processorOf(run.processor), dispose: () => run.dispose() };
+  const parts = { task, model: callable<Encoder | Classifier>(run.model), processor: processorOf(run.processor), dispose: () => run.dispose() };
   if (task === "image-classification") {
     const classify = run as Pipelines["image-classification"];
-    const call = async (images: ImageInput | readonly ImageInput[], settings = {}) =>
-      Array.isArray(images) ? classify(await readAll(images as readonly ImageInput[]), settings) : classify(await RawImage.read(images as ImageInput), settings);
+    const call = async (images: ImageInput | readonly ImageInput[], { topk, top_k = topk, ...rest }: LabelOptions = {}) => {
+      const settings = { ...(top_k === undefined ? {} : { top_k }), ...rest };
+      return Array.isArray(images) ? classify(await readAll(images as readonly ImageInput[]), settings) : classify(await RawImage.read(images as ImageInput), settings);
+    };
     return Object.assign(call, parts) as unknown as Tasks[T];
   }
   const extract = run as Pipelines["image-feature-extraction"];
-  const call = async (images: ImageInput | readonly ImageInput[], { pool, normalize = false }: { pool?: boolean | "mean" | "first" | "none" | null; normalize?: boolean } = {}) => {
+  const call = async (images: ImageInput | readonly ImageInput[], { pool, pooling, ...rest }: ExtractOptions = {}) => {
     const loaded = await readAll(Array.isArray(images) ? (images as readonly ImageInput[]) : [images as ImageInput]);
     if (loaded.length === 0) throw new IJepaError("input/missing", "The pipeline needs at least one image.", { name: "images" });
-    const features = await extract(loaded, { pool: pool ?? false, normalize });
+    const features = await extract(loaded, { ...rest, pool: pool ?? poolOf(pooling), return_tensors: true });
     return features.length === 1 ? Object.assign(concat(features), { numerics: features[0].numerics }) : concat(features);
   };
   return Object.assign(call, parts) as unknown as Tasks[T];
+}
+
+function poolOf(pooling: ExtractOptions["pooling"]): "mean" | "none" {
+  if (pooling === undefined || pooling === null || pooling === "none") return "none";
+  if (pooling === "mean") return "mean";
+  throw refused("pooling", pooling, `pooling must be "mean" or "none", not ${JSON.stringify(pooling)}: an I-JEPA model has patches only, and no token for the whole image.`);
 }
 
 function readAll(images: readonly ImageInput[]): Promise<RawImage[]> {
   return Promise.all(images.map((image) => RawImage.read(image)));
 }
 
-/** The cosine of the angle between two vectors. */
-export function cos_sim(a: ArrayLike<number> | Base<"float32">, b: ArrayLike<number> | Base<"float32">): number {
-  return cosineSimilarity(a, b);
-}
-
-/** The sum of the products. */
-export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  return Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0);
-}
-
-/** The Euclidean norm. */
-export function magnitude(values: ArrayLike<number>): number {
-  return Math.sqrt(dot(values, values));
-}
-
-/** Probabilities that sum to 1; of scores. */
-export function softmax(scores: ArrayLike<number>): number[] {
-  const most = Array.from(scores).reduce((a, b) => Math.max(a, b), -Infinity), powers = Array.from(scores, (score) => Math.exp(score - most));
-  const total = powers.reduce((a, b) => a + b, 0);
-  return powers.map((power) => power / total);
-}
-
-/** Tensors of the same shape apart from one axis, one behind the other along it. */
-export function cat(tensors: readonly Base<"float32">[], dim = 0): Tensor<"float32"> {
-  if (dim === 0) return concat(tensors);
-  const first = tensors.map((tensor) => withMethods(tensor).transpose(0, dim));
-  return concat(first).transpose(0, dim);
-}
-
-/** Tensors of the same shape, along a new axis. */
-export function stack(tensors: readonly Base<"float32">[], dim = 0): Tensor<"float32"> {
-  return cat(tensors.map((tensor) => withMethods(tensor).unsqueeze(dim)), dim);
-}
-
-/** Stands in for tokenizers: there are none here. */
-export class AutoTokenizer {
+/** For programs that go on with transformers.js for other models: `from_pretrained` throws the reason. */
+export interface Absent {
   /**
-   * There is no tokenizer.
+   * It is not there.
    * @throws IJepaError `input/value`, always
    */
-  static async from_pretrained(): Promise<never> {
-    throw new IJepaError("input/value", "ijepa reads images: there is no tokenizer. Keep transformers.js for models of text.", { name: "AutoTokenizer", value: undefined });
-  }
+  from_pretrained(...options: unknown[]): Promise<never>;
 }
+
+function absent(name: string, reason: string): Absent {
+  return { from_pretrained: () => Promise.reject(refused(name, undefined, `There is no ${name} in ijepa: ${reason}`)) };
+}
+
+const IMAGES_ONLY = "it reads images, and has no tokenizer. Keep transformers.js for models of text.", OTHERS = "it runs I-JEPA models only. Keep transformers.js for CLIP and SigLIP.";
+
+/** There is no tokenizer. */
+export const AutoTokenizer: Absent = absent("AutoTokenizer", IMAGES_ONLY);
+/** There are no models of text. */
+export const CLIPTextModelWithProjection: Absent = absent("CLIPTextModelWithProjection", IMAGES_ONLY);
+/** There are no models of text. */
+export const SiglipTextModel: Absent = absent("SiglipTextModel", IMAGES_ONLY);
+/** There are no other models of images. */
+export const CLIPVisionModelWithProjection: Absent = absent("CLIPVisionModelWithProjection", OTHERS);
+/** There are no other models of images. */
+export const SiglipVisionModel: Absent = absent("SiglipVisionModel", OTHERS);
+/** Configurations come with their models. */
+export const AutoConfig: Absent = absent("AutoConfig", "a loaded model has the fields of config.json as `config`.");

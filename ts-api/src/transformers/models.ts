@@ -2,8 +2,10 @@
 import {
   IJepaForImageClassification as Classifier, IJepaImageProcessor, IJepaModel as Encoder, type Numerics, type Tensor as Base,
 } from "../index.js";
-import { loadModel, loadOptions, refused, type PretrainedOptions } from "./options.js";
+import { CONFIG_NAMES } from "../image/processor-settings.js";
+import { loadModel, loadOptions, type PretrainedOptions } from "./options.js";
 import { RawImage, type ImageInput } from "./raw-image.js";
+import { refused } from "./refused.js";
 import { type Tensor, withMethods } from "./tensor.js";
 
 /** The inputs of models: `pixel_values`, and the others that transformers documents for I-JEPA. */
@@ -72,6 +74,9 @@ export interface ProcessorOutputs {
   reshaped_input_sizes: [number, number][];
 }
 
+/** The library's image processor, with settings that can be set, in snake_case too. */
+export type SettableProcessor = { -readonly [K in keyof IJepaImageProcessor]: IJepaImageProcessor[K] } & Record<string, unknown>;
+
 /** An image processor: call it with images. */
 export interface CallableProcessor {
   /**
@@ -79,8 +84,11 @@ export interface CallableProcessor {
    * @throws IJepaError `image/*`, `io/read`, `input/*`
    */
   (images: ImageInput | readonly ImageInput[]): Promise<ProcessorOutputs>;
-  /** The library's own image processor. */
-  readonly image_processor: IJepaImageProcessor;
+  /**
+   * The library's own image processor, with its settings in snake_case too, such as `size` and `do_resize`: one that is set holds for the
+   * calls that follow.
+   */
+  readonly image_processor: SettableProcessor;
   /** The fields of preprocessor_config.json. */
   readonly config: Record<string, unknown>;
 }
@@ -141,10 +149,26 @@ export function processorOf(processor: IJepaImageProcessor): CallableProcessor {
       reshaped_input_sizes: loaded.map(() => [height, width]),
     };
   };
-  return Object.assign(run, { image_processor: processor, config: processor.toConfig() });
+  return Object.assign(run, { image_processor: inSnakeCase(processor), config: processor.toConfig() });
 }
 
-function callable<M extends Encoder | Classifier>(model: M): CallableModel<M> {
+const SETTINGS = new Map(Object.entries(CONFIG_NAMES).map(([name, field]) => [field, name]));
+
+/** A processor whose settings are read and set by the names of preprocessor_config.json. A value that cannot be is refused as in its constructor. */
+function inSnakeCase(processor: IJepaImageProcessor): SettableProcessor {
+  return new Proxy(processor, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, SETTINGS.get(String(key)) ?? key);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+    set(target, key, value: unknown) {
+      const name = SETTINGS.get(String(key)) ?? String(key);
+      return Reflect.set(target, name, Reflect.get(new IJepaImageProcessor({ [name]: value }), name));
+    },
+  }) as SettableProcessor;
+}
+
+export function callable<M extends Encoder | Classifier>(model: M): CallableModel<M> {
   const forward = async (inputs: ModelInputs): Promise<ModelOutputs> => {
     const { outputHiddenStates, outputAttentions, ...given } = argumentsOf(inputs);
     const options = Object.fromEntries(Object.entries({ outputHiddenStates, outputAttentions }).filter(([, value]) => value !== undefined));

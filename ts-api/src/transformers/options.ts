@@ -1,6 +1,7 @@
 /** From options of transformers.js to those of this library. */
-import { IJepaError, isIJepaError } from "../core/errors.js";
+import { isIJepaError } from "../core/errors.js";
 import { DTYPES, type Dtype, type ModelLoadOptions, type ProgressInfo } from "../index.js";
+import { refused } from "./refused.js";
 
 /** What `progress_callback` is told. */
 export interface ProgressEvent {
@@ -26,6 +27,8 @@ export interface ProgressEvent {
 export interface PretrainedOptions {
   /** Of transformers.js: fp32, fp16, q4, q4f16, q8, int8, bnb4, auto; of this library: bf16, int4, nf4, fp4. Default: bf16, or what the model is stored in. */
   dtype?: string | Record<string, string> | null;
+  /** Of version 2 of transformers.js: true is the dtype int8, false is fp32. */
+  quantized?: boolean | null;
   /** Where to compute: "cpu" is "wasm", "gpu" is "webgpu". Default "auto". */
   device?: "auto" | "cpu" | "wasm" | "gpu" | "webgpu" | (string & {}) | null;
   /** Called with the progress of downloads and loading. */
@@ -38,6 +41,9 @@ export interface PretrainedOptions {
   local_files_only?: boolean;
   [other: string]: unknown;
 }
+
+/** How much transformers.js tells on the console. This library tells nothing there. */
+export const LogLevel = { DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40, NONE: 50 } as const;
 
 /** Settings for all models; other settings of transformers.js are accepted and have no effect. */
 export const env = {
@@ -53,22 +59,32 @@ export const env = {
   localModelPath: undefined as string | undefined,
   /** Another Hub than huggingface.co is named by the environment variable HF_ENDPOINT; here it is refused. */
   remoteHost: undefined as string | undefined,
-  /** No effect, as the next two: models of the Hub are cached as `docs/hub.md` says. */
+  /** Below the Hub's address; another one than its own is refused. */
+  remotePathTemplate: "{model}/resolve/{revision}/",
+  /** No effect, as what follows: models of the Hub are cached as `docs/hub.md` says. */
   useBrowserCache: true,
   /** No effect. */
   useFSCache: true,
+  /** No effect. */
+  useFS: true,
+  /** No effect. */
+  useWasmCache: true,
+  /** No effect. */
+  logLevel: LogLevel.WARNING as number,
   /** No effect. */
   useCustomCache: false,
   /** Of these, `onnx.wasm.numThreads` counts: the number of threads, 0 for one per processor. */
   backends: { onnx: { wasm: {} as { numThreads?: number; [other: string]: unknown }, webgpu: {} as Record<string, unknown>, logLevel: undefined as string | undefined } },
 };
 
+const OF_THE_HUB = "{model}/resolve/{revision}/";
+
 /** The formats of transformers.js, with those of this library that replace them. */
 const FORMATS: Record<string, string | undefined> = { auto: undefined, fp16: "bf16", q4: "int4", q4f16: "int4", bnb4: "nf4", q8: "int8", int8: "int8", quantized: "int8" };
 const DEVICES: Record<string, ModelLoadOptions["device"]> = { auto: "auto", cpu: "wasm", wasm: "wasm", gpu: "webgpu", webgpu: "webgpu" };
 /** Options of transformers.js for ONNX files, which are not read here. */
 const ONNX_ONLY = ["model_file_name", "use_external_data_format", "session_options"];
-const TAKEN = ["dtype", "device", "progress_callback", "revision", "cache_dir", "local_files_only", "token", "config", "subfolder"];
+const TAKEN = ["dtype", "quantized", "device", "progress_callback", "revision", "cache_dir", "local_files_only", "token", "config", "subfolder"];
 const OWN = ["threads", "groupSize", "resident", "signal", "fetch", "useMaskToken", "addPoolingLayer", "gpuDevice", "powerPreference", "revectorize", "determinism"];
 
 /** @throws IJepaError `input/value` for unsupported options, with the reason */
@@ -80,12 +96,12 @@ export function loadOptions(options: PretrainedOptions = {}): ModelLoadOptions {
     if (name === "subfolder" && value !== "onnx") throw refused(name, value, "The files of a model must lie directly in its folder: pass that folder, and leave subfolder out.");
     if (!TAKEN.includes(name) && !OWN.includes(name)) throw refused(name, value, `There is no option ${JSON.stringify(name)}; the options are ${[...TAKEN, ...OWN].join(", ")}.`);
   }
-  const { dtype, device, progress_callback: report, cache_dir: cacheDir = env.cacheDir, local_files_only: localOnly = !env.allowRemoteModels, config: _config, subfolder: _subfolder, ...rest } = options;
+  const { dtype, quantized, device, progress_callback: report, cache_dir: cacheDir = env.cacheDir, local_files_only: localOnly = !env.allowRemoteModels, config: _config, subfolder: _subfolder, ...rest } = options;
   const threads = env.backends.onnx.wasm.numThreads;
   const given = {
     ...(threads === undefined ? {} : { threads: threads === 0 ? "auto" : threads }),
     ...Object.fromEntries(Object.entries(rest).filter(([name, value]) => value !== null && !ONNX_ONLY.includes(name))),
-    dtype: dtypeOf(dtype),
+    dtype: dtypeOf(dtype ?? (quantized === true ? "int8" : quantized === false ? "fp32" : undefined)),
     device: deviceOf(device),
     cache_dir: cacheDir ?? undefined,
     local_files_only: localOnly || undefined,
@@ -104,6 +120,9 @@ export async function loadModel<T>(model: string | null | undefined, load: (ref:
   const { remoteHost, allowRemoteModels } = env;
   if (remoteHost !== undefined && !/^https:\/\/huggingface\.co\/?$/.test(remoteHost)) {
     throw refused("env.remoteHost", remoteHost, "To use another Hub, set the environment variable HF_ENDPOINT, or pass the URL of a model's folder. Leave env.remoteHost out.");
+  }
+  if (env.remotePathTemplate !== OF_THE_HUB) {
+    throw refused("env.remotePathTemplate", env.remotePathTemplate, `Models of the Hub lie at ${OF_THE_HUB}. Pass the URL of a model's folder in place of its name, and leave env.remotePathTemplate out.`);
   }
   const local = typeof model === "string" ? localPath(model) : undefined;
   if (local === undefined) return load(model ?? undefined);
@@ -149,8 +168,4 @@ function eventsOf({ status, name, file, loaded, total, progress }: ProgressInfo)
   const model = { name, file: "model" };
   if (status === "ready") return [{ status: "done", ...model }, { status: "ready", name }];
   return [status === "initiate" ? { status, ...model } : { status, ...model, loaded, total, progress }];
-}
-
-export function refused(name: string, value: unknown, message: string): IJepaError<"input/value"> {
-  return new IJepaError("input/value", message, { name, value });
 }

@@ -1,9 +1,12 @@
 /** Tensors with the methods that programs for transformers.js call on features. */
 import { Tensor as Base, type TensorType } from "../index.js";
 import { sizeOf, type TensorArrays } from "../core/tensor.js";
-import { refused } from "./options.js";
+import { refused } from "./refused.js";
+import {
+  arrayOf, axisOf, combined, flattened, greatest, permuted, reduced, roundHalfEven, rowsOf, sliced, squeezed, stridesOf, sum, unsqueezed, type Elements, type Range,
+} from "./tensor-math.js";
 
-/** A dense, row-major array with a shape, and the methods of transformers.js. */
+/** A dense, row-major array with a shape, and the methods of transformers.js. Those that end in "_" change this tensor and return it. */
 export class Tensor<T extends TensorType = TensorType> extends Base<T> {
   /** The slice at an index of the first axis. */
   readonly [index: number]: Tensor<T>;
@@ -11,6 +14,11 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
   constructor(type: T, data: TensorArrays[T] | readonly number[], dims: readonly number[]) {
     super(type, Array.isArray(data) ? arrayOf(type, data) : (data as TensorArrays[T]), dims);
     return new Proxy(this, { get: (target, key) => (typeof key === "string" && /^\d+$/.test(key) ? target.part(Number(key)) : (Reflect.get(target, key) as unknown)) });
+  }
+
+  /** Where the elements are: always "cpu". */
+  get location(): "cpu" {
+    return "cpu";
   }
 
   /** The parts along the first axis, each of the shape without it. */
@@ -32,6 +40,16 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return new Tensor(this.type, this.data.slice() as TensorArrays[T], this.dims);
   }
 
+  /** The elements in another type, truncated for integer types; the same shape. */
+  to<U extends TensorType>(type: U): Tensor<U> {
+    return new Tensor(type, arrayOf(type, this.data), this.dims);
+  }
+
+  /** From one index of each axis of the shape to the next, in elements. */
+  stride(): number[] {
+    return stridesOf(this.dims);
+  }
+
   /** The same elements in another shape; one size of -1 is computed from the others. */
   view(...dims: number[]): Tensor<T> {
     const known = sizeOf(dims.filter((dim) => dim !== -1));
@@ -43,91 +61,43 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return this.view(...dims);
   }
 
-  /** The same elements in the shape [size]. */
-  flatten(): Tensor<T> {
-    return this.view(-1);
+  /** The same elements with the axes of the shape from `start` to `end` as one; default: all. */
+  flatten(start = 0, end = -1): Tensor<T> {
+    return this.view(...flattened(this, start, end));
   }
 
-  /** The same elements in the shape without an axis of 1, or without all of them. */
-  squeeze(axis?: number): Tensor<T> {
-    const at = axis === undefined ? undefined : axisOf(this, axis);
-    return this.view(...this.dims.filter((dim, i) => dim !== 1 || (at !== undefined && i !== at)));
+  /** As `flatten`: the shape of this tensor is changed. */
+  flatten_(start = 0, end = -1): this {
+    return reshaped(this, flattened(this, start, end));
+  }
+
+  /** The same elements in the shape without an axis of 1, without several, or without all of them. */
+  squeeze(axis?: number | number[] | null): Tensor<T> {
+    return this.view(...squeezed(this, axis));
+  }
+
+  /** As `squeeze`: the shape of this tensor is changed. */
+  squeeze_(axis?: number | number[] | null): this {
+    return reshaped(this, squeezed(this, axis));
   }
 
   /** The same elements in a shape with a new axis of 1. */
   unsqueeze(axis: number): Tensor<T> {
-    const at = axis < 0 ? axis + this.dims.length + 1 : axis;
-    return this.view(...this.dims.slice(0, at), 1, ...this.dims.slice(at));
+    return this.view(...unsqueezed(this, axis));
   }
 
-  /** A part, of each axis: all (null), one index, or [from, to); negative ones count from the end. The shape loses the axes with one index. */
-  slice(...ranges: (number | [number, number] | null)[]): Tensor<T> {
-    const bounds = this.dims.map((dim, i): [number, number] => {
-      const range = ranges[i] ?? [0, dim], from = (n: number) => Math.min(dim, n < 0 ? n + dim : n);
-      return Array.isArray(range) ? [from(range[0]), from(range[1])] : [from(range), from(range) + 1];
-    });
-    const kept = bounds.map(([from, to]) => Math.max(0, to - from)), strides = this.dims.map((_, i) => sizeOf(this.dims.slice(i + 1)));
-    const data = arrayOf(this.type, new Array<number>(sizeOf(kept)).fill(0));
-    for (let at = 0; at < data.length; at++) {
-      let left = at, source = 0;
-      for (let i = kept.length - 1; i >= 0; left = Math.floor(left / kept[i]), i--) source += (bounds[i][0] + (left % kept[i])) * strides[i];
-      data[at] = this.data[source];
-    }
-    return new Tensor(this.type, data, kept.filter((_, i) => typeof ranges[i] !== "number"));
-  }
-
-  /** The mean over an axis, or of all; summed in double precision, as the other reductions. The shape loses the axis, or keeps it as 1 with `keepdim`. */
-  mean(axis?: number | null, keepdim = false): Tensor<"float32"> {
-    return reduced(this, axis, keepdim, (row) => sum(row) / row.length);
-  }
-
-  /** The sum over an axis, or of all. Shape as of `mean`. */
-  sum(axis?: number | null, keepdim = false): Tensor<"float32"> {
-    return reduced(this, axis, keepdim, sum);
-  }
-
-  /** The least over an axis, or of all. Shape as of `mean`. */
-  min(axis?: number | null, keepdim = false): Tensor<"float32"> {
-    return reduced(this, axis, keepdim, (row) => row.reduce((least, value) => Math.min(least, value), Infinity));
-  }
-
-  /** The greatest over an axis, or of all. Shape as of `mean`. */
-  max(axis?: number | null, keepdim = false): Tensor<"float32"> {
-    return reduced(this, axis, keepdim, (row) => row.reduce((most, value) => Math.max(most, value), -Infinity));
+  /** As `unsqueeze`: the shape of this tensor is changed. */
+  unsqueeze_(axis: number): this {
+    return reshaped(this, unsqueezed(this, axis));
   }
 
   /**
-   * The Euclidean norm along an axis, or of all. Shape as of `mean`.
-   * @throws IJepaError `input/value` for another norm, or an axis that is not there
+   * A part, of each axis: all (null), one index, or [from, to); negative ones count from the end, null is an end. The shape loses the axes
+   * with one index.
+   * @throws IJepaError `input/value` for an index that is not there
    */
-  norm(p: number | "fro" = "fro", axis?: number | null, keepdim = false): Tensor<"float32"> {
-    if (p !== "fro" && p !== 2) throw refused("p", p, 'norm supports only the Euclidean norm, p = 2 or "fro".');
-    return reduced(this, axis, keepdim, (row) => Math.sqrt(row.reduce((total, value) => total + value * value, 0)));
-  }
-
-  /** The sum with a number, or with a tensor of the same shape. */
-  add(other: number | Base): Tensor<T> {
-    return combined(this, other, (a, b) => a + b);
-  }
-
-  /** The difference from a number, or from a tensor of the same shape. */
-  sub(other: number | Base): Tensor<T> {
-    return combined(this, other, (a, b) => a - b);
-  }
-
-  /** The product with a number, or with a tensor of the same shape, element by element. */
-  mul(other: number | Base): Tensor<T> {
-    return combined(this, other, (a, b) => a * b);
-  }
-
-  /** The quotient by a number, or by a tensor of the same shape, element by element. */
-  div(other: number | Base): Tensor<T> {
-    return combined(this, other, (a, b) => a / b);
-  }
-
-  /** The negative of each element, in the same shape. */
-  neg(): Tensor<T> {
-    return this.mul(-1);
+  slice(...ranges: Range[]): Tensor<T> {
+    return made(this.type, sliced(this, ranges));
   }
 
   /**
@@ -135,28 +105,71 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
    * @throws IJepaError `input/value` where an axis is missing or there twice
    */
   permute(...axes: number[]): Tensor<T> {
-    const order = axes.map((axis) => axisOf(this, axis)), isOrder = order.length === this.dims.length && new Set(order).size === order.length;
-    if (!isOrder) throw refused("dims", axes, `permute needs each axis of [${this.dims.join(", ")}] once, not [${axes.join(", ")}].`);
-    const strides = this.dims.map((_, i) => sizeOf(this.dims.slice(i + 1))), dims = order.map((axis) => this.dims[axis]);
-    const data = this.data.slice() as TensorArrays[T];
-    for (let at = 0; at < data.length; at++) {
+    return made(this.type, permuted(this, axes));
+  }
+
+  /** As `permute`; with two axes of the shape, these two are exchanged. Throws as `permute`. */
+  transpose(...axes: number[]): Tensor<T> {
+    if (axes.length !== 2) return this.permute(...axes);
+    const order = this.dims.map((_, i) => i), [a, b] = axes.map((axis) => axisOf(this, axis));
+    [order[a], order[b]] = [b, a];
+    return this.permute(...order);
+  }
+
+  /** The elements several times along each axis of the shape. */
+  repeat(...times: number[]): Tensor<T> {
+    const dims = [...Array.from({ length: Math.max(0, times.length - this.dims.length) }, () => 1), ...this.dims];
+    const counts = dims.map((_, i) => times[i - (dims.length - times.length)] ?? 1), whole = dims.map((dim, i) => dim * counts[i]), strides = stridesOf(dims);
+    const data = Array.from({ length: sizeOf(whole) }, (_, at) => {
       let left = at, source = 0;
-      for (let i = dims.length - 1; i >= 0; left = Math.floor(left / dims[i]), i--) source += (left % dims[i]) * strides[order[i]];
-      data[at] = this.data[source];
-    }
-    return new Tensor(this.type, data, dims);
+      for (let i = whole.length - 1; i >= 0; left = Math.floor(left / whole[i]), i--) source += ((left % whole[i]) % dims[i]) * strides[i];
+      return this.data[source];
+    });
+    return made(this.type, { data, dims: whole });
   }
 
-  /** The elements with two axes of the shape exchanged. */
-  transpose(a: number, b: number): Tensor<T> {
-    const axes = this.dims.map((_, i) => i), [from, to] = [axisOf(this, a), axisOf(this, b)];
-    [axes[from], axes[to]] = [to, from];
-    return this.permute(...axes);
+  /** As `repeat`, of the last axes of the shape. */
+  tile(...times: number[]): Tensor<T> {
+    return this.repeat(...times);
   }
 
-  /** The elements in another type, truncated for integer types; the same shape. */
-  to<U extends TensorType>(type: U): Tensor<U> {
-    return new Tensor(type, arrayOf(type, Array.from(this.data)), this.dims);
+  /** The mean over an axis, or of all; summed in double precision, as the other reductions. The shape loses the axis, or keeps it as 1 with `keepdim`. */
+  mean(axis?: number | null, keepdim = false): Tensor<"float32"> {
+    return made("float32", reduced(this, axis, keepdim, (row) => sum(row) / row.length));
+  }
+
+  /** The sum over an axis, or of all. Shape as of `mean`. */
+  sum(axis?: number | null, keepdim = false): Tensor<"float32"> {
+    return made("float32", reduced(this, axis, keepdim, sum));
+  }
+
+  /** The least over an axis, or of all. Shape as of `mean`. */
+  min(axis?: number | null, keepdim = false): Tensor<"float32"> {
+    return made("float32", reduced(this, axis, keepdim, (row) => row.reduce((least, value) => Math.min(least, value), Infinity)));
+  }
+
+  /** The greatest over an axis, or of all. Shape as of `mean`. */
+  max(axis?: number | null, keepdim = false): Tensor<"float32"> {
+    return made("float32", reduced(this, axis, keepdim, (row) => row.reduce((most, value) => Math.max(most, value), -Infinity)));
+  }
+
+  /** The index of the least over an axis, or of all; the first of several. Shape as of `mean`. */
+  argmin(axis?: number | null, keepdim = false): Tensor<"int32"> {
+    return made("int32", reduced(this, axis, keepdim, (row) => greatest(row.map((value) => -value))));
+  }
+
+  /** The index of the greatest over an axis, or of all; the first of several. Shape as of `mean`. */
+  argmax(axis?: number | null, keepdim = false): Tensor<"int32"> {
+    return made("int32", reduced(this, axis, keepdim, greatest));
+  }
+
+  /**
+   * The Euclidean norm along an axis, or of all. Shape as of `mean`.
+   * @throws IJepaError `input/value` for another norm, or an axis that is not there
+   */
+  norm(p: number | string = "fro", axis?: number | null, keepdim = false): Tensor<"float32"> {
+    if (p !== "fro" && p !== 2) throw refused("p", p, 'norm supports only the Euclidean norm, p = 2 or "fro".');
+    return made("float32", reduced(this, axis, keepdim, (row) => Math.sqrt(row.reduce((total, value) => total + value * value, 0))));
   }
 
   /**
@@ -169,6 +182,111 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     const norms = rowsOf(this, at).map((row) => Math.hypot(...row));
     const data = Float32Array.from(this.data as Iterable<number>, (value, i) => value / norms[Math.floor(i / (stride * length)) * stride + (i % stride)]);
     return new Tensor("float32", data, this.dims);
+  }
+
+  /** As `normalize`: this tensor is changed. */
+  normalize_(p = 2, axis = 1): this {
+    return overwritten(this, this.normalize(p, axis).data);
+  }
+
+  /** What `callback` makes of each element, in the same shape. */
+  map(callback: (value: number, index: number, data: TensorArrays[T]) => number): Tensor<T> {
+    return made(this.type, { data: Array.from(this.data, (value, i) => callback(value, i, this.data)), dims: this.dims });
+  }
+
+  /** As `map`: this tensor is changed. */
+  map_(callback: (value: number, index: number, data: TensorArrays[T]) => number): this {
+    return overwritten(this, this.map(callback).data);
+  }
+
+  /** The sum with a number, or with a tensor of the same shape. */
+  add(other: number | bigint | Base): Tensor<T> {
+    return made(this.type, { data: combined(this, other, (a, b) => a + b), dims: this.dims });
+  }
+
+  /** As `add`: this tensor is changed. */
+  add_(other: number | bigint | Base): this {
+    return overwritten(this, this.add(other).data);
+  }
+
+  /** The difference from a number, or from a tensor of the same shape. */
+  sub(other: number | bigint | Base): Tensor<T> {
+    return made(this.type, { data: combined(this, other, (a, b) => a - b), dims: this.dims });
+  }
+
+  /** As `sub`: this tensor is changed. */
+  sub_(other: number | bigint | Base): this {
+    return overwritten(this, this.sub(other).data);
+  }
+
+  /** The product with a number, or with a tensor of the same shape, element by element. */
+  mul(other: number | bigint | Base): Tensor<T> {
+    return made(this.type, { data: combined(this, other, (a, b) => a * b), dims: this.dims });
+  }
+
+  /** As `mul`: this tensor is changed. */
+  mul_(other: number | bigint | Base): this {
+    return overwritten(this, this.mul(other).data);
+  }
+
+  /** The quotient by a number, or by a tensor of the same shape, element by element. */
+  div(other: number | bigint | Base): Tensor<T> {
+    return made(this.type, { data: combined(this, other, (a, b) => a / b), dims: this.dims });
+  }
+
+  /** As `div`: this tensor is changed. */
+  div_(other: number | bigint | Base): this {
+    return overwritten(this, this.div(other).data);
+  }
+
+  /** The negative of each element, in the same shape. */
+  neg(): Tensor<T> {
+    return this.mul(-1);
+  }
+
+  /** As `neg`: this tensor is changed. */
+  neg_(): this {
+    return this.mul_(-1);
+  }
+
+  /** 1 / (1 + exp(-x)) of each element, in the same shape. */
+  sigmoid(): Tensor<T> {
+    return this.map((value) => 1 / (1 + Math.exp(-value)));
+  }
+
+  /** As `sigmoid`: this tensor is changed. */
+  sigmoid_(): this {
+    return this.map_((value) => 1 / (1 + Math.exp(-value)));
+  }
+
+  /** Each element, or the nearer bound where it lies outside; the same shape. */
+  clamp(min: number, max: number): Tensor<T> {
+    return this.map((value) => Math.min(max, Math.max(min, value)));
+  }
+
+  /** As `clamp`: this tensor is changed. */
+  clamp_(min: number, max: number): this {
+    return this.map_((value) => Math.min(max, Math.max(min, value)));
+  }
+
+  /** Each element as the nearest whole number, halves as the even one; the same shape. */
+  round(): Tensor<T> {
+    return this.map(roundHalfEven);
+  }
+
+  /** As `round`: this tensor is changed. */
+  round_(): this {
+    return this.map_(roundHalfEven);
+  }
+
+  /** 1 where an element is greater than `value`, in the same shape. */
+  gt(value: number): Tensor<"bool"> {
+    return made("bool", { data: Array.from(this.data, (one) => Number(one > value)), dims: this.dims });
+  }
+
+  /** 1 where an element is less than `value`, in the same shape. */
+  lt(value: number): Tensor<"bool"> {
+    return made("bool", { data: Array.from(this.data, (one) => Number(one < value)), dims: this.dims });
   }
 
   /** Does nothing: the engine frees the memory. */
@@ -185,40 +303,8 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
   }
 }
 
-/** An axis; a negative one counts from the end. */
-function axisOf({ dims }: Base, axis: number): number {
-  const at = axis < 0 ? axis + dims.length : axis;
-  if (Number.isInteger(at) && at >= 0 && at < dims.length) return at;
-  throw refused("dim", axis, `A tensor of [${dims.join(", ")}] has no axis ${axis}.`);
-}
-
-/** The elements along an axis, for every place of the other axes. */
-function rowsOf({ dims, size, data }: Base, at: number): number[][] {
-  const length = dims[at], stride = sizeOf(dims.slice(at + 1));
-  return Array.from({ length: size / length }, (_, i) => {
-    const start = Math.floor(i / stride) * stride * length + (i % stride);
-    return Array.from({ length }, (_, j) => data[start + j * stride]);
-  });
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}
-
-/** Applies `reduce` to the elements along an axis, or to all. */
-function reduced(tensor: Base, axis: number | null | undefined, keepdim: boolean, reduce: (row: number[]) => number): Tensor<"float32"> {
-  const { dims } = tensor;
-  if (axis === undefined || axis === null) return new Tensor("float32", [reduce(Array.from(tensor.data))], keepdim ? dims.map(() => 1) : []);
-  const at = axisOf(tensor, axis);
-  return new Tensor("float32", rowsOf(tensor, at).map(reduce), dims.flatMap((dim, i) => (i !== at ? [dim] : keepdim ? [1] : [])));
-}
-
-/** Element by element, with a number or a tensor of the same shape. */
-function combined<T extends TensorType>({ type, data, dims }: Base<T>, other: number | Base, combine: (a: number, b: number) => number): Tensor<T> {
-  if (typeof other !== "number" && other.dims.join() !== dims.join()) {
-    throw refused("value", other.dims, `Tensors of [${dims.join(", ")}] and [${other.dims.join(", ")}] cannot be combined: there is no broadcasting here.`);
-  }
-  return new Tensor(type, arrayOf(type, Array.from(data, (value, i) => combine(value, typeof other === "number" ? other : other.data[i]))), dims);
+export function made<T extends TensorType>(type: T, { data, dims }: Elements): Tensor<T> {
+  return new Tensor(type, arrayOf(type, data), dims);
 }
 
 /** A tensor of the library with these methods; the same memory. */
@@ -226,19 +312,11 @@ export function withMethods<T extends TensorType>({ type, data, dims }: Base<T>)
   return new Tensor(type, data, dims);
 }
 
-/**
- * One behind the other, along the first axis.
- * @throws IJepaError `input/value` where there is none, or the other axes differ
- */
-export function concat(tensors: readonly Base<"float32">[]): Tensor<"float32"> {
-  const rest = tensors.map(({ dims }) => dims.slice(1).join(", ")), other = rest.find((shape) => shape !== rest[0]);
-  if (tensors.length === 0 || other !== undefined) throw refused("tensors", rest, tensors.length === 0 ? "There are no tensors to join." : `Tensors of [..., ${rest[0]}] and [..., ${other}] cannot be joined.`);
-  const data = new Float32Array(tensors.reduce((total, { size }) => total + size, 0));
-  tensors.reduce((at, tensor) => (data.set(tensor.data, at), at + tensor.size), 0);
-  return new Tensor("float32", data, [tensors.reduce((total, tensor) => total + tensor.dims[0], 0), ...tensors[0].dims.slice(1)]);
+function overwritten<T extends Tensor>(tensor: T, values: ArrayLike<number>): T {
+  tensor.data.set(values);
+  return tensor;
 }
 
-function arrayOf<T extends TensorType>(type: T, values: readonly number[]): TensorArrays[T] {
-  const made = type === "float32" ? Float32Array.from(values) : type === "int32" ? Int32Array.from(values) : Uint8Array.from(values);
-  return made as TensorArrays[T];
+function reshaped<T extends Tensor>(tensor: T, dims: readonly number[]): T {
+  return Object.assign(tensor, { dims });
 }

@@ -3,12 +3,20 @@ import { isIJepaError, meanPool, pipeline } from "ijepa";
 
 let extractor;
 
+/** One extractor serves all requests. After a failure the next request loads it anew. */
+function load(threads) {
+  extractor ??= pipeline("image-feature-extraction", join(process.cwd(), "public/model"), { threads }).catch((error) => {
+    extractor = undefined;
+    throw error;
+  });
+  return extractor;
+}
+
 /** POST a photo, get its embedding. "?threads=2" for that many threads. */
 export async function POST(request) {
   const threads = Number(new URL(request.url).searchParams.get("threads") ?? 1);
   try {
-    extractor ??= pipeline("image-feature-extraction", join(process.cwd(), "public/model"), { threads });
-    const extract = await extractor;
+    const extract = await load(threads);
     const features = await extract(await request.arrayBuffer());
     return Response.json({ embedding: [...meanPool(features).data], numerics: features.numerics });
   } catch (error) {
