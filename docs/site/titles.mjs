@@ -8,10 +8,13 @@ const GROUPS = [[/\/docs\/guides\//, "Guides"], [/\/docs\/decisions\//, "Decisio
 const PAGE = "try/examples/browser/index.html";
 
 export function load(app) {
-  app.renderer.hooks.on("navigation.begin", (context) =>
+  app.renderer.hooks.on("sidebar.begin", (context) =>
     JSX.createElement("a", { class: "try-it", href: context.relativeURL(PAGE) }, "Try it in this browser"),
   );
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    // The page has the package's name and version as its title already.
+    const [start] = project.readme ?? [];
+    if (start?.kind === "text") start.text = start.text.replace(/^# .+\n/, "");
     for (const module of project.getReflectionsByKind(ReflectionKind.Module)) module.name = module.name.replace(/^(ts-api\/src\/?|(?=weights-tools))/, "ijepa/").replace(/\/$/, "");
   });
   app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_context, document) => {
@@ -21,6 +24,5 @@ export function load(app) {
     const heading = first?.kind === "text" ? /^\s*# (.+)\n/.exec(first.text) : null;
     if (heading === null) return;
     document.name = heading[1];
-    first.text = first.text.slice(heading[0].length);
   });
 }

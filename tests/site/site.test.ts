@@ -51,6 +51,14 @@ test("links to a place in a page lead to a place", { skip }, () => {
   assert.deepEqual([...new Set(broken)], []);
 });
 
+test("every page has its title once, and the way to the page to try", { skip }, () => {
+  for (const [page, title] of [["index.html", "ijepa - v"], ["documents/Architecture.html", "Architecture"], ["documents/Getting_started.html", "Getting started"]]) {
+    const text = readFileSync(join(SITE, page), "utf8"), titles = [...text.matchAll(/<h1[^>]*>(.*?)<\/h1>/g)].map(([, html]) => html.replace(/<[^>]*>/g, ""));
+    assert.ok(titles.length === 1 && titles[0].startsWith(title), `${page}: ${titles.join(", ")}`);
+    assert.match(text, /<a class="try-it" href="[^"]*try\/examples\/browser\/index.html">/, page);
+  }
+});
+
 test("the page and all that it loads are there", { skip }, () => {
   for (const file of ["try/examples/browser/index.html", "try/dist/browser/index.js", "try/models/demo/config.json", "_headers"]) assert.ok(exists(join(SITE, file)), file);
 });

@@ -161,6 +161,8 @@ export interface Command {
   readonly options: readonly OptionName[];
   /** Help for options that mean something else in this command. */
   readonly optionHelp?: Partial<Record<OptionName, string>>;
+  /** Placeholders in --help that differ from those of other commands. */
+  readonly optionValues?: Partial<Record<OptionName, string>>;
   /** How many images it takes. */
   readonly images: readonly [min: number, max: number];
   /** How many models it takes instead of images. */

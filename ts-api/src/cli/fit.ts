@@ -18,6 +18,7 @@ export const fit: Command = {
   summary: "Train a classifier on the labelled images of a collection, and evaluate it on held-out images",
   options: ["labels", "out", "full", "strength", "seed", "hold-out", "views", "html", "encoder", ...SOURCE_OPTIONS.filter((name) => name !== "model"), "device", "threads", "revectorize", "json", "help"],
   optionHelp: { out: "folder to create for the classifier" },
+  optionValues: { out: "DIR" },
   images: [1, 1],
   notes: [
     "The classifier is a linear layer on the pooled features, trained to convergence in double precision. The same images and labels give the same bits on every machine. Two baselines without training, class means and nearest neighbours, are evaluated as well.",

@@ -37,7 +37,7 @@ export function mainHelp(commands: readonly Command[], version: string): string 
 }
 
 /** What `ijepa COMMAND --help` prints. */
-export function commandHelp({ name, usage, summary, notes, options, optionHelp = {} }: Command): string {
+export function commandHelp({ name, usage, summary, notes, options, optionHelp = {}, optionValues = {} }: Command): string {
   const operands = OPERANDS.filter(([term]) => usage.split(" --")[0].includes(term));
   const lines = [
     `Usage: ijepa ${name} ${usage}`,
@@ -46,7 +46,7 @@ export function commandHelp({ name, usage, summary, notes, options, optionHelp =
     "",
     ...(operands.length === 0 ? [] : [...list(operands), ""]),
     "Options:",
-    ...list(options.map((option) => [optionName(option), optionHelp[option] ?? OPTIONS[option].help])),
+    ...list(options.map((option) => [optionName(option, optionValues[option]), optionHelp[option] ?? OPTIONS[option].help])),
     "",
     ...notes.flatMap((note) => [...wrap(note, WIDTH), ""]),
     'Exit codes: see "ijepa --help".',
@@ -54,8 +54,8 @@ export function commandHelp({ name, usage, summary, notes, options, optionHelp =
   return `${lines.join("\n")}\n`;
 }
 
-function optionName(name: OptionName): string {
-  const { value, short }: Option = OPTIONS[name];
+function optionName(name: OptionName, own: string | undefined): string {
+  const { short, value: usual }: Option = OPTIONS[name], value = own ?? usual;
   return `${short === undefined ? "" : `-${short}, `}--${name}${value === undefined ? "" : ` ${value}`}`;
 }
 

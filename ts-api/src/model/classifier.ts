@@ -53,7 +53,7 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
    * @throws IJepaError `weights/missing` without a head, and what IJepaModel.fromPretrained throws
    */
   static fromPretrained(options: LoadOptions): Promise<IJepaForImageClassification>;
-  /** A classifier at the address in `options`, or that of the package. Throws as with a model that is named. */
+  /** A classifier at the address in `options`, or that of the package. Throws the same errors as with a named model. */
   static fromPretrained(ref?: ModelRef | URL, options?: LoadOptions | null): Promise<IJepaForImageClassification>;
   static async fromPretrained(ref?: ModelRef | URL | LoadOptions, given?: LoadOptions | null): Promise<IJepaForImageClassification> {
     const [model, rest] = modelAndOptions(ref, given), options = readOptions(rest, LOAD_OPTIONS, "IJepaForImageClassification.fromPretrained");

@@ -70,7 +70,7 @@ export class IJepaModel extends PreTrainedModel<Extra> {
     this.layout = { architecture: "IJepaModel", names: [...expectedTensors(this.config, { maskToken, pooler }).keys()], nameOf: (name) => name };
   }
 
-  /** The model of the package. Throws as with a model that is named. */
+  /** The model of the package. Throws the same errors as with a named model. */
   static fromPretrained(options: ModelLoadOptions): Promise<IJepaModel>;
   /**
    * Loads a checkpoint, tensor by tensor, into the weight format `dtype`.

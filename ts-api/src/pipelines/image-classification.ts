@@ -52,7 +52,7 @@ export interface ImageClassificationPipeline {
    * @throws IJepaError `image/*`, `io/read`, `input/*`, `backend/*`, `aborted`
    */
   (image: ImageSource, options?: ClassifyOptions): Promise<Classifications>;
-  /** The labels of each image, one image after the other. Throws as with one. */
+  /** The labels of each image, one image after the other. Throws the same errors as for one. */
   (images: readonly ImageSource[], options?: ClassifyOptions): Promise<Classifications[]>;
   /** The model that computes. */
   readonly model: IJepaForImageClassification;

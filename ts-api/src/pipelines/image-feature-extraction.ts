@@ -50,16 +50,16 @@ type AsTensors = ExtractOptions & { return_tensors?: true };
 
 /** From images to features. A list gives a list, as in Hugging Face's pipeline. */
 export interface ImageFeatureExtractionPipeline {
-  /** The features of an image as nested arrays. Throws as with a tensor. */
+  /** The features of an image as nested arrays. Throws the same errors as for tensors. */
   (image: ImageSource, options: AsArrays): Promise<NestedFeatures>;
-  /** The features of each image as nested arrays. Throws as with a tensor. */
+  /** The features of each image as nested arrays. Throws the same errors as for tensors. */
   (images: readonly ImageSource[], options: AsArrays): Promise<NestedFeatures[]>;
   /**
    * The features of an image: [1, tokens, width], or [1, width] with `pool`.
    * @throws IJepaError `image/*`, `io/read`, `input/*`, `backend/*`, `aborted`
    */
   (image: ImageSource, options?: AsTensors): Promise<Features>;
-  /** The features of each image. Throws as with one. */
+  /** The features of each image. Throws the same errors as for one. */
   (images: readonly ImageSource[], options?: AsTensors): Promise<Features[]>;
   /** The model that computes. */
   readonly model: IJepaModel;

@@ -20,7 +20,7 @@ const OPENERS: { [T in keyof Pipelines]: (ref?: ModelRef, options?: ModelLoadOpt
   "image-classification": imageClassification,
 };
 
-/** A pipeline with the model of the package. Throws as with a model that is named. */
+/** A pipeline with the model of the package. Throws the same errors as with a named model. */
 export async function pipeline<T extends keyof Pipelines>(task: T, options: ModelLoadOptions): Promise<Pipelines[T]>;
 /**
  * transformers.js's `pipeline`: a task, a model and options give a function. `pipeline(task, options)` takes the model of the package.

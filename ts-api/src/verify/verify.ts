@@ -88,7 +88,7 @@ const NAMES: OptionNames<VerifyOptions> = { ...SOURCE_OPTIONS, dtypes: true, ima
  *   fails. TypeError for options of a wrong type
  */
 export async function verify(given: ModelRef | URL | undefined, options?: VerifyOptions | null): Promise<VerifyReport>;
-/** Verifies this machine with the model of the package. Throws as with a model that is named. */
+/** Verifies this machine with the model of the package. Throws the same errors as with a named model. */
 export async function verify(options?: VerifyOptions): Promise<VerifyReport>;
 export async function verify(given?: ModelRef | URL | VerifyOptions, givenOptions?: VerifyOptions | null): Promise<VerifyReport> {
   const [ref = runtime.defaultModel, rest] = modelAndOptions(given, givenOptions), options = checkOptions(rest);
