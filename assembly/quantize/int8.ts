@@ -11,12 +11,16 @@
  * Sums in f32, from +0 in order of k; those of the shift in four lanes, k mod 4, then (0 + 1) + (2 + 3).
  * Twin: ts-api/src/quantize/int8.ts.
  */
-import { ROUND_MAGIC, splat } from "../lib/constants";
 import { bound, roundToInt } from "../lib/math";
+import { cheapest, roundCode, storeReciprocals, sumOfLanes } from "./candidates";
 
 const BLOCK_BYTES: usize = 128;
 /** The last of the 5 significant bits of a scale. */
 const LAST_BIT: i32 = 0x80000;
+/** Bytes of the 8 candidates. */
+const CANDIDATES: usize = 32;
+/** The smallest and the largest code. */
+const LEAST: f32 = -127, MOST: f32 = 127;
 
 export function quantize_int8(
   w: usize, importance: usize, mean: usize, steps: usize, gainWeight: f32,
@@ -27,9 +31,9 @@ export function quantize_int8(
     let missing = f32x4.splat(0);
     for (let from: usize = 0; from < rowBytes; from += BLOCK_BYTES) {
       const best = chooseScale(w + from, importance + from, steps, gainWeight, scratch);
-      const s = f32.load(scratch + (best << 2)), inverse = f32.load(scratch + (best << 2), 32);
+      const s = f32.load(scratch + (best << 2)), inverse = f32.load(scratch + CANDIDATES + (best << 2));
       for (let k = from; k < from + BLOCK_BYTES; k += 16) {
-        const x = v128.load(w + k), u = roundCode(x, f32x4.splat(inverse)), d = f32x4.sub(x, f32x4.mul(u, f32x4.splat(s)));
+        const x = v128.load(w + k), u = roundCode(x, f32x4.splat(inverse), LEAST, MOST), d = f32x4.sub(x, f32x4.mul(u, f32x4.splat(s)));
         missing = f32x4.add(missing, f32x4.mul(d, v128.load(mean + k)));
         const whole = roundToInt(u), narrow = i16x8.narrow_i32x4_s(whole, whole);
         i32.store(codes, i32x4.extract_lane(i8x16.narrow_i16x8_s(narrow, narrow), 0));
@@ -38,7 +42,7 @@ export function quantize_int8(
       i32.store16(scales, reinterpret<i32>(s) >>> 16);
       scales += 2;
     }
-    f32.store(shift, (f32x4.extract_lane(missing, 0) + f32x4.extract_lane(missing, 1)) + (f32x4.extract_lane(missing, 2) + f32x4.extract_lane(missing, 3)));
+    f32.store(shift, sumOfLanes(missing));
     w += rowBytes;
     shift += 4;
   }
@@ -56,41 +60,11 @@ function chooseScale(w: usize, importance: usize, steps: usize, gainWeight: f32,
   }
   // 2. the candidates
   const held = f32x4.extract_lane(bound(f32x4.splat(largest)), 0), start = (reinterpret<i32>(held * <f32>(1.0 / 127.0)) + LAST_BIT - 1) & -LAST_BIT;
-  for (let j: usize = 0; j < 32; j += 16) {
+  for (let j: usize = 0; j < CANDIDATES; j += 16) {
     v128.store(scratch + j, bound(i32x4.max_s(i32x4.add(i32x4.splat(start), v128.load(steps + j)), i32x4.splat(0))));
   }
-  for (let j: usize = 0; j < 32; j += 4) {
-    const s = f32.load(scratch + j);
-    f32.store(scratch + j, s == 0 ? 0 : 1 / s, 32);
-  }
-  // 3. their costs, four at a time
+  storeReciprocals(scratch, CANDIDATES);
+  // 3. the one of least cost
   const gain: f32 = norm > 0 ? gainWeight / norm : 0;
-  let best: usize = 0, lowest: f32 = Infinity;
-  for (let j: usize = 0; j < 32; j += 16) {
-    const s = v128.load(scratch + j), inverse = v128.load(scratch + j, 32);
-    let error = f32x4.splat(0), lost = f32x4.splat(0);
-    for (let k: usize = 0; k < BLOCK_BYTES; k += 4) {
-      const x = v128.load32_splat(w + k), v = v128.load32_splat(importance + k);
-      const d = f32x4.sub(x, f32x4.mul(roundCode(x, inverse), s));
-      error = f32x4.add(error, f32x4.mul(f32x4.mul(v, d), d));
-      lost = f32x4.add(lost, f32x4.mul(f32x4.mul(v, x), d));
-    }
-    const cost = f32x4.add(error, f32x4.mul(f32x4.mul(f32x4.splat(gain), lost), lost));
-    v128.store(scratch + 64, cost);
-    for (let lane: usize = 0; lane < 4; lane++) {
-      const value = f32.load(scratch + 64 + (lane << 2));
-      if (value < lowest) {
-        lowest = value;
-        best = (j >> 2) + lane;
-      }
-    }
-  }
-  return best;
-}
-
-/** x / s, as whole numbers in f32: half to even, -127 ... 127. */
-@inline
-function roundCode(x: v128, inverse: v128): v128 {
-  const t = f32x4.pmax(f32x4.pmin(f32x4.mul(x, inverse), f32x4.splat(127)), f32x4.splat(-127));
-  return f32x4.sub(f32x4.add(t, splat(ROUND_MAGIC)), splat(ROUND_MAGIC));
+  return cheapest(w, importance, BLOCK_BYTES, gain, scratch, CANDIDATES, LEAST, MOST);
 }
