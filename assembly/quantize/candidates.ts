@@ -1,6 +1,6 @@
 /**
  * What the quantizers share: the choice among candidate scales, and the rounding of weights to codes. The functions are inlined, so that
- * bounds and sizes are constants of each quantizer.
+ * bounds and sizes are constants of each quantizer. Twin: ts-api/src/quantize/candidates.ts.
  */
 import { ROUND_MAGIC, splat } from "../lib/constants";
 

@@ -9,11 +9,11 @@
  */
 import { bitsOf, fromBits, roundBf16 } from "../core/float.js";
 import { BLOCK, roundUp, type Group } from "../core/numerics.js";
+import { cheapest, reciprocal, roundCode, type CodeRange } from "./candidates.js";
 
 const fround = Math.fround;
 
-/** 1.5 * 2^23: adding it to a small f32 rounds to a whole number, half to even. */
-const ROUND_MAGIC = 12582912;
+const CODES: CodeRange = { least: -8, most: 7 };
 
 /** Shares of the full range that the candidate scales cover. The first is tried first, and wins if all cost the same. */
 const RANGES = [1, 0.85, 0.88, 0.91, 0.94, 0.97, 1.03, 1.06];
@@ -57,7 +57,7 @@ export function quantizeInt4(data: Float32Array, cols: number, inputs: number, g
       const first = g * group, end = Math.min(inner, first + group);
       const scale = chooseScale(row.subarray(first, end), importance.subarray(first, end)), inverse = reciprocal(scale);
       for (let k = first; k < end; k++) {
-        const u = roundCode(row[k], inverse);
+        const u = roundCode(row[k], inverse, CODES);
         codes[c * inner + k] = u + 8;
         missing[k % 4] += fround(fround(row[k] - u * scale) * mean[k]);
       }
@@ -76,33 +76,9 @@ function chooseScale(w: Float32Array, importance: Float32Array): number {
     if (Math.abs(w[k]) > Math.abs(extreme)) extreme = w[k];
     norm = fround(norm + fround(fround(importance[k] * w[k]) * w[k]));
   }
-  // 2. the candidates, 3. their costs
+  // 2. the candidates, 3. the one of least cost
   const gain = norm > 0 ? fround(GAIN_WEIGHT / norm) : 0;
-  let best = roundBf16(fround(extreme * FACTORS[0])), lowest = Infinity;
-  for (const factor of FACTORS) {
-    const scale = roundBf16(fround(extreme * factor)), inverse = reciprocal(scale);
-    let error = 0, lost = 0;
-    for (let k = 0; k < w.length; k++) {
-      const d = fround(w[k] - roundCode(w[k], inverse) * scale);
-      error = fround(error + fround(fround(importance[k] * d) * d));
-      lost = fround(lost + fround(fround(importance[k] * w[k]) * d));
-    }
-    const cost = fround(error + fround(fround(gain * lost) * lost));
-    if (cost < lowest) {
-      lowest = cost;
-      best = scale;
-    }
-  }
-  return best;
-}
-
-function reciprocal(scale: number): number {
-  return scale === 0 ? 0 : fround(1 / scale);
-}
-
-/** w / s as a whole number: half to even, -8 ... 7. */
-function roundCode(w: number, inverse: number): number {
-  return fround(Math.max(-8, Math.min(7, fround(w * inverse))) + ROUND_MAGIC) - ROUND_MAGIC;
+  return cheapest(w, importance, gain, Array.from(FACTORS, (factor) => roundBf16(fround(extreme * factor))), CODES);
 }
 
 /** Both padded with zeros; ones and zeros if nothing is known. */

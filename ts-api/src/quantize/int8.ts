@@ -9,14 +9,13 @@
  */
 import { bitsOf, bound, fromBits } from "../core/float.js";
 import { BLOCK, roundUp } from "../core/numerics.js";
+import { cheapest, reciprocal, roundCode, type CodeRange } from "./candidates.js";
 import { GAIN_WEIGHT, padInputs, type InputWeights } from "./int4.js";
 
 const fround = Math.fround;
 
-/** 1.5 * 2^23: adding it to a small f32 rounds to a whole number, half to even. */
-const ROUND_MAGIC = 12582912;
-
 export const MOST = 127;
+const CODES: CodeRange = { least: -MOST, most: MOST };
 /** The last of the 5 significant bits of a scale. */
 const LAST_BIT = 0x80000;
 /** Distance of each candidate from the bits of the first, which is tried first and wins if all cost the same. */
@@ -48,7 +47,7 @@ export function quantizeInt8(data: Float32Array, cols: number, inputs: number, w
       const first = block * BLOCK, end = first + BLOCK;
       const scale = chooseScale(row.subarray(first, end), importance.subarray(first, end)), inverse = reciprocal(scale);
       for (let k = first; k < end; k++) {
-        const u = roundCode(row[k], inverse);
+        const u = roundCode(row[k], inverse, CODES);
         codes[c * inner + k] = u;
         missing[k % 4] += fround(fround(row[k] - fround(u * scale)) * mean[k]);
       }
@@ -67,32 +66,8 @@ function chooseScale(w: Float32Array, importance: Float32Array): number {
     largest = Math.max(largest, Math.abs(w[k]));
     norm = fround(norm + fround(fround(importance[k] * w[k]) * w[k]));
   }
-  // 2. the candidates, 3. their costs
-  const start = (bitsOf(fround(bound(largest) * fround(1 / MOST))) + LAST_BIT - 1) & -LAST_BIT, gain = norm > 0 ? fround(GAIN_WEIGHT / norm) : 0;
-  const candidates = Array.from(STEPS, (step) => bound(fromBits(Math.max(0, start + step))));
-  let best = candidates[0], lowest = Infinity;
-  for (const scale of candidates) {
-    const inverse = reciprocal(scale);
-    let error = 0, lost = 0;
-    for (let k = 0; k < w.length; k++) {
-      const d = fround(w[k] - fround(roundCode(w[k], inverse) * scale));
-      error = fround(error + fround(fround(importance[k] * d) * d));
-      lost = fround(lost + fround(fround(importance[k] * w[k]) * d));
-    }
-    const cost = fround(error + fround(fround(gain * lost) * lost));
-    if (cost < lowest) {
-      lowest = cost;
-      best = scale;
-    }
-  }
-  return best;
-}
-
-function reciprocal(scale: number): number {
-  return scale === 0 ? 0 : fround(1 / scale);
-}
-
-/** w / s as a whole number: half to even, -127 ... 127. */
-function roundCode(w: number, inverse: number): number {
-  return fround(Math.max(-MOST, Math.min(MOST, fround(w * inverse))) + ROUND_MAGIC) - ROUND_MAGIC;
+  // 2. the candidates, 3. the one of least cost
+  const gain = norm > 0 ? fround(GAIN_WEIGHT / norm) : 0;
+  const start = (bitsOf(fround(bound(largest) * fround(1 / MOST))) + LAST_BIT - 1) & -LAST_BIT;
+  return cheapest(w, importance, gain, Array.from(STEPS, (step) => bound(fromBits(Math.max(0, start + step)))), CODES);
 }
