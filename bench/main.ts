@@ -68,7 +68,7 @@ const benches: Record<string, () => Promise<void>> = {
     benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevels: accuracyLevels() }),
   file: () => benchFile({ rounds: rounds(9) }),
   search: () => benchSearch({ rows: values.rows.map((rows) => wholeNumber("--rows", rows)) }),
-  bulk: () => values.memory ? benchBulkMemory(values.images.map((count) => wholeNumber("--images", count))) : benchBulk({ rounds: rounds(3), revectorize: values.revectorize }),
+  bulk: () => values.memory ? benchBulkMemory({ counts: values.images.map((count) => wholeNumber("--images", count)), warm: 500, side: 64 }) : benchBulk({ rounds: rounds(3), revectorize: values.revectorize }),
   page: () => benchPage({ rounds: rounds(1) }),
   threads: () =>
     benchThreads({ rounds: rounds(21), model: model(), dtypes: dtypes(), threads: Math.max(2, threads()), revectorize: values.revectorize }),

@@ -1,53 +1,56 @@
-/** Memory of the command on many small images: the most that a process held, with few and with many of them. */
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** Memory of the command on many small images: the most that a warm process holds, with few and with many of them. Linux only. */
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { KINDS, makePicture } from "../../tests/support/pictures.js";
 import { table } from "../support/table.js";
+import type { Peak } from "./memory-child.js";
 
-const SIDE = 64, LOOK_EVERY_MS = 100;
-/** A tiny model, so that what is measured is not its weights. */
-const MODEL = ["--model", "tests/goldens/models/tiny", "--dtype", "fp32"];
+export interface MemoryOptions {
+  /** Images of each run, fewest first. */
+  readonly counts: readonly number[];
+  /** Images that make a process warm. */
+  readonly warm: number;
+  /** Pixels of a side. */
+  readonly side: number;
+}
 
-/** @param counts images of each run, fewest first */
-export async function benchBulkMemory(counts: readonly number[]): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "ijepa-memory-")), photos = join(folder, "photos"), lines: string[][] = [];
+const CHILD = fileURLToPath(new URL("memory-child.js", import.meta.url));
+
+export async function benchBulkMemory(options: MemoryOptions): Promise<void> {
+  const lines = (await peaks(options)).map(({ command, images, peak, seconds, ofFirst }) => [command, String(images), peak.toFixed(0), ofFirst.toFixed(3), (images / seconds).toFixed(0)]);
+  console.log(`\nPictures of ${options.side} x ${options.side}, a third each JPEG, PNG and WebP, after ${options.warm} others in the same process\n`);
+  console.log(table(["command", "images", "peak resident, MB", "of the first", "images a second"], lines));
+}
+
+/** For each command and count the peak of a process of its own. */
+export async function peaks({ counts, warm, side }: MemoryOptions): Promise<(Peak & { command: string; images: number; ofFirst: number })[]> {
+  const folder = mkdtempSync(join(tmpdir(), "ijepa-memory-")), measured: (Peak & { command: string; images: number; ofFirst: number })[] = [];
   try {
-    mkdirSync(photos);
-    const measured = new Map<string, number>();
-    let made = 0;
-    for (const count of counts) {
-      for (; made < count; made++) writeFileSync(join(photos, `${made}.${KINDS[made % 3]}`), await makePicture(KINDS[made % 3], made, SIDE));
-      const commands = {
-        index: ["index", photos, "--collection", join(folder, `${count}.collection`), ...MODEL],
-        embed: ["embed", photos, "--pool", "mean", "--out", join(folder, `${count}.parquet`), ...MODEL],
-      };
-      for (const [name, args] of Object.entries(commands)) {
-        const start = performance.now(), peak = await peakOf(args), seconds = (performance.now() - start) / 1000, first = measured.get(name) ?? peak;
-        measured.set(name, first);
-        lines.push([name, String(count), peak.toFixed(0), (peak / first).toFixed(2), (count / seconds).toFixed(0)]);
+    await makePictures(join(folder, "warm"), 0, warm, side);
+    const folders: string[] = [];
+    for (const [i, count] of counts.entries()) {
+      folders.push(join(folder, `photos-${i}`));
+      await makePictures(folders[i], warm + (counts[i - 1] ?? 0), warm + count, side);
+      for (const command of ["index", "embed"]) {
+        const results = join(folder, `${command}-${count}`);
+        mkdirSync(results);
+        const { stdout } = await promisify(execFile)(process.execPath, [CHILD, command, results, join(folder, "warm"), ...folders]);
+        const { peak, seconds } = JSON.parse(stdout) as Peak, first = measured.find((one) => one.command === command);
+        measured.push({ command, images: count, peak, seconds, ofFirst: peak / (first?.peak ?? peak) });
       }
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
-  console.log(`\nPictures of ${SIDE} x ${SIDE}, a third each JPEG, PNG and WebP\n`);
-  console.log(table(["command", "images", "peak resident, MB", "of the first", "images a second"], lines));
+  return measured;
 }
 
-/** In MB, as Linux counts it. */
-async function peakOf(args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, ["dist/cli.js", ...args], { stdio: ["ignore", "ignore", "inherit"] });
-  let peak = 0;
-  const look = (): void => {
-    if (child.exitCode !== null) return;
-    const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8")) ?? [];
-    if (kilobytes !== undefined) peak = Math.max(peak, (Number(kilobytes) * 1024) / 1e6);
-  };
-  const timer = setInterval(look, LOOK_EVERY_MS);
-  const code = await new Promise<number | null>((resolve, reject) => child.on("error", reject).on("exit", resolve));
-  clearInterval(timer);
-  if (code !== 0) throw new Error(`ijepa ${args[0]} ended with ${code}; nothing was measured.`);
-  return peak;
+/** Pictures of the numbers from `first` on, below `end`. */
+async function makePictures(folder: string, first: number, end: number, side: number): Promise<void> {
+  mkdirSync(folder);
+  for (let i = first; i < end; i++) writeFileSync(join(folder, `${i}.${KINDS[i % 3]}`), await makePicture(KINDS[i % 3], i, side));
 }

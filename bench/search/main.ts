@@ -1,11 +1,13 @@
 /**
- * Exact search in a collection that is opened from its cache: opening, a query, and brute force in f64 over the same features, whose
- * results must be the same. The features are made up, around 200 centres; the parts are only named, since nothing reads them.
+ * Exact search in a collection that is opened from its cache, in a process of its own: opening, a query, and brute force in f64 over the
+ * same features, whose results must be the same. The features are made up, around 200 centres; the parts are only named, since nothing reads them.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Collection } from "../../ts-api/src/collections/collection.js";
+import { fileURLToPath } from "node:url";
+import type { Encoding } from "../../ts-api/src/collections/encoding.js";
 import { partName, pathOfPart, writeHead, writeManifest } from "../../ts-api/src/collections/layout.js";
 import { encodeMatrix, MatrixFile } from "../../ts-api/src/collections/matrix.js";
 import { encodeIndex } from "../../ts-api/src/collections/part-index.js";
@@ -14,15 +16,21 @@ import { cosineSimilarity } from "../../ts-api/src/model/pooling.js";
 import { runtime } from "../../ts-api/src/runtime/node.js";
 import type { FolderStorage } from "../../ts-api/src/runtime/storage.js";
 import { table } from "../support/table.js";
+import type { Outcome } from "./child.js";
 
-const WIDTH = 1280, PART = 4096, CENTRES = 200, QUERIES = 9, K = 20;
+const WIDTH = 1280, PART = 2048, CENTRES = 200, QUERIES = 9, K = 20;
+const CHILD = fileURLToPath(new URL("child.js", import.meta.url)), DIGEST = "0".repeat(64);
+const ENCODING: Encoding = {
+  model: null, revision: null, encoder: DIGEST, processor: DIGEST, dtype: "bf16", numerics: "1", imageSize: [224, 224],
+  interpolatePosEncoding: false, pooling: "mean", layers: "last", tokens: null, width: WIDTH,
+};
 
 export interface SearchOptions {
   rows: readonly number[];
 }
 
 export async function benchSearch({ rows: counts }: SearchOptions): Promise<void> {
-  const lines = [["rows", "opening, s", "first query, ms", "query, ms", "of CPU", "brute force in f64, ms", "compared", "resident, MB"]];
+  const lines = [["rows", "opening, s", "first query, ms", "query, ms", "of CPU", "brute force in f64, ms", "compared", "peak resident, MB"]];
   for (const count of counts) {
     const folder = await mkdtemp(join(tmpdir(), "ijepa-search-"));
     try {
@@ -36,25 +44,15 @@ export async function benchSearch({ rows: counts }: SearchOptions): Promise<void
 }
 
 async function measure(folder: string, count: number): Promise<string[]> {
-  const storage = runtime.openStorage!(folder), queries = await make(storage, count);
-  const start = performance.now(), collection = await Collection.open(storage);
-  await collection.searcher();
-  const opened = performance.now() - start, times: number[] = [];
-  const results = [], used: number[] = [];
-  for (const query of queries) {
-    const from = performance.now(), cpu = process.cpuUsage();
-    results.push(await collection.search(query, { k: K }));
-    times.push(performance.now() - from);
-    const { user, system } = process.cpuUsage(cpu);
-    used.push((user + system) / 1000);
-  }
-  const resident = process.memoryUsage().rss, from = performance.now(), expected = await bruteForce(storage, queries[0], count);
-  const slow = performance.now() - from;
-  const same = JSON.stringify(results[0].map(({ id, score }) => ({ id, score }))) === JSON.stringify(expected);
-  if (!same) throw new Error("The search gives other results than brute force.");
-  await collection.close();
+  const storage = runtime.openStorage!(folder), queries = await make(storage, count), file = join(folder, "queries.f32");
+  await writeFile(file, new Uint8Array(Float32Array.from(queries.flatMap((query) => [...query])).buffer));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CHILD, folder, file, String(WIDTH), String(K)], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`The search failed: ${stderr}`);
+  const { opened, times, used, results, peak } = JSON.parse(stdout) as Outcome;
+  const from = performance.now(), expected = await bruteForce(storage, queries[0], count), slow = performance.now() - from;
+  if (JSON.stringify(results) !== JSON.stringify(expected)) throw new Error("The search gives other results than brute force.");
   const middle = (values: readonly number[]) => values.slice(1).sort((a, b) => a - b)[(values.length - 1) >> 1].toFixed(1);
-  return [String(count), (opened / 1000).toFixed(2), times[0].toFixed(1), middle(times), middle(used), slow.toFixed(0), "same", (resident / 1e6).toFixed(0)];
+  return [String(count), (opened / 1000).toFixed(2), times[0].toFixed(1), middle(times), middle(used), slow.toFixed(0), "same", peak.toFixed(0)];
 }
 
 /** @returns queries close to some of its features */
@@ -67,12 +65,12 @@ async function make(storage: FolderStorage, count: number): Promise<Float32Array
     for (let k = 0; k < WIDTH; k++) into[k] = centre[k] + 0.7 * next();
     return into;
   };
-  const digest = "0".repeat(64), entries = [];
-  await writeHead(storage, { model: null, revision: null, encoder: digest, processor: digest, dtype: "bf16", numerics: "1", imageSize: [224, 224], interpolatePosEncoding: false, pooling: "mean", layers: "last", tokens: null, width: WIDTH });
+  const entries = [];
+  await writeHead(storage, ENCODING);
   for (let first = 0; first < count; first += PART) {
     const rows = Math.min(PART, count - first), features = new Float32Array(rows * WIDTH), name = partName(1 + first / PART, idOf(first));
     for (let i = 0; i < rows; i++) feature(features.subarray(i * WIDTH, (i + 1) * WIDTH));
-    const index = encodeIndex(Array.from({ length: rows }, (_, i) => ({ source: `${first + i}.jpg`, id: idOf(first + i), bytes: 1, modified: null, width: 1, height: 1, label: null, digest })));
+    const index = encodeIndex(Array.from({ length: rows }, (_, i) => ({ source: `${first + i}.jpg`, id: idOf(first + i), bytes: 1, modified: null, width: 1, height: 1, label: null, digest: DIGEST })), ENCODING);
     await storage.write(pathOfPart(name), new Uint8Array(1));
     await storage.write(`cache/${name}.feature`, encodeMatrix(features, WIDTH));
     await keepIndex(storage, name, index);

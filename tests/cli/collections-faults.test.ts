@@ -1,7 +1,7 @@
 /** What goes wrong with collections on real disks: typed errors or a report, and nothing is lost. About 20 s. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +10,8 @@ import { makePicture } from "../support/pictures.js";
 import { temporaryFolder } from "../unit/collections/helpers.js";
 import { finish, ijepa, start, succeed, TINY } from "./helpers.js";
 
+/** A user without rights, where the tests run with all of them. */
+const NOBODY = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 const COUNT = 24, root = temporaryFolder(), photos = join(root, "photos"), MODEL = ["--model", TINY, "--dtype", "fp32"];
 const index = (source: string, folder: string) => ["index", source, "--collection", folder, ...MODEL, "--json"];
 const counts = (stdout: string) => (({ added, unchanged, failed, images, root: digest }) => ({ added, unchanged, failed, images, digest }))(JSON.parse(stdout) as Record<string, number | string>);
@@ -31,21 +33,21 @@ function album(name: string): string {
 }
 
 test("a folder and a file that may not be read", async () => {
-  const folder = album("closed"), out = join(root, "open"), nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  const folder = album("closed"), out = join(root, "open");
   mkdirSync(join(folder, "below"));
   copyFileSync(join(photos, "0.png"), join(folder, "below", "x.png"));
   chmodSync(join(folder, "below"), 0);
   chmodSync(join(folder, "3.png"), 0);
   mkdirSync(out);
   chmodSync(out, 0o777);
-  const { code, stdout, stderr } = await finish(start(index(folder, join(out, "c")), nobody));
+  const { code, stdout, stderr } = await finish(start(index(folder, join(out, "c")), NOBODY));
   assert.equal(code, 6, stderr);
   const { added, failed } = counts(stdout), lines = stderr.trim().split("\n").map((line) => (JSON.parse(line) as { error: { code: string; file: string } }).error);
   assert.deepEqual([added, failed], [COUNT - 1, 2]);
   assert.deepEqual(lines.map(({ code, file }) => [code, file]).sort(), [["io/read", join(folder, "3.png")], ["io/read", join(folder, "below")]]);
   chmodSync(join(folder, "below"), 0o755);
   chmodSync(join(folder, "3.png"), 0o644);
-  const again = counts((await finish(start(index(folder, join(out, "c")), nobody))).stdout);
+  const again = counts((await finish(start(index(folder, join(out, "c")), NOBODY))).stdout);
   assert.deepEqual([again.added, again.unchanged, again.failed, again.digest], [1, COUNT - 1, 0, digest]);
 });
 
@@ -86,6 +88,24 @@ test("a disk that is full in the middle of a part: what was stored stays, and th
   assert.deepEqual([added, unchanged, own], [COUNT - 5, 5, digest]);
 });
 
+test("a collection on a disk that may not be written: it is searched, and writing says what is wrong", async () => {
+  const folder = join(root, "read-only"), query = join(photos, "3.png"), asNobody = (args: readonly string[]) => finish(start(args, NOBODY));
+  await succeed(index(photos, folder));
+  rmSync(join(folder, "cache"), { recursive: true });
+  chmodSync(join(folder, "parts"), 0o555);
+  chmodSync(folder, 0o555);
+  const { code, stdout, stderr } = await asNobody(["search", folder, query, "-k", "1", "--json"]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.deepEqual((JSON.parse(stdout) as { results: { sources: string[] }[] }).results[0].sources, [query]);
+  for (const args of [index(photos, folder), ["collection", folder, "--compact", "--json"], ["collection", folder, "--repair", "--json"]]) {
+    const refused = await asNobody(args);
+    assert.equal(refused.code, 6, args.join(" "));
+    assert.match(refused.stderr, /"code":"io\/write".*read-only/);
+  }
+  chmodSync(folder, 0o755);
+  assert.equal(await (await Collection.open(folder)).rootDigest(), digest);
+});
+
 test("two writers: the second is refused, the first goes on", async () => {
   const folder = join(root, "two"), first = start(["index", "--from-file", "-", "--collection", folder, ...MODEL], { stdio: "pipe" }), ended = finish(first);
   first.stdin!.write(`${join(photos, "0.png")}\n`);
@@ -112,6 +132,20 @@ test("100,000 names on standard input", async () => {
   const names = Array.from({ length: 100_000 }, (_, i) => join(photos, `${i % COUNT}.png`)).join("\n");
   const { added, copies, unchanged, failed, places } = JSON.parse(await succeed(["index", "--from-file", "-", "--collection", join(root, "names"), ...MODEL, "--json"], Buffer.from(names))) as Record<string, number>;
   assert.deepEqual([added, copies + unchanged, failed, places], [COUNT, 100_000 - COUNT, 0, COUNT]);
+});
+
+test("labels from a table: other spellings of a path, a table of other photos, one that is no text", async () => {
+  const table = join(root, "labels.csv"), fit = ["fit", join(root, "whole"), "--labels", table, "--json", "--out"];
+  writeFileSync(table, `\uFEFFsource,label\r\n${Array.from({ length: COUNT - 1 }, (_, i) => `"${root}/./photos//${i}.png",${i % 2 === 0 ? "even" : "odd"}\r\n`).join("")}absent.png,odd\r\n`);
+  const { images, unlabelled, labelsWithoutImages } = JSON.parse(await succeed([...fit, join(root, "spelled")])) as Record<string, number>;
+  assert.deepEqual([images, unlabelled, labelsWithoutImages], [COUNT - 1, 1, 1]);
+  for (const [content, says] of [["source,label\n1.png,a\n2.png,b\n", /labels no image of .*whole, whose images are named as in .*photos\/\d+\.png.*; the file names .*1\.png/], [Buffer.from("source,label\n\xe4.png,a\n", "latin1"), /is not text in UTF-8/]] as const) {
+    writeFileSync(table, content);
+    const { code, stderr } = await ijepa([...fit, join(root, "refused")]);
+    assert.equal(code, 7);
+    assert.match(stderr, says);
+  }
+  assert.ok(!existsSync(join(root, "refused")));
 });
 
 test("a class with one photo, and labels for folders of folders", async () => {

@@ -1,8 +1,9 @@
 /** A run of index that is killed at random moments, and begun again, ends with the digest of one that was left alone. About 70 s. */
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Collection } from "../../ts-api/src/collections/collection.js";
 import { KINDS, makePicture } from "../support/pictures.js";
 import { gpuHere } from "../support/webgpu.js";
@@ -32,11 +33,24 @@ function reportOf({ code, stdout, stderr }: Finished): Report {
 }
 
 /** Kills a run some time after its start, and gives the number of places that are stored then. */
-async function killed(args: readonly string[], folder: string, flags: readonly string[] = [], latest = LATEST): Promise<number> {
-  const child = start(args, { stdio: "ignore" }, flags), ended = finish(child);
-  const timer = setTimeout(() => child.kill("SIGKILL"), SOONEST + ((latest - SOONEST) * (1 + next())) / 2);
+async function killed(args: readonly string[], folder: string): Promise<number> {
+  const child = start(args, { stdio: "ignore" }), ended = finish(child);
+  const timer = setTimeout(() => child.kill("SIGKILL"), SOONEST + ((LATEST - SOONEST) * (1 + next())) / 2);
   await ended;
   clearTimeout(timer);
+  return placesIn(folder);
+}
+
+/** Kills a run as soon as it has stored something: it is in the middle of its work then. */
+async function killedAtWork(args: readonly string[], folder: string, flags: readonly string[]): Promise<number> {
+  const child = start(args, { stdio: "ignore" }, flags), ended = finish(child), parts = join(folder, "parts");
+  while (child.exitCode === null && (!existsSync(parts) || readdirSync(parts).every((name) => !name.endsWith(".parquet")))) await sleep(5);
+  child.kill("SIGKILL");
+  await ended;
+  return placesIn(folder);
+}
+
+function placesIn(folder: string): Promise<number> {
   return Collection.open(folder).then((collection) => collection.size.places, () => 0);
 }
 
@@ -85,7 +99,7 @@ test(`killed ${KILLS} times, with 1, 2 and 3 threads in turn`, async (t) => {
 
 test("a part of it on WebGPU, killed too", { skip: gpu === undefined ? `not run: ${reason}` : false }, async (t) => {
   const folder = join(root, "gpu"), part = command(join(photos, "0"), folder, ["--device", "webgpu"]), flags = ["--import", "./build/tests/support/webgpu-global.js"];
-  t.diagnostic(`${await killed(part, folder, flags, 4 * LATEST)} places after a kill`);
+  t.diagnostic(`${await killedAtWork(part, folder, flags)} places after a kill`);
   const { stdout } = await finish(start(part, {}, flags)), { places } = JSON.parse(stdout) as Report;
   assert.ok(places > 0 && places < whole.places);
   assert.deepEqual(reportOf(await ijepa(command(photos, folder, onCpu(2)))), whole);

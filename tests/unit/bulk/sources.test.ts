@@ -1,6 +1,6 @@
 /** `findImages` and lists of images: folders, patterns, links, lines. */
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -62,6 +62,31 @@ test("patterns", async () => {
   const [nothing] = await all(findImages([`${root}/*.tiff`]));
   await fails(() => nothing.read(never), "io/read", /no file matches/);
   assert.deepEqual(parsePatterns("/x*/y").map(({ folder }) => folder), ["/"]);
+});
+
+test("names of every kind, two that differ only in case among them", async () => {
+  const folder = join(root, "names"), names = ["A.jpg", "a.jpg", "b\nc.jpg", "d'\"e.jpg", "f*?[g].jpg", "h{i,j}.jpg", "\u00e9.jpg", "\u{1f600}.jpg"];
+  mkdirSync(folder);
+  for (const name of names) copyFileSync(PHOTO, join(folder, name));
+  assert.deepEqual((await namesOf([folder])).map((name) => name.slice("names/".length)).sort(), [...names].sort());
+  assert.deepEqual(await namesOf([`${folder}/f*?[g].jpg`, `${folder}/h{i,j}.jpg`]), ["names/f*?[g].jpg", "names/h{i,j}.jpg"], "a file of that name is no pattern");
+});
+
+test("a folder that changes while it is walked: what is gone says so when it is read, and the walk goes on", async () => {
+  const folder = join(root, "changing"), found: string[] = [];
+  for (const name of ["below", "moved"]) mkdirSync(join(folder, name), { recursive: true });
+  for (const name of ["1.jpg", "2.jpg", "3.jpg", "below/4.jpg", "moved/5.jpg"]) copyFileSync(PHOTO, join(folder, name));
+  for await (const source of findImages([folder], { recursive: true })) {
+    found.push(source.name.slice(folder.length + 1));
+    if (found.length === 1) {
+      rmSync(join(folder, "2.jpg"));
+      renameSync(join(folder, "moved"), join(folder, "elsewhere"));
+      copyFileSync(PHOTO, join(folder, "below/6.jpg"));
+    }
+    if (/2\.jpg$|moved$/.test(source.name)) await fails(() => source.read(never), "io/read");
+    else assert.ok((await source.read(never)).length > 0);
+  }
+  assert.deepEqual(found, ["1.jpg", "2.jpg", "3.jpg", "moved", "below/4.jpg", "below/6.jpg"]);
 });
 
 test("what is not there, links that lead nowhere and names that are no UTF-8 say so when they are read", async () => {

@@ -30,6 +30,13 @@ test("what is held out is not seen, is of every class, and the order of the imag
   assert.notEqual(other.report.split, report.split);
 });
 
+test("of copies the first by name is reported, whatever their order", async () => {
+  const images = made(2, 40, 4).flatMap((image, i) => [{ ...image, source: `b/${i}.jpg` }, { ...image, source: `a/${i}.jpg` }]);
+  const { report } = await fitHead(images), again = await fitHead([...images].reverse());
+  assert.deepEqual(again.report, report);
+  assert.ok(report.mistakes.length > 0 && report.mistakes.every(({ source }) => source!.startsWith("a/")));
+});
+
 test("labels that say nothing are reported as such, not as knowledge", async () => {
   const images = made(2, 60, 1).map((image, i) => ({ ...image, label: `class ${i % 7 < 3 ? 0 : 1}`, feature: Float32Array.from({ length: 12 }, numbers(1000 + i)) }));
   const { report } = await fitHead(images);

@@ -1,6 +1,6 @@
 /** Photos into a collection: only what is new is computed, and the bits are those of the pipelines. */
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, rmSync, statSync, truncateSync, utimesSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fitClassifier, type FitClassifierOptions } from "../../../ts-api/src/collections/classifier.js";
@@ -10,8 +10,8 @@ import { exportFile } from "../../../ts-api/src/collections/export-file.js";
 import { FeatureEncoder } from "../../../ts-api/src/collections/feature-encoder.js";
 import { indexImages } from "../../../ts-api/src/collections/indexing.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
-import { pipeline } from "../../../ts-api/src/index.js";
-import { temporaryFolder } from "./helpers.js";
+import { findImages, pipeline } from "../../../ts-api/src/index.js";
+import { sha256, temporaryFolder } from "./helpers.js";
 
 const PHOTOS = ["rocket.jpg", "jpeg-420.jpg", "webp-lossy.webp", "png-palette.png"].map((name) => `tests/goldens/images/files/${name}`);
 const encoder = await FeatureEncoder.open();
@@ -54,6 +54,23 @@ test("damaged images are taken in, and told of", async () => {
   const collection = await Collection.inMemory(encoder.encoding), onWarning = ({ source, warnings }: { source: string; warnings: readonly string[] }) => void told.push([source, warnings]);
   assert.deepEqual(await indexImages(collection, encoder, [cut, PHOTOS[0]], { onWarning }), { added: 2, copies: 0, unchanged: 0, failed: 0 });
   assert.deepEqual(told, [[cut, ["it has no end marker"]]]);
+});
+
+test("a file that grows between its listing and its reading is looked at again by the next run", async () => {
+  const folder = temporaryFolder(), path = join(folder, "grows.png"), collection = await Collection.inMemory(encoder.encoding);
+  copyFileSync(PHOTOS[3], path);
+  async function* growing() {
+    for await (const source of findImages([folder])) {
+      appendFileSync(path, "more");
+      yield source;
+    }
+  }
+  assert.equal((await indexImages(collection, encoder, growing())).added, 1);
+  const place = collection.live.find(path)!, { bytes, id } = await collection.imageAt(place);
+  assert.deepEqual([bytes, id], [statSync(path).size, sha256(readFileSync(path))]);
+  utimesSync(path, 1e9, 1e9);
+  assert.deepEqual(await indexImages(collection, encoder, findImages([folder])), { added: 0, copies: 1, unchanged: 0, failed: 0 });
+  assert.deepEqual(await indexImages(collection, encoder, findImages([folder])), { added: 0, copies: 0, unchanged: 1, failed: 0 });
 });
 
 test("unknown options are refused by name, with the one that was meant", async () => {

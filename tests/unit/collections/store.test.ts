@@ -9,6 +9,7 @@ import { Collection } from "../../../ts-api/src/collections/collection.js";
 import { memoryStorage } from "../../../ts-api/src/collections/memory-storage.js";
 import type { CollectionRow } from "../../../ts-api/src/collections/row.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
+import { smallPart } from "../../../ts-api/src/collections/writer.js";
 import { nodeStorage } from "../../../ts-api/src/runtime/node-storage.js";
 import type { FolderStorage } from "../../../ts-api/src/runtime/storage.js";
 import { runtime } from "../../../ts-api/src/runtime/node.js";
@@ -72,6 +73,10 @@ test("the later row of a place counts, also after compaction; a place that is go
   await collection.compact();
   assert.equal(partsOf(path).length, 1);
   assert.equal(await check(), before);
+});
+
+test("parts that are as full as they can be are never joined, with patches too", () => {
+  assert.deepEqual([{ width: 1280, tokens: null }, { width: 1280, tokens: [16, 16] as const }, { width: 5120, tokens: [32, 32] as const }].map(smallPart), [512, 10, 1]);
 });
 
 test("failures are kept, once each, until the image is taken in", async () => {

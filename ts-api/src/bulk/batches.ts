@@ -53,8 +53,15 @@ export function* powersOfTwo<T>(items: readonly T[]): Generator<T[]> {
   }
 }
 
-export function stack(batch: readonly Prepared[]): Tensor<"float32"> {
-  const [{ image: { pixelValues: { dims, size } } }] = batch, data = new Float32Array(batch.length * size);
-  batch.forEach(({ image }, i) => data.set(image.pixelValues.data, i * size));
-  return new Tensor("float32", data, [batch.length, ...dims.slice(1)]);
+/** Stacks batches in memory that is used again: an array for each batch would be garbage by the megabyte. */
+export class BatchStack {
+  #space = new Float32Array(0);
+
+  /** @returns a tensor that the next call writes over */
+  stack(batch: readonly Prepared[]): Tensor<"float32"> {
+    const [{ image: { pixelValues: { dims, size } } }] = batch, length = batch.length * size;
+    if (this.#space.length < length) this.#space = new Float32Array(length);
+    batch.forEach(({ image }, i) => this.#space.set(image.pixelValues.data, i * size));
+    return new Tensor("float32", this.#space.subarray(0, length), [batch.length, ...dims.slice(1)]);
+  }
 }

@@ -2,7 +2,7 @@
 import { digestOf } from "../core/numerics.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import { checkLabelOptions, rankLabels, type Classification, type ImageClassificationPipeline, type LabelOptions } from "../pipelines/image-classification.js";
-import { stack } from "./batches.js";
+import { BatchStack } from "./batches.js";
 import { bulkJob, BULK_OPTIONS, type BulkOptions, type Computation } from "./job.js";
 import type { BulkImage, BulkResult } from "./results.js";
 import type { Source } from "./source.js";
@@ -35,10 +35,10 @@ export async function* classifyImages(
 ): AsyncGenerator<BulkResult<BulkLabels>, void, undefined> {
   const { top_k: top } = given ?? {}, named = readOptions(given, NAMES, "classifyImages");
   // null has a meaning here: all labels.
-  const options: ClassifyImagesOptions = top === null ? { ...named, top_k: null } : named, { signal } = options;
+  const options: ClassifyImagesOptions = top === null ? { ...named, top_k: null } : named, { signal } = options, space = new BatchStack();
   checkLabelOptions(options);
   const compute: Computation<BulkLabels>["compute"] = async (batch) => {
-    const { logits: { data } } = await model.forward({ pixelValues: stack(batch) }, { signal }), size = data.length / batch.length;
+    const { logits: { data } } = await model.forward({ pixelValues: space.stack(batch) }, { signal }), size = data.length / batch.length;
     return Promise.all(batch.map(async ({ image: { width, height, warnings }, ...rest }, i) => {
       const own = data.slice(i * size, (i + 1) * size);
       return { ...rest, kind: "row" as const, width, height, labels: rankLabels(model.config, own, options), digest: await digestOf(own), warnings };

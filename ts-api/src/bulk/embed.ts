@@ -3,7 +3,7 @@ import { digestOf } from "../core/numerics.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import type { ImageFeatureExtractionPipeline } from "../pipelines/image-feature-extraction.js";
 import { checkFeatureOptions, FEATURE_OPTIONS, featuresOf, type FeatureOptions } from "./feature.js";
-import { stack } from "./batches.js";
+import { BatchStack } from "./batches.js";
 import { bulkJob, BULK_OPTIONS, type BulkOptions, type Computation } from "./job.js";
 import type { BulkResult, BulkRow } from "./results.js";
 import type { Source } from "./source.js";
@@ -27,9 +27,9 @@ export async function* embedImages(
   sources: AsyncIterable<Source> | Iterable<Source>,
   given: EmbedImagesOptions = {},
 ): AsyncGenerator<BulkResult, void, undefined> {
-  const options = readOptions(given, NAMES, "embedImages"), feature = checkFeatureOptions(options, model), { signal } = options;
+  const options = readOptions(given, NAMES, "embedImages"), feature = checkFeatureOptions(options, model), { signal } = options, space = new BatchStack();
   const compute: Computation<BulkRow>["compute"] = async (batch) => {
-    const output = await model.forward({ pixelValues: stack(batch) }, { signal, outputHiddenStates: feature.layers === "last4" });
+    const output = await model.forward({ pixelValues: space.stack(batch) }, { signal, outputHiddenStates: feature.layers === "last4" });
     const { data, dims: [, ...dims] } = featuresOf(output, feature), size = data.length / batch.length;
     return Promise.all(batch.map(async ({ image: { width, height, warnings }, ...rest }, i) => {
       const own = data.slice(i * size, (i + 1) * size);

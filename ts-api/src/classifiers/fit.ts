@@ -3,6 +3,7 @@ import { IJepaError } from "../core/errors.js";
 import { sha256 } from "../core/numerics.js";
 import { LogisticRegression, probabilities, type Examples, type FittedHead } from "./logistic.js";
 import { measure, measureProbabilities, type Measures, type ProbabilityMeasures } from "./measure.js";
+import { mistakesOf, type Mistake } from "./mistakes.js";
 import { meanCosines, neighbourVotes } from "./neighbours.js";
 
 /** A labelled image. */
@@ -52,6 +53,8 @@ export interface FitReport {
   readonly neighbours: (Measures & { readonly k: number; readonly temperature: number }) | undefined;
   /** Which of the three was right most often; undefined if nothing was held out. */
   readonly best: "linear" | "means" | "neighbours" | undefined;
+  /** Held-out images whose first answer is wrong, the surest first; at most 100. */
+  readonly mistakes: readonly Mistake[];
 }
 
 export interface FitResult {
@@ -81,14 +84,14 @@ export async function fitHead(given: readonly LabelledFeature[], options: FitOpt
   const heldOut = await chooseHeldOut(images, holdOut, seed), isHeldOut = ({ id }: LabelledFeature) => heldOut.has(id);
   const training = images.filter((image) => !isHeldOut(image)), rest = images.filter(isHeldOut);
   const fit = examplesOf(training, labels, true), plain = examplesOf(training, labels, false), test = examplesOf(rest, labels, false);
-  const sweep: { C: number; top1: number; logLoss: number; iterations: number; measures: ProbabilityMeasures }[] = [];
+  const sweep: { C: number; top1: number; logLoss: number; iterations: number; measures: ProbabilityMeasures; head: FittedHead }[] = [];
   if (rest.length > 0) {
     const regression = new LogisticRegression(fit);
     let start: Float64Array | undefined;
     for (const [i, C] of strengths.entries()) {
       const { head, parameters } = await regression.fit(C, { start, signal, pause }), measures = measureProbabilities(test, (feature) => probabilities(head, feature));
       start = parameters;
-      sweep.push({ C, top1: measures.top1, logLoss: measures.logLoss, iterations: head.iterations, measures });
+      sweep.push({ C, top1: measures.top1, logLoss: measures.logLoss, iterations: head.iterations, measures, head });
       onProgress?.(i + 1, strengths.length + 1);
     }
   }
@@ -99,9 +102,10 @@ export async function fitHead(given: readonly LabelledFeature[], options: FitOpt
   const means = rest.length > 0 ? measure(test, meanCosines(plain)) : undefined;
   const neighbours = rest.length > 0 ? { ...measure(test, neighbourVotes(plain, { k, temperature: TEMPERATURE })), k, temperature: TEMPERATURE } : undefined;
   const best = linear && (["linear", "neighbours", "means"] as const).reduce((a, b) => (({ linear, means, neighbours })[b]!.top1 > ({ linear, means, neighbours })[a]!.top1 ? b : a));
+  const mistakes = chosen === undefined ? [] : mistakesOf(rest, labels, (feature) => probabilities(chosen.head, feature));
   const counts = labels.map((label) => ({ label, training: training.filter((image) => image.label === label).length, heldOut: rest.filter((image) => image.label === label).length }));
   const split = await sha256(new TextEncoder().encode([...heldOut].sort().map((id) => `${id}\n`).join("")));
-  return { head, labels, report: { labels: counts, seed, split, sweep: sweep.map(({ measures: _, ...one }) => one), C, linear, means, neighbours, best } };
+  return { head, labels, report: { labels: counts, seed, split, sweep: sweep.map(({ C: strength, top1, logLoss, iterations }) => ({ C: strength, top1, logLoss, iterations })), C, linear, means, neighbours, best, mistakes } };
 }
 
 /** By id, each once. */
@@ -117,7 +121,8 @@ function uniqueImages(given: readonly LabelledFeature[]): LabelledFeature[] {
     if (feature.length !== given[0].feature.length || !feature.every(Number.isFinite)) {
       throw new IJepaError("input/shape", `The feature of ${id.slice(0, 12)} must be ${given[0].feature.length} finite numbers.`, { name: "feature", expected: `${given[0].feature.length} finite numbers`, actual: [feature.length] });
     }
-    images.set(id, known ?? image);
+    // Of copies the first by name, whatever their order.
+    images.set(id, known === undefined || (image.source ?? "") < (known.source ?? "") ? image : known);
   }
   return [...images.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -116,7 +116,11 @@ function toText({ collection: folder, places, images, failures, parts, root, enc
     `root digest ${root}`,
     `encoding: ${printable(model ?? "the package's own model")} (${encoder.slice(0, 12)}), ${dtype}, layers ${layers}${tokens === null ? "" : ", with patches"}, width ${width}`,
   ];
-  if (repaired !== undefined) lines.push(`moved aside: ${repaired.length === 0 ? "nothing" : ""}`, ...repaired.map(describe));
+  if (repaired !== undefined) {
+    const aside = repaired.filter(({ file }) => file.startsWith("parts/")), anew = repaired.filter((one) => !aside.includes(one));
+    lines.push(`moved aside: ${aside.length === 0 ? "nothing" : ""}`, ...aside.map(describe));
+    if (anew.length > 0) lines.push("written anew:", ...anew.map(describe));
+  }
   if (checked !== undefined) {
     const { bad, encoded, different, unreadable } = checked;
     lines.push(bad.length === 0 ? "every file is as it was written" : "damaged:", ...bad.map(describe));

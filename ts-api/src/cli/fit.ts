@@ -7,7 +7,7 @@ import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./arg
 import { numberOf, textOf, wholeOf, wordOf } from "./collection-options.js";
 import { reportFailure, UsageError } from "./exit.js";
 import { ProgressBar } from "./progress.js";
-import { formatTable, printable } from "./text.js";
+import { countOf, formatTable, printable } from "./text.js";
 
 /** Tables with more classes are for the page and for --json. */
 const MOST_CLASSES = 20;
@@ -38,7 +38,9 @@ async function runFit(settings: Settings, host: CliHost): Promise<number> {
   if (html !== undefined) await host.checkWritable(html);
   const tools = await import("../collections/index.js");
   const collection = await tools.Collection.open(folder, { signal }), { model, revision, dtype, layers, pooling, tokens } = collection.encoding;
-  const table = labelsFrom === "folders" ? undefined : await readLabels(labelsFrom), labels: Labels = table === undefined ? tools.folderLabels : (source) => table.get(source);
+  const table = labelsFrom === "folders" ? undefined : await readLabels(labelsFrom), labels: Labels = table === undefined ? tools.folderLabels : tools.tableLabels(table);
+  const unused = table === undefined ? [] : sourcesWithoutImages(collection, table, tools.samePlace);
+  if (table !== undefined && table.size > 0 && unused.length === table.size) throw noneLabelled(labelsFrom, collection, unused[0]);
   const encoder = await tools.FeatureEncoder.open(textOf(given, "encoder") ?? model ?? undefined, {
     ...modelOptions(settings), revision: settings.revision ?? revision ?? undefined, dtype, layers, pooling, tokens: tokens !== null, signal,
   });
@@ -62,8 +64,8 @@ async function runFit(settings: Settings, host: CliHost): Promise<number> {
     const files = await tools.classifierFiles(result, collection, encoder);
     if (given["full"] === true) await saveFull(tools.filesAsModel("the classifier", files), files, out, settings, encoder);
     else await saveFiles(files, out);
-    const unused = table === undefined ? [] : await sourcesWithoutImages(collection, table), report = { ...result.report, labelsWithoutImages: unused.length };
-    if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(tools.fitPage(out, result)));
+    const report = { ...result.report, labelsWithoutImages: unused.length };
+    if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(await tools.fitPage(out, result, { signal })));
     await host.stdout.write(json ? `${JSON.stringify({ out, ...report }, null, 2)}\n` : toText(out, result.report, unused));
     return exitCode;
   } finally {
@@ -103,18 +105,36 @@ async function readLabels(path: string): Promise<Map<string, string>> {
   const file = await runtime.openFile(path);
   try {
     const { parseLabels } = await import("../collections/index.js");
-    return parseLabels(new TextDecoder().decode(await file.read(0, file.size)), path);
+    return parseLabels(textIn(await file.read(0, file.size), path), path);
   } finally {
     await file.close();
   }
 }
 
-async function sourcesWithoutImages({ live }: Collection, table: ReadonlyMap<string, string>): Promise<string[]> {
-  return [...table.keys()].filter((source) => live.find(source) === undefined);
+function textIn(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new IJepaError("input/value", `${path} is not text in UTF-8. Save it again as CSV in UTF-8.`, { name: "labels", value: path }, { cause });
+  }
+}
+
+function sourcesWithoutImages(collection: Collection, table: ReadonlyMap<string, string>, samePlace: (source: string) => string): string[] {
+  const places = new Set(placesOf(collection, samePlace));
+  return [...table.keys()].filter((source) => !places.has(source));
+}
+
+function* placesOf({ live }: Collection, samePlace: (source: string) => string): Generator<string> {
+  for (const { part, row } of live.rows()) yield samePlace(live.parts[part].source(row));
+}
+
+function noneLabelled(path: string, collection: Collection, source: string): IJepaError {
+  const [place] = placesOf(collection, (name) => name), has = place === undefined ? "which is empty" : `whose images are named as in ${JSON.stringify(place)}`;
+  return new IJepaError("input/value", `${path} labels no image of ${collection.name}, ${has}; the file names ${JSON.stringify(source)}.`, { name: "labels", value: source });
 }
 
 function toText(out: string, report: ClassifierReport, unused: readonly string[]): string {
-  const { linear, means, neighbours, C, best, labels, images, unlabelled } = report, percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const { linear, means, neighbours, C, best, labels, images, unlabelled, unreadable } = report, percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const lines = [`${out}: ${labels.length} classes, ${images} images; strength ${C}`];
   if (linear !== undefined && means !== undefined && neighbours !== undefined) {
     const rows = [["on the held-out part", "top 1", "top 5"], ["linear", percent(linear.top1), percent(linear.top5)], ["class means", percent(means.top1), percent(means.top5)], [`${neighbours.k} neighbours`, percent(neighbours.top1), percent(neighbours.top5)]];
@@ -125,6 +145,7 @@ function toText(out: string, report: ClassifierReport, unused: readonly string[]
     }
   }
   if (unlabelled > 0) lines.push("", `${unlabelled} places of the collection have no label.`);
+  if (unreadable > 0) lines.push("", `${countOf(unreadable, "image")} could not be read when the collection was made; see failures.jsonl.`);
   if (unused.length > 0) lines.push("", `${unused.length} labels have no image, such as that of ${printable(unused[0])}.`);
   return `${lines.join("\n")}\n`;
 }

@@ -45,7 +45,7 @@ async function runSearch(settings: Settings, host: CliHost): Promise<number> {
   }
   const results = await collection.search(query, { k, patches: patch !== undefined, patch, signal });
   await collection.close();
-  if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(await searchPage(asked, results, { signal })));
+  if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(await searchPage(asked, results, { signal, patch, grid: tokens ?? undefined })));
   await host.stdout.write(json ? `${JSON.stringify({ collection: folder, query: asked, patch, results }, null, 2)}\n` : toTable(results));
   return 0;
 }

@@ -33,6 +33,8 @@ export interface ClassifierReport extends FitReport {
   readonly images: number;
   /** Places of the collection that have no label. */
   readonly unlabelled: number;
+  /** Places whose image could not be read when it was indexed. */
+  readonly unreadable: number;
 }
 
 /** A fitted head, its labels, and the report. */
@@ -58,7 +60,7 @@ export async function fitClassifier(collection: Collection, given: FitClassifier
   throwIfAborted(options.signal, "fitting a classifier");
   const { report, ...fit } = await fitHead(images, { pause: () => runtime.yieldToHost(), ...options });
   const count = report.labels.reduce((sum, { training, heldOut }) => sum + training + heldOut, 0);
-  return { ...fit, report: { ...report, collection: await collection.rootDigest(), images: count, unlabelled } };
+  return { ...fit, report: { ...report, collection: await collection.rootDigest(), images: count, unlabelled, unreadable: (await collection.failures()).length } };
 }
 
 /** The label of a place is the name of its folder. */

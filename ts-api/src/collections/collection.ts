@@ -5,7 +5,7 @@ import { readOptions, type OptionNames } from "../core/options.js";
 import type { FolderStorage } from "../runtime/storage.js";
 import { compactParts } from "./compact.js";
 import { checkEncoding, type Encoding } from "./encoding.js";
-import { hasHead, pathOfPart, readFailures, readHead, writeHead, writeManifest } from "./layout.js";
+import { hasHead, isPartPath, pathOfPart, readFailures, readHead, writeHead, writeManifest } from "./layout.js";
 import { LiveRows, type RowPlace } from "./live-rows.js";
 import { openMatrix, type MatrixFile, type MatrixKind } from "./matrix.js";
 import { memoryStorage } from "./memory-storage.js";
@@ -80,7 +80,11 @@ export class Collection {
     if (!(await hasHead(storage))) {
       const lock = await storage.lock();
       try {
-        if (!(await hasHead(storage))) await writeHead(storage, encoding);
+        if (!(await hasHead(storage))) {
+          // Parts that have lost their head must be of this encoding.
+          await openParts(storage, encoding);
+          await writeHead(storage, encoding);
+        }
       } finally {
         await lock.release();
       }
@@ -261,13 +265,13 @@ export class Collection {
     return verifyParts(this.#storage, this.#parts, this.#damaged, options);
   }
 
-  /** Moves damaged parts to the folder "damaged" and returns them: their images can then be added again. */
+  /** Moves damaged parts to the folder "damaged", writes the list of parts anew, and returns what was damaged: the images can then be added again. */
   async repair(): Promise<readonly DamagedPart[]> {
     const lock = await this.#storage.lock();
     try {
       const { parts, damaged } = await openParts(this.#storage, this.encoding);
       const { bad } = await verifyParts(this.#storage, parts, damaged, {});
-      for (const { file, problem } of bad) if (problem !== "it is gone") await this.#storage.rename(file, file.replace(/^parts/, "damaged"));
+      for (const { file, problem } of bad) if (isPartPath(file) && problem !== "it is gone") await this.#storage.rename(file, file.replace(/^parts/, "damaged"));
       const lost = new Set(bad.map(({ file }) => file));
       await writeManifest(this.#storage, parts.filter(({ entry }) => !lost.has(pathOfPart(entry.name))).map(({ entry }) => entry));
       await this.refresh();

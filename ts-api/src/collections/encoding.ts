@@ -59,6 +59,11 @@ export function differences(actual: Encoding, expected: Encoding, ignored: reado
   return words;
 }
 
+/** The same text for encodings whose features may mix, and only for those. */
+export function encodingText(encoding: Encoding): string {
+  return JSON.stringify([encoding.encoder, ...(Object.keys(COMPARED) as (keyof typeof COMPARED)[]).map((key) => encoding[key])]);
+}
+
 /** Throws `collection/encoding` if `actual` is not the encoding of the features in `name`. */
 export function checkEncoding(actual: Encoding, expected: Encoding, name: string, ignored: readonly (keyof typeof COMPARED)[] = []): void {
   const found = differences(actual, expected, ignored);

@@ -2,6 +2,7 @@
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import type { Collection } from "./collection.js";
+import type { CollectionRow } from "./row.js";
 
 /** Options of every export. */
 export interface ExportOptions {
@@ -78,19 +79,23 @@ export async function exportQdrant(collection: Collection, url: string, given: Q
     return response;
   };
   if (!(await send("", "GET")).ok) await send("", "PUT", { vectors: { size: collection.encoding.width, distance: "Cosine" } });
-  let done = 0, points: object[] = [];
+  let done = 0, images: CollectionRow[] = [];
   const flush = async (): Promise<void> => {
+    const sources = collection.live.sourcesOf(images.map(({ id }) => id));
+    const points = images.map(({ id, feature, width, height, digest, label }) => ({
+      id: uuidOf(id), vector: Array.from(feature), payload: { id, sources: sources.get(id), width, height, digest, label },
+    }));
     if (points.length > 0) await send("/points?wait=true", "PUT", { points });
     done += points.length;
     options.onProgress?.(done);
-    points = [];
+    images = [];
   };
   const seen = new Set<string>();
-  for await (const { id, feature, width, height, digest, label } of collection.rows(options)) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    points.push({ id: uuidOf(id), vector: Array.from(feature), payload: { id, sources: collection.live.sourcesOf(id), width, height, digest, label } });
-    if (points.length >= BATCH) await flush();
+  for await (const row of collection.rows(options)) {
+    if (seen.has(row.id)) continue;
+    seen.add(row.id);
+    images.push(row);
+    if (images.length >= BATCH) await flush();
   }
   await flush();
   return done;

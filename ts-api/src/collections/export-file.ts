@@ -47,8 +47,8 @@ export function exportFile(collection: Collection, name: string, options: Export
 }
 
 async function* pieces(collection: Collection, format: ExportFormat, options: ExportFileOptions): AsyncGenerator<Uint8Array, void, undefined> {
-  const places = placesOf(collection, options), { encoding } = collection, dims = [places.length, encoding.width];
-  if (places.length === 0) throw new IJepaError("input/missing", `${collection.name} has no features to write.`, { name: "features" });
+  const { encoding } = collection, dims = [countOf(collection, options), encoding.width];
+  if (dims[0] === 0) throw new IJepaError("input/missing", `${collection.name} has no features to write.`, { name: "features" });
   const encoded = JSON.stringify(encoding);
   if (format === "parquet") {
     yield* partStream(rowsOf(collection, options), encoded, encoding.tokens !== null);
@@ -56,7 +56,7 @@ async function* pieces(collection: Collection, format: ExportFormat, options: Ex
   }
   if (format === "npy") yield npyHeader(dims);
   if (format === "safetensors") {
-    const metadata = { encoding: encoded, ids: JSON.stringify(places.map(({ id }) => id)), sources: JSON.stringify(places.map(({ source }) => source)) };
+    const places = placesOf(collection, options), metadata = { encoding: encoded, ids: JSON.stringify(places.map(({ id }) => id)), sources: JSON.stringify(places.map(({ source }) => source)) };
     yield layoutSafetensors(new Map([["features", { dtype: "F32" as const, shape: dims }]]), metadata).header;
   }
   for await (const rows of groupsOf(collection, options)) yield format === "jsonl" ? linesOf(rows, collection) : floatsOf(rows, encoding.width);
@@ -65,6 +65,12 @@ async function* pieces(collection: Collection, format: ExportFormat, options: Ex
 /** The places of the rows of a .npy file, in its order, as a JSON list. */
 export function exportNames(collection: Collection, options: Pick<ExportFileOptions, "include"> = {}): Uint8Array {
   return new TextEncoder().encode(`[\n${placesOf(collection, options).map(({ source }) => JSON.stringify(source)).join(",\n")}\n]\n`);
+}
+
+function countOf({ live }: Collection, { include = () => true }: ExportFileOptions): number {
+  let count = 0;
+  for (const { part, row } of live.rows()) if (include(live.parts[part].source(row))) count++;
+  return count;
 }
 
 function placesOf({ live }: Collection, { include = () => true }: Pick<ExportFileOptions, "include">): { source: string; id: string }[] {

@@ -13,10 +13,12 @@ export { encodingOf, FeatureEncoder, type FeatureEncoderOptions, type ImageFeatu
 export { indexImages, type IndexOptions, type IndexReport } from "./indexing.js";
 export { classifierFiles, filesAsModel, fitClassifier, folderLabels, type ClassifierFit, type ClassifierReport, type FitClassifierOptions, type Labels } from "./classifier.js";
 export type { FitReport } from "../classifiers/fit.js";
+export type { Mistake } from "../classifiers/mistakes.js";
 export type { FittedHead } from "../classifiers/logistic.js";
 export { EXPORT_FORMATS, exportFile, exportFormat, exportNames, type ExportFileOptions, type ExportFormat } from "./export-file.js";
 export { exportQdrant, exportSql, type ExportOptions, type QdrantOptions, type SqlClient } from "./export-databases.js";
 export { openPostgres } from "./postgres.js";
-export { mirrored, parseLabels } from "./labels.js";
-export { duplicatesPage, fitPage, searchPage, type PageOptions } from "./results-page.js";
+export { mirrored, parseLabels, samePlace, tableLabels } from "./labels.js";
+export { fitPage } from "./fit-page.js";
+export { duplicatesPage, searchPage, type PageOptions, type SearchPageOptions } from "./results-page.js";
 export { DecodePool, type DecodePoolOptions } from "../decoding/pool.js";

@@ -7,7 +7,7 @@ import type { Collection } from "./collection.js";
 import { checkEncoding } from "./encoding.js";
 import type { FeatureEncoder } from "./feature-encoder.js";
 import type { CollectionRow } from "./row.js";
-import type { CollectionWriter } from "./writer.js";
+import { smallPart, type CollectionWriter } from "./writer.js";
 
 /** Options of `indexImages`. */
 export interface IndexOptions extends Pick<EmbedImagesOptions, "signal" | "decoders" | "maxPixels" | "strict" | "timeout" | "total" | "onProgress" | "ahead" | "batchSize"> {
@@ -34,8 +34,8 @@ export interface IndexReport {
   readonly failed: number;
 }
 
-/** Parts with fewer rows are joined when there are many. */
-const SMALL_PART = 512, MANY_PARTS = 16;
+/** So many small parts are joined. */
+const MANY_PARTS = 16;
 
 /**
  * Adds images to a collection, with all that `embedImages` does: an image that cannot be read is recorded and does not end the job.
@@ -68,7 +68,8 @@ export async function indexImages(collection: Collection, encoder: FeatureEncode
       }
     }
   });
-  if (collection.partSizes.filter((rows) => rows < SMALL_PART).length >= MANY_PARTS) await collection.compact({ below: SMALL_PART });
+  const below = smallPart(collection.encoding);
+  if (collection.partSizes.filter((rows) => rows < below).length >= MANY_PARTS) await collection.compact({ below });
   return report;
 }
 

@@ -1,34 +1,50 @@
 /** From a CSV file to labels by image, and mirrored images as more examples. */
 import { IJepaError } from "../core/errors.js";
 import type { RawImage } from "../image/raw-image.js";
+import type { Labels } from "./classifier.js";
+
+/** A field with what ends it: in quotes, which are doubled inside, or without. */
+const FIELD = /(?:"([^"]*(?:""[^"]*)*)"|((?!")[^,\r\n]*))(,|\r?\n|\r|$)/y;
 
 /**
- * From the place of an image to its label: RFC 4180, with a first line that names the columns `source` and `label`, among others.
+ * From the place of an image, as `samePlace` writes it, to its label: RFC 4180, with a first line that names the columns `source` and
+ * `label`, among others.
  * @throws IJepaError `input/value` for a text that is not such a file, or a place with two labels
  */
 export function parseLabels(text: string, name: string): Map<string, string> {
-  const [head, ...lines] = records(text.replace(/^\uFEFF/, "")), source = head?.indexOf("source") ?? -1, label = head?.indexOf("label") ?? -1;
   const fail = (problem: string) => new IJepaError("input/value", `${name} ${problem}.`, { name: "labels", value: name });
-  if (source < 0 || label < 0) throw fail("must begin with a line that names its columns, source and label among them");
-  const labels = new Map<string, string>();
+  const [head = [], ...lines] = records(text.replace(/^\uFEFF/, ""), fail), names = head.map((column) => column.trim().toLowerCase());
+  const source = names.indexOf("source"), label = names.indexOf("label"), labels = new Map<string, string>();
+  if (source < 0 || label < 0) throw fail("must begin with a line that names its columns, source and label among them, with a comma between them");
   for (const [i, record] of lines.entries()) {
     if (record.length === 1 && record[0] === "") continue;
     if (record.length !== head.length) throw fail(`has ${record.length} fields in record ${i + 2}, and ${head.length} names of columns`);
-    const known = labels.get(record[source]);
+    const place = samePlace(record[source]), known = labels.get(place);
     if (known !== undefined && known !== record[label]) throw fail(`gives ${JSON.stringify(record[source])} two labels, ${JSON.stringify(known)} and ${JSON.stringify(record[label])}`);
-    labels.set(record[source], record[label]);
+    labels.set(place, record[label]);
   }
   return labels;
 }
 
-function records(text: string): string[][] {
+/** The labels of a table that `parseLabels` has read. */
+export function tableLabels(table: ReadonlyMap<string, string>): Labels {
+  return (source) => table.get(samePlace(source));
+}
+
+/** One spelling of a path that has several: without "./" and doubled slashes. URLs stay as they are. */
+export function samePlace(source: string): string {
+  return /^[a-z][a-z0-9+.-]+:/i.test(source) ? source : source.replace(/\/(?:\.?\/)+/g, "/").replace(/^\.\//, "");
+}
+
+function records(text: string, fail: (problem: string) => IJepaError): string[][] {
   const found: string[][] = [];
-  let record: string[] = [], rest = text;
-  while (rest !== "") {
-    const [whole, quoted, plain, end] = /^(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|\r|$)/.exec(rest) ?? [rest, undefined, rest, ""];
+  let record: string[] = [];
+  for (FIELD.lastIndex = 0; FIELD.lastIndex < text.length; ) {
+    const field = FIELD.exec(text);
+    if (field === null) throw fail(`has a quotation mark in record ${found.length + 1} that is not closed, or is followed by something else than a comma`);
+    const [, quoted, plain, end] = field;
     record.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
-    rest = rest.slice(whole.length);
-    if (end === "," && rest !== "") continue;
+    if (end === "," && FIELD.lastIndex < text.length) continue;
     if (end === ",") record.push("");
     found.push(record);
     record = [];

@@ -1,5 +1,5 @@
 /** The files of a collection: collection.json, parts.json, parts/, failures.jsonl, cache/, and audits.json while workers are audited (docs/collections.md). */
-import { IJepaError } from "../core/errors.js";
+import { IJepaError, isIJepaError } from "../core/errors.js";
 import type { FolderStorage } from "../runtime/storage.js";
 import { isEncoding, type Encoding } from "./encoding.js";
 import type { CollectionFailure } from "./row.js";
@@ -20,6 +20,7 @@ export interface PartEntry {
 }
 
 export const pathOfPart = (name: string) => `parts/${name}`;
+export const isPartPath = (path: string) => path.startsWith(pathOfPart(""));
 export const partName = (number: number, digest: string) => `${String(number).padStart(6, "0")}-${digest.slice(0, 32)}.parquet`;
 export const numberOf = (name: string) => Number(PART_NAME.exec(name)?.[1] ?? 0);
 /** The first half of the SHA-256 of the file. */
@@ -53,12 +54,36 @@ export async function writeHead(storage: FolderStorage, encoding: Encoding): Pro
 }
 
 /** The parts that exist and those that should exist, by number. */
-export async function listParts(storage: FolderStorage): Promise<{ names: string[]; entries: ReadonlyMap<string, PartEntry> }> {
-  const manifest = ((await readJson(storage, MANIFEST)) ?? { parts: [] }) as { parts?: unknown };
-  if (!Array.isArray(manifest.parts)) throw damagedFile(storage, MANIFEST, "it has no list of parts");
-  const entries = new Map((manifest.parts as PartEntry[]).map((entry) => [entry.name, entry]));
+export interface PartsList {
+  readonly names: readonly string[];
+  readonly entries: ReadonlyMap<string, PartEntry>;
+  /** What is wrong with the manifest: then nobody knows of parts that are gone. */
+  readonly damage: { readonly file: string; readonly problem: string } | undefined;
+}
+
+export async function listParts(storage: FolderStorage): Promise<PartsList> {
+  const manifest = await readManifest(storage), isRead = typeof manifest !== "string";
+  const entries = new Map((isRead ? manifest : []).map((entry) => [entry.name, entry]));
   const names = new Set([...(await storage.list("parts")).filter((name) => PART_NAME.test(name)), ...entries.keys()]);
-  return { names: [...names].sort((a, b) => numberOf(a) - numberOf(b) || (a < b ? -1 : 1)), entries };
+  const damage = isRead ? undefined : { file: MANIFEST, problem: manifest };
+  return { names: [...names].sort((a, b) => numberOf(a) - numberOf(b) || (a < b ? -1 : 1)), entries, damage };
+}
+
+/** What is wrong with it, in words, where it cannot be used. */
+async function readManifest(storage: FolderStorage): Promise<PartEntry[] | string> {
+  try {
+    const { parts } = ((await readJson(storage, MANIFEST)) ?? { parts: [] }) as { parts?: unknown };
+    return Array.isArray(parts) && parts.every(isEntry) ? parts : "it has no list of parts";
+  } catch (error) {
+    if (isIJepaError(error, "collection/damaged")) return error.details.files[0].problem;
+    throw error;
+  }
+}
+
+function isEntry(value: unknown): value is PartEntry {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, rows, bytes, first, last } = value as Partial<PartEntry>;
+  return typeof name === "string" && PART_NAME.test(name) && [rows, bytes].every(Number.isSafeInteger) && [first, last].every((place) => typeof place === "string");
 }
 
 export async function writeManifest(storage: FolderStorage, parts: readonly PartEntry[]): Promise<void> {
@@ -116,7 +141,8 @@ async function readJson(storage: FolderStorage, path: string): Promise<unknown> 
 }
 
 function damagedFile({ name }: FolderStorage, file: string, problem: string, cause?: unknown): IJepaError {
-  return new IJepaError("collection/damaged", `${name}/${file} cannot be used: ${problem}.`, { path: name, files: [{ file, problem, rows: undefined }] }, { cause });
+  const advice = file === HEAD ? ` Remove it and run "ijepa index" with the same model and options: it is written anew, and the stored features are kept.` : "";
+  return new IJepaError("collection/damaged", `${name}/${file} cannot be used: ${problem}.${advice}`, { path: name, files: [{ file, problem, rows: undefined }] }, { cause });
 }
 
 function json(value: object): Uint8Array {

@@ -2,6 +2,9 @@
 import { KeyTable } from "./key-table.js";
 import { keyOf, wordsOf, type PartIndex } from "./part-index.js";
 
+/** Ids are told apart by so many remainders before they are compared. */
+const MAY_BE = 2 ** 16;
+
 /** A row of a part. */
 export interface RowPlace {
   /** The number of the part, from 0. */
@@ -72,17 +75,19 @@ export class LiveRows {
     return masks;
   }
 
-  /** The live places of an image, in the order of their names. */
-  sourcesOf(id: string): string[] {
-    const words = wordsOf(id), sources: string[] = [];
+  /** The live places of images, by id, in the order of their names. All rows are looked at once. */
+  sourcesOf(ids: readonly string[]): ReadonlyMap<string, string[]> {
+    const found = new Map(ids.map((id) => [id, [] as string[]])), mayBe = new Uint8Array(MAY_BE);
+    for (const id of ids) mayBe[wordsOf(id)[0] % MAY_BE] = 1;
     for (const [part, index] of this.parts.entries()) {
-      const { ids } = index;
       for (let row = 0; row < index.rows; row++) {
-        if (ids[8 * row] !== words[0] || index.id(row) !== id || !this.isLive(part, row)) continue;
-        sources.push(index.source(row));
+        if (mayBe[index.ids[8 * row] % MAY_BE] === 0) continue;
+        const sources = found.get(index.id(row));
+        if (sources !== undefined && this.isLive(part, row)) sources.push(index.source(row));
       }
     }
-    return sources.sort((a, b) => (a < b ? -1 : 1));
+    for (const sources of found.values()) sources.sort((a, b) => (a < b ? -1 : 1));
+    return found;
   }
 
   #placeOf(number: number): RowPlace {

@@ -4,8 +4,10 @@ import { ByteWriter, ParquetWriter, type ColumnSource } from "hyparquet-writer";
 import type { ByteSource } from "../runtime/env.js";
 import type { CollectionRow } from "./row.js";
 
-/** Rows of a row group: a reader holds one in memory. */
-const GROUP = 1024;
+/** Rows of a row group: what a writer and a reader have in memory as plain numbers at once. */
+const GROUP = 256;
+/** About what the columns of a row take beside its numbers, in bytes. */
+const ROW_BYTES = 320;
 const ENCODING = "ijepa.encoding";
 const required = { repetition_type: "REQUIRED" } as const, optional = { repetition_type: "OPTIONAL" } as const;
 
@@ -28,7 +30,8 @@ export type RowFacts = Omit<CollectionRow, "feature" | "tokens">;
  * @param encoding what the file says of how its features were made
  */
 export function encodePart(rows: readonly CollectionRow[], encoding: string): Uint8Array {
-  const writer = new ByteWriter(), file = openFile(writer, encoding, rows.some(({ tokens }) => tokens !== undefined));
+  const writer = new ByteWriter(rows.reduce((sum, { feature, tokens }) => sum + ROW_BYTES + feature.byteLength + (tokens?.byteLength ?? 0), ROW_BYTES));
+  const file = openFile(writer, encoding, rows.some(({ tokens }) => tokens !== undefined));
   for (let from = 0; from < rows.length; from += GROUP) file.write(rows.slice(from, from + GROUP));
   file.finish();
   return writer.getBytes();
@@ -97,9 +100,12 @@ export async function readFacts(source: ByteSource): Promise<{ rows: RowFacts[];
 
 /** The rows of a part, a row group at a time. */
 export async function* readRows(source: ByteSource): AsyncGenerator<CollectionRow[]> {
-  const file = asyncBuffer(source), metadata = await parquetMetadataAsync(file), count = Number(metadata.num_rows);
-  for (let rowStart = 0; rowStart < count; rowStart += GROUP) {
-    const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd: Math.min(count, rowStart + GROUP) });
+  const file = asyncBuffer(source), metadata = await parquetMetadataAsync(file);
+  let rowEnd = 0;
+  for (const { num_rows: count } of metadata.row_groups) {
+    const rowStart = rowEnd;
+    rowEnd += Number(count);
+    const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd });
     yield rows.map((row): CollectionRow => {
       const tokens = row["tokens"] as number[] | undefined;
       return { ...factsOf(row), feature: Float32Array.from(row["feature"] as number[]), tokens: tokens?.length ? Float32Array.from(tokens) : undefined };
@@ -108,6 +114,7 @@ export async function* readRows(source: ByteSource): AsyncGenerator<CollectionRo
 }
 
 function factsOf(row: Record<string, unknown>): RowFacts {
+  for (const name of ["source", "id", "digest"]) if (typeof row[name] !== "string") throw new Error(`a row has no ${name}`);
   const modified = row["modified"] as Date | null;
   return {
     source: row["source"] as string,

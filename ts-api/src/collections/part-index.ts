@@ -1,11 +1,14 @@
 /** A compact index of a part: its rows without their features. A collection keeps it in memory and as a cache file. */
 import { sha256 } from "@noble/hashes/sha2";
+import { crc32 } from "../image/crc32.js";
+import { encodingText, type Encoding } from "./encoding.js";
 import type { RowFacts } from "./parquet.js";
 
 const MAGIC = 0x31494a49;
 /** Bytes of a row beside its source: key, id, digest, bytes, modified, width, height, end of its source. */
 const ROW = 16 + 32 + 32 + 8 + 8 + 4 + 4 + 4;
-const HEADER = 16;
+/** Magic, rows, bytes of the sources, seal. */
+const HEADER = 16, SEAL = 12;
 
 /** Read only. */
 export class PartIndex {
@@ -24,12 +27,13 @@ export class PartIndex {
   readonly #ends: Uint32Array;
   readonly #sources: Uint8Array;
 
-  /** @param bytes as `encodeIndex` makes them; the index is a view of them. Throws where they are none. */
-  constructor(readonly bytes: Uint8Array) {
+  /** @param bytes as `encodeIndex` makes them; the index is a view of them. Throws where they are not, or of another encoding. */
+  constructor(readonly bytes: Uint8Array, encoding: Encoding) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (bytes.length < HEADER || view.getUint32(0, true) !== MAGIC) throw new Error("it is no index");
     const rows = view.getUint32(4, true), text = view.getUint32(8, true);
     if (bytes.length !== HEADER + rows * ROW + text || bytes.byteOffset % 8 !== 0) throw new Error("its length is not the one that it records");
+    if (view.getUint32(SEAL, true) !== sealOf(bytes, encoding)) throw new Error("its bytes are not those that were written, or of another encoding");
     let at = bytes.byteOffset + HEADER;
     const take = <T>(make: (buffer: ArrayBufferLike, offset: number) => T, size: number): T => {
       const array = make(bytes.buffer, at);
@@ -71,7 +75,8 @@ export class PartIndex {
   }
 }
 
-export function encodeIndex(rows: readonly RowFacts[]): PartIndex {
+/** @param encoding that of the collection: with another one, the part itself has to be looked at */
+export function encodeIndex(rows: readonly RowFacts[], encoding: Encoding): PartIndex {
   const sources = rows.map(({ source }) => new TextEncoder().encode(source)), count = rows.length;
   const text = sources.reduce((sum, { length }) => sum + length, 0), bytes = new Uint8Array(HEADER + count * ROW + text);
   const view = new DataView(bytes.buffer);
@@ -92,7 +97,12 @@ export function encodeIndex(rows: readonly RowFacts[]): PartIndex {
     end += sources[i].length;
     view.setUint32(start.widths + 8 * count + 4 * i, end, true);
   });
-  return new PartIndex(bytes);
+  view.setUint32(SEAL, sealOf(bytes, encoding), true);
+  return new PartIndex(bytes, encoding);
+}
+
+function sealOf(bytes: Uint8Array, encoding: Encoding): number {
+  return (crc32(bytes.subarray(HEADER)) ^ crc32(new TextEncoder().encode(encodingText(encoding)))) >>> 0;
 }
 
 /** The key of a source, as the index has it. */

@@ -9,14 +9,14 @@ import { readFacts, readRows } from "./parquet.js";
 import { encodeIndex, PartIndex } from "./part-index.js";
 import type { CollectionRow } from "./row.js";
 
-const NOT_ITS_BYTES = "its bytes do not match the digest in its name";
+const NOT_ITS_BYTES = "its bytes do not match the digest in its name", NOT_A_PART = "it is not a Parquet file of a collection";
 
 export interface OpenPart {
   readonly entry: PartEntry;
   readonly index: PartIndex;
 }
 
-/** A part that cannot be used. */
+/** A part that cannot be used, or the list of parts. */
 export interface DamagedPart {
   /** The file, below the collection's folder. */
   readonly file: string;
@@ -32,8 +32,8 @@ export interface DamagedPart {
 
 /** @throws IJepaError `collection/encoding` for a part of another encoding, `io/read` */
 export async function openParts(storage: FolderStorage, encoding: Encoding): Promise<{ parts: OpenPart[]; damaged: DamagedPart[] }> {
-  const { names, entries } = await listParts(storage);
-  const parts: OpenPart[] = [], damaged: DamagedPart[] = [];
+  const { names, entries, damage } = await listParts(storage), nothing = { rows: undefined, first: undefined, last: undefined };
+  const parts: OpenPart[] = [], damaged: DamagedPart[] = damage === undefined ? [] : [{ ...damage, ...nothing }];
   for (const name of names) {
     const entry = entries.get(name), part = await openPart(storage, encoding, name, entry);
     if ("problem" in part) damaged.push({ ...part, file: pathOfPart(name), rows: entry?.rows, first: entry?.first, last: entry?.last });
@@ -47,7 +47,7 @@ async function openPart(storage: FolderStorage, encoding: Encoding, name: string
   if (file === undefined) return { problem: "it is gone" };
   try {
     if (entry !== undefined && entry.bytes !== file.size) return { problem: `it has ${file.size} bytes, not ${entry.bytes}` };
-    const index = (await cachedIndex(storage, name)) ?? (await readIndex(storage, encoding, name, file));
+    const index = (await cachedIndex(storage, encoding, name)) ?? (await readIndex(storage, encoding, name, file));
     return "problem" in index ? index : { entry: entry ?? entryOf(name, file.size, index), index };
   } finally {
     await file.close();
@@ -59,10 +59,10 @@ export function entryOf(name: string, bytes: number, index: PartIndex): PartEntr
   return { name, rows: index.rows, bytes, first: index.source(0), last: index.source(index.rows - 1) };
 }
 
-async function cachedIndex(storage: FolderStorage, name: string): Promise<PartIndex | undefined> {
+async function cachedIndex(storage: FolderStorage, encoding: Encoding, name: string): Promise<PartIndex | undefined> {
   try {
     const bytes = await readWhole(storage, indexPath(name));
-    return bytes && new PartIndex(bytes.byteOffset % 8 === 0 ? bytes : bytes.slice());
+    return bytes && new PartIndex(bytes.byteOffset % 8 === 0 ? bytes : bytes.slice(), encoding);
   } catch {
     // It is made anew.
     return undefined;
@@ -74,17 +74,23 @@ async function readIndex(storage: FolderStorage, encoding: Encoding, name: strin
   const bytes = await file.read(0, file.size);
   if (!(await sha256(bytes)).startsWith(digestOfName(name))) return { problem: NOT_ITS_BYTES };
   const facts = await readFacts(inMemory(name, bytes)).catch(() => undefined);
-  if (facts === undefined || facts.rows.length === 0) return { problem: "it is not a Parquet file of a collection" };
-  checkPartEncoding(facts.encoding, encoding, `${storage.name}/${pathOfPart(name)}`);
-  const index = encodeIndex(facts.rows);
+  if (facts === undefined || facts.rows.length === 0) return { problem: NOT_A_PART };
+  const stored = encodingIn(facts.encoding);
+  if (stored === undefined) return { problem: "it does not say how its features were made" };
+  // A part that was put into the folder must be of the same encoding.
+  checkEncoding(encoding, stored, `${storage.name}/${pathOfPart(name)}`);
+  const index = encodeIndex(facts.rows, encoding);
   await keepIndex(storage, name, index);
   return index;
 }
 
-/** A part made elsewhere and put into the folder must be of the same encoding. */
-function checkPartEncoding(stored: string | undefined, encoding: Encoding, name: string): void {
-  const value: unknown = stored === undefined ? undefined : JSON.parse(stored);
-  if (isEncoding(value)) checkEncoding(encoding, value, name);
+function encodingIn(text: string | undefined): Encoding | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? "");
+    return isEncoding(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Writes the index to the cache, if the cache can be written. */
@@ -108,7 +114,7 @@ export async function* rowsOfPart(storage: FolderStorage, name: string): AsyncGe
   try {
     yield* readRows(inMemory(path, bytes));
   } catch (error) {
-    throw error instanceof IJepaError ? error : fail("it is not a Parquet file of a collection", error);
+    throw error instanceof IJepaError ? error : fail(NOT_A_PART, error);
   }
 }
 

@@ -127,10 +127,11 @@ export class Searcher {
         top.add({ score: cosineSimilarity(feature, rows[i]), id: this.live.parts[part].id(row), unit: unit % matrices.units, part, row });
       }
     }
-    return top.sorted().map(({ id, score, unit, part, row }) => ({
+    const results = top.sorted(), sources = this.live.sourcesOf(results.map(({ id }) => id));
+    return results.map(({ id, score, unit, part, row }) => ({
       id,
       score,
-      sources: this.live.sourcesOf(id),
+      sources: sources.get(id)!,
       ...this.live.parts[part].size(row),
       ...(patches ? { patch: [unit % tokens![1], Math.floor(unit / tokens![1])] as const } : {}),
     }));

@@ -9,13 +9,21 @@ import { encodeIndex } from "./part-index.js";
 import { entryOf, keepIndex, type OpenPart } from "./parts.js";
 import { tombstone, type CollectionFailure, type CollectionRow } from "./row.js";
 
-/** A part is written when it has this many rows or numbers. */
-const MOST_ROWS = 4096, MOST_NUMBERS = 6 * 2 ** 20;
+/** A part is written when it has so many rows or so many numbers: rows that wait for it are in memory, and once more as its bytes. */
+const MOST_ROWS = 2048, MOST_NUMBERS = 6 * 2 ** 20;
+/** Parts with fewer rows are joined when there are many, but never what is half full. */
+const SMALL_PART = 512;
 /**
  * It is also written after this many milliseconds: soon at first, so that a short run that is interrupted leaves something, then twice as
  * late each time.
  */
 const FIRST_WAIT = 1_000, LONGEST_WAIT = 15_000;
+
+/** Parts with fewer rows than this are small. */
+export function smallPart({ width, tokens }: Pick<Encoding, "width" | "tokens">): number {
+  const numbers = width * (tokens === null ? 1 : 1 + tokens[0] * tokens[1]);
+  return Math.min(SMALL_PART, Math.ceil(MOST_NUMBERS / numbers / 2));
+}
 
 /** Adds and removes rows. `Collection.write` gives it to the one writer. */
 export class CollectionWriter {
@@ -114,7 +122,7 @@ export class CollectionWriter {
 
   async #writePart(rows: readonly CollectionRow[]): Promise<void> {
     const bytes = encodePart(rows, JSON.stringify(this.encoding)), number = 1 + Math.max(0, ...this.parts.map(({ entry }) => numberOf(entry.name)));
-    const name = partName(number, await sha256(bytes)), index = encodeIndex(rows);
+    const name = partName(number, await sha256(bytes)), index = encodeIndex(rows, this.encoding);
     await this.storage.write(pathOfPart(name), bytes);
     const part = { entry: entryOf(name, bytes.length, index), index };
     this.parts.push(part);
