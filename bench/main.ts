@@ -1,4 +1,4 @@
-/** `npm run bench -- ops|encoder|engines|peers|file|bulk|page|search|threads|webgpu|weights|worker`: see docs/performance.md. */
+/** `npm run bench -- ops|encoder|engines|peers|file|bulk|page|queue|search|threads|webgpu|weights|worker`: see docs/performance.md. */
 import { parseArgs } from "node:util";
 import { DTYPES, type Dtype } from "../ts-api/src/core/numerics.js";
 import { benchBulk } from "./bulk/main.js";
@@ -10,6 +10,7 @@ import { benchOps } from "./ops/main.js";
 import type { AccuracyLevel } from "./peers/graph.js";
 import { benchPage } from "./page/main.js";
 import { benchPeers } from "./peers/main.js";
+import { benchQueue } from "./queue/main.js";
 import { benchSearch } from "./search/main.js";
 import { describeMachine } from "./support/machine.js";
 import { MODELS, type ModelName } from "./support/models.js";
@@ -24,6 +25,7 @@ npm run bench -- engines [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16
 npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--threads N] [--accuracy-level 0|4]...
 npm run bench -- file    [--rounds N]
 npm run bench -- page    [--rounds N]
+npm run bench -- queue   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4] [--threads N]
 npm run bench -- search  [--rows N]...
 npm run bench -- bulk    [--rounds N] [--revectorize], or --memory [--images N]...
 npm run bench -- threads [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--threads N] [--revectorize]
@@ -67,6 +69,7 @@ const benches: Record<string, () => Promise<void>> = {
   peers: () =>
     benchPeers({ rounds: rounds(5), model: model(), dtypes: dtypes(), threads: threads(), accuracyLevels: accuracyLevels() }),
   file: () => benchFile({ rounds: rounds(9) }),
+  queue: () => benchQueue({ rounds: rounds(5), model: model(), dtype: dtypes()[0], threads: threads() }),
   search: () => benchSearch({ rows: values.rows.map((rows) => wholeNumber("--rows", rows)) }),
   bulk: () => values.memory ? benchBulkMemory({ counts: values.images.map((count) => wholeNumber("--images", count)), warm: 500, side: 64 }) : benchBulk({ rounds: rounds(3), revectorize: values.revectorize }),
   page: () => benchPage({ rounds: rounds(1) }),

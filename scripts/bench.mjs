@@ -2,6 +2,7 @@
  * Builds, then runs a bench: `npm run bench -- ops`. Arguments before the bench's name go to node; with --node24 it runs on Node 24,
  * which is installed for the tests.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { installDebian } from "./debian.mjs";
@@ -19,6 +20,10 @@ const flags = args.slice(0, Math.max(named, 0)), bench = args.slice(Math.max(nam
 run(process.execPath, ["scripts/build.mjs"]);
 if (["engines", "peers", "file", "bulk"].includes(bench[0])) installLocked(join(root, "bench/peers"));
 if (bench[0] === "worker") installLocked(join(root, "tests/package"));
+if (bench[0] === "queue") {
+  installLocked(join(root, "tests/queue"));
+  if (spawnSync("which", ["redis-server"]).status !== 0) installDebian("redis-server");
+}
 if (bench[0] === "engines") {
   for (const folder of ["bench/engines", "tests/runtimes/node24", "tests/runtimes/bun", "tests/runtimes/webgpu"]) installBench(join(root, folder));
   installEngines();

@@ -34,6 +34,7 @@ if (files.length === 0) {
 if (needs("runtimes")) installEngines();
 else if (needs("examples")) installBrowsers();
 if (needs("queue") && spawnSync("which", ["redis-server"]).status !== 0) installDebian("redis-server");
+if (needs("queue") && spawnSync("which", ["valkey-server"]).status !== 0) installDebian("valkey-server");
 if (needs("queue") && !existsSync("/usr/lib/postgresql")) installDebian("postgresql");
 installLlvmpipe();
 run(process.execPath, ["--test", "--test-reporter=spec", ...files], { env: await webgpuEnv() });

@@ -8,7 +8,7 @@ import { Collection } from "../../ts-api/src/collections/collection.js";
 import { encodePng } from "../../ts-api/src/image/png-writer.js";
 import { finish, ijepa, TINY, type Finished } from "../cli/helpers.js";
 import { numbers, temporaryFolder } from "../unit/collections/helpers.js";
-import { command, installPackage } from "./servers.js";
+import { command, installPackage, PASSWORD } from "./servers.js";
 
 const SIDE = 32, BAD = 7;
 export const MODEL = ["--model", TINY, "--dtype", "fp32", "--threads", "1"];
@@ -102,5 +102,6 @@ export class Bench {
 /** Of a run with one image that cannot be read. */
 export function reportOf<T extends Report>({ code, stdout, stderr }: Finished): T {
   assert.equal(code, 3, stderr);
+  assert.ok(!`${stdout}${stderr}`.includes(PASSWORD), "the password is told to nobody");
   return JSON.parse(stdout) as T;
 }

@@ -1,14 +1,18 @@
 /** What can be wrong with a queue, and with what is in it: typed errors or lines in failures.jsonl, and no password. About 25 s. */
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, connect, type AddressInfo } from "node:net";
 import { createServer as createWebServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Collection } from "../../ts-api/src/collections/collection.js";
-import { finish, ijepa, TINY } from "../cli/helpers.js";
+import type * as Collections from "../../ts-api/src/collections/index.js";
+import type { Tensor } from "../../ts-api/src/core/tensor.js";
+import { loadImage } from "../../ts-api/src/image/source.js";
+import type * as Queues from "../../ts-api/src/queue/index.js";
+import { finish, ijepa, TINY, type Finished } from "../cli/helpers.js";
 import { Bench, MODEL, reportOf } from "./bench.js";
-import { absent, command, freePort, PASSWORD, Redis } from "./servers.js";
+import { absent, command, freePort, noValkey, packageModule, PASSWORD, Redis } from "./servers.js";
 
 describe("what is wrong", { skip: absent }, () => {
   const bench = new Bench(60);
@@ -83,6 +87,64 @@ describe("what is wrong", { skip: absent }, () => {
     const right = bench.worker(redis.url);
     await bench.sameAsWhole("first", reportOf(await ended));
     right.kill("SIGKILL");
+    const files = readdirSync(join(bench.root, "first"), { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+    assert.ok(files.length > 2 && files.every((file) => !readFileSync(join(file.parentPath, file.name)).includes(PASSWORD)), "no file holds the password");
+  });
+
+  test("a damaged picture is told as without a queue, and with --strict it is a failure", async () => {
+    const folder = join(bench.root, "damaged");
+    mkdirSync(folder);
+    for (const name of ["p-no-iend.png", "p-idat-bad-crc.png"]) cpSync(`tests/goldens/field/${name}`, join(folder, name));
+    cpSync(join(bench.photos, "1.png"), join(folder, "good.png"));
+    const run = (collection: string, ...more: string[]) => ["index", folder, "--collection", join(bench.root, collection), ...MODEL, "--json", ...more];
+    const outcome = ({ code, stdout, stderr }: Finished) => ({ code, root: (JSON.parse(stdout) as { root: string }).root, told: stderr.split("\n").filter((line) => !line.startsWith('{"progress"')).sort() });
+    const child = bench.worker(redis.url);
+    for (const strict of [[], ["--strict"]]) {
+      const alone = outcome(await ijepa(run(`damaged-alone${strict.join("")}`, ...strict))), queued = outcome(await finish(command(run(`damaged-queued${strict.join("")}`, "--queue", redis.url, ...strict))));
+      assert.deepEqual(queued, alone);
+      assert.equal(alone.code, strict.length === 0 ? 0 : 3);
+      assert.equal(alone.told.filter((line) => /no end marker|checksum of the chunk IDAT/.test(line)).length, 2, alone.told.join("\n"));
+    }
+    child.kill("SIGKILL");
+  });
+
+  test("a picture of which every worker fails is a line in failures.jsonl, and the others are computed", async () => {
+    const { FeatureEncoder } = (await packageModule("collections")) as typeof Collections, { openBroker, work } = (await packageModule("queue")) as typeof Queues;
+    const done = finish(bench.producer(redis.url, "failing")), encoder = await FeatureEncoder.open(TINY, { dtype: "fp32", threads: 1 }), broker = await openBroker(redis.url), stop = new AbortController();
+    const { model } = encoder.extractor, forward = model.forward.bind(model), { pixelValues: bad } = encoder.extractor.processor.preprocess(await loadImage(join(bench.photos, "3.png")));
+    const isBad = ({ data, dims: [images] }: Tensor<"float32">) => Array.from({ length: images }, (_, i) => data.subarray(i * bad.size, (i + 1) * bad.size)).some((pixels) => pixels.every((value, at) => value === bad.data[at]));
+    model.forward = async (inputs, options) => {
+      if (isBad(inputs.pixelValues)) throw new RangeError("Array buffer allocation failed");
+      return forward(inputs, options);
+    };
+    let failed = 0;
+    const working = (async () => {
+      while (!stop.signal.aborted) {
+        await work(broker, encoder, { name: `poor-${failed}`, signal: stop.signal }).catch((error: unknown) => {
+          assert.ok(error instanceof RangeError, String(error));
+          failed++;
+        });
+      }
+    })();
+    const { code, stdout } = await done;
+    stop.abort();
+    await working;
+    await broker.close();
+    await encoder.dispose();
+    const collection = await Collection.open(join(bench.root, "failing")), failures = new Map((await collection.failures()).map(({ source, message }) => [source, message]));
+    assert.deepEqual([code !== 0, collection.size.places, [...failures.keys()].sort()], [true, 58, ["3.png", "7.png"].map((name) => join(bench.photos, name))]);
+    assert.match(failures.get(join(bench.photos, "3.png"))!, /No worker could compute .*3\.png: Array buffer allocation failed/);
+    // The job, and then the picture alone, at six workers each.
+    assert.deepEqual([failed, (JSON.parse(stdout) as { repeated: number }).repeated], [12, 10]);
+  });
+
+  test("over Valkey", { skip: noValkey }, async (t) => {
+    mkdirSync(join(bench.root, "valkey"));
+    const valkey = await Redis.startValkey(join(bench.root, "valkey"));
+    t.after(() => valkey.kill());
+    const children = [bench.worker(valkey.url), bench.worker(valkey.url)];
+    await bench.sameAsWhole("over-valkey", reportOf(await finish(bench.producer(valkey.url, "over-valkey", "--audit", "10%"))));
+    for (const child of children) child.kill("SIGKILL");
   });
 
   test("a URL that is gone, and one that may not be fetched, are failures and tried once", async () => {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { finish } from "../cli/helpers.js";
-import { Bench, MODEL, reportOf } from "./bench.js";
+import { Bench, MODEL, reportOf, type Report } from "./bench.js";
 import { Machine, noNamespaces } from "./namespaces.js";
 import { absent, CLI, command, freePort, noPostgres, PASSWORD, Postgres, Redis } from "./servers.js";
 
@@ -16,7 +16,7 @@ import { absent, CLI, command, freePort, noPostgres, PASSWORD, Postgres, Redis }
 const PICTURES = Number(process.env["IJEPA_TEST_PICTURES"] ?? 300);
 const CUT_OFF = 20_000;
 
-describe("killed and cut off", { skip: absent, concurrency: 3 }, () => {
+describe("killed and cut off", { skip: absent, concurrency: 4 }, () => {
   const bench = new Bench(PICTURES);
   const folder = (name: string) => {
     mkdirSync(join(bench.root, name));
@@ -50,6 +50,20 @@ describe("killed and cut off", { skip: absent, concurrency: 3 }, () => {
       assert.equal(code, 9);
       assert.ok(!stderr.includes("wrong-word") && !stderr.includes(PASSWORD), stderr);
     }
+  });
+
+  test("a worker runs out of memory in the middle of a job", async (t) => {
+    const redis = await Redis.start(folder("memory"));
+    t.after(() => redis.kill());
+    // It takes all that the engine gives it once a job is done and the next is under way.
+    const leak = 'const write = process.stdout.write; process.stdout.write = function (...args) { if (String(args[0]).includes(\'"progress"\')) setInterval(() => (globalThis.held ??= []).push(new Array(2 ** 20).fill(Math.random())), 1); return write.apply(this, args); }';
+    const poor = bench.worker(redis.url, [process.execPath, "--max-old-space-size=128", "--import", `data:text/javascript,${encodeURIComponent(leak)}`]), ended = finish(poor);
+    const done = finish(bench.producer(redis.url, "out-of-memory")), { code, signal, stderr } = await ended;
+    assert.ok(code !== 0 && /heap out of memory/.test(stderr), `${code} ${signal} ${stderr}`);
+    const good = bench.worker(redis.url), report = reportOf<Report & { repeated: number }>(await done);
+    await bench.sameAsWhole("out-of-memory", report);
+    assert.ok(report.repeated >= 1, "its job was begun again, and the report says so");
+    good.kill("SIGKILL");
   });
 
   test(`in network namespaces: a worker is cut off for ${CUT_OFF / 1000} s`, { skip: noNamespaces }, async (t) => {

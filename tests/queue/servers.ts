@@ -78,25 +78,34 @@ export interface Place {
 
 const LOOPBACK: Place = { address: "127.0.0.1", spawn: (program, args) => spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] }) };
 
+/** A server with Redis's protocol and options. */
+const VALKEY = "valkey-server";
+/** Why there can be no test over Valkey here; false where there can. */
+export const noValkey = spawnSync(VALKEY, ["--version"]).status === 0 ? false : `not run: there is no ${VALKEY}`;
+
 /** A broker with a password, that keeps what it is told in an append-only file. */
 export class Redis {
   #child: ChildProcess | undefined;
   readonly url: string;
 
-  private constructor(readonly port: number, private readonly folder: string, private readonly place: Place) {
+  private constructor(readonly port: number, private readonly folder: string, private readonly place: Place, private readonly server: string) {
     this.url = `redis://:${PASSWORD}@${place.address}:${port}`;
   }
 
-  static async start(folder: string, place = LOOPBACK): Promise<Redis> {
-    const redis = new Redis(await freePort(), folder, place);
+  static async start(folder: string, place = LOOPBACK, server = "redis-server"): Promise<Redis> {
+    const redis = new Redis(await freePort(), folder, place, server);
     await redis.start();
     return redis;
   }
 
+  static async startValkey(folder: string): Promise<Redis> {
+    return Redis.start(folder, LOOPBACK, VALKEY);
+  }
+
   async start(): Promise<void> {
-    const { port, folder, place } = this;
+    const { port, folder, place, server } = this;
     const options = { port, bind: place.address, dir: folder, appendonly: "yes", appendfsync: "always", save: "", requirepass: PASSWORD, "maxmemory-policy": "noeviction" };
-    this.#child = place.spawn("redis-server", Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]));
+    this.#child = place.spawn(server, Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]));
     const { stdout } = this.#child;
     await new Promise<void>((resolve) => stdout!.setEncoding("utf8").on("data", (text: string) => text.includes("Ready to accept") && resolve()));
   }

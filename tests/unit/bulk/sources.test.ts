@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { countImages, findImages, type FindOptions } from "../../../ts-api/src/bulk/files.js";
 import { parsePatterns } from "../../../ts-api/src/bulk/glob.js";
 import { chunksOfFile, imagesOfLines, linesOf } from "../../../ts-api/src/bulk/lines.js";
-import type { BulkSource } from "../../../ts-api/src/bulk/source.js";
+import { fetchedSource, type BulkSource } from "../../../ts-api/src/bulk/source.js";
 import { fails } from "../image/helpers.js";
 
 const PHOTO = "tests/goldens/images/files/rocket.jpg";
@@ -107,6 +107,15 @@ test("sources know size and time, and read their bytes; URLs are read as they ar
   assert.equal((await sources[0].look!()).bytes, bytes.length);
   for (const source of sources) assert.ok(bytes.equals(await source.read(never)), source.name);
   assert.ok(sources[2].name.length < 50);
+});
+
+test("a URL that is read by the caller's rules is given up when its time is over, or nobody waits for it", async () => {
+  const ended: string[] = [], stalling = (url: URL, { signal }: { signal: AbortSignal }) => new Promise<Uint8Array>(() => signal.addEventListener("abort", () => ended.push(url.pathname)));
+  await fails(() => fetchedSource("https://host/slow.jpg", stalling).read(never, { timeout: 20 }), "io/read", /https:\/\/host\/slow\.jpg: it did not arrive within 0\.02 s/);
+  assert.deepEqual(ended, ["/slow.jpg"]);
+  await fails(() => fetchedSource("https://host/slow.jpg", stalling).read(AbortSignal.abort()), "aborted");
+  await fails(() => fetchedSource("https://", stalling).read(never), "io/read", /not a URL/);
+  assert.deepEqual(await fetchedSource("https://host/a.jpg", async (_, { maxBytes }) => Uint8Array.of(maxBytes > 2 ** 20 ? 1 : 0)).read(never), Uint8Array.of(1));
 });
 
 test("lines: paths, URLs and base64, one image each", async () => {

@@ -185,6 +185,26 @@ test("nothing is written through links that lead out of the cache", async (t) =>
   }
 });
 
+test("nothing is written through a file that is such a link, whether it leads to something or not", async (t) => {
+  for (const there of [true, false]) {
+    const { cache, read } = await openBench(t), outside = await mkdtemp(join(tmpdir(), "ijepa-outside-"));
+    t.after(() => rm(outside, { recursive: true, force: true }));
+    const links = { "refs/main": join(outside, "ref"), [`.no_exist/${COMMIT}/absent.json`]: join(outside, "absent"), [`snapshots/${COMMIT}/${NAME}`]: join(outside, "weights") };
+    for (const [name, target] of Object.entries(links)) {
+      const link = join(cache, REPO_FOLDER, name);
+      await mkdir(join(link, ".."), { recursive: true });
+      await symlink(target, link);
+      if (there) await writeFile(target, "mine");
+    }
+    // What the cache says is absent is not asked for where its mark leads to a file.
+    await read("absent.json");
+    if (there) await failure("io/read", () => read(NAME));
+    else assert.deepEqual(await read(NAME), WEIGHTS);
+    assert.deepEqual((await readdir(outside)).sort(), there ? ["absent", "ref", "weights"] : []);
+    for (const name of await readdir(outside)) assert.equal(await readFile(join(outside, name), "utf8"), "mine");
+  }
+});
+
 test("a server that names another commit than it was asked for is refused", async (t) => {
   const { hub, open } = await openBench(t);
   const folder = await open();

@@ -134,7 +134,8 @@ test("addresses of the Hub's site name a model, as people copy them", () => {
     ["https://huggingface.co/facebook/ijepa_vith14_1k", "facebook/ijepa_vith14_1k"], ["https://huggingface.co/facebook/ijepa_vith14_1k/", "facebook/ijepa_vith14_1k"],
     ["HTTPS://HuggingFace.co/a/b?library=transformers#x", "a/b"], ["huggingface.co/a/b", "a/b"], ["http://www.huggingface.co/a/b", "a/b"], ["https://hf.co/a/b", "a/b"],
     ["https://huggingface.co/a/b/tree/main", "a/b", "main"], ["https://huggingface.co/a/b/blob/v1/config.json", "a/b", "v1"], ["https://huggingface.co/a/b/tree/refs%2Fpr%2F1", "a/b", "refs/pr/1"],
-    ["https://huggingface.co/a/b/tree/refs/pr/1/x", "a/b", "refs/pr/1"],
+    ["https://huggingface.co/a/b/tree/refs/pr/1/x", "a/b", "refs/pr/1"], ["https://huggingface.co/a/b/raw/v1/config.json", "a/b", "v1"], ["https://huggingface.co/a/b/commit/0123abc", "a/b", "0123abc"],
+    ["https://huggingface.co/a/b/tree/%E0%A4%A/x", "a/b", "%E0%A4%A"], ["https://huggingface.co/a/b/tree/caf%C3%A9", "a/b", "café"],
     ["https://huggingface.co/a", undefined], ["https://huggingface.co/datasets/a/b", undefined], ["https://huggingface.co/docs/transformers", undefined], ["https://huggingface.co/a/b/resolve/main", undefined],
     ["https://huggingface.co/a/b/discussions/1", undefined], ["https://example.org/a/b", undefined], ["https://huggingface.co.example.org/a/b", undefined], ["a/b", undefined], ["./huggingface.co/a/b", undefined],
   ];

@@ -44,6 +44,10 @@ test("a path and a file: URL", async () => {
   await loads(pathToFileURL(resolve(path)).href);
 });
 
+test("a file: URL that is none is told", async () => {
+  for (const url of ["file:///%E0%A4%A.png", "file:///100%.png", "file://a b/c.png"]) await fails(() => loadImage(url), "io/read", /not a valid file: URL/);
+});
+
 test("bytes of a file, in an array or a buffer", async () => {
   await loads(file);
   await loads(file.slice().buffer);

@@ -16,6 +16,8 @@ export class MemoryQueue implements JobQueue {
   readonly jobs = new Map<string, QueuedJob & { state: string }>();
   most = 0;
   sent = 0;
+  /** What the broker counts of each job. */
+  counts: Pick<QueuedJob, "attemptsMade" | "stalledCounter"> = {};
 
   constructor(private readonly answer: (data: ImageJob, sent: number) => Answer | "lose" | Promise<Answer>) {}
 
@@ -24,7 +26,7 @@ export class MemoryQueue implements JobQueue {
       const { jobId: id } = opts as { jobId: string }, answer = await this.answer(data, this.sent++);
       if (answer === "lose" || this.jobs.has(id)) continue;
       const state = answer === undefined ? "wait" : "returnvalue" in answer ? "completed" : "failed";
-      this.jobs.set(id, { id, data, ...answer, state, moveToWait: async () => undefined, remove: async () => void this.jobs.delete(id) });
+      this.jobs.set(id, { id, data, ...answer, state, ...this.counts, moveToWait: async () => undefined, remove: async () => void this.jobs.delete(id) });
     }
     this.most = Math.max(this.most, this.jobs.size);
   }
@@ -48,10 +50,10 @@ export async function knownRows(count: number): Promise<ReadonlyMap<string, Coll
 
 export const resultOf = (worker: string, given: readonly CollectionRow[]): JobResult => ({ version: JOB_VERSION, rows: given.map(encodeRow), failures: [], worker: infoOf(worker) });
 
-/** Answers with rows of its own, but for what `change` says. */
-export async function answering(count: number, change: (data: ImageJob, sent: number) => Answer | "lose" = () => undefined) {
+/** Answers with rows of its own, but for what `change` says; `amend` adds to them. */
+export async function answering(count: number, change: (data: ImageJob, sent: number) => Answer | "lose" = () => undefined, amend: (result: JobResult) => JobResult = (result) => result) {
   const known = await knownRows(count);
-  const queue = new MemoryQueue((data, sent) => change(data, sent) ?? { returnvalue: resultOf("memory", data.sources.map((source) => known.get(source)!)) });
+  const queue = new MemoryQueue((data, sent) => change(data, sent) ?? { returnvalue: amend(resultOf("memory", data.sources.map((source) => known.get(source)!))) });
   const collection = await Collection.openOrCreate(join(temporaryFolder(), "c"), ENCODING);
   return { queue, collection, run: (options = {}) => indexThroughQueue(collection, brokerOf(queue), names(count), { owner: "me", ...options }) };
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isIJepaError, type ErrorCode } from "../../../ts-api/src/core/errors.js";
 import { addressOf } from "../../../ts-api/src/queue/broker.js";
-import { decodeRow, encodeRow, JOB_VERSION } from "../../../ts-api/src/queue/jobs.js";
+import { decodeRow, encodeRow, jobIdOf, JOB_VERSION, type JobResult } from "../../../ts-api/src/queue/jobs.js";
 import { runJob, work } from "../../../ts-api/src/queue/worker.js";
 import { ENCODING, rows } from "../collections/helpers.js";
 import { answering, names } from "./fleet.js";
@@ -51,6 +51,50 @@ test("a queue of another collection or version, and results that are damaged, ar
   await assert.rejects(decodeRow({ ...message, feature: message.feature.slice(4) + message.feature.slice(0, 4) }), failsWith("queue/result"));
   await assert.rejects(decodeRow({ ...message, feature: message.feature.slice(4) }), failsWith("queue/result"));
   await assert.rejects(decodeRow({ ...message, feature: "%" }), failsWith("queue/result"));
+});
+
+test("warnings of damaged images come through, once", async () => {
+  const told: string[] = [], warnings = ["it has no end marker"], isDamaged = ({ source }: { source: string }) => source.endsWith("3.png");
+  const { run } = await answering(10, undefined, (result) => ({ ...result, damaged: result.rows.filter(isDamaged).map(({ source }) => ({ source, warnings })) }));
+  const onWarning = (image: { source: string; warnings: readonly string[] }) => void told.push(`${image.source}: ${image.warnings.join()}`);
+  assert.equal((await run({ jobSize: 4, onWarning })).added, 10);
+  assert.deepEqual(told, ["nowhere/3.png: it has no end marker"]);
+});
+
+test("a result that is damaged or not complete is asked for again, three times at most", async () => {
+  const damages: ((result: JobResult) => unknown)[] = [
+    (result) => ({ ...result, rows: result.rows.slice(1) }),
+    (result) => ({ ...result, rows: [...result.rows, { ...result.rows[0], source: "nowhere/else.png" }] }),
+    (result) => ({ ...result, rows: result.rows.map((row) => ({ ...row, feature: row.feature.slice(4) })) }),
+    ({ version }) => ({ version }), ({ version, rows, failures }) => ({ version, rows, failures, worker: null }),
+  ];
+  for (const damage of damages) {
+    for (const [times, outcome] of [[1, { added: 6, failed: 0, repeated: 1 }], [9, { added: 4, failed: 2, repeated: 2 }]] as const) {
+      let left = times;
+      const { queue, collection, run } = await answering(6, undefined, (result) => (result.rows.some(({ source }) => source === "nowhere/2.png") && left-- > 0 ? (damage(result) as JobResult) : result));
+      const { added, failed, repeated } = await run({ jobSize: 2 });
+      assert.deepEqual({ added, failed, repeated }, outcome, damage.toString());
+      assert.deepEqual([queue.jobs.size, collection.size.places], [0, added]);
+      assert.ok((await collection.failures()).every(({ code }) => code === "queue/result"));
+    }
+  }
+});
+
+test("jobs say whether damaged images are failures, and are other jobs then", async () => {
+  const seen: (boolean | undefined)[] = [], { run } = await answering(2, ({ strict }) => void seen.push(strict));
+  await run({ strict: true });
+  assert.deepEqual(seen, [true]);
+  const job = { owner: "me", sources: names(2) };
+  assert.notEqual(await jobIdOf(job), await jobIdOf({ ...job, strict: true }));
+});
+
+test("jobs that were begun again are counted", async () => {
+  const { queue, run } = await answering(10);
+  queue.counts = { attemptsMade: 1, stalledCounter: 0 };
+  assert.equal((await run({ jobSize: 5 })).repeated, 0);
+  const other = await answering(10);
+  other.queue.counts = { attemptsMade: 3, stalledCounter: 1 };
+  assert.equal((await other.run({ jobSize: 5 })).repeated, 6);
 });
 
 test("unknown options are refused by name", async () => {

@@ -50,6 +50,17 @@ test("a web page in the place of any file is recognised, with what to do", async
   await inFolder({ ...smallModel(), "model.safetensors": denied }, async (folder) => assert.match((await failure("weights/format", () => openCheckpoint(folder))).message, /XML document/));
 });
 
+test("the words of a server in the place of weights are shown", async () => {
+  for (const words of ["Entry not found", '{"error":"Repository not found"}', "Access to model someone/else is restricted. You must be authenticated to access it.\n"]) {
+    await inFolder({ ...smallModel(), "model.safetensors": words, "jepa.ckpt": words }, async (folder) => {
+      for (const ref of ["", "/jepa.ckpt"]) {
+        const { message } = await failure("weights/format", () => openCheckpoint(`${folder}${ref}`));
+        assert.ok(message.includes(`a text that begins with ${JSON.stringify(words.trim()).slice(0, 40)}`), message);
+      }
+    });
+  }
+});
+
 test("a server that answers with a page of its own in the place of a file is caught at that file", async (t) => {
   const files: Record<string, string | Uint8Array> = smallModel();
   let page = PAGES[0];
@@ -108,6 +119,10 @@ test("checkpoints of the research code are files under all of their names, and f
       await (await openCheckpoint(`${folder}/${name}`)).close();
     });
   }
+});
+
+test("addresses that are none are told", async () => {
+  for (const ref of ["https://host/x%E0%A4.pth.tar", "https://host/100%.ckpt", "file:///x%E0%A4.pth.tar", "https://"]) await failure("input/value", () => openCheckpoint(ref));
 });
 
 test("other files that are named in place of a folder are called files", async () => {

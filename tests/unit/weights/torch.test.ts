@@ -221,6 +221,20 @@ test("pickles that would make more than a checkpoint has are refused before the 
   }
 });
 
+test("two names of one tensor are refused: which is meant, nobody can tell", async () => {
+  const parameters = [...state], names = parameters.map(([name]) => `module.${name}`), norm = state.get("norm.weight")!;
+  for (const twin of ["norm.weight", "layernorm.weight", "module.layernorm.weight"]) {
+    const all = [...parameters.map(([, parameter]) => parameter), norm];
+    const tensors = [...names, twin].map((name, i): [string, Pickled] => [name, { key: String(i), storage: "FloatStorage", count: all[i].data.length, shape: all[i].shape }]);
+    const entries = Object.fromEntries(all.map((parameter, i) => [`jepa/data/${i}`, bytesOf(parameter)]));
+    const file = zip({ "jepa/data.pkl": pickle(new Map<string, Pickled>([["encoder", new Map(tensors)]])), ...entries });
+    await inFolder({ [FILE]: file }, async (folder) => {
+      const { message } = await failure("weights/format", () => openCheckpoint(`${folder}/${FILE}`, HEADS));
+      assert.ok(message.includes(twin.replace("module.", "")), message);
+    });
+  }
+});
+
 test("tensors of more dimensions than PyTorch has are refused", async () => {
   const many = checkpoint((_, tensors) => {
     const shape = new Array<number>(65).fill(1);

@@ -1,7 +1,7 @@
 /** One image of many that has not been read yet: its name, and how its bytes are read. */
 import { runtime } from "#runtime";
 import { crc32 } from "../image/crc32.js";
-import { readImageBytes } from "../image/source.js";
+import { downloadImageBytes, readImageBytes, type DownloadImage } from "../image/source.js";
 import type { FileInfo } from "../runtime/env.js";
 
 /** An image that has not been read yet. */
@@ -46,6 +46,14 @@ export function isAddress(text: string): boolean {
 export function addressSource(address: string, info?: FileInfo): BulkSource {
   if (/^data:/i.test(address)) return dataSource(`${address.slice(0, 32)}...${checksumOf(address)}`, address);
   return { name: address, look: async () => factsOf(info ?? (await infoOf(address))), read: (signal, { timeout } = {}) => readImageBytes(address, { signal, timeout }) };
+}
+
+/** Reads the image of an http(s) URL. It decides which hosts may be asked. */
+export type FetchImage = DownloadImage;
+
+/** An http(s) URL that is read by `fetchImage`, with the time limit of every download. */
+export function fetchedSource(address: string, fetchImage: FetchImage): BulkSource {
+  return { ...addressSource(address), read: (signal, { timeout } = {}) => downloadImageBytes(address, fetchImage, { signal, timeout }) };
 }
 
 /** A data: URL is the whole image: its name says nothing that `known` could use. */

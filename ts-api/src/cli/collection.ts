@@ -5,7 +5,7 @@ import type { Collection } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { shareOf, textOf } from "./collection-options.js";
-import { reportFailure } from "./exit.js";
+import { reportFailure, UsageError } from "./exit.js";
 import { ProgressBar } from "./progress.js";
 import { countOf, namesBeside, printable } from "./text.js";
 
@@ -81,6 +81,7 @@ async function verify(opened: Collection, share: number, settings: Settings, hos
 }
 
 async function exportTo(opened: Collection, target: string, host: CliHost, bar: ProgressBar): Promise<{ target: string; rows: number }> {
+  if (/^(https?|postgres(ql)?):/i.test(target) && !URL.canParse(target)) throw new UsageError("The address given to --export is not a valid URL.");
   const tools = await import("../collections/index.js"), { places } = opened.size, options = { signal: host.signal, onProgress: (done: number) => bar.show(done, places, "exported") };
   if (/^https?:/i.test(target)) return { target: withoutSecrets(target), rows: await tools.exportQdrant(opened, target, { ...options, apiKey: runtime.env("QDRANT_API_KEY") }) };
   if (/^postgres(ql)?:/i.test(target)) {

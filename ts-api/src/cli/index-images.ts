@@ -25,7 +25,7 @@ export const index: Command = {
     "Images that cannot be read are reported on stderr, recorded in failures.jsonl and skipped; the exit code is that of the first one. Files whose size and time have not changed are not read again, and copies are not encoded again.",
     "Results are saved along the way: after Ctrl-C or a crash, run the same command again to resume. The root digest printed at the end is the same whatever the order, the interruptions, the device and the number of threads.",
     "A collection has one model, --dtype, --layers and --tokens; any other combination is refused. An image without a path or URL (from standard input, base64 or a data URL) is named sha256:DIGEST.",
-    "With --queue, workers (\"ijepa worker\") that see the same paths compute the images; this command creates jobs and collects the results. After a kill, run it again to resume.",
+    "With --queue, workers (\"ijepa worker\") that see the same paths compute the images; this command creates jobs and collects the results. After a kill, run it again to resume. --strict holds for the workers; limits of time and pixels are each worker's own.",
   ],
   run: runIndex,
 };
@@ -77,7 +77,7 @@ async function runIndex(given: Settings, host: CliHost): Promise<number> {
           owner: await queue.ownerOf((await runtime.files?.realPath(folder)) ?? folder),
           total,
           audit,
-          recompute: (job) => queue.runJob(encoder, job, { name: "index", signal, decoders, maxPixels }),
+          recompute: (job) => queue.runJob(encoder, job, { name: "index", signal, decoders, maxPixels, timeout: downloadTime(settings) }),
           onMismatch: async (mismatch) => {
             bar.clear();
             await reportFailure(host, queue.mismatchError(mismatch), { json, file: mismatch.source });
@@ -88,12 +88,14 @@ async function runIndex(given: Settings, host: CliHost): Promise<number> {
             if (json) lines.show(progress);
           },
           onFailure,
+          onWarning,
+          strict,
         });
     bar.clear();
     const removed = seen === undefined ? 0 : await prune(collection, settings.images, seen, unread);
     const { places, images } = collection.size, root = await collection.rootDigest(), seconds = (performance.now() - started) / 1000;
     const document = { collection: folder, ...done, removed, places, images, root, seconds: Number(seconds.toFixed(3)) };
-    await host.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : toText(document, isAudited(done) && audit !== undefined ? done : undefined));
+    await host.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : toText(document, isQueued(done) ? done : undefined, audit !== undefined));
     await collection.close();
     return exitCode;
   } finally {
@@ -105,7 +107,7 @@ async function runIndex(given: Settings, host: CliHost): Promise<number> {
   }
 }
 
-function isAudited(done: IndexReport): done is QueueIndexReport {
+function isQueued(done: IndexReport): done is QueueIndexReport {
   return "audited" in done;
 }
 
@@ -114,10 +116,11 @@ interface IndexDocument extends IndexReport, Record<"removed" | "images" | "plac
   readonly root: string;
 }
 
-function toText({ collection, added, copies, unchanged, failed, removed, images, places, root }: IndexDocument, audit: QueueIndexReport | undefined): string {
-  const gone = removed > 0 ? `, ${removed} gone` : "";
-  const audited = audit === undefined ? "" : `${countOf(audit.audited, "image")} audited, ${countOf(audit.mismatches.length, "worker")} wrong, ${audit.recomputed} computed again\n`;
-  return `${printable(collection)}: ${added} added, ${copies} copies, ${unchanged} unchanged, ${failed} failed${gone}; ${images} images at ${places} places\n${audited}root digest ${root}\n`;
+function toText({ collection, added, copies, unchanged, failed, removed, images, places, root }: IndexDocument, queued: QueueIndexReport | undefined, isAudited: boolean): string {
+  const gone = removed > 0 ? `, ${removed} gone` : "", { audited: again = 0, mismatches = [], recomputed = 0, repeated = 0 } = queued ?? {};
+  const audited = isAudited ? `${countOf(again, "image")} audited, ${countOf(mismatches.length, "worker")} wrong, ${recomputed} computed again\n` : "";
+  const lost = repeated > 0 ? `${countOf(repeated, "job")} begun again after a worker was lost or failed\n` : "";
+  return `${printable(collection)}: ${added} added, ${copies} copies, ${unchanged} unchanged, ${failed} failed${gone}; ${images} images at ${places} places\n${audited}${lost}root digest ${root}\n`;
 }
 
 /** Removes places below the given folders that no longer exist. Places below a folder that could not be read are kept. */

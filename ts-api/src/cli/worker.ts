@@ -6,13 +6,14 @@ import { UsageError } from "./exit.js";
 import { openDecoders } from "./image-sources.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { ProgressLines, serveMetrics, workerMetrics } from "./queue-report.js";
+import { downloadTime } from "./read-image.js";
 import { countOf } from "./text.js";
 
 export const worker: Command = {
   name: "worker",
   usage: "--queue URL [options]",
   summary: 'Compute the features that "ijepa index --queue" asks for, until it is stopped; as many workers as wanted, on any machines',
-  options: ["queue", "layers", "tokens", "allow-private", "metrics-port", "host", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
+  options: ["queue", "layers", "tokens", "allow-private", "metrics-port", "host", ...SOURCE_OPTIONS, "dtype", "device", "threads", "revectorize", "timeout", "decode-threads", "decode-timeout", "max-pixels", "json", "help"],
   images: [0, 0],
   notes: [
     "It needs the packages bullmq 6 and ioredis (or pg, for PostgreSQL) beside ijepa. Model, --dtype, --layers and --tokens must be those of the collection: jobs of " +
@@ -49,6 +50,7 @@ async function runWorker(settings: Settings, host: CliHost): Promise<number> {
       signal,
       decoders,
       maxPixels,
+      timeout: downloadTime(settings),
       fetchImage: given["allow-private"] === true ? undefined : fetchPublic,
       onJob: ({ rows, failures }) => {
         done.jobs++;

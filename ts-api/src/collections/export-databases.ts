@@ -63,10 +63,11 @@ const QDRANT_OPTIONS: OptionNames<QdrantOptions> = { ...EXPORT_OPTIONS, apiKey: 
 /**
  * Writes the images into a Qdrant collection through its REST interface; the collection is created if needed.
  * @param url http(s)://HOST[:PORT][/NAME]; default name "ijepa"
- * @throws IJepaError `io/write` if the server refuses
+ * @throws IJepaError `input/value` for an invalid URL, `io/write` if the server refuses
  */
 export async function exportQdrant(collection: Collection, url: string, given: QdrantOptions = {}): Promise<number> {
   const { apiKey, fetch = globalThis.fetch, ...options } = readOptions(given, QDRANT_OPTIONS, "exportQdrant");
+  if (!URL.canParse(url)) throw new IJepaError("input/value", "The address of Qdrant must be a URL: http(s)://HOST[:PORT][/NAME].", { name: "url", value: undefined });
   const { origin, pathname } = new URL(url), name = pathname.replace(/^\/|\/$/g, "") || "ijepa", base = `${origin}/collections/${name}`;
   const send = async (path: string, method: string, body?: object): Promise<Response> => {
     const headers = { "content-type": "application/json", ...(apiKey === undefined ? {} : { "api-key": apiKey }) };

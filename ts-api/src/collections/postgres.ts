@@ -9,12 +9,13 @@ type Postgres = (url: string, options: object) => { unsafe(sql: string, paramete
  * Connects to PostgreSQL, for `exportSql`.
  *
  * @param url postgres://user:password@host/database
- * @throws IJepaError `io/write` if the package is not installed; queries reject with it if the client cannot connect
+ * @throws IJepaError `input/value` for an invalid URL, `io/write` if the package is not installed; queries reject with it if the client cannot connect
  */
 export async function openPostgres(url: string): Promise<SqlClient & {
   /** Closes the connection. */
   end(): Promise<void>;
 }> {
+  if (!URL.canParse(url)) throw new IJepaError("input/value", "The address of the database must be a URL: postgres://user:password@host/database.", { name: "url", value: undefined });
   const address = new URL(url);
   address.password = "";
   const name = "postgres", path = address.href;

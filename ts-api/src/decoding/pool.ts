@@ -7,7 +7,7 @@ import { show } from "../core/show.js";
 import { decodeImage, DEFAULT_SOURCE, type DecodeOptions } from "../image/decode.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import type { RgbImage } from "../image/raw-image.js";
-import { isHeavy } from "./estimate-work.js";
+import { HEAVY, workOf } from "./estimate-work.js";
 import { prepareImage, type PreparedImage, type ProcessorConfig } from "./decode.js";
 import type { DecodeRequest, DecodeResult } from "./messages.js";
 import { DecoderThread } from "./thread.js";
@@ -38,8 +38,8 @@ const DECODE_OPTIONS: OptionNames<PoolDecodeOptions> = { signal: "AbortSignal", 
 
 interface Job {
   readonly request: DecodeRequest;
-  /** It announces long work. */
-  readonly heavy: boolean;
+  /** What the file announces, in pixels. */
+  readonly work: number;
   resolve(result: DecodeResult): void;
   reject(error: Error): void;
 }
@@ -63,6 +63,7 @@ export class DecodePool {
   readonly #maxWaiting: number;
   readonly #seats: readonly Seat[];
   #queue: Job[] = [];
+  #isTurnOfLightest = false;
   #closed = false;
   #paused = false;
 
@@ -139,7 +140,7 @@ export class DecodePool {
     throwIfAborted(signal, DURING);
     if (!(bytes instanceof Uint8Array)) throw new TypeError(`An image to decode must be the bytes of its file as a Uint8Array, not ${show(bytes)}.`);
     if (this.#closed) throw aborted();
-    const heavy = isHeavy(bytes, options.source ?? DEFAULT_SOURCE), waiting = this.#queue.length;
+    const work = workOf(bytes, options.source ?? DEFAULT_SOURCE), waiting = this.#queue.length;
     if (waiting >= this.#maxWaiting && this.running === this.#seats.length) {
       throw new IJepaError("backend/busy", `${waiting} images are waiting to be decoded, which is the limit. Try again later.`, { backend: "decoder", waiting });
     }
@@ -150,7 +151,7 @@ export class DecodePool {
       };
       const job: Job = {
         request: { bytes, options, processor },
-        heavy,
+        work,
         resolve: (result) => settle(() => resolve(result)),
         reject: (error) => settle(() => reject(error)),
       };
@@ -174,11 +175,22 @@ export class DecodePool {
     }
   }
 
-  /** The next image; but one thread of several is kept for short work. */
+  /**
+   * In turns the first image that waits and the one that announces the least work, so a flood of one kind does not keep out the other.
+   * One thread of several is kept for short work.
+   */
   #next(): Job | undefined {
-    const heavy = this.#seats.filter(({ job }) => job?.heavy).length, mayBeHeavy = heavy < Math.max(1, this.#seats.length - 1);
-    const index = this.#queue.findIndex((job) => mayBeHeavy || !job.heavy);
-    return index < 0 ? undefined : this.#queue.splice(index, 1)[0];
+    const heavy = this.#seats.filter(({ job }) => job !== undefined && job.work > HEAVY).length;
+    const most = heavy < Math.max(1, this.#seats.length - 1) ? Infinity : HEAVY;
+    let next = -1;
+    for (const [index, { work }] of this.#queue.entries()) {
+      if (work > most || (next >= 0 && work >= this.#queue[next].work)) continue;
+      next = index;
+      if (!this.#isTurnOfLightest) break;
+    }
+    if (next < 0) return undefined;
+    this.#isTurnOfLightest = !this.#isTurnOfLightest;
+    return this.#queue.splice(next, 1)[0];
   }
 
   async #work(seat: Seat, { request, resolve, reject }: Job): Promise<void> {

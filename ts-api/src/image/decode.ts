@@ -1,5 +1,6 @@
 /** From the bytes of an image file to RGB pixels, as Pillow's `ImageOps.exif_transpose(Image.open(...)).convert("RGB")`. */
 import { IJepaError } from "../core/errors.js";
+import { HEAD_BYTES, describeWrongFile } from "../weights/wrong-file.js";
 import { CodecError } from "./codec.js";
 import { corrupt, unsupported } from "./image-error.js";
 import { decodeJpeg, readJpegHeader } from "./jpeg.js";
@@ -113,12 +114,17 @@ export function isImage(head: Uint8Array): boolean {
 }
 
 function refuse(bytes: Uint8Array, source: string): IJepaError {
-  const known = REFUSED.find(([, offset, signature]) => hasBytes(bytes, offset, signature));
-  return known ? unsupported(source, known[0], `${known[0]} is not supported`) : notAnImage(source);
+  const known = REFUSED.find(([, offset, signature]) => hasBytes(bytes, offset, signature))?.[0] ?? (isSvg(bytes) ? "SVG" : undefined);
+  return known === undefined ? notAnImage(bytes, source) : unsupported(source, known, `${known} is not supported`);
 }
 
-function notAnImage(source: string): IJepaError {
-  const message = `${source} is not an image: its first bytes are those of no known kind. Give a PNG, JPEG or WebP file.`;
+function isSvg(bytes: Uint8Array): boolean {
+  return /^\s*<(svg|(\?xml|!--|!doctype svg)[^]*<svg)/i.test(new TextDecoder().decode(bytes.subarray(0, HEAD_BYTES)));
+}
+
+/** Data sets come with pointers of Git LFS, and downloads with pages, where pictures should be. */
+function notAnImage(bytes: Uint8Array, source: string): IJepaError {
+  const what = describeWrongFile(bytes) ?? "its first bytes are those of no known kind", message = `${source} is not an image: ${what}. Give a PNG, JPEG or WebP file.`;
   return new IJepaError("image/unsupported", message, { source });
 }
 

@@ -14,6 +14,8 @@ export interface OrientationMetadata {
 
 const ORIENTATION_TAG = 0x0112;
 const UPRIGHT = 1;
+/** "Exif", and two zeros. */
+const EXIF_PREFIX = [0x45, 0x78, 0x69, 0x66, 0, 0];
 /** The headers of TIFF, those of writers that got the byte order of the number 42 wrong, and of BigTIFF the one that Pillow reads as TIFF. */
 const LITTLE = ["II*\0", "II\0*"], BIG = ["MM\0*", "MM*\0", "MM\0+"];
 
@@ -52,7 +54,7 @@ export function readOrientation({ exif, xmp }: OrientationMetadata): number {
  */
 function readExif(bytes: Uint8Array): number | undefined {
   let start = 0;
-  while (latin1(bytes.subarray(start, start + 6)) === "Exif\0\0") start += 6;
+  while (EXIF_PREFIX.every((byte, i) => bytes[start + i] === byte)) start += EXIF_PREFIX.length;
   const tiff = new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
   const header = latin1(bytes.subarray(start, start + 4)), little = LITTLE.includes(header);
   if (tiff.byteLength < 8 || (!little && !BIG.includes(header))) return undefined;

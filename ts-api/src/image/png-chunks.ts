@@ -26,6 +26,8 @@ const SIGNATURE_BYTES = 8;
 const CHUNK_FRAME_BYTES = 12;
 const CHUNK_HEADER_BYTES = 8;
 const NO_END = "it has no end marker";
+/** Of a file that is wrong everywhere, the first few faults tell enough. */
+const MAX_WARNINGS = 8;
 
 /** @throws IJepaError `image/corrupt` for what is wrong before the image data */
 export function readPngChunks(bytes: Uint8Array, source: string): PngChunks {
@@ -41,7 +43,7 @@ function readHead(bytes: Uint8Array, chunks: Chunk[], source: string): number {
     const chunk = chunkAt(bytes, at);
     if (chunk?.type === "IDAT") return at;
     const first = chunks[0]?.type ?? "IHDR";
-    if (first !== "IHDR" && !chunks.some(({ type }) => type === "IHDR") && chunk === undefined) {
+    if (chunk === undefined && first !== "IHDR" && !chunks.some(({ type }) => type === "IHDR")) {
       throw corrupt(source, "PNG", `it begins with the chunk ${first}, not with IHDR`);
     }
     if (chunk === undefined || chunk.end > bytes.length) throw corrupt(source, "PNG", `the data ends at byte ${bytes.length}, before its image data`);
@@ -64,7 +66,7 @@ function readPixels(bytes: Uint8Array, at: number, file: PngChunks): number | un
       file.warnings.push(NO_END);
       return undefined;
     }
-    if (!checks(bytes, at, chunk.end)) file.warnings.push(`the checksum of the chunk IDAT at byte ${at} is wrong`);
+    if (!checks(bytes, at, chunk.end)) warn(file, `the checksum of the chunk IDAT at byte ${at} is wrong`);
     at = chunk.end;
   }
 }
@@ -85,10 +87,14 @@ function readTail(bytes: Uint8Array, at: number, file: PngChunks): void {
       file.fault = `the data ends at byte ${bytes.length}, inside the chunk ${chunk.type}`;
       return;
     }
-    if (!checks(bytes, at, chunk.end)) file.warnings.push(`the checksum of the chunk ${chunk.type} at byte ${at} is wrong`);
+    if (!checks(bytes, at, chunk.end)) warn(file, `the checksum of the chunk ${chunk.type} at byte ${at} is wrong`);
     file.tail.push({ type: chunk.type, data: chunk.data });
     at = chunk.end;
   }
+}
+
+function warn({ warnings }: PngChunks, fault: string): void {
+  if (warnings.length < MAX_WARNINGS) warnings.push(fault);
 }
 
 /** The chunk at byte `at`, with as much of its data as the file has; undefined if the file is too short for length and type. */

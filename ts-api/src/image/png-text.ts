@@ -1,6 +1,6 @@
 /** The text chunks of PNG that may tell the orientation: XMP, and the EXIF that ImageMagick writes as hexadecimal. */
 import { IJepaError } from "../core/errors.js";
-import { inflate } from "./inflate.js";
+import { inflate, MAX_DEFLATE_RATIO } from "./inflate.js";
 import type { OrientationMetadata } from "./orientation.js";
 import type { Chunk } from "./png-chunks.js";
 
@@ -9,7 +9,11 @@ const XMP_KEYWORD = "XML:com.adobe.xmp";
 const EXIF_KEYWORD = "exif", PROFILE_KEYWORD = "Raw profile type exif";
 const KEYWORDS = [XMP_KEYWORD, EXIF_KEYWORD, PROFILE_KEYWORD];
 /** A longer text is cut; nor may all texts together have more than this: a few kilobytes can be compressed gigabytes. */
-const MAX_TEXT_BYTES = 2 ** 20, MAX_ALL_TEXT_BYTES = 8 * 2 ** 20;
+export const MAX_TEXT_BYTES = 2 ** 20, MAX_ALL_TEXT_BYTES = 8 * 2 ** 20;
+/** What a compressed text counts at least: to begin with it takes as long. */
+const LEAST_TEXT_BYTES = 2 ** 14;
+/** Of the specification. */
+const MAX_KEYWORD = 79;
 
 /**
  * Of each keyword the last text counts; other texts are not looked at.
@@ -21,13 +25,13 @@ export async function readTexts(chunks: readonly Chunk[], source: string): Promi
   const texts = new Map<string, Uint8Array>();
   let inflated = 0;
   for (const { type, data } of chunks) {
-    const end = data.indexOf(0);
-    const keyword = latin1(data.subarray(0, Math.max(end, 0)));
+    const end = data.subarray(0, MAX_KEYWORD + 1).indexOf(0), keyword = String.fromCharCode(...data.subarray(0, Math.max(end, 0)));
     if (!KEYWORDS.includes(keyword)) continue;
     const body = bodyOf(type, data.subarray(end + 1));
     if (body === undefined) continue;
-    const text = body.compressed ? await inflateText(body.bytes) : body.bytes;
-    if (body.compressed) inflated += text?.length ?? 0;
+    const most = Math.min(MAX_TEXT_BYTES, MAX_DEFLATE_RATIO * body.bytes.length), text = body.compressed ? await inflateText(body.bytes, most) : body.bytes;
+    // Of a broken one nobody knows how far it was read.
+    if (body.compressed) inflated += Math.max(LEAST_TEXT_BYTES, text?.length ?? most);
     if (inflated > MAX_ALL_TEXT_BYTES) {
       const message = `${source} is a PNG image with more than ${MAX_ALL_TEXT_BYTES} bytes of compressed comments. Save it again without them.`;
       throw new IJepaError("image/too-complex", message, { source, kind: "PNG", what: "bytes of comments", count: inflated });
@@ -50,9 +54,9 @@ function bodyOf(type: string, body: Uint8Array): { bytes: Uint8Array; compressed
   return { bytes: body.subarray(translationEnd + 1), compressed: compressed !== 0 };
 }
 
-async function inflateText(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+async function inflateText(bytes: Uint8Array, most: number): Promise<Uint8Array | undefined> {
   try {
-    return (await inflate([bytes], MAX_TEXT_BYTES)).bytes;
+    return (await inflate([bytes], most)).bytes;
   } catch {
     return undefined; // a broken comment does not make the picture unreadable
   }
@@ -60,7 +64,12 @@ async function inflateText(bytes: Uint8Array): Promise<Uint8Array | undefined> {
 
 /** "\nexif\n<length>\n<hexadecimal, in lines>" to bytes; nothing when a digit is none. */
 function readHexProfile(text: string): Uint8Array | undefined {
-  const hex = text.split("\n").slice(3).join("").replace(/\s/g, "");
+  let at = 0;
+  for (let lines = 0; lines < 3; lines++) {
+    at = text.indexOf("\n", at) + 1;
+    if (at === 0) return new Uint8Array(0);
+  }
+  const hex = text.slice(at).replace(/\s/g, "");
   if (hex.length % 2 !== 0 || /[^0-9a-fA-F]/.test(hex)) return undefined;
   const digit = (at: number) => {
     const code = hex.charCodeAt(at);

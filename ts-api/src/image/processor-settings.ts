@@ -76,6 +76,9 @@ export const CONFIG_NAMES: { readonly [K in keyof ImageProcessorSettings]: strin
   padSize: "pad_size",
 };
 
+/** Most pixels that an image is made into: as many as are read by default, and more than any model takes. */
+export const MAX_RESULT_PIXELS = 2 * 89_478_485;
+
 /** Fields that say nothing about pixels. */
 const INERT = new Set(["processor_class", "feature_extractor_type", "auto_map", "transformers_version", "return_tensors", "device", "disable_grouping", "input_data_format", "image_seq_length", "model_input_names"]);
 
@@ -122,6 +125,10 @@ export function readSettings(
     doPad: read("doPad", parseBoolean, bool),
     padSize: read("padSize", parseSize, "{ height, width } in whole pixels from 1 up"),
   };
+  for (const name of ["size", "cropSize", "padSize"] as const) {
+    const size = settings[name];
+    if (size !== undefined && "height" in size && size.height * size.width > MAX_RESULT_PIXELS) throw error(name, given[name], `at most ${MAX_RESULT_PIXELS} pixels`);
+  }
   if (settings.doCenterCrop && settings.cropSize === undefined) throw error("cropSize", null, "given when doCenterCrop is true");
   const { imageMean, imageStd } = settings;
   if (typeof imageMean !== "number" && typeof imageStd !== "number" && imageMean.length !== imageStd.length) {

@@ -6,7 +6,7 @@ import { Tensor } from "../core/tensor.js";
 import { readProcessorConfig } from "../weights/checkpoint.js";
 import { SOURCE_OPTIONS, type SourceOptions } from "../weights/source-options.js";
 import { centerCrop, resizedSize } from "./geometry.js";
-import { CONFIG_NAMES, DEFAULT_SETTINGS, isInert, readSettings } from "./processor-settings.js";
+import { CONFIG_NAMES, DEFAULT_SETTINGS, isInert, MAX_RESULT_PIXELS, readSettings } from "./processor-settings.js";
 import type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, ResizeTarget, SettingError } from "./processor-settings.js";
 import { checkRawImage, toRgb } from "./raw-image.js";
 import type { RawImage } from "./raw-image.js";
@@ -179,6 +179,10 @@ function prepare(image: RawImage, name: string, settings: ImageProcessorSettings
     const size = resizedSize(converted, settings.size);
     if (size.height < 1 || size.width < 1) {
       const message = `${name} of ${height} x ${width} pixels would be resized to ${size.height} x ${size.width}: nothing is left of it.`;
+      throw new IJepaError("input/shape", message, { name, expected: "sides that differ less", actual: [height, width, channels] });
+    }
+    if (size.height * size.width > MAX_RESULT_PIXELS) {
+      const message = `${name} of ${height} x ${width} pixels would be resized to ${size.height} x ${size.width}, over the limit of ${MAX_RESULT_PIXELS} pixels.`;
       throw new IJepaError("input/shape", message, { name, expected: "sides that differ less", actual: [height, width, channels] });
     }
     resized = resize(converted, size.width, size.height, settings.resample);

@@ -44,7 +44,7 @@ export async function readAddress(address: string, limits: ReadLimits): Promise<
   if (address.length > MAX_PATH) {
     throw readError(name, `it has ${address.length} characters, too many for a path. Pass an image in base64 as "data:image/png;base64,..."`);
   }
-  return readFile(/^file:/i.test(address) ? pathOf(new URL(address)) : address, limits);
+  return readFile(/^file:/i.test(address) ? pathOf(address, name) : address, limits);
 }
 
 /**
@@ -119,13 +119,22 @@ async function readFile(path: string, { name, maxBytes, signal }: ReadLimits): P
 }
 
 /** The path of a file: URL; of "/C:/x" on Windows the part after the slash. */
-function pathOf(url: URL): string {
-  return decodeURIComponent(url.pathname).replace(/^\/(?=[A-Za-z]:\/)/, "");
+function pathOf(url: string, name: string): string {
+  try {
+    return decodeURIComponent(new URL(url).pathname).replace(/^\/(?=[A-Za-z]:\/)/, "");
+  } catch (cause) {
+    throw readError(name, "it is not a valid file: URL", cause);
+  }
 }
 
-/** The time limit also ends a download that stalls or trickles. */
 async function readUrl(url: string, limits: ReadLimits): Promise<Uint8Array> {
-  const { name, timeout, signal: outer } = limits, controller = new AbortController(), { signal } = controller;
+  return inTime(limits, (signal) => guarded(limits, async () => readResponse(await fetch(url, { signal }), { ...limits, signal })));
+}
+
+/** Ends a download that stalls or trickles at its time limit. */
+export async function inTime<T>({ name, timeout, signal: outer }: ReadLimits, download: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  throwIfAborted(outer, `loading ${name}`);
+  const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stopListening = onAbort(outer, () => controller.abort());
   try {
@@ -133,8 +142,7 @@ async function readUrl(url: string, limits: ReadLimits): Promise<Uint8Array> {
       const seconds = timeout / 1000;
       timer = setTimeout(() => reject(readError(name, `it did not arrive within ${seconds} s`, undefined, "Check the address, or raise timeout.")), timeout);
     });
-    const download = guarded({ ...limits, signal: outer }, async () => readResponse(await fetch(url, { signal }), { ...limits, signal }));
-    return await Promise.race([download, late]);
+    return await Promise.race([download(controller.signal), late]);
   } finally {
     clearTimeout(timer);
     stopListening();

@@ -5,10 +5,10 @@ import { show } from "../core/show.js";
 import { decodeImage, DEFAULT_MAX_PIXELS, DEFAULT_SOURCE } from "./decode.js";
 import type { DecodeOptions } from "./decode.js";
 import { drawnPixels, isDrawable, type Drawable } from "./drawable.js";
-import { tooLong } from "./image-error.js";
+import { readError, tooLong } from "./image-error.js";
 import { checkRawImage, dropAlpha } from "./raw-image.js";
 import type { RawImage } from "./raw-image.js";
-import { guarded, nameOf, readAddress, readBody, readResponse, type ReadLimits } from "./read-bytes.js";
+import { guarded, inTime, nameOf, readAddress, readBody, readResponse, type ReadLimits } from "./read-bytes.js";
 
 /**
  * - a string or URL: a local path, or an http(s):, blob:, data: or file: URL; in browsers also one relative to the page;
@@ -73,6 +73,20 @@ export async function loadImage(source: ImageSource, given: LoadImageOptions = {
  */
 export async function readImageBytes(address: string, options: Omit<LoadImageOptions, "maxPixels"> = {}): Promise<Uint8Array> {
   return readAddress(address, limitsOf(options.source ?? nameOf(address), options));
+}
+
+/** Reads the image of a URL, by rules of its own. */
+export type DownloadImage = (url: URL, options: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>;
+
+/**
+ * The bytes of an image file at an http(s) URL, read by `download`, within the time that any download has.
+ *
+ * @throws IJepaError `io/read`, `aborted`, and what `download` throws
+ */
+export async function downloadImageBytes(address: string, download: DownloadImage, options: Omit<LoadImageOptions, "maxPixels"> = {}): Promise<Uint8Array> {
+  const limits = limitsOf(options.source ?? nameOf(address), options), { name, maxBytes } = limits;
+  if (!URL.canParse(address)) throw readError(name, "it is not a URL");
+  return inTime(limits, (signal) => download(new URL(address), { maxBytes, signal }));
 }
 
 function limitsOf(name: string, { maxBytes = DEFAULT_MAX_BYTES, timeout = DEFAULT_TIMEOUT, signal }: LoadImageOptions): ReadLimits {

@@ -9,6 +9,10 @@ export interface QueuedJob {
   readonly data: ImageJob;
   readonly returnvalue?: JobResult | null | undefined;
   readonly failedReason?: string | undefined;
+  /** How often it was answered, with a result or an error. */
+  readonly attemptsMade?: number | undefined;
+  /** How often it was lost with its worker. */
+  readonly stalledCounter?: number | undefined;
   moveToWait(token?: string): Promise<unknown>;
   remove(): Promise<void>;
 }

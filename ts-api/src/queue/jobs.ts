@@ -2,7 +2,7 @@
 import { fromBase64, toBase64 } from "../core/base64.js";
 import { IJepaError } from "../core/errors.js";
 import { sha256 } from "../core/numerics.js";
-import type { BulkFailure } from "../bulk/results.js";
+import type { BulkFailure, BulkImage } from "../bulk/results.js";
 import { featureDigest, type CollectionRow } from "../collections/row.js";
 import type { Encoding } from "../collections/encoding.js";
 
@@ -19,6 +19,8 @@ export interface ImageJob {
   readonly encoding: Encoding;
   /** Paths or URLs. */
   readonly sources: readonly string[];
+  /** Damaged images that could be read all the same are failures. */
+  readonly strict?: boolean | undefined;
   /** Earlier results for these images: another worker has to compute them again. */
   readonly audit?: Audit | undefined;
   /** The job may crash its worker, which does no other job beside it. */
@@ -63,6 +65,8 @@ export interface JobResult {
   readonly rows: readonly RowMessage[];
   /** The images that failed, and why. */
   readonly failures: readonly Pick<BulkFailure, "source" | "code" | "message">[];
+  /** The images that are damaged and were read all the same. */
+  readonly damaged?: readonly Pick<BulkImage, "source" | "warnings">[] | undefined;
   /** Who did it. */
   readonly worker: WorkerInfo;
   /** The job is an audit of this worker: another one has to do it. */
@@ -87,8 +91,8 @@ export function checkVersion({ version }: { readonly version: number }, what: st
 }
 
 /** The same sources for the same owner and reason are the same job. */
-export async function jobIdOf({ owner, sources, audit, banned = [], alone = false }: Omit<ImageJob, "version" | "encoding">): Promise<string> {
-  const reason = audit === undefined ? [...banned, ...(alone ? ["alone"] : [])] : [audit.worker.name, audit.until];
+export async function jobIdOf({ owner, sources, audit, banned = [], alone = false, strict = false }: Omit<ImageJob, "version" | "encoding">): Promise<string> {
+  const reason = audit === undefined ? [...banned, ...(alone ? ["alone"] : []), ...(strict ? ["strict"] : [])] : [audit.worker.name, audit.until];
   return (await sha256(new TextEncoder().encode(JSON.stringify([owner, sources, ...reason])))).slice(0, 32);
 }
 
@@ -99,6 +103,28 @@ export function outcomesOf({ rows, failures }: Pick<JobResult, "rows" | "failure
 
 export function encodeRow({ feature, tokens, source, id, bytes, modified, width, height, digest }: CollectionRow): RowMessage {
   return { source, id, bytes, modified, width, height, digest, feature: encodeNumbers(feature), tokens: tokens === undefined ? null : encodeNumbers(tokens) };
+}
+
+/**
+ * The rows of a result.
+ *
+ * @param sources the images of its job
+ * @throws IJepaError `queue/version`; `queue/result` if it does not have exactly these images, or is damaged
+ */
+export async function readRows(result: JobResult, sources: readonly string[]): Promise<CollectionRow[]> {
+  checkVersion(result, "A worker sent a result");
+  const { rows, failures, worker } = result as Partial<JobResult>, [source] = sources;
+  if (!isListOfObjects(rows) || !isListOfObjects(failures) || typeof worker?.name !== "string") {
+    throw new IJepaError("queue/result", `What came back for ${source} is not the result of a job.`, { source });
+  }
+  const outcomes = outcomesOf(result), missing = sources.find((one) => !outcomes.has(one)), added = [...outcomes.keys()].find((one) => !sources.includes(one));
+  if (missing !== undefined) throw new IJepaError("queue/result", `Worker ${worker.name} sent no result of ${missing}.`, { source: missing });
+  if (added !== undefined) throw new IJepaError("queue/result", `Worker ${worker.name} sent a result of ${added}, which it was not asked for.`, { source: added });
+  return Promise.all(result.rows.map(decodeRow));
+}
+
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === "object" && one !== null);
 }
 
 /** @throws IJepaError `queue/result` if the numbers do not match the digest */

@@ -5,6 +5,8 @@ import { checkVersion, jobIdOf, type ImageJob } from "./jobs.js";
 
 const DONE = ["completed", "failed"], STATES = ["wait", "paused", "active", "delayed", "prioritized", ...DONE];
 
+/** Workers that a job may make fail before it counts as what they fail of. */
+const MAX_ATTEMPTS = 6;
 /** Milliseconds between two tries where the broker is away. */
 const TRY_EVERY = 500;
 
@@ -98,7 +100,7 @@ export class Outbox {
   }
 
   async #send(ids: readonly string[]): Promise<void> {
-    await this.#try(() => this.queue.addBulk(ids.map((jobId) => ({ name: "images", data: this.#jobs.get(jobId)!, opts: { jobId } }))));
+    await this.#try(() => this.queue.addBulk(ids.map((jobId) => ({ name: "images", data: this.#jobs.get(jobId)!, opts: { jobId, attempts: MAX_ATTEMPTS } }))));
   }
 
   #ids(states: readonly string[]): Promise<string[]> {

@@ -1,15 +1,16 @@
 /** Adds images to a collection through a queue: makes a bounded number of jobs at a time, and collects the results. */
-import { throwIfAborted } from "../core/errors.js";
+import { isIJepaError, throwIfAborted } from "../core/errors.js";
 import { readOptions, type OptionNames } from "../core/options.js";
-import { failureOf, type BulkFailure } from "../bulk/results.js";
+import { failureOf, type BulkFailure, type BulkImage } from "../bulk/results.js";
 import { ProgressCounter, type BulkProgress } from "../bulk/progress.js";
 import { sourceOf, type BulkSource, type Source } from "../bulk/source.js";
 import type { Collection } from "../collections/collection.js";
 import { isKnown, type IndexReport } from "../collections/indexing.js";
+import type { CollectionRow } from "../collections/row.js";
 import type { CollectionWriter } from "../collections/writer.js";
 import { Auditor, compareOutcomes, type AuditMismatch, type SavedAudits, type Wanted } from "./audit.js";
-import type { Broker } from "./broker.js";
-import { checkVersion, decodeRow, JOB_VERSION, outcomesOf, type Audit, type ImageJob, type JobResult, type WorkerInfo } from "./jobs.js";
+import type { Broker, QueuedJob } from "./broker.js";
+import { jobIdOf, JOB_VERSION, outcomesOf, readRows, type Audit, type ImageJob, type JobResult, type WorkerInfo } from "./jobs.js";
 import { Outbox, type FinishedJob } from "./outbox.js";
 
 /** Options of `indexThroughQueue`. */
@@ -31,17 +32,21 @@ export interface QueueIndexOptions {
   recompute?: ((job: ImageJob) => Promise<JobResult>) | undefined;
   /** How many images there are, for the progress, once it is known. */
   total?: Promise<number | undefined> | undefined;
+  /** Damaged images that could be read all the same are failures. Default false. */
+  strict?: boolean | undefined;
   /** Told after every image. */
   onProgress?: ((progress: QueueProgress) => void) | undefined;
   /** Called for each image that could not be indexed. */
   onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;
+  /** Called for each damaged image that could be read all the same. */
+  onWarning?: ((image: Pick<BulkImage, "source" | "warnings">) => void | Promise<void>) | undefined;
   /** Called for each worker that computes wrong bits. */
   onMismatch?: ((mismatch: AuditMismatch) => void | Promise<void>) | undefined;
 }
 
 const NAMES: OptionNames<QueueIndexOptions> = {
   owner: "string", signal: "AbortSignal", jobSize: "number", maxJobs: "number", audit: "number", recompute: "function", total: true,
-  onProgress: "function", onFailure: "function", onMismatch: "function",
+  strict: "boolean", onProgress: "function", onFailure: "function", onWarning: "function", onMismatch: "function",
 };
 
 /** Called with the progress: images, connected workers, audited images. */
@@ -53,6 +58,8 @@ export interface QueueIndexReport extends IndexReport {
   readonly audited: number;
   /** Rows that were replaced, because their worker was wrong. */
   readonly recomputed: number;
+  /** How often a job was begun again, because its worker was killed, cut off or out of memory, or had failed. */
+  readonly repeated: number;
   /** The workers that were wrong. */
   readonly mismatches: readonly AuditMismatch[];
 }
@@ -66,12 +73,14 @@ const CHECK_EVERY = 25;
 const FLUSH_EVERY = 5_000;
 /** How often a worker may decline the audit of its own result before the audit is done here. */
 const MAX_DECLINED = 5;
+/** Results of a job that are damaged or not complete, after which its images are failures. */
+const MAX_DAMAGED = 3;
 
 /**
  * Adds images to a collection, computed by workers. Results of an earlier run in the queue are collected first; images that the
  * collection has are not requested again.
  *
- * @throws IJepaError `queue/owner` if the queue belongs to another collection, `queue/version`, `queue/result`, `queue/unavailable`,
+ * @throws IJepaError `queue/owner` if the queue belongs to another collection, `queue/version`, `queue/unavailable`,
  *   `collection/locked`, `io/write`, `aborted`; `input/value` for an invalid share or an unknown option
  */
 export async function indexThroughQueue(collection: Collection, broker: Broker, sources: AsyncIterable<Source> | Iterable<Source>, given: QueueIndexOptions): Promise<QueueIndexReport> {
@@ -91,10 +100,12 @@ export async function indexThroughQueue(collection: Collection, broker: Broker, 
 class Producer {
   /** Places of jobs. */
   readonly #asked = new Set<string>();
-  readonly #report = { added: 0, copies: 0, unchanged: 0, failed: 0, audited: 0, recomputed: 0 };
+  readonly #report = { added: 0, copies: 0, unchanged: 0, failed: 0, audited: 0, recomputed: 0, repeated: 0 };
   readonly #counter = new ProgressCounter(undefined);
   /** How often audits were declined, by worker and results. */
   readonly #declined = new Map<string, number>();
+  /** How often what came back of a job could not be used, by its id. */
+  readonly #damaged = new Map<string, number>();
   #flushed = performance.now();
   #looks = 0;
   #workers = 0;
@@ -167,8 +178,8 @@ class Producer {
   }
 
   #jobOf(owner: string, sources: readonly string[]): ImageJob {
-    const { banned } = this.auditor;
-    return { version: JOB_VERSION, owner, encoding: this.collection.encoding, sources, ...(banned.length > 0 ? { banned } : {}) };
+    const { auditor: { banned }, options: { strict = false } } = this;
+    return { version: JOB_VERSION, owner, encoding: this.collection.encoding, sources, ...(strict ? { strict } : {}), ...(banned.length > 0 ? { banned } : {}) };
   }
 
   /** Collects what is done. */
@@ -188,12 +199,14 @@ class Producer {
   /** False if a job was only sent again. */
   async #collect({ job, data }: FinishedJob): Promise<boolean> {
     const { returnvalue: result } = job, { audit } = data;
+    this.#report.repeated += repetitionsOf(job);
     if (result === null || result === undefined) {
       this.outbox.take(job);
       if (audit === undefined) await this.#failed(data, job.failedReason ?? "no worker could do it");
       return true;
     }
-    checkVersion(result, "A worker sent a result");
+    const rows = result.declined === true ? [] : await this.#rowsOf(job, data, result);
+    if (rows === undefined) return false;
     if (audit !== undefined && result.declined === true && !this.#isStuck(audit)) {
       await this.outbox.again(job, data);
       return false;
@@ -204,19 +217,39 @@ class Producer {
     }
     this.outbox.take(job);
     if (audit !== undefined) await this.#compare(data, audit, result.declined === true ? await this.#recomputed(data) : result);
-    else await this.#store(result);
+    else await this.#store(result, rows);
     return true;
   }
 
-  async #store(result: JobResult): Promise<void> {
-    const again = new Set(result.rows.map(({ source }) => source).filter((source) => this.auditor.redo.has(source))), wanted = this.auditor.collected(result);
-    for (const row of result.rows) {
-      await this.writer.put(await decodeRow(row));
+  /** Undefined for a result that is damaged or not complete: the job is done once more, a few times. */
+  async #rowsOf(job: QueuedJob, data: ImageJob, result: JobResult): Promise<CollectionRow[] | undefined> {
+    try {
+      return await readRows(result, data.sources);
+    } catch (error) {
+      if (!isIJepaError(error, "queue/result")) throw error;
+      const { code, message } = error, key = await jobIdOf(data), times = (this.#damaged.get(key) ?? 0) + 1;
+      this.#damaged.set(key, times);
+      if (times < MAX_DAMAGED) {
+        this.#report.repeated++;
+        await this.outbox.again(job, data);
+      } else {
+        this.outbox.take(job);
+        if (data.audit === undefined) for (const source of data.sources) await this.#fail({ kind: "failure", source, code, message });
+      }
+      return undefined;
+    }
+  }
+
+  async #store(result: JobResult, rows: readonly CollectionRow[]): Promise<void> {
+    const again = new Set(rows.map(({ source }) => source).filter((source) => this.auditor.redo.has(source))), wanted = this.auditor.collected(result);
+    for (const row of rows) {
+      await this.writer.put(row);
       if (again.has(row.source)) this.#report.recomputed++;
       else this.#report.added++;
       this.#done(row.source, again.has(row.source) ? undefined : "computed");
     }
     for (const failure of result.failures) await this.#fail({ kind: "failure", ...failure });
+    for (const image of result.damaged ?? []) if (!again.has(image.source)) await this.options.onWarning?.(image);
     if (wanted !== undefined) await this.#audit(wanted);
   }
 
@@ -248,8 +281,8 @@ class Producer {
     return count >= MAX_DECLINED;
   }
 
-  async #recomputed({ version, owner, encoding, sources }: ImageJob): Promise<JobResult | undefined> {
-    return this.options.recompute?.({ version, owner, encoding, sources });
+  async #recomputed({ version, owner, encoding, sources, strict }: ImageJob): Promise<JobResult | undefined> {
+    return this.options.recompute?.({ version, owner, encoding, sources, strict });
   }
 
   /** A job that crashes its workers is split into single images, which run alone, so that only the image to blame is lost. */
@@ -280,6 +313,11 @@ class Producer {
     await this.outbox.removeTaken();
     this.#flushed = performance.now();
   }
+}
+
+/** The last attempt is the one that was answered. */
+function repetitionsOf({ attemptsMade = 1, stalledCounter = 0 }: QueuedJob): number {
+  return Math.max(0, attemptsMade - 1) + stalledCounter;
 }
 
 /** Only names are sent, so an image needs a path or URL. */

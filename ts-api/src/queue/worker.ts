@@ -1,9 +1,9 @@
 /** A worker: takes jobs from the queue, computes the features of their images, and sends them back. */
 import { runtime } from "#runtime";
-import { IJepaError } from "../core/errors.js";
+import { IJepaError, isIJepaError } from "../core/errors.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import { embedImages } from "../bulk/embed.js";
-import { addressSource, type BulkSource } from "../bulk/source.js";
+import { addressSource, fetchedSource, type BulkSource, type FetchImage } from "../bulk/source.js";
 import { differences } from "../collections/encoding.js";
 import type { FeatureEncoder } from "../collections/feature-encoder.js";
 import { rowOf } from "../collections/indexing.js";
@@ -23,10 +23,12 @@ export interface JobOptions {
   /** Most pixels of an image. Default: Pillow's limit. */
   maxPixels?: number | undefined;
   /** Downloads the images of http(s) URLs; use it to restrict addresses. Default: as `loadImage`. */
-  fetchImage?: ((url: URL, options: { maxBytes: number; signal: AbortSignal }) => Promise<Uint8Array>) | undefined;
+  fetchImage?: FetchImage | undefined;
+  /** Time limit of the download of an image, in milliseconds. Default 60000. */
+  timeout?: number | undefined;
 }
 
-const JOB_OPTIONS: OptionNames<JobOptions> = { name: "string", signal: "AbortSignal", decoders: true, maxPixels: "number", fetchImage: "function" };
+const JOB_OPTIONS: OptionNames<JobOptions> = { name: "string", signal: "AbortSignal", decoders: true, maxPixels: "number", fetchImage: "function", timeout: "number" };
 
 /** Options of `work`. */
 export interface WorkOptions extends JobOptions {
@@ -38,8 +40,6 @@ export interface WorkOptions extends JobOptions {
 
 const WORK_OPTIONS: OptionNames<WorkOptions> = { ...JOB_OPTIONS, onJob: "function" };
 
-/** As the limit of `loadImage`. */
-const MAX_BYTES = 256 * 2 ** 20;
 /** After this many milliseconds a lost worker is noticed, and another one does its job. */
 const LOCK_DURATION = 15_000, STALLED_INTERVAL = 5_000;
 /** The images of the second are decoded while the first computes. */
@@ -54,17 +54,20 @@ const MAX_STALLED = 5;
  *   to compute wrong bits, `input/value` for an unknown option, `aborted`, `backend/*`
  */
 export async function runJob(encoder: FeatureEncoder, job: ImageJob, given: JobOptions): Promise<JobResult> {
-  const options = readOptions(given, JOB_OPTIONS, "runJob"), { signal, decoders, maxPixels, name } = options, worker = workerInfo(encoder, name);
+  const options = readOptions(given, JOB_OPTIONS, "runJob"), { signal, decoders, maxPixels, timeout, name } = options, worker = workerInfo(encoder, name);
   checkJob(encoder, job, worker);
   if (job.audit?.worker.name === name) return { version: JOB_VERSION, rows: [], failures: [], worker, declined: true };
-  const { layers, pooling, tokens } = encoder.encoding;
-  const rows: RowMessage[] = [], failures: JobResult["failures"][number][] = [];
+  const { layers, pooling, tokens } = encoder.encoding, { strict } = job;
+  const rows: RowMessage[] = [], failures: JobResult["failures"][number][] = [], damaged: NonNullable<JobResult["damaged"]>[number][] = [];
   const sources = job.sources.map((source) => sourceIn(source, options));
-  for await (const result of embedImages(encoder.extractor, sources, { signal, decoders, maxPixels, layers, pool: tokens === null ? pooling : "none" })) {
-    if (result.kind === "row") rows.push(encodeRow(await rowOf(encoder, result)));
-    else if (result.kind === "failure") failures.push({ source: result.source, code: result.code, message: result.message });
+  for await (const result of embedImages(encoder.extractor, sources, { signal, decoders, maxPixels, timeout, strict, layers, pool: tokens === null ? pooling : "none" })) {
+    const { source } = result;
+    if (result.kind === "failure") failures.push({ source, code: result.code, message: result.message });
+    if (result.kind !== "row") continue;
+    rows.push(encodeRow(await rowOf(encoder, result)));
+    if (result.warnings.length > 0) damaged.push({ source, warnings: result.warnings });
   }
-  return { version: JOB_VERSION, rows, failures, worker };
+  return { version: JOB_VERSION, rows, failures, worker, ...(damaged.length > 0 ? { damaged } : {}) };
 }
 
 /** The name of a worker in audits. */
@@ -75,17 +78,22 @@ export function workerInfo(encoder: FeatureEncoder, name: string): WorkerInfo {
 /**
  * Does jobs until `signal` is aborted; then pending jobs are given back, and another worker does them.
  *
- * @throws IJepaError as `runJob`, after the job was given back; `queue/unavailable`
+ * @throws IJepaError as `runJob`, after the job was given back or had failed here; `queue/unavailable`
  */
 export async function work(broker: Broker, encoder: FeatureEncoder, given: WorkOptions): Promise<void> {
   const { onJob, ...options } = readOptions(given, WORK_OPTIONS, "work"), { signal } = options;
-  let end: (error: Error | undefined) => void = () => undefined;
-  const ended = new Promise<Error | undefined>((resolve) => (end = resolve));
+  let isOver = false, resolve: (error: Error | undefined) => void = () => undefined;
+  const ended = new Promise<Error | undefined>((settle) => (resolve = settle));
+  const end = (error: Error | undefined): void => {
+    isOver = true;
+    resolve(error);
+  };
   // Jobs may arrive before it is ready.
   const made: { worker?: JobWorker } = {}, gate = new Gate(() => void made.worker?.pause(true), () => made.worker?.resume());
   const worker = (made.worker = await broker.openWorker(
     async (job, token) => {
-      if (!gate.enter(job.data.alone === true)) {
+      // A job that it failed may come back to it before it is gone.
+      if (isOver || !gate.enter(job.data.alone === true)) {
         await giveBack(job, token);
         throw broker.givenBack();
       }
@@ -94,9 +102,11 @@ export async function work(broker: Broker, encoder: FeatureEncoder, given: WorkO
         if (result.declined !== true) onJob?.(result);
         return result;
       } catch (error) {
-        await giveBack(job, token);
+        const isRefused = isRefusal(error);
+        if (isRefused) await giveBack(job, token);
         end(error instanceof Error ? error : new Error(String(error)));
-        throw broker.givenBack();
+        // A failure may be due to the job: the broker counts it.
+        throw isRefused ? broker.givenBack() : error;
       } finally {
         gate.leave();
       }
@@ -117,6 +127,11 @@ async function giveBack(job: QueuedJob, token: string | undefined): Promise<void
   await job.moveToWait(token).catch(() => undefined);
 }
 
+/** For what says nothing about the job: this worker is stopped, or cannot do any job of this queue. */
+function isRefusal(error: unknown): boolean {
+  return isIJepaError(error) && /^(aborted|queue\/|collection\/)/.test(error.code);
+}
+
 function checkJob(encoder: FeatureEncoder, job: ImageJob, { name, machine, device }: WorkerInfo): void {
   const { encoding, banned } = job;
   checkVersion(job, "The queue has jobs");
@@ -131,12 +146,5 @@ function checkJob(encoder: FeatureEncoder, job: ImageJob, { name, machine, devic
 }
 
 function sourceIn(address: string, { fetchImage }: JobOptions): BulkSource {
-  const source = addressSource(address);
-  if (fetchImage === undefined || !/^https?:/i.test(address)) return source;
-  return { ...source, read: (signal) => fetchImage(urlOf(address), { maxBytes: MAX_BYTES, signal }) };
-}
-
-function urlOf(address: string): URL {
-  if (URL.canParse(address)) return new URL(address);
-  throw new IJepaError("io/read", `${address} is not a URL.`, { path: address });
+  return fetchImage === undefined || !/^https?:/i.test(address) ? addressSource(address) : fetchedSource(address, fetchImage);
 }

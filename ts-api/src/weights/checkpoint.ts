@@ -10,7 +10,7 @@ import type { CheckpointTensor } from "./checkpoint-tensor.js";
 import { checkFinite, checkTensor, checkTensors, missingTensors } from "./checks.js";
 import { toFloat32 } from "./dtypes.js";
 import { checkQuantization, refuseForeignTensors } from "./foreign-quantization.js";
-import { openFolder, openFolderOf, readFile, readJson } from "./folder.js";
+import { checkLength, openFolder, openFolderOf, readFile, readJson } from "./folder.js";
 import { formatOf, HEAD_BYTES, describeWrongFile } from "./wrong-file.js";
 import type { ModelFolder, ModelRef, OpenOptions } from "./model-folder.js";
 import { canonicalName, expectedTensors, isOptionalTensor } from "./tensor-names.js";
@@ -157,6 +157,7 @@ export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions =
 }
 
 async function openParts(ref: ModelRef, options: CheckpointOptions): Promise<Opened> {
+  checkLength(ref);
   if (typeof ref !== "string" || /^https?:/i.test(ref)) return typeof ref === "string" && isTorchFile(ref) ? openTorch(ref, options) : openHuggingFace(ref, options);
   const path = /^file:/i.test(ref) ? pathOfFileUrl(ref) : ref, kind = path === "" || path.includes("\0") ? undefined : await kindOf(path);
   if (isTorchFile(ref) && kind !== "folder") return openTorch(ref, options);

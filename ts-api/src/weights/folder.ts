@@ -1,7 +1,7 @@
 /** From what a user calls a model (path, URL, name on the Hub, files) to a folder whose files can be opened. */
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../core/errors.js";
-import { show } from "../core/show.js";
+import { show, shorten } from "../core/show.js";
 import { wrongType } from "../core/options.js";
 import { describeWrongFile } from "./wrong-file.js";
 import { parseJson } from "../core/json.js";
@@ -14,6 +14,8 @@ import type { SourceOptions } from "./source-options.js";
 
 /** Largest JSON file that is read: far more than any config or index needs. */
 const MAX_JSON = 32 * 2 ** 20;
+/** Longest name of a model: no system has longer paths, no server takes longer URLs. */
+const MAX_REF = 8192;
 
 /**
  * @param ref a local folder, a file: URL or an http(s) URL of a folder, or the name of a model on the Hugging Face Hub; a local path of
@@ -22,6 +24,7 @@ const MAX_JSON = 32 * 2 ** 20;
  */
 export async function openFolder(ref: ModelRef, options: SourceOptions = {}): Promise<ModelFolder> {
   if (isModelSource(ref)) return { name: ref.name, remote: true, pathOf: (name) => `${ref.name}/${name}`, open: (name, given) => ref.open(name, given) };
+  checkLength(ref);
   const shown = typeof ref === "string" ? modelOfAddress(ref) : undefined;
   if (shown === undefined && (typeof ref !== "string" || !looksLikeRepo(ref) || (await kindOf(ref)) !== undefined)) return folderAt(ref);
   const { openHubFolder } = await import("./hub/folder.js");
@@ -43,9 +46,18 @@ function noFolderHere(folder: ModelFolder): ModelFolder {
   };
 }
 
+/**
+ * Nobody's model has such a name, and messages would repeat it.
+ * @throws IJepaError `input/value`
+ */
+export function checkLength(ref: unknown): void {
+  if (typeof ref === "string" && ref.length > MAX_REF) throw badRef(ref, `has ${ref.length} characters, too many for a path, a URL or a name`);
+}
+
 /** A folder at a path or URL. */
 export function folderAt(ref: string): ModelFolder {
   if (typeof ref !== "string") throw wrongType("A model", "a folder, a URL, a name on the Hub, or an object with name and open", ref);
+  checkLength(ref);
   if (ref === "") throw badRef(ref, "is empty");
   if (ref.includes("\0")) throw badRef(ref, "holds a zero byte");
   if (/^https?:/i.test(ref)) return urlFolder(ref);
@@ -63,9 +75,12 @@ export function folderAt(ref: string): ModelFolder {
 export function openFolderOf(ref: string): { folder: ModelFolder; name: string } {
   if (/^https?:/i.test(ref) && URL.canParse(ref)) {
     const url = new URL(ref), end = url.pathname.lastIndexOf("/"), name = url.pathname.slice(end + 1);
-    if (!/^([^%]|%[0-9a-f]{2})*$/i.test(name)) throw badRef(ref, "is no valid URL");
     url.pathname = url.pathname.slice(0, end);
-    return { folder: folderAt(url.href), name: decodeURIComponent(name) };
+    try {
+      return { folder: folderAt(url.href), name: decodeURIComponent(name) };
+    } catch {
+      throw badRef(ref, "is no valid URL");
+    }
   }
   const path = /^file:/i.test(ref) ? pathOfFileUrl(ref) : ref, end = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
   return { folder: folderAt(end < 0 ? "." : path.slice(0, end) || "/"), name: path.slice(end + 1) };
@@ -154,5 +169,5 @@ function urlFolder(ref: string): ModelFolder {
 
 function badRef(ref: string, problem: string): IJepaError<"input/value"> {
   const message = `The model ${show(ref)} ${problem}. Pass a folder, an http(s) or file URL of one, or the name of a model on the Hub.`;
-  return new IJepaError("input/value", message, { name: "model", value: ref });
+  return new IJepaError("input/value", message, { name: "model", value: shorten(ref, MAX_REF) });
 }

@@ -1,5 +1,7 @@
 /** From the first bytes of a file that is no checkpoint to what it is, for messages: a web page, a Git LFS pointer, another format. */
 
+import { show } from "../core/show.js";
+
 /** Bytes that are enough to recognise a file. */
 export const HEAD_BYTES = 512;
 
@@ -22,6 +24,12 @@ export function describeWrongFile(head: Uint8Array): string | undefined {
   }
   if (XML.test(text)) return "it is an XML document, as web pages and the error messages of file servers are; download the file itself";
   return undefined;
+}
+
+/** Says that a file is a text, such as the error message of a server; undefined for other files. */
+export function describeText(head: Uint8Array): string | undefined {
+  const text = new TextDecoder("latin1").decode(head.subarray(0, HEAD_BYTES)).trim();
+  return /^[\t\n\r\x20-\x7e]+$/.test(text) ? `it is a text that begins with ${show(text)}; download the file itself` : undefined;
 }
 
 /** The format of a file that is not of the expected one; undefined if it is not known. */

@@ -245,12 +245,20 @@ export class DiskStore implements Store {
     }
   }
 
-  /** Keeps a small fact. A cache that cannot be written can still be read. */
+  /** Keeps a small fact, in the place of whatever is there: nothing is written through a link. A cache that cannot be written can still be read. */
   async #note(path: string, bytes: Uint8Array): Promise<void> {
     try {
       await this.#checkPlace(parentOf(path));
-      await this.files.makeFolder(parentOf(path));
-      await runtime.writeFile(path, bytes);
+      const own = `${path}.${crypto.randomUUID()}${OWN_WRITING}`, writer = await this.files.create(own);
+      try {
+        await writer.write(bytes);
+        await writer.finish();
+        await this.files.rename(own, path);
+      } catch (cause) {
+        await writer.close().catch(() => undefined);
+        await this.files.remove(own);
+        throw cause;
+      }
     } catch {
       return;
     }

@@ -12,16 +12,26 @@ const NO_OWNERS = new Set(["api", "blog", "collections", "datasets", "docs", "le
 
 /**
  * The model that an address of the Hub's site shows, as people copy it from there: https://huggingface.co/OWNER/NAME, with or without
- * /tree/REVISION; undefined for every other text.
+ * /tree/REVISION, /commit/REVISION or the path of a file; undefined for every other text.
  */
 export function modelOfAddress(ref: string): { repo: string; revision: string | undefined } | undefined {
   const [, path] = /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/([^?#]+)/i.exec(ref) ?? [];
   const [owner, name, kind, ...rest] = (path ?? "").replace(/\/+$/, "").split("/");
   if (name === undefined || NO_OWNERS.has(owner) || !looksLikeRepo(`${owner}/${name}`)) return undefined;
   if (kind === undefined) return { repo: `${owner}/${name}`, revision: undefined };
-  if (!["tree", "blob"].includes(kind) || rest.length === 0) return undefined;
+  if (!["tree", "blob", "raw", "commit"].includes(kind) || rest.length === 0) return undefined;
   // A branch may have slashes, which the site writes as %2F; the rest is a file.
-  return { repo: `${owner}/${name}`, revision: decodeURIComponent(rest[0] === "refs" ? rest.slice(0, 3).join("/") : rest[0]) };
+  const revision = rest[0] === "refs" ? rest.slice(0, 3).join("/") : rest[0];
+  return { repo: `${owner}/${name}`, revision: revision.replace(/(%[0-9a-f]{2})+/gi, decoded) };
+}
+
+/** Bytes that are not UTF-8 stay escaped: no revision has them. */
+function decoded(escapes: string): string {
+  try {
+    return decodeURIComponent(escapes);
+  } catch {
+    return escapes;
+  }
 }
 
 /**

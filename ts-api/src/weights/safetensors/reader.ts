@@ -3,7 +3,7 @@ import { IJepaError, isIJepaError } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { DTYPE_BITS, isSafetensorsDtype } from "../dtypes.js";
 import type { SafetensorsDtype } from "../dtypes.js";
-import { formatOf, HEAD_BYTES, describeWrongFile } from "../wrong-file.js";
+import { formatOf, HEAD_BYTES, describeText, describeWrongFile } from "../wrong-file.js";
 import { parseJson } from "../../core/json.js";
 import { readRange } from "../sources/bytes.js";
 
@@ -86,7 +86,7 @@ async function readHeaderLength(source: ByteSource, signal: AbortSignal | undefi
 async function whatItIs(source: ByteSource, signal: AbortSignal | undefined): Promise<string | undefined> {
   try {
     const head = await readRange(source, 0, Math.min(HEAD_BYTES, source.size), signal), format = formatOf(head);
-    return describeWrongFile(head) ?? (format && `it is ${format}`);
+    return describeWrongFile(head) ?? (format === undefined ? describeText(head) : `it is ${format}`);
   } catch (error) {
     if (isIJepaError(error, "aborted")) throw error;
     return undefined;

@@ -7,7 +7,7 @@ import { show } from "../../core/show.js";
 import { sizeOf } from "../../core/tensor.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { DTYPE_BITS, type SafetensorsDtype } from "../dtypes.js";
-import { formatOf, HEAD_BYTES, describeWrongFile, isSafetensors } from "../wrong-file.js";
+import { formatOf, HEAD_BYTES, describeText, describeWrongFile, isSafetensors } from "../wrong-file.js";
 import { readRange } from "../sources/bytes.js";
 import { readPickle, type Host } from "./pickle.js";
 import { isZip } from "./recognize.js";
@@ -96,7 +96,7 @@ function noZip(head: Uint8Array): string {
   if (impostor !== undefined) return impostor;
   if (isSafetensors(head)) return "it is a safetensors file; pass the folder that it is in, with config.json beside it";
   if (format !== undefined && !format.startsWith("a pickle")) return `it is ${format}; unpack or convert it first`;
-  return "it is not a zip; save files from before PyTorch 1.6 again with a newer torch.save";
+  return describeText(head) ?? "it is not a zip; save files from before PyTorch 1.6 again with a newer torch.save";
 }
 
 function hostOf(source: ByteSource, entryOf: (key: string) => ZipEntry | undefined): Host {

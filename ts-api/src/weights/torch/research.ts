@@ -59,6 +59,11 @@ export async function openResearch(
   const archive = await openTorchArchive(source, signal);
   const state = stateDict(source, archive.value, checkpointKey), config = configOf(source, state, options.config ?? {});
   const parts = [...state].flatMap(([name, tensor]) => partsOf(name, tensor));
+  const names = new Set<string>();
+  for (const { name } of parts) {
+    if (names.has(name)) throw broken(source, `two of its tensors are ${show(name)}`);
+    names.add(name);
+  }
   const starts = await archive.locate(parts.map(({ tensor }) => tensor.storage), signal);
   const infos = parts.map(({ name, tensor, shape, skip }): TensorInfo => {
     const { dtype } = tensor.storage, bytes = DTYPE_BITS[dtype] / 8;
@@ -87,7 +92,9 @@ function stateDict(source: ByteSource, checkpoint: unknown, key: string): Map<st
   const tensors = new Map<string, TorchTensor>();
   for (const [name, tensor] of state as Map<unknown, unknown>) {
     if (typeof name !== "string" || !(tensor instanceof TorchTensor)) throw broken(source, `${key} holds ${show(name)}, which is not a named tensor`);
-    tensors.set(name.replace(/^module\./, ""), tensor);
+    const plain = name.replace(/^module\./, "");
+    if (tensors.has(plain)) throw broken(source, `${key} has ${show(plain)} twice`);
+    tensors.set(plain, tensor);
   }
   return tensors;
 }
