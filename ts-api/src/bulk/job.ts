@@ -32,7 +32,7 @@ export interface BulkOptions {
   timeout?: number | undefined;
   /** Number of images, for the progress; a promise may resolve while they are computed. Default: the length of a list. */
   total?: number | Promise<number | undefined> | undefined;
-  /** Told after every image. */
+  /** Called after every image. */
   onProgress?: ((progress: BulkProgress) => void) | undefined;
   /**
    * Returns true for an image whose result is known from its name, size and time: its file is not read. Not called for sources without

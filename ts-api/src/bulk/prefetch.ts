@@ -1,4 +1,4 @@
-/** From a list of items to their results, in order: work begins a bounded number of items ahead of whoever takes the results. */
+/** From a list of items to their results, in order: work begins a bounded number of items ahead of the result that is taken. */
 import { onAbort } from "../core/abort.js";
 import { throwIfAborted } from "../core/errors.js";
 

@@ -54,7 +54,7 @@ export interface BulkSkip {
   readonly id: string | undefined;
   /** Size of the file in bytes; undefined if unknown. */
   readonly bytes: number | undefined;
-  /** When the file was last written, in milliseconds since 1970; undefined where nobody knows. */
+  /** When the file was last written, in milliseconds since 1970; undefined if unknown. */
   readonly modified: number | undefined;
 }
 

@@ -121,7 +121,7 @@ function uniqueImages(given: readonly LabelledFeature[]): LabelledFeature[] {
     if (feature.length !== given[0].feature.length || !feature.every(Number.isFinite)) {
       throw new IJepaError("input/shape", `The feature of ${id.slice(0, 12)} must be ${given[0].feature.length} finite numbers.`, { name: "feature", expected: `${given[0].feature.length} finite numbers`, actual: [feature.length] });
     }
-    // Of copies the first by name, whatever their order.
+    // The first copy by name, in any order.
     images.set(id, known === undefined || (image.source ?? "") < (known.source ?? "") ? image : known);
   }
   return [...images.values()].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -4,7 +4,7 @@
 export interface Mistake {
   /** SHA-256 of the file's bytes, in hex. */
   readonly id: string;
-  /** Where it is; undefined where nobody says. */
+  /** Its place; undefined if unknown. */
   readonly source: string | undefined;
   /** Its own label. */
   readonly label: string;

@@ -38,7 +38,7 @@ export class ProgressBar {
     this.show(done, total, `${rate.toFixed(1)} images/s${left}${failed > 0 ? `, ${countOf(failed, "failure")}` : ""}${detail}`);
   }
 
-  /** Where nobody knows how many there will be. */
+  /** Shows a count when the total is unknown. */
   count(done: number, label: string): void {
     const { columns } = this.#output;
     if (columns === undefined) return;

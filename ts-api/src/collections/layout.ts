@@ -57,7 +57,7 @@ export async function writeHead(storage: FolderStorage, encoding: Encoding): Pro
 export interface PartsList {
   readonly names: readonly string[];
   readonly entries: ReadonlyMap<string, PartEntry>;
-  /** What is wrong with the manifest: then nobody knows of parts that are gone. */
+  /** What is wrong with the manifest: lost parts are then unknown. */
   readonly damage: { readonly file: string; readonly problem: string } | undefined;
 }
 

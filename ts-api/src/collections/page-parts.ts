@@ -105,7 +105,7 @@ function markOf({ at: [column, row], grid: [rows, columns] }: NonNullable<Card["
   return `<i style="left:${percent(column / columns)};top:${percent(row / rows)};width:${percent(1 / columns)};height:${percent(1 / rows)}"></i>`;
 }
 
-/** The folder that all places lie in, with a slash at its end; "" where there is none. */
+/** The common folder of all places, with a slash at its end; "" if there is none. */
 export function commonFolder(sources: Iterable<string>): string {
   const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/", path.length - 2) + 1);
   let folder: string | undefined;

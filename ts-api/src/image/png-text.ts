@@ -30,7 +30,7 @@ export async function readTexts(chunks: readonly Chunk[], source: string): Promi
     const body = bodyOf(type, data.subarray(end + 1));
     if (body === undefined) continue;
     const most = Math.min(MAX_TEXT_BYTES, MAX_DEFLATE_RATIO * body.bytes.length), text = body.compressed ? await inflateText(body.bytes, most) : body.bytes;
-    // Of a broken one nobody knows how far it was read.
+    // How far a broken text was read is not known.
     if (body.compressed) inflated += Math.max(LEAST_TEXT_BYTES, text?.length ?? most);
     if (inflated > MAX_ALL_TEXT_BYTES) {
       const message = `${source} is a PNG image with more than ${MAX_ALL_TEXT_BYTES} bytes of compressed comments. Save it again without them.`;

@@ -34,7 +34,7 @@ export interface QueueIndexOptions {
   total?: Promise<number | undefined> | undefined;
   /** Damaged images that could be read all the same are failures. Default false. */
   strict?: boolean | undefined;
-  /** Told after every image. */
+  /** Called after every image. */
   onProgress?: ((progress: QueueProgress) => void) | undefined;
   /** Called for each image that could not be indexed. */
   onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;

@@ -34,7 +34,7 @@ const JOB_OPTIONS: OptionNames<JobOptions> = { name: "string", signal: "AbortSig
 export interface WorkOptions extends JobOptions {
   /** Ends the work when it is aborted. */
   signal: AbortSignal;
-  /** Told after every job. */
+  /** Called after every job. */
   onJob?: ((result: JobResult) => void) | undefined;
 }
 

@@ -1,7 +1,7 @@
 /** Detects the tool that a program was built with, for messages, as far as it can be seen at run time. */
 declare const __webpack_require__: unknown;
 
-/** The page of the package's documents for whoever builds programs with it. */
+/** The page of the package's documents about build tools. */
 export const BUILD_TOOLS_PAGE = "docs/build-tools.md";
 
 const BY_ADDRESS: readonly (readonly [RegExp, string])[] = [

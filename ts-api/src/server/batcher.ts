@@ -29,7 +29,7 @@ export interface BatcherOptions {
   readonly decoders: DecodePool;
   /** Most pixels of an image. */
   readonly maxPixels: number;
-  /** Told of each forward pass. */
+  /** Called after each forward pass. */
   onBatch(images: number, seconds: number): void;
 }
 

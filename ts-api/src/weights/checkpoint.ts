@@ -52,9 +52,7 @@ export interface Checkpoint {
    * @throws IJepaError as `tensor`, and `weights/format` when the parts of the matrix contradict each other
    */
   codes(name: string, signal?: AbortSignal): Promise<CodedMatrix | undefined>;
-  /**
-   * The tensors that make up `name` in the files: itself, and with a quantized matrix what belongs to it; empty where there is none.
-   */
+  /** The tensors that make up `name` in the files: itself, and the companions of a quantized matrix; empty if there is none. */
   stored(name: string): readonly CheckpointTensor[];
   /**
    * The tensors that a model does not use, under the names that they have in the files.

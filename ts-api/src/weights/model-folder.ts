@@ -1,4 +1,4 @@
-/** What a model is read from: a folder of files, wherever it is. */
+/** The interface of a model's folder: local, at a URL, on the Hub or in memory. */
 import { isRecord } from "../core/options.js";
 import type { ByteSource } from "../runtime/env.js";
 import type { UrlOptions } from "./sources/url.js";
@@ -8,11 +8,11 @@ export interface OpenOptions extends UrlOptions {
   required?: boolean | undefined;
 }
 
-/** A model's files as the caller has them: in a bucket, in assets, in memory. */
+/** A model's files from the caller: in a bucket, in assets, in memory. */
 export interface ModelSource {
   /** For messages. */
   readonly name: string;
-  /** Opens a file such as "config.json"; undefined where there is none. Failures of reading become IJepaError `io/read`. */
+  /** Opens a file such as "config.json"; undefined if there is none. Failures of reading become IJepaError `io/read`. */
   open(file: string, options?: { signal?: AbortSignal | undefined }): Promise<ByteSource | undefined>;
 }
 
@@ -38,7 +38,7 @@ export interface ModelFolder {
   readonly name: string;
   /** True when it is read over the network. */
   readonly remote: boolean;
-  /** Opens a file of the folder; undefined where there is none. `name` is a plain file name. */
+  /** Opens a file of the folder; undefined if there is none. `name` is a plain file name. */
   open(name: string, options?: OpenOptions): Promise<ByteSource | undefined>;
   /**
    * Of a cache, after a file could not be read: looks whether it is as it was stored, and fetches it again where it is not.

@@ -3,7 +3,7 @@
 /** numpy leaves room in the header for the first axis to grow to this many digits. */
 const GROWTH_DIGITS = 21;
 
-/** The beginning of a .npy file of little-endian f32, before its elements: byte for byte as `numpy.save` writes it. */
+/** The header of a .npy file of little-endian f32, byte for byte as `numpy.save` writes it. */
 export function npyHeader(dims: readonly number[]): Uint8Array {
   const shape = dims.length === 1 ? `${dims[0]},` : dims.join(", ");
   const growth = dims.length === 0 ? "" : " ".repeat(GROWTH_DIGITS - String(dims[0]).length);

@@ -1,10 +1,10 @@
 /**
- * Seeded random numbers whose bits are the same in every engine: integers, and doubles under + - * / and square roots, which
- * IEEE 754 rounds in one way. `Math.log` and its kin are not used, because engines differ in their last bits.
+ * Seeded random numbers whose bits are the same in every engine: integers, and doubles under + - * / and square roots, which IEEE 754
+ * rounds in one way. `Math.log` and similar functions are not used, because their last bits differ between engines.
  */
 
 /**
- * An endless row of 32-bit words: xoshiro128++ (Blackman and Vigna, 2019).
+ * An endless sequence of 32-bit words: xoshiro128++ (Blackman and Vigna, 2019).
  * @param seed 32 bits, from which splitmix32 makes the state, or the state itself
  */
 export function xoshiro128(seed: number | { state: readonly [number, number, number, number] }): () => number {
@@ -35,7 +35,7 @@ export function uniform(words: () => number): number {
   return ((words() >>> 6) * 2 ** 26 + (words() >>> 6) + 0.5) * 2 ** -52;
 }
 
-/** The limits of torch's `trunc_normal_`, whatever the standard deviation. */
+/** The limits of torch's `trunc_normal_`, for every standard deviation. */
 const LIMIT = 2;
 /** From here on what lies within the limits is flat to 2e-12, and a larger deviation changes nothing that f32 could hold. */
 const FLAT = 1e6;

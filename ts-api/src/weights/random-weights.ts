@@ -1,4 +1,4 @@
-/** Random weights, as Hugging Face initialises a model: of its distributions, from our own generator. */
+/** From a configuration and a seed to a checkpoint with random weights, with the distributions of Hugging Face's initialisation. */
 import { sizeOf } from "../core/tensor.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { Checkpoint } from "./checkpoint.js";
@@ -10,10 +10,9 @@ import { truncatedNormal, xoshiro128 } from "./random-numbers.js";
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
 /**
- * A checkpoint that is nowhere: each tensor is made when it is asked for, from the seed and its name alone, and is the same every
- * time and in every engine. Matrices, the patch embedding and position embeddings are normal with deviation
- * `config.initializerRange` within -2 and 2; biases and the mask token are 0, gains of layer norms 1 (transformers,
- * `IJepaPreTrainedModel._init_weights`).
+ * A checkpoint without files: each tensor is made when it is read, from the seed and its name, and is the same every time and in every
+ * engine. Matrices, the patch embedding and position embeddings are normal with deviation `config.initializerRange` within -2 and 2;
+ * biases and the mask token are 0, gains of layer norms 1 (transformers, `IJepaPreTrainedModel._init_weights`).
  * @param seed whole number from 0 to 2^53 - 1
  */
 export function randomCheckpoint(config: IJepaConfig, seed: number): Checkpoint {

@@ -29,7 +29,7 @@ export interface SaveLayout {
   architecture: string;
   /** Canonical names, in order. */
   names: readonly string[];
-  /** A canonical name as the class has it. */
+  /** A canonical name as the model class writes it. */
   nameOf(name: string): string;
 }
 
@@ -39,9 +39,9 @@ const UNITS: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9, TB:
 const CONFIG_DTYPES: Readonly<Record<string, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16", F64: "float64" };
 
 /**
- * Writes config.json, preprocessor_config.json where the checkpoint has one, and model.safetensors, or shards and their index.
- * Each file is whole or not there.
- * @param folder a local path; made where it is not there
+ * Writes config.json, preprocessor_config.json if the checkpoint has one, and model.safetensors, or shards and their index. Each file is
+ * written atomically.
+ * @param folder a local path; created if it does not exist
  * @throws IJepaError `io/write`, `weights/missing`, `io/read`, `input/value`, `aborted`
  */
 export async function saveCheckpoint(checkpoint: Checkpoint, folder: string, layout: SaveLayout, { signal, max_shard_size: size = "5GB" }: SaveOptions): Promise<void> {
@@ -63,7 +63,7 @@ export async function saveCheckpoint(checkpoint: Checkpoint, folder: string, lay
     await write(`${SINGLE}.index.json`, json({ metadata: { total_size: total }, weight_map: Object.fromEntries(map) }));
   }
   const { config, preprocessorConfig } = checkpoint, dtype = CONFIG_DTYPES[tensors[0].dtype];
-  // What is saved has the encoder in it.
+  // The saved files include the encoder.
   const { [ENCODER_FIELD]: _, ...own } = config.toJSON(), fields = { ...own, architectures: [layout.architecture] };
   const named = "dtype" in fields || "torch_dtype" in fields || dtype === undefined ? {} : { dtype };
   await write("config.json", json({ ...fields, ...named }));
@@ -83,7 +83,7 @@ async function* fileChunks(
   }
 }
 
-/** In order, each shard as full as it goes; a tensor that is larger than a shard has one of its own. */
+/** In order, each shard as full as possible; a tensor larger than a shard gets its own. */
 function cut(tensors: readonly CheckpointTensor[], limit: number): CheckpointTensor[][] {
   const shards: CheckpointTensor[][] = [];
   let room = 0;
@@ -98,7 +98,7 @@ function cut(tensors: readonly CheckpointTensor[], limit: number): CheckpointTen
   return shards;
 }
 
-/** Readers take model.safetensors before an index: one that is there already would hide the shards. */
+/** Readers prefer model.safetensors to an index: an existing one would hide the shards. */
 async function refuseSingle(path: string, open: () => Promise<{ close(): Promise<void> } | undefined>): Promise<void> {
   const file = await open();
   if (file === undefined) return;

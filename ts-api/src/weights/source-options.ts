@@ -1,7 +1,7 @@
 /** The options that say where a model comes from, and the progress of its download. */
 import type { OptionNames } from "../core/options.js";
 
-/** What `progress_callback` is told, in the manner of transformers.js. */
+/** The argument of `progress_callback`, as in transformers.js. */
 export interface ProgressInfo {
   /**
    * Of a file of the Hub: "initiate", then "download" and "progress" unless it is in the cache already, then "done". Of the model:
@@ -22,19 +22,19 @@ export interface ProgressInfo {
   progress: number;
 }
 
-/** Where a model comes from. The names are those of Hugging Face. */
+/** The source of a model. The names are those of Hugging Face. */
 export interface SourceOptions {
   /** When it is aborted, the work ends with IJepaError `aborted`. */
   signal?: AbortSignal | undefined;
   /** Replaces the global `fetch` for http(s) URLs and for the Hub. */
   fetch?: typeof globalThis.fetch | undefined;
-  /** Told how far downloads and loading are. */
+  /** Called with the progress of downloads and loading. */
   progress_callback?: ((info: ProgressInfo) => void) | undefined;
-  /** Of a model of the Hub: a branch, a tag or a commit. Default "main". */
+  /** A branch, tag or commit of a model of the Hub. Default "main". */
   revision?: string | undefined;
-  /** The folder of the Hub's cache. Default: what HF_HUB_CACHE and HF_HOME say, else ~/.cache/huggingface/hub. */
+  /** The folder of the Hub's cache. Default: HF_HUB_CACHE or HF_HOME, else ~/.cache/huggingface/hub. */
   cache_dir?: string | undefined;
-  /** Do not ask the Hub: take what its cache has. Default: what HF_HUB_OFFLINE says. */
+  /** Use only the cache. Default: HF_HUB_OFFLINE. */
   local_files_only?: boolean | undefined;
   /** The token for private and gated models; false: none. Default: HF_TOKEN, else the one that `hf auth login` stored. */
   token?: string | false | undefined;

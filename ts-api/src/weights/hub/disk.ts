@@ -245,7 +245,10 @@ export class DiskStore implements Store {
     }
   }
 
-  /** Keeps a small fact, in the place of whatever is there: nothing is written through a link. A cache that cannot be written can still be read. */
+  /**
+   * Stores a small fact, replacing an existing file or link: nothing is written through a link. A cache that cannot be written can still
+   * be read.
+   */
   async #note(path: string, bytes: Uint8Array): Promise<void> {
     try {
       await this.#checkPlace(parentOf(path));

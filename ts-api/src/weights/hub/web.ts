@@ -1,9 +1,9 @@
 /**
  * Caches models of the Hub in hosts without a file system: in the Cache API, in parts that can be read one by one.
  *
- * Where the host says that there is room (browsers do), a file is fetched whole and its digest checked before a byte of it is used.
- * Elsewhere its parts are fetched as they are read, straight from the Hub, and kept where there is a Cache API (Workers): then only
- * files of one part have their digest checked.
+ * If the host says that there is room (browsers do), a file is fetched whole and its digest is checked before a byte of it is used.
+ * Otherwise its parts are fetched from the Hub as they are read, and cached if there is a Cache API (Workers): then only files of one
+ * part have their digest checked.
  */
 import type { ByteSource, Hasher } from "../../runtime/env.js";
 import { bytesSource } from "../sources/bytes.js";
@@ -79,7 +79,7 @@ export class WebStore implements Store {
     return this.#source(file, parts);
   }
 
-  /** Hands out a whole file in blocks of the size of a part; wrong ones may come before the right ones. Returns their digests. */
+  /** Yields a whole file in blocks of the size of a part; after a wrong digest it starts again. Returns the digests of the blocks. */
   async #fetchChecked(file: RemoteFile, take: (index: number, block: Uint8Array) => Promise<void>, report: Report, signal: AbortSignal | undefined): Promise<string[]> {
     const { digest } = file;
     for (let attempt = 1; ; attempt++) {
@@ -109,7 +109,7 @@ export class WebStore implements Store {
     }
   }
 
-  /** @param parts digests of the parts, where the whole file was checked */
+  /** @param parts digests of the parts, if the whole file was checked */
   #source(file: RemoteFile, parts: readonly string[] | undefined): ByteSource {
     const { partBytes } = this.client.pace;
     let last: { index: number; bytes: Promise<Uint8Array> } | undefined;
@@ -140,7 +140,7 @@ export class WebStore implements Store {
     };
   }
 
-  /** A part from the cache; from the Hub where the host has thrown it away, or where it was never there. */
+  /** A part from the cache, or from the Hub if the cache does not have it. */
   async #part(file: RemoteFile, index: number, digest: string | undefined, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const url = partUrl(file, index), begin = index * this.client.pace.partBytes;
     const bytes = new Uint8Array(this.#partLength(file, index));
@@ -185,11 +185,11 @@ export class WebStore implements Store {
     return (await this.host.caches?.open(CACHE_NAME))?.match(url);
   }
 
-  /** A full or forbidden cache keeps nothing; what is missing is fetched again when it is read. */
+  /** A full or forbidden cache keeps nothing; missing parts are fetched again when they are read. */
   async #put(url: string, bytes: Uint8Array): Promise<void> {
     try {
       const cache = await this.host.caches?.open(CACHE_NAME);
-      // Workers keep only what says how long.
+      // Workers cache only responses with a lifetime.
       await cache?.put(url, new Response(bytes as BodyInit, { headers: { "cache-control": "max-age=31536000", "content-length": String(bytes.length) } }));
     } catch {
       return;

@@ -1,4 +1,4 @@
-/** Packed files: safetensors whose tensors are the buffers that backends take (docs/weights-format.md). */
+/** Reads and describes packed files: safetensors whose tensors are the buffers that backends take (docs/weights-format.md). */
 import { runtime } from "#runtime";
 import { IJepaError } from "../../core/errors.js";
 import { DTYPES, GROUPS, NUMERICS_VERSION, sha256 as sha256OfWhole, type Dtype, type Group } from "../../core/numerics.js";
@@ -10,11 +10,11 @@ import type { SafetensorsFile, TensorInfo } from "./reader.js";
 export const PACKED_FORMAT = "1";
 
 const FORMAT = "ijepa.format", NUMERICS = "ijepa.numerics", DTYPE = "ijepa.dtype", GROUP = "ijepa.group_size", SOURCE = "ijepa.source_sha256", DIGEST = "ijepa.sha256.";
-/** Where the checkpoint is that files were packed from, in words; whoever publishes them may write it. */
+/** Where the original of packed files is, in words; their publisher may write it. */
 export const ORIGINAL = "ijepa.original";
 const IMAGES = "ijepa.calibration_images", IMAGES_DIGEST = "ijepa.calibration_sha256";
 
-/** The images that int8 or int4 was made with, in place of synthetic ones. */
+/** The images that int8 or int4 was calibrated with, instead of synthetic ones. */
 export interface CalibrationInfo {
   /** How many images. */
   readonly images: number;
@@ -22,7 +22,7 @@ export interface CalibrationInfo {
   readonly digest: string;
 }
 
-/** What packed files say of themselves. */
+/** The metadata of packed files. */
 export interface PackedInfo {
   /** Format of the matrices. */
   readonly dtype: Dtype;
@@ -58,13 +58,13 @@ export function packedMetadata({ dtype, groupSize, source, calibration }: Packed
   return { [FORMAT]: PACKED_FORMAT, [NUMERICS]: NUMERICS_VERSION, [DTYPE]: dtype, ...group, [SOURCE]: source, ...images, ...Object.fromEntries(digests) };
 }
 
-/** True for metadata that this library writes: a converter keeps all other. */
+/** True for metadata that this library writes: a converter keeps all others. */
 export function isOwnMetadata(key: string): boolean {
   return [FORMAT, NUMERICS, DTYPE, GROUP, SOURCE, IMAGES, IMAGES_DIGEST].includes(key) || key.startsWith(DIGEST);
 }
 
 /**
- * What the files of a checkpoint say; undefined where they are not packed.
+ * The metadata of a checkpoint's files; undefined if they are not packed.
  * @throws IJepaError `weights/version` for a format or numeric contract that this library does not know, `weights/format` for
  *   metadata that cannot be, or files of different conversions
  */
@@ -129,7 +129,7 @@ export async function listDigest(tensors: readonly TensorDigest[]): Promise<stri
   return sha256(new TextEncoder().encode(sorted.map(({ name, digest }) => `${digest}  ${name}\n`).join("")));
 }
 
-/** SHA-256 in hex; by the host itself where it can, because WebCrypto copies the bytes. */
+/** SHA-256 in hex; by the host itself if possible, because WebCrypto copies the bytes. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
   const hasher = runtime.createHash?.("sha256");
   if (hasher === undefined) return sha256OfWhole(bytes);

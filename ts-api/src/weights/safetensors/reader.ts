@@ -82,7 +82,7 @@ async function readHeaderLength(source: ByteSource, signal: AbortSignal | undefi
   return Number(length);
 }
 
-/** What a file is that is none of this format, where that can be told. */
+/** What another kind of file is, if it is recognised. */
 async function whatItIs(source: ByteSource, signal: AbortSignal | undefined): Promise<string | undefined> {
   try {
     const head = await readRange(source, 0, Math.min(HEAD_BYTES, source.size), signal), format = formatOf(head);

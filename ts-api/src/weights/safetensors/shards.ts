@@ -10,8 +10,8 @@ const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 
 /**
- * Opens the weights of a model folder: model.safetensors, else the shards that model.safetensors.index.json names. Which tensor is in
- * which shard is what the shards say, not the index: so transformers reads them.
+ * Opens the weights of a model folder: model.safetensors, else the shards that model.safetensors.index.json names. The shards themselves,
+ * not the index, tell which tensor is in which shard, as in transformers.
  * @throws IJepaError `weights/missing` for an absent file, `weights/format`, `io/read`, `aborted`. Nothing stays open on failure.
  */
 export async function openWeights(folder: ModelFolder, options: OpenOptions): Promise<SafetensorsFile[]> {

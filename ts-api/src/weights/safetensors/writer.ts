@@ -20,7 +20,7 @@ export type TensorLayout = Pick<TensorBytes, "dtype" | "shape">;
  * The beginning of a safetensors file, and the order of the tensors that follow it without gaps: u64 header length, JSON header
  * padded with spaces to a multiple of 8. Tensors are sorted as by the reference implementation, by dtype (widest first), then by
  * name: equal input gives equal bytes.
- * @throws IJepaError `input/value` for a dtype or shape that cannot be
+ * @throws IJepaError `input/value` for an invalid dtype or shape
  */
 export function layoutSafetensors(
   tensors: ReadonlyMap<string, TensorLayout>,

@@ -27,7 +27,7 @@ export function bytesSource(name: string, ...chunks: Uint8Array[]): ByteSource {
 }
 
 /**
- * Reads a range of a source, whatever the source does wrong.
+ * Reads a range of a source, and checks what the source returns.
  * @param into memory that the source may use for it: see ByteSource
  * @throws IJepaError `io/read` when the range is not inside the source or cannot be read, `aborted`
  */

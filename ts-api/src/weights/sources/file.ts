@@ -4,8 +4,8 @@ import { IJepaError, isIJepaError } from "../../core/errors.js";
 import type { ByteSource, FileInfo } from "../../runtime/env.js";
 
 /**
- * Opens a local file; undefined where there is none.
- * @throws IJepaError `io/read` when it is there and cannot be read
+ * Opens a local file; undefined if there is none.
+ * @throws IJepaError `io/read` when it exists and cannot be read
  */
 export async function openFileIfPresent(path: string): Promise<ByteSource | undefined> {
   try {
@@ -17,7 +17,7 @@ export async function openFileIfPresent(path: string): Promise<ByteSource | unde
 }
 
 /**
- * What is at a path of the host; undefined where there is nothing, where there are no files, or where the program may not look.
+ * The kind of entry at a path; undefined if there is none, if the host has no files, or if the program lacks the permission.
  * @throws IJepaError `io/read`
  */
 export async function kindOf(path: string): Promise<FileInfo["kind"] | undefined> {
@@ -29,7 +29,7 @@ export async function kindOf(path: string): Promise<FileInfo["kind"] | undefined
   }
 }
 
-/** Deno was not given the permission. */
+/** True if Deno lacks the permission. */
 export function isDenied(error: unknown): boolean {
   return error instanceof Error && error.name === "NotCapable";
 }

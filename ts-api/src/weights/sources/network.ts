@@ -1,9 +1,9 @@
-/** Why a request of fetch failed, in words, and whether the next one may do better. */
+/** From a failed fetch to its reason, in words, and whether the next request may succeed. */
 import { runtime } from "#runtime";
 
 export interface NetworkFailure {
   readonly problem: string;
-  /** False where the same request will fail again. */
+  /** False if the same request will fail again. */
   readonly mayPass: boolean;
 }
 
@@ -18,18 +18,18 @@ export function networkFailure(error: unknown): NetworkFailure {
   return { problem: `${reasons.at(-1) ?? "the request failed"}${hint === undefined ? "" : ` (${hint})`}`, mayPass: true };
 }
 
-/** What an answer of this status means, where it does not come from the server that was asked; undefined for other statuses. */
+/** The meaning of a status that does not come from the requested server, such as a proxy's; undefined for others. */
 export function proxyRefusal(status: number): string | undefined {
   return status === 407 ? PROXY_ASKS : undefined;
 }
 
-/** Node's fetch gives no answer of status 407 out: its error has a cause without a word, and nothing else has. */
+/** Node's fetch hides answers of status 407: only then its error has a cause without a message. */
 function isWordless(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause instanceof Error && cause.constructor === Error && cause.message === "" && cause.cause === undefined && !("code" in cause);
 }
 
-/** fetch says "failed" only; the network's reason is one or more levels down, at times without words. */
+/** fetch only says "failed"; the network's reason is one or more levels deeper, sometimes without a message. */
 function reasonsOf(error: unknown): string[] {
   const reasons: string[] = [];
   for (let at = error, depth = 0; at instanceof Error && depth < 5; depth++) {

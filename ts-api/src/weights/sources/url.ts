@@ -11,19 +11,19 @@ export interface UrlOptions {
   fetch?: typeof globalThis.fetch | undefined;
   /** The largest resource to accept, in bytes. Default: no limit. */
   maxBytes?: number | undefined;
-  /** Take status 403 for absence: S3 and CloudFront answer so for files that are not there, to those who may not list them. Default false. */
+  /** Treat status 403 as absence: S3 and CloudFront answer it for missing files to users who may not list them. Default false. */
   forbiddenIsAbsent?: boolean | undefined;
 }
 
-/** Bytes asked for first: enough for a configuration, or for the header of a large weights file. */
+/** Bytes of the first request: enough for a configuration, or for the header of a large weights file. */
 const FIRST_BYTES = 65536;
-/** Bytes that are taken from a body at a time: workerd keeps some objects of every read to the end of a request. */
+/** Bytes that are read from a body at a time: workerd keeps some objects of every read until the request ends. */
 const PIECE = 512 * 1024;
 
 /**
- * Opens a resource over HTTP. Where the server knows ranges, only what is read is transferred (and the first 64 KiB); where
- * it ignores them, the whole resource is downloaded once and kept in memory until the source is dropped.
- * @throws IJepaError `input/value` when `url` is no http(s) URL, `io/read` with the HTTP status or the network's reason, `aborted`
+ * Opens a resource over HTTP. If the server supports ranges, only the ranges that are read are transferred (and the first 64 KiB).
+ * Otherwise the whole resource is downloaded once and kept in memory until the source is dropped.
+ * @throws IJepaError `input/value` when `url` is not an http(s) URL, `io/read` with the HTTP status or the network's reason, `aborted`
  */
 export async function openUrl(url: string, options: UrlOptions = {}): Promise<ByteSource> {
   const source = await openUrlIfPresent(url, options);
@@ -31,7 +31,7 @@ export async function openUrl(url: string, options: UrlOptions = {}): Promise<By
   throw new Resource(url, options).failure("there is nothing at this URL (HTTP status 404 or 410)");
 }
 
-/** As `openUrl`, but undefined where the server says that there is nothing (status 404 or 410; 403 with `forbiddenIsAbsent`). */
+/** As `openUrl`, but undefined if the server says that there is nothing (status 404 or 410; 403 with `forbiddenIsAbsent`). */
 export async function openUrlIfPresent(url: string, options: UrlOptions = {}): Promise<ByteSource | undefined> {
   const { signal, maxBytes = Infinity, forbiddenIsAbsent = false } = options;
   const resource = new Resource(url, options);
@@ -97,7 +97,7 @@ export function displayUrl(url: string): string {
   return `${protocol}//${host}${pathname}`;
 }
 
-/** One URL: requests to it, with their failures as IJepaError. */
+/** Requests to one URL; failures become IJepaError. */
 class Resource {
   readonly name: string;
   readonly #url: string;
@@ -112,7 +112,7 @@ class Resource {
     this.#fetch = options.fetch ?? runtime.fetch;
   }
 
-  /** Asks for `length` bytes at `offset`, or without these for all. */
+  /** Requests `length` bytes at `offset`, or all bytes. */
   async get(signal?: AbortSignal, offset = 0, length?: number): Promise<Response> {
     return this.#request(length === undefined ? {} : { headers: { range: `bytes=${offset}-${offset + length - 1}` } }, signal);
   }
@@ -147,7 +147,7 @@ class Resource {
     return new IJepaError("io/read", `Cannot read ${this.name}: ${problem}.`, { path: this.name }, { cause });
   }
 
-  /** Hands over the body as it comes, and where each piece begins; returns its size. The piece's memory is used again. */
+  /** Passes on the body as it arrives, with the offset of each piece; returns its size. The memory of a piece is reused. */
   #read(response: Response, limit: number, signal: AbortSignal | undefined, take: (piece: Uint8Array, at: number) => void): Promise<number> {
     return this.#guard(signal, async () => {
       const reader = response.body === null ? undefined : pieceReader(response.body);
@@ -192,8 +192,8 @@ interface FillingReader extends Pick<ReadableStreamBYOBReader, "cancel"> {
 }
 
 /**
- * Bodies of fetch fill memory that is given to them, always the same here: an engine that frees small arrays late would else hold
- * many times what is in use. Other streams, as a caller's own fetch may have, bring their own.
+ * Bodies of fetch fill a buffer that is passed to them, here always the same one: otherwise an engine that frees small arrays late would
+ * hold many times the memory in use. Other streams, such as those of a caller's fetch, bring their own buffers.
  */
 function pieceReader(body: ReadableStream<Uint8Array>): PieceReader {
   let reader: FillingReader;
@@ -220,12 +220,12 @@ function hintOf(status: number): string {
   return status === 403 ? ", as S3 and CloudFront do for a file that is not there; check the address, and who may read it" : "";
 }
 
-/** Lets the connection go; what becomes of the unread body is of no interest. */
+/** Closes the connection; errors of the unread body are ignored. */
 function discard(response: Response): void {
   response.body?.cancel().catch(() => undefined);
 }
 
-/** Content-Range in numbers; undefined where the server hides it or does not know the size. */
+/** Content-Range in numbers; undefined if the server hides it or does not know the size. */
 function contentRange(response: Response): { start: number; size: number } | undefined {
   const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
   return match === null ? undefined : { start: Number(match[1]), size: Number(match[2]) };
