@@ -24,7 +24,7 @@ npm run bench -- encoder [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16
 npm run bench -- engines [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--only TEXT]
 npm run bench -- peers   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4]... [--threads N] [--accuracy-level 0|4]...
 npm run bench -- file    [--rounds N]
-npm run bench -- page    [--rounds N]
+npm run bench -- page    [--rounds N] [--photos N]
 npm run bench -- queue   [--rounds N] [--model vitb16|vith14] [--dtype fp32|bf16|int8|int4] [--threads N]
 npm run bench -- search  [--rows N]...
 npm run bench -- bulk    [--rounds N] [--revectorize], or --memory [--images N]...
@@ -52,6 +52,7 @@ const { positionals, values } = parseArgs({
     out: { type: "string" },
     memory: { type: "boolean", default: false },
     images: { type: "string", multiple: true, default: ["1000", "10000"] },
+    photos: { type: "string", default: "200" },
     rows: { type: "string", multiple: true, default: ["100000"] },
     "accuracy-level": { type: "string", multiple: true, default: ["0", "4"] },
     help: { type: "boolean", default: false },
@@ -72,7 +73,7 @@ const benches: Record<string, () => Promise<void>> = {
   queue: () => benchQueue({ rounds: rounds(5), model: model(), dtype: dtypes()[0], threads: threads() }),
   search: () => benchSearch({ rows: values.rows.map((rows) => wholeNumber("--rows", rows)) }),
   bulk: () => values.memory ? benchBulkMemory({ counts: values.images.map((count) => wholeNumber("--images", count)), warm: 500, side: 64 }) : benchBulk({ rounds: rounds(3), revectorize: values.revectorize }),
-  page: () => benchPage({ rounds: rounds(1) }),
+  page: () => benchPage({ rounds: rounds(1), photos: wholeNumber("--photos", values.photos) }),
   threads: () =>
     benchThreads({ rounds: rounds(21), model: model(), dtypes: dtypes(), threads: Math.max(2, threads()), revectorize: values.revectorize }),
   webgpu: () =>

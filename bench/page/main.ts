@@ -1,5 +1,5 @@
 /**
- * 200 photos of 2 megapixels on the page's wall in Chromium, beside `ijepa index --tokens` of the same photos with as many threads;
+ * Photos of 2 megapixels on the page's wall in Chromium, beside `ijepa index --tokens` of the same photos with as many threads;
  * and the longest task on the page's own thread meanwhile, and while its views are used.
  */
 import { spawnSync } from "node:child_process";
@@ -12,7 +12,6 @@ import { PATIENCE_MS, startPage, type Context, type Page } from "../../tests/exa
 import { median } from "../support/measure.js";
 import { digits, table } from "../support/table.js";
 
-const PHOTOS = 200;
 /** A cut of a sample as a JPEG file of 2 megapixels, in base64. */
 const photo = (index: number) => `(async () => {
   const name = ${index} % 2 === 0 ? "chelsea.png" : "rocket.jpg", image = await createImageBitmap(await (await fetch("../photos/" + name)).blob());
@@ -22,16 +21,16 @@ const photo = (index: number) => `(async () => {
   const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 })).arrayBuffer());
   return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ""));
 })()`;
-const count = (photos: number) => `document.getElementById("many-count").textContent.startsWith("${photos} photos") && document.getElementById("many-progress").hidden`;
+const count = (photos: number) => `document.getElementById("many-count").textContent.startsWith("${photos === 0 ? "No" : photos} photos") && document.getElementById("many-progress").hidden`;
 const shown = (kind: string) => `document.getElementById("wall").dataset.shown === "${kind}"`;
 
-export async function benchPage({ rounds }: { rounds: number }): Promise<void> {
+export async function benchPage({ rounds, photos }: { rounds: number; photos: number }): Promise<void> {
   if (noChromium !== undefined) throw new Error(noChromium);
   const folder = mkdtempSync(join(tmpdir(), "ijepa-page-")), { url, stop } = await startPage();
   const browser = (await launchChromium()) as unknown as { newContext(): Promise<Context>; close(): Promise<void> };
   try {
     const maker = await openPage(browser, url), files: string[] = [];
-    for (let i = 0; i < PHOTOS; i++) {
+    for (let i = 0; i < photos; i++) {
       files.push(join(folder, `photo-${String(i).padStart(3, "0")}.jpg`));
       writeFileSync(files[i], Buffer.from(await maker.evaluate<string>(photo(i)), "base64"));
     }
@@ -42,8 +41,8 @@ export async function benchPage({ rounds }: { rounds: number }): Promise<void> {
       times.page.push(await fill(page, files, longest));
       await use(page, longest);
     }
-    const [indexed, walled] = [median(times.index), median(times.page)], row = (name: string, seconds: number) => [name, digits(seconds), digits(PHOTOS / seconds), digits(seconds / indexed)];
-    console.log(table([`${PHOTOS} photos of 1632 x 1224, ${runtime.cores} threads`, "s", "photos/s", "of index"], [row("ijepa index --tokens", indexed), row("the page's wall", walled)]));
+    const [indexed, walled] = [median(times.index), median(times.page)], row = (name: string, seconds: number) => [name, digits(seconds), digits(photos / seconds), digits(seconds / indexed)];
+    console.log(table([`${photos} photos of 1632 x 1224, ${runtime.cores} threads`, "s", "photos/s", "of index"], [row("ijepa index --tokens", indexed), row("the page's wall", walled)]));
     console.log(`\n${table(["longest task on the page's thread", "ms"], Object.entries(longest).map(([name, milliseconds]) => [name, milliseconds === 0 ? "< 50" : milliseconds.toFixed(0)]))}`);
   } finally {
     await browser.close();
@@ -74,7 +73,7 @@ async function fill(page: Page, files: readonly string[], longest: Record<string
   await page.evaluate("void (window.tasks = [], new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' }))");
   const start = performance.now();
   await page.setInputFiles("#many-files", files);
-  await page.waitForFunction(`${count(PHOTOS)} && [...document.querySelectorAll("#wall .tile img")].every((image) => image.naturalWidth > 0)`);
+  await page.waitForFunction(`${count(files.length)} && [...document.querySelectorAll("#wall .tile img")].every((image) => image.naturalWidth > 0)`);
   const seconds = (performance.now() - start) / 1000;
   await note(page, "filling the wall", longest);
   return seconds;

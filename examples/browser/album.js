@@ -1,10 +1,12 @@
 /** The worker behind "Many photos": a collection in the browser's own storage, filled, arranged, searched and learned from. */
 import { directions, chainOf, mapOf } from "./arrange.js";
+import { DecodePool } from "./library.js";
 import { Collection, FeatureEncoder, fitClassifier, indexImages, memoryStorage } from "./library-collections.js";
-import { loadingReport, serveTasks } from "./serve-tasks.js";
+import { loadingReport, serveTasks, unlessStopped } from "./serve-tasks.js";
+import { piecesOfSamples } from "./pieces.js";
 import { makeThumbnail, thumbnailOf } from "./thumbnails.js";
 
-/** Photos of the first round; each later round has twice as many. After each the wall is sorted anew. */
+/** Photos of the first round; each later round has twice as many as all before it. After each the wall is sorted anew. */
 const FIRST_ROUND = 16;
 /** The settings that opened it, encoder, collection, whether it is kept, and the photos by id with their features. */
 let open;
@@ -19,13 +21,25 @@ serveTasks({
   /** Takes in files, [{ name, file }]. Reports photos as they are read, and the arrangement after each round. */
   async add({ settings, files }, report, signal) {
     const { encoder, collection } = await opened(settings, report, signal), failures = [];
-    const sources = files.map((file) => sourceOf(file, report));
-    for (let first = 0, round = FIRST_ROUND; first < sources.length; first += round, round = first) {
-      const onProgress = ({ done }) => report({ text: `${first + done} of ${sources.length} photos`, part: (first + done) / sources.length });
-      await indexImages(collection, encoder, sources.slice(first, first + round), { signal, onProgress, onFailure: (failure) => failures.push(failure) });
-      report({ contents: await readContents() });
+    const thumbnails = [], sources = files.map((file) => sourceOf(file, (made) => thumbnails.push(made), report)), decoders = new DecodePool();
+    try {
+      for (let first = 0, round = FIRST_ROUND; first < sources.length; first += round, round = 2 * first) {
+        const onProgress = ({ done }) => report({ text: `${first + done} of ${sources.length} photos`, part: (first + done) / sources.length });
+        await indexImages(collection, encoder, sources.slice(first, first + round), { signal, decoders, onProgress, onFailure: (failure) => failures.push(failure) });
+        report({ contents: await readContents() });
+      }
+    } finally {
+      await Promise.all([decoders.close(), ...thumbnails]);
+      // Also what a round took in that was stopped.
+      if (signal.aborted) report({ contents: await readContents() });
     }
     return { failures };
+  },
+
+  /** Files to try it with. */
+  pieces(_given, report) {
+    report({ text: "Cutting the samples" });
+    return piecesOfSamples();
   },
 
   thumbnails: ({ ids }) => Promise.all(ids.map(thumbnailOf)),
@@ -75,14 +89,14 @@ function guess({ weight, bias, width }, names, feature) {
   return { label: names[best], sure: shares[best] / sum };
 }
 
-/** Its thumbnail is made beside the features, while the file is in memory. */
-function sourceOf({ name, file }, report) {
+/** Its thumbnail is made beside the features, while the file is in memory. @param begun told of the promise that it is made */
+function sourceOf({ name, file }, begun, report) {
   return {
     name,
     look: async () => ({ bytes: file.size, modified: file.lastModified }),
     async read() {
       const bytes = new Uint8Array(await file.arrayBuffer());
-      void makeThumbnail(bytes).then((made) => made && report({ photo: { ...made, name } }));
+      begun(makeThumbnail(bytes).then((made) => made && report({ photo: { ...made, name } })));
       return bytes;
     },
   };
@@ -93,7 +107,7 @@ async function opened(settings, report, signal) {
   if (open?.key === key) return open;
   await open?.encoder.dispose();
   open = undefined;
-  const encoder = await FeatureEncoder.open(model, { dtype, device, threads, tokens: true, signal, progress_callback: loadingReport(report) });
+  const encoder = await unlessStopped(FeatureEncoder.open(model, { dtype, device, threads, tokens: true, signal, progress_callback: loadingReport(report) }), signal);
   const name = `photos-${encoder.encoding.encoder.slice(0, 12)}-${encoder.encoding.processor.slice(0, 12)}`;
   open = { key, encoder, ...(await openStored(name, encoder.encoding)) };
   await readContents();
@@ -127,5 +141,5 @@ async function readContents() {
 async function contents() {
   const { photos, isKept, encoder, collection } = open, rows = directions(photos.map(({ feature }) => feature)), places = mapOf(rows);
   const ordered = chainOf(rows).map((i) => ({ ...photos[i], feature: undefined, place: places[i] }));
-  return { photos: ordered, isKept, grid: encoder.encoding.tokens, root: await collection.rootDigest() };
+  return { photos: ordered, isKept, grid: encoder.encoding.tokens, dtype: encoder.encoding.dtype, root: await collection.rootDigest() };
 }

@@ -1,6 +1,6 @@
 /** The camera: components of its frames, live, on the CPU and on WebGPU side by side. */
 import { createClient } from "./client.js";
-import { settings } from "./settings.js";
+import { hasWebgpu, settings } from "./settings.js";
 import { createStatus } from "./status.js";
 import { put } from "./view.js";
 
@@ -56,7 +56,7 @@ async function start() {
 
 async function openCamera(mine) {
   if (navigator.mediaDevices === undefined) throw new Error("Browsers give a camera only to pages that come by https, or from this machine.");
-  status.report({ text: "Waiting for the camera: your browser asks whether it may be used" });
+  status.report({ text: "Waiting for the camera: your browser asks whether this page may use it" });
   const stream = await navigator.mediaDevices.getUserMedia({ video: SIZE, audio: false }).catch((error) => {
     throw new Error(REFUSALS[error.name] ?? `The camera cannot be used: ${error.message}`);
   });
@@ -71,14 +71,17 @@ async function openCamera(mine) {
   video.srcObject = stream;
   await video.play();
   for (const frame of document.querySelectorAll("#camera .frame")) {
-    frame.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
+    frame.style.setProperty("--ratio", video.videoWidth / video.videoHeight);
     frame.dataset.mirrored = String(isFront);
   }
 }
 
+const NO_CAMERA = "There is no camera here.";
 const REFUSALS = {
   NotAllowedError: "The camera was not allowed. Allow it for this page, in the browser's address bar or settings, then start again.",
-  NotFoundError: "There is no camera here.",
+  NotFoundError: NO_CAMERA,
+  // Nothing is asked for that a camera might not have: WebKitGTK says so where there is none.
+  OverconstrainedError: NO_CAMERA,
   NotReadableError: "The camera does not answer. Another program may be using it.",
 };
 
@@ -87,11 +90,11 @@ async function openWay(mine, device, name) {
   const box = document.querySelector(`#camera [data-device="${device}"]`), part = (which) => box.querySelector(`[data-part="${which}"]`);
   const lacks = (reason) => {
     box.dataset.lacking = String(reason !== undefined);
-    part("rate").textContent = reason ?? "";
-    part("device").textContent = "";
+    part("rate").textContent = "";
+    part("device").textContent = reason ?? "";
   };
   lacks();
-  if (device === "webgpu" && (await navigator.gpu?.requestAdapter().catch(() => null)) == null) return lacks("This browser has no WebGPU here.");
+  if (device === "webgpu" && !(await hasWebgpu())) return lacks("This browser has no adapter for it here.");
   const client = createClient("live.js"), chosen = settings(), threads = device === "wasm" ? chosen.threads : 1;
   const way = { name, client, part, times: [], due: undefined };
   mine.ways.push(way);
@@ -102,7 +105,7 @@ async function openWay(mine, device, name) {
     if (device === "wasm") throw error;
     mine.ways.splice(mine.ways.indexOf(way), 1);
     client.end();
-    lacks(`WebGPU does not work here: ${error.message}`);
+    lacks(`It does not work here: ${error.message}`);
   }
   return undefined;
 }
@@ -150,7 +153,7 @@ function showFrame({ part, times, deviceDescription }, { picture }, { map, milli
   while (now - times[0] > WINDOW) times.shift();
   const rate = times.length < 2 ? 1000 / milliseconds : ((times.length - 1) * 1000) / (now - times[0]);
   part("rate").textContent = `${rate.toFixed(rate < 10 ? 1 : 0)} frames a second`;
-  part("device").textContent = `${deviceDescription}, ${Math.round(milliseconds)} ms a frame`;
+  part("device").textContent = `${Math.round(milliseconds)} ms a frame. ${deviceDescription}.`;
 }
 
 /** The digests of a frame that is for all. */

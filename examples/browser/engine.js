@@ -1,6 +1,6 @@
 /** The worker that computes one photo, so that the page stays responsive. */
-import { loadImage, pcaMap, pipeline } from "./library.js";
-import { Handed, loadingReport, serveTasks } from "./serve-tasks.js";
+import { loadImage, pcaMap, pipeline, verify } from "./library.js";
+import { Handed, loadingReport, serveTasks, unlessStopped } from "./serve-tasks.js";
 
 /** Longest side of a photo as it is shown. */
 const SHOWN = 1600;
@@ -42,6 +42,12 @@ serveTasks({
     const { attentions } = await extract.model.forward(inputsOf(extract, photos.get(photo), settings), { outputAttentions: true, signal });
     return new Handed(attentions, [...new Set(attentions.map(({ data }) => data.buffer))]);
   },
+
+  /** Every kernel of this machine, compared op by op. Reports its row, { row }, as `verify` of the library has it. */
+  async verify({ photo, settings: { model, dtype } }, report, signal) {
+    report({ text: "Trying every kernel" });
+    await verify(model, { dtypes: [dtype], image: photos.get(photo), signal, onRow: (row) => report({ row }) });
+  },
 });
 
 /** The photo as the model takes it, or `finer` times as large, with positions in between. */
@@ -58,7 +64,8 @@ async function opened({ finer: _, ...settings }, report, signal) {
   await open?.extract.dispose();
   open = undefined;
   const { model, ...options } = settings, start = performance.now();
-  const extract = await pipeline("image-feature-extraction", model, { ...options, progress_callback: loadingReport(report), signal });
+  report({ text: settings.device === "webgpu" ? "Opening WebGPU and trying its kernels" : "Opening the model" });
+  const extract = await unlessStopped(pipeline("image-feature-extraction", model, { ...options, progress_callback: loadingReport(report), signal }), signal);
   open = { key, extract, loadMilliseconds: performance.now() - start };
   return open;
 }

@@ -15,11 +15,11 @@ export function createLabels(box, on) {
     if (learned === undefined) return;
     guesses = learned.guesses;
     draw();
-    const { wrong, tested } = learned, percent = (share) => `${Math.round(100 * share)}\u00a0%`;
-    $("said").textContent = tested === 0 ? "Name two photos of each kind or more, to see how good it is." : `Of ${tested} photos that you named, ${tested - wrong.length} are named right by what is learned from the others.`;
+    const { wrong, tested } = learned;
+    $("said").textContent = tested === 0 ? "Name at least two photos of each kind to see how good it is." : `A test: each photo you named was guessed from the others. ${tested - wrong.length} of ${tested} came out right.`;
     const unsure = guesses.filter(({ id }) => !given.has(id)).sort((a, b) => a.sure - b.sure).slice(0, 12);
-    if (wrong.length > 0) on.results("What it gets wrong", wrong.map(({ id, label, said }) => ({ id, text: `${said.label}, ${percent(said.sure)}; it is ${label}` })));
-    else on.results("What it is least sure of", unsure.map(({ id, label, sure }) => ({ id, text: `${label}, ${percent(sure)}` })));
+    if (wrong.length > 0) on.results("What it gets wrong", wrong.map(({ id, label, said }) => ({ id, text: `${said.label}, ${percent(said.sure)}\nyou said ${label}` })));
+    else on.results("Where it is least sure", unsure.map(({ id, label, sure }) => ({ id, text: `${label}\n${percent(sure)}` })));
   });
   $("clear").addEventListener("click", () => {
     given.clear();
@@ -47,8 +47,8 @@ export function createLabels(box, on) {
     on.show(names);
     $("learn").disabled = counts.size < 2;
     const kinds = [...counts].map(([label, count]) => `${count} ${label}`).join(", ");
-    $("counts").textContent = labels.length === 0 ? "No photo has a name yet." : `Named: ${kinds}. ${labels.length < ENOUGH ? `${ENOUGH} in all make a start.` : ""}`;
-    $("hint").textContent = isGiving() ? `Click photos that are "${$("name").value.trim()}"; click once more to take the name back.` : "Type a name, then click photos that it fits.";
+    $("counts").textContent = labels.length === 0 ? "No photo has a name yet." : `Named so far: ${kinds}.${labels.length < ENOUGH ? ` ${ENOUGH} in all are a good start.` : ""}`;
+    $("hint").textContent = isGiving() ? `Click the photos that show “${$("name").value.trim()}”. Click one again to remove the name.` : "Type a name, then click the photos that it fits. Do that for two names or more.";
   }
 
   return {
@@ -68,4 +68,9 @@ export function createLabels(box, on) {
       return true;
     },
   };
+}
+
+/** In whole percent; 100 only where it is that. */
+function percent(share) {
+  return share < 1 && share >= 0.995 ? "over 99\u00a0%" : `${Math.round(100 * share)}\u00a0%`;
 }

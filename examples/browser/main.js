@@ -6,17 +6,17 @@ const view = document.querySelector.bind(document);
 
 // What is loaded from here on is kept for offline use.
 await keepForOffline();
-const [{ createView, EXPLANATIONS }, { createClient }, { compareWays, showProof }, { restoreSettings, settings, withdraw }, { createStatus }, { filesOf }, { Tensor }] =
+const [{ createView, EXPLANATIONS }, { createClient }, { showProof }, { restoreSettings, settings, withdraw }, { createStatus }, { filesOf }, { Tensor }] =
   await Promise.all(["view", "client", "proof", "settings", "status", "dropped", "library"].map((name) => import(`./${name}.js`)));
 
 const engine = createClient("engine.js"), { call, stop } = engine;
 const { say, attempt, ...status } = createStatus({ text: $("status"), progress: $("progress"), stop: $("stop") });
-const report = ({ text, part }) => status.report({ text: `${text} ...`, part });
+const report = ({ text, part }) => status.report({ text: `${text}…`, part });
 const FIRST = "../photos/rocket.jpg", MODES = ["one", "many", "camera"];
 /** The module, once it was asked for. */
 let camera;
 /** `shape` is that of the model: its choices stay when the photo changes. */
-const state = { photo: undefined, name: "", result: undefined, maps: undefined, head: undefined, looked: undefined, shape: {}, busy: false, again: false };
+const state = { photo: undefined, name: "", result: undefined, maps: undefined, head: undefined, looked: undefined, shape: {}, busy: false, comparing: false, again: false };
 const canvas = createView({ photo: $("photo"), canvas: $("canvas"), marker: $("marker") }, { look, leave, choose });
 
 $("file").addEventListener("change", ({ target }) => target.files[0] && take(target.files[0]));
@@ -30,7 +30,7 @@ $("compare").addEventListener("click", compare);
 $("stop").addEventListener("click", stop);
 $("copy").addEventListener("click", () => navigator.clipboard.writeText($("command").textContent).then(() => say("Copied.")));
 addEventListener("hashchange", chooseMode);
-restoreSettings();
+await restoreSettings();
 void chooseMode();
 explain();
 cover();
@@ -75,6 +75,7 @@ async function take(file) {
     say("Decoding the photo");
     const photo = await call("decode", { bytes: new Uint8Array(await file.arrayBuffer()) });
     Object.assign(state, { photo, name: file.name, result: undefined, maps: undefined, looked: undefined });
+    $("poster")?.remove();
     canvas.show(photo);
     await run();
   });
@@ -85,6 +86,7 @@ async function run() {
   const chosen = settings();
   if (state.photo === undefined) return;
   state.again = state.busy;
+  if (state.comparing) stop();
   if (state.busy) return;
   state.busy = true;
   $("compare").disabled = true;
@@ -100,7 +102,8 @@ async function run() {
       }
     }
     await show();
-    say(`${state.result.deviceDescription}: ${seconds(state.result.milliseconds)}.`);
+    $("device-words").textContent = state.result.deviceDescription;
+    say(timeOf(chosen.device, state.result));
     return true;
   });
   if (isDone === undefined) withdraw();
@@ -108,13 +111,13 @@ async function run() {
   $("compare").disabled = state.result === undefined;
 }
 
-async function compute(chosen) {
-  const result = await call("run", { photo: state.photo.id, settings: chosen }, report);
+async function compute(chosen, photo = state.photo) {
+  const result = await call("run", { photo: photo.id, settings: chosen }, report);
   return { ...result, features: new Tensor("float32", result.features.data, result.features.dims) };
 }
 
-async function runOn(chosen) {
-  const result = await compute(chosen);
+async function runOn(chosen, photo) {
+  const result = await compute(chosen, photo);
   addTiming(chosen.device, result);
   return result;
 }
@@ -172,11 +175,14 @@ async function show() {
 
 function draw(kind) {
   const { least, greatest } = canvas.draw(kind, state.result, attention(), state.looked);
-  const number = (value) => (kind === "attention" ? `${(100 * value).toFixed(1)}\u00a0%` : value.toFixed(2));
-  if (least !== undefined) {
-    $("least").textContent = `least: ${number(least)}`;
-    $("most").textContent = `most: ${number(greatest)}`;
+  if (kind === "attention") {
+    $("least").textContent = `least: ${(100 * least).toFixed(1)}\u00a0%`;
+    $("most").textContent = `most: ${(100 * greatest).toFixed(1)}\u00a0%`;
+  } else if (kind === "similarity") {
+    $("least").textContent = `least alike: ${least.toFixed(2)}`;
+    $("most").textContent = `most: ${greatest.toFixed(2)}`;
   }
+  explain(kind);
   $("canvas").dataset.shown = kind;
 }
 
@@ -202,11 +208,18 @@ function showHeads() {
   $("multiples").replaceChildren(...buttons);
 }
 
+/** The same photo in every way. Another photo or other settings end it. */
 async function compare() {
+  const { photo } = state, chosen = { ...settings(), finer: 1 };
+  Object.assign(state, { busy: true, comparing: true });
   $("compare").disabled = true;
-  await compareWays(runOn, { ...settings(), finer: 1 });
+  const { compareWays } = await import("./ways.js");
+  const tryKernels = (told) => call("verify", { photo: photo.id, settings: chosen }, (progress) => (progress.row === undefined ? report(progress) : told(progress.row)));
+  await compareWays((way) => runOn({ ...chosen, ...way }, photo), tryKernels);
+  Object.assign(state, { busy: false, comparing: false });
   say("");
   $("compare").disabled = false;
+  if (state.again) await run();
 }
 
 /** How much of the map covers the photo. */
@@ -219,11 +232,12 @@ function viewKind() {
   return view("[name=view]:checked").value;
 }
 
-function explain() {
-  const kind = viewKind();
+/** @param kind what is drawn: likeness for as long as the pointer is over a patch */
+function explain(kind = viewKind()) {
   $("explanation").textContent = EXPLANATIONS[kind];
   $("heads").hidden = kind !== "attention";
   $("scale").hidden = kind === "pca";
+  $("components").hidden = kind !== "pca";
   $("layer-number").value = `${$("layer").value} of ${$("layer").max || 1}`;
 }
 
@@ -232,6 +246,11 @@ function addTiming(device, { dtype, loadMilliseconds, milliseconds }) {
   const row = view(`[data-key="${key}"]`) ?? $("timings").insertRow();
   row.dataset.key = key;
   row.replaceChildren(...[name, dtype, seconds(loadMilliseconds), seconds(milliseconds)].map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+}
+
+function timeOf(device, { deviceDescription, milliseconds }) {
+  const threads = device === "wasm" ? ` with ${/\d+ threads?/.exec(deviceDescription)?.[0]}` : "";
+  return `Computed in ${seconds(milliseconds)} on ${device === "wasm" ? "the CPU" : "WebGPU"}${threads}.`;
 }
 
 function seconds(milliseconds) {

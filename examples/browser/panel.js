@@ -1,8 +1,8 @@
 /** The photo that was chosen, and what was found for it. */
 
-/** @param on { urlOf(id), nameOf(id), choose(id), patch(id, [column, row]) } */
+/** @param on { urlOf(id), nameOf(id), choose(id), patch(id, [column, row]), closed() } */
 export function createPanel(box, on) {
-  const [figure, heading, list] = [box.querySelector("figure"), box.querySelector("h2"), box.querySelector("ol")];
+  const [figure, hint, close, heading, list] = ["figure", '[data-part="hint"]', '[data-part="close"]', "h2", "ol"].map((selector) => box.querySelector(selector));
   const api = {
     /** [rows, columns] of patches. */
     grid: [1, 1],
@@ -28,14 +28,19 @@ export function createPanel(box, on) {
       patches.append(...buttons);
       frame.append(patches);
       figure.replaceChildren(frame, caption);
-      box.hidden = false;
+      figure.hidden = hint.hidden = box.hidden = false;
     },
 
-    /** @param found [{ id, text, patch }] */
-    results(title, found) {
+    close() {
+      box.hidden = true;
+    },
+
+    /** @param found [{ id, text, patch }]; @param isOfPhoto whether they were found for the photo that is shown */
+    results(title, found, isOfPhoto = true) {
       heading.textContent = title;
+      if (!isOfPhoto) figure.hidden = hint.hidden = true;
       list.replaceChildren(...found.map(({ id, text, patch }) => {
-        const item = document.createElement("li"), button = Object.assign(document.createElement("button"), { type: "button", ariaLabel: `${on.nameOf(id)}, ${text}` });
+        const item = document.createElement("li"), button = Object.assign(document.createElement("button"), { type: "button", ariaLabel: `${on.nameOf(id)}, ${text.replaceAll("\n", ", ")}` });
         button.append(framed(id, patch), text);
         button.addEventListener("click", () => on.choose(id));
         item.append(button);
@@ -44,6 +49,12 @@ export function createPanel(box, on) {
       box.hidden = false;
     },
   };
+
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && !box.hidden && close.click());
+  close.addEventListener("click", () => {
+    api.close();
+    on.closed();
+  });
 
   /** The photo, with a frame around a patch. */
   function framed(id, patch) {

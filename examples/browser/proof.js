@@ -1,4 +1,4 @@
-/** The card with the digest: the recorded one, the command that makes the same, and other ways of computing it. */
+/** The card with the digest: the recorded one, and the command that makes the same. */
 
 const $ = (id) => document.getElementById(id);
 /** Digests of the demo model that the package's tests hold every runtime to. */
@@ -19,40 +19,27 @@ const RECORDED = {
 
 /** The digest of the photo with patches as trained, which are those of the command. */
 export function showProof({ digest, dtype, name, model }) {
-  if ($("digest").textContent !== digest) tell($("badge"), "none", "");
+  if ($("digest").textContent !== digest) {
+    tell($("badge"), "none", "");
+    $("ways").hidden = true;
+  }
   $("digest").textContent = digest;
   const recorded = model === undefined ? RECORDED[`${dtype} ${name}`] : undefined;
-  const kind = recorded === undefined ? "none" : recorded === digest ? "same" : "different";
-  tell($("recorded"), kind, { none: "", same: "the recorded one", different: `DIFFERENT from the recorded ${recorded}` }[kind]);
+  tellRecorded($("recorded"), recorded, digest);
   const place = recorded === undefined ? name : `examples/photos/${name}`;
   const command = `ijepa embed ${place} --dtype ${dtype}${model === undefined ? "" : ` --model ${model}`}`;
   // Lines break between words, not within an option.
   $("command").replaceChildren(...command.split(/(?<= )/).map((word) => (word.startsWith("--") ? Object.assign(document.createElement("span"), { className: "whole", textContent: word }) : word)));
 }
 
-/**
- * The same photo and weights computed in several ways: are the digests equal?
- *
- * @param runOn gives the result of a way
- */
-export async function compareWays(runOn, chosen) {
-  const badge = $("badge");
-  tell(badge, "working", "Running ...");
-  const ways = [["CPU, one thread", { device: "wasm", threads: 1 }]];
-  if (crossOriginIsolated) ways.push(["CPU, all threads", { device: "wasm", threads: "auto" }]);
-  if ("gpu" in navigator && (await navigator.gpu.requestAdapter()) !== null) ways.push(["WebGPU", { device: "webgpu", threads: 1 }]);
-  try {
-    const digests = [];
-    for (const [, way] of ways) digests.push((await runOn({ ...chosen, ...way })).digest);
-    const other = digests.findIndex((digest) => digest !== digests[0]), names = ways.map(([name]) => name).join("; ");
-    if (other < 0) tell(badge, "same", `The same in every bit: ${names}.`);
-    else tell(badge, "different", `DIFFERENT: ${ways[other][0]} gives ${digests[other]}, ${ways[0][0]} ${digests[0]}. Please report this, with the name of the device.`);
-  } catch (error) {
-    tell(badge, "absent", `Not compared: ${error.message}`);
-  }
+/** Beside a digest: whether it is the one that was recorded. @param recorded undefined where none was */
+export function tellRecorded(output, recorded, digest) {
+  const kind = recorded === undefined ? "none" : recorded === digest ? "same" : "different";
+  tell(output, kind, { none: "", same: "✓ the recorded one", different: `DIFFERENT from the recorded ${recorded}` }[kind]);
 }
 
-function tell(output, state, text) {
+/** @param state of a badge: "none", "working", "same", "different" or "absent" */
+export function tell(output, state, text) {
   output.value = text;
   output.dataset.state = state;
 }

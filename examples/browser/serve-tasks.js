@@ -2,7 +2,7 @@
  * The workers' side of client.js: one request after the other, { id, task, given } in; { id, progress }, then { id, result } or
  * { id, error } out. { stop: true } ends what is under way.
  */
-import { isIJepaError } from "./library.js";
+import { IJepaError, isIJepaError } from "./library.js";
 
 /** A result whose arrays and pictures move to the page instead of being copied. */
 export class Handed {
@@ -29,6 +29,18 @@ export function serveTasks(tasks) {
     });
   };
   self.postMessage({ ready: true });
+}
+
+/** What is being opened. Once it is stopped nobody waits for it: it is closed when it comes. @param opening a promise of something with `dispose` */
+export function unlessStopped(opening, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      reject(new IJepaError("aborted", "Stopped.", { during: "opening" }));
+      opening.then((late) => late.dispose(), () => {});
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    opening.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 /** From the library's `progress_callback` to what the page is told. */

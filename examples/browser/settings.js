@@ -6,20 +6,37 @@ const STORE = "ijepa-settings";
 /** The model that may be fetched; chosen anew on each visit, because some take gigabytes. */
 let agreed = "";
 
+/** Isolated pages share memory among threads; WebKitGTK isolates them, and keeps shared memory from them. */
+export const hasThreads = crossOriginIsolated && typeof SharedArrayBuffer !== "undefined";
+/** Milliseconds that a browser has to find an adapter. */
+const PATIENCE = 5000;
+let adapter;
+
+/** Whether there is a WebGPU adapter; asked once. */
+export async function hasWebgpu() {
+  adapter ??= Promise.race([navigator.gpu?.requestAdapter().catch(() => null), new Promise((resolve) => setTimeout(resolve, PATIENCE, null))]);
+  return ((await adapter) ?? null) !== null;
+}
+
 /** Fills the form with what was chosen last, and says what this browser lacks. */
-export function restoreSettings() {
+export async function restoreSettings() {
   const kept = JSON.parse(localStorage.getItem(STORE) ?? "{}");
   for (const id of KEPT) if (kept[id] !== undefined) $(id).value = kept[id];
-  if (!("gpu" in navigator)) Object.assign(document.querySelector('[value="webgpu"]'), { disabled: true, textContent: "WebGPU (not in this browser)" });
-  if (!("gpu" in navigator) && $("device").value !== "wasm") $("device").value = "wasm";
-  if (!crossOriginIsolated) {
-    Object.assign($("threads"), { disabled: true, title: "Threads need a page that is cross-origin isolated: see the README." });
-    $("threads").value = "1";
+  if (!("gpu" in navigator)) lacksWebgpu("not in this browser");
+  else if ($("device").value === "webgpu" && !(await hasWebgpu())) lacksWebgpu("no adapter here");
+  if (!hasThreads) {
+    $("threads").replaceChildren(new Option("1 (this page has no threads)", "1"));
+    $("threads").disabled = true;
   }
   $("fetch-now").addEventListener("click", () => {
     agreed = named();
     $("settings").dispatchEvent(new Event("change"));
   });
+}
+
+function lacksWebgpu(reason) {
+  Object.assign(document.querySelector('[value="webgpu"]'), { disabled: true, textContent: `WebGPU (${reason})` });
+  $("device").value = "wasm";
 }
 
 /** The model is not to be fetched any more, until that is asked for again. */

@@ -2,9 +2,9 @@
 import { attentionMap, drawMap, similarityMap } from "./library.js";
 
 export const EXPLANATIONS = {
-  pca: "The three strongest components of the features, as red, green and blue.",
-  similarity: "How much each patch looks like the framed one to the model.",
-  attention: "Where the model looks: how much each patch is attended to.",
+  pca: "Patches of one colour look alike to the model. The colours are the three directions in which they differ most:",
+  similarity: "How alike each patch is to the framed one, to the model: yellow is like it, violet is not.",
+  attention: "Where the model looks: how much attention each patch gets in this layer.",
 };
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -49,7 +49,8 @@ export function createView({ photo, canvas, marker }, on) {
     /** Another photo. */
     show({ width, height, picture }) {
       Object.assign(photo, { width: picture.width, height: picture.height }).getContext("2d").drawImage(picture, 0, 0);
-      canvas.parentElement.style.aspectRatio = `${width} / ${height}`;
+      canvas.parentElement.style.setProperty("--ratio", width / height);
+      photo.hidden = false;
       canvas.hidden = marker.hidden = true;
     },
 

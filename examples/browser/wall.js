@@ -2,7 +2,8 @@
 
 import { spacedOut } from "./arrange.js";
 
-const WALL = 92, GAP = 4, NARROW = 0.75;
+/** Sides and distances in pixels; BETWEEN is that of groups. */
+const WALL = 92, GAP = 4, BETWEEN = 20, NARROW = 0.75;
 /** Smallest and largest tile of the map with the space beside it, the height of the map in parts of its width, and cells for each photo: most stay empty. */
 const MAP = { least: 28, most: 76, height: 0.7, cells: 2.2 };
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: "up", ArrowDown: "down" };
@@ -47,11 +48,11 @@ export function createWall(box, choose) {
     tile.hidden = false;
   };
 
-  /** Rows from left to right and back, so that neighbours stay side by side where a row ends. */
-  const placeRows = (ids, { side, across }, top) => {
+  /** @param turns rows from left to right and back, so that neighbours stay side by side where a row ends */
+  const placeRows = (ids, { side, across }, top, turns) => {
     columns = across;
     ids.forEach((id, i) => {
-      const row = Math.floor(i / columns), inRow = i % columns, column = row % 2 === 0 ? inRow : columns - 1 - inRow;
+      const row = Math.floor(i / columns), inRow = i % columns, column = turns && row % 2 === 1 ? columns - 1 - inRow : inRow;
       place(id, column * (side + GAP), top + row * (side + GAP), side);
     });
     return top + Math.ceil(ids.length / columns) * (side + GAP);
@@ -96,7 +97,7 @@ export function createWall(box, choose) {
       const width = box.clientWidth, row = rowOf(width);
       if (width === 0) return;
       let height = 0;
-      if (kind === "wall") height = placeRows((order = photos.map(({ id }) => id)), row, 0);
+      if (kind === "wall") height = placeRows((order = photos.map(({ id }) => id)), row, 0, true);
       else if (kind === "map") {
         const grid = mapGrid(width, photos.length), cells = spacedOut(photos.map((photo) => photo.place), grid.columns, grid.rows);
         height = grid.rows * grid.step;
@@ -105,7 +106,7 @@ export function createWall(box, choose) {
         columns = 1;
       } else {
         order = groups.flat();
-        for (const group of groups) height = placeRows(group, row, height) + 2 * GAP;
+        for (const group of groups) height = placeRows(group, row, height, false) + BETWEEN;
         const seen = new Set(order);
         for (const { id } of photos) if (!seen.has(id)) tileOf(id).hidden = true;
       }
@@ -114,6 +115,11 @@ export function createWall(box, choose) {
       if (order.length > 0 && ![...tiles.values()].some(({ tabIndex, hidden }) => tabIndex === 0 && !hidden)) focusable(order[0]);
     },
 
+    focus(id) {
+      tiles.get(id)?.focus();
+    },
+
+    /** @param id undefined: of no photo */
     mark(id) {
       for (const [other, tile] of tiles) tile.ariaPressed = String(other === id);
     },

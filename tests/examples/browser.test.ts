@@ -159,6 +159,10 @@ test("the page: drop a photo, look at every map, compare the bits, on a narrow s
   await page.click('[data-sample="../photos/chelsea.png"]');
   await digestOf(page, stored["int4 chelsea.png"]);
   await idle();
+  // Also what was never looked at: it was kept when the page had time for it.
+  await page.click('nav a[href="#many"]');
+  await page.click("#many-pieces");
+  await page.waitForFunction('document.getElementById("many-count").textContent.startsWith("24 photos")');
   assert.deepEqual(complaints.filter((text) => !text.includes("ERR_INTERNET_DISCONNECTED")), []);
 });
 

@@ -74,13 +74,13 @@ export async function openTab(context: Context): Promise<{ page: Page; complaint
   return { page, complaints };
 }
 
-/** The page's server behind another, which may change the page and sees what is asked for. */
-export async function serveThrough(url: string, { edit = (html) => html, headers = ISOLATED, saw = () => {} }: { edit?: (html: string) => string; headers?: Record<string, string>; saw?: (path: string, body: Uint8Array) => void }): Promise<{ url: string; close(): void }> {
+/** The page's server behind another, which may change pages and programs and sees what is asked for. */
+export async function serveThrough(url: string, { edit = (text) => text, headers = ISOLATED, saw = () => {} }: { edit?: (text: string, path: string) => string; headers?: Record<string, string>; saw?: (path: string, body: Uint8Array) => void }): Promise<{ url: string; close(): void }> {
   const { origin, pathname } = new URL(url);
   const server = await servePages(async (path) => {
     const answer = await fetch(`${origin}/${path}`), type = answer.headers.get("content-type") ?? "application/octet-stream", bytes = new Uint8Array(await answer.arrayBuffer());
     saw(path, bytes);
-    return { status: answer.status, type, body: type.startsWith("text/html") ? edit(new TextDecoder().decode(bytes)) : bytes, headers };
+    return { status: answer.status, type, body: /^text\/(html|javascript)/.test(type) ? edit(new TextDecoder().decode(bytes), path) : bytes, headers };
   });
   return { url: new URL(pathname, server.url).href, close: server.close };
 }

@@ -72,5 +72,9 @@ export async function servePages(answer: (path: string, range?: string) => Promi
     void answer(path, request.headers.range).catch(fail).then(({ status, type, body, headers }) => response.writeHead(status, { "Content-Type": type, ...headers }).end(body));
   });
   await new Promise<void>((ready) => server.listen(0, "localhost", ready));
-  return { url: `http://localhost:${(server.address() as AddressInfo).port}/`, close: () => void server.close() };
+  const close = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { url: `http://localhost:${(server.address() as AddressInfo).port}/`, close };
 }
