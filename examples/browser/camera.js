@@ -18,6 +18,7 @@ $("camera-start").addEventListener("click", start);
 for (const id of ["camera-stop", "camera-cancel"]) $(id).addEventListener("click", stopCamera);
 $("camera-opacity").addEventListener("input", cover);
 cover();
+$("camera-start").disabled = false;
 
 /** Lets go of the camera and of what computed. */
 export function stopCamera() {

@@ -26,6 +26,8 @@ $("many-stop").addEventListener("click", () => album.stop());
 $("many-pieces").addEventListener("click", addPieces);
 $("forget").addEventListener("click", () => confirm("Forget all photos on this wall?") && attempt(async () => adopt(await call("forget", {}))));
 addEventListener("resize", () => wall.arrange());
+// Until then a click would be lost.
+for (const id of ["many-folder", "many-files", "many-pieces"]) $(id).disabled = false;
 
 /** Opens what is kept of earlier visits. */
 export function openMany() {

@@ -42,6 +42,7 @@ function lacksWebgpu(reason) {
 /** The model is not to be fetched any more, until that is asked for again. */
 export function withdraw() {
   agreed = "";
+  settings();
 }
 
 function named() {

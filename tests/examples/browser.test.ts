@@ -162,7 +162,8 @@ test("the page: drop a photo, look at every map, compare the bits, on a narrow s
   // Also what was never looked at: it was kept when the page had time for it.
   await page.click('nav a[href="#many"]');
   await page.click("#many-pieces");
-  await page.waitForFunction('document.getElementById("many-count").textContent.startsWith("24 photos")');
+  await page.waitForFunction('document.getElementById("many-count").textContent.startsWith("24 photos") || document.getElementById("many-status").dataset.state === "failed"');
+  assert.match((await page.textContent("#many-count"))!, /^24 photos/, (await page.textContent("#many-status")) ?? "");
   assert.deepEqual(complaints.filter((text) => !text.includes("ERR_INTERNET_DISCONNECTED")), []);
 });
 

@@ -74,6 +74,7 @@ for (const name of ["Firefox", "WebKit"] satisfies DrivenBrowser[]) {
     await screenshot("many");
 
     await page.click('nav a[href="#camera"]');
+    await page.wait('!document.getElementById("camera-start").disabled');
     await page.click("#camera-start");
     await page.wait('document.getElementById("camera-status").dataset.state === "failed" || !document.getElementById("camera-views").hidden');
     if (name === "Firefox") {
