@@ -14,6 +14,8 @@ export function createClient(program) {
       });
       worker.onerror = ({ message }) => waiting.forEach(({ reject }) => reject(new Error(message)));
       worker.onmessage = ({ data: { id, progress, result, error } }) => {
+        // Work that was stopped may still report.
+        if (!waiting.has(id)) return;
         const { resolve, reject, report } = waiting.get(id);
         if (progress !== undefined) return report(progress);
         waiting.delete(id);
