@@ -142,6 +142,21 @@ const decoder = {
   onwarn,
 };
 
+/** Globals of Node that test environments, such as Jest's jsdom, keep from their programs. */
+const FROM_NODE = {
+  TextEncoder: '{ TextEncoder } = require("node:util")',
+  TextDecoder: '{ TextDecoder } = require("node:util")',
+  setImmediate: '{ setImmediate } = require("node:timers")',
+  crypto: '{ webcrypto: crypto } = require("node:crypto")',
+};
+const fromNode = {
+  name: "from-node",
+  renderChunk(code) {
+    const used = Object.entries(FROM_NODE).filter(([name]) => new RegExp(`(?<![.\\w"'-])${name}(?=[.(])`).test(code));
+    return used.length === 0 ? null : code.replace("'use strict';", `$&\nconst ${used.map(([, line]) => line).join(", ")};`);
+  },
+};
+
 /** CommonJS for Node, without the copies of files: it is not bundled, because bundlers take the ES modules. */
 function commonJs(input) {
   const inside = {
@@ -152,7 +167,7 @@ function commonJs(input) {
     renderChunk: (code) => code.replace(/\bimport\((['"])([^'"]+)\1\)/g, (all, _quote, id) => (id in VENDOR || id.startsWith("./vendor-") ? `Promise.resolve().then(() => require("${id}"))` : all)),
   };
   const output = { dir: "dist/cjs", format: "cjs", chunkFileNames: "shared-[name].js" };
-  return { input: inBuilt(input), external: /^node:/, plugins: [host("node"), addresses, noCopies, inside, bare, asIs], output, onwarn };
+  return { input: inBuilt(input), external: /^node:/, plugins: [host("node"), addresses, noCopies, inside, fromNode, bare, asIs], output, onwarn };
 }
 
 /** The dependencies that are part of the package. */

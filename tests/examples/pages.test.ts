@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { cpSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { addFiles, assertBuilt, assertShown, chromium, closeBrowser, DIGEST, PHOTO, projectFor, removeTarball, shownBy, startServer } from "./projects.js";
+import { noChromium } from "../support/chromium.js";
+import { absent, addFiles, assertBuilt, assertShown, chromium, closeBrowser, DIGEST, node22, PHOTO, projectFor, removeTarball, shownBy, startServer, unless } from "./projects.js";
 
 after(async () => {
   await closeBrowser();
@@ -88,6 +89,29 @@ for (const [bundler, basePath] of [["turbopack", "/photos"], ["webpack", ""]]) {
     } finally {
       await server.stop();
       rmSync(moved, { recursive: true });
+    }
+  });
+}
+
+const FRAMEWORKS = [
+  { name: "sveltekit", files: "static", node: process.execPath, server: ["node", "build"], threads: [1, 2], env: { HOST: "localhost", PORT: "20310" } },
+  // Its pages are static: their headers are those of the host.
+  { name: "astro", files: "public", node: node22, server: ["node", "dist/server/entry.mjs"], threads: [1], env: { HOST: "localhost", PORT: "20320", ASTRO_TELEMETRY_DISABLED: "1" } },
+];
+for (const { name, files, node, server: command, threads, env } of FRAMEWORKS) {
+  test(`examples/${name}: a page and a server route`, unless(noChromium, absent(node)), async (t) => {
+    const project = await projectFor(t, name);
+    if (project === undefined) return;
+    addFiles(project, files);
+    project.script("build", { node, env });
+    const server = await startServer(project, command, { node, env });
+    try {
+      for (const count of threads) assert.equal(await shownBy(`${server.url}/`, count), DIGEST, `${count} threads`);
+      const answer = await fetch(`${server.url}/api/embed?threads=2`, { method: "POST", body: readFileSync(PHOTO), headers: { "Content-Type": "image/jpeg", Origin: server.url } }), text = await answer.text();
+      assert.equal(answer.status, 200, text);
+      assert.equal((JSON.parse(text) as { numerics: { digest: string } }).numerics.digest, DIGEST);
+    } finally {
+      await server.stop();
     }
   });
 }

@@ -99,24 +99,28 @@ async function bytesOf(source: ImageSource, limits: ReadLimits): Promise<Uint8Ar
   if (typeof source === "string" || source instanceof URL) return readAddress(String(source), limits);
   if (typeof source !== "object" || source === null) return undefined;
   if (ArrayBuffer.isView(source)) return isByteView(source) ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength) : undefined;
-  const { name, maxBytes } = limits;
   switch (Object.prototype.toString.call(source)) {
     case "[object ArrayBuffer]":
     case "[object SharedArrayBuffer]":
       return new Uint8Array(source as ArrayBuffer);
     case "[object Blob]":
-    case "[object File]": {
-      const blob = source as Blob;
-      if (blob.size > maxBytes) throw tooLong(name, blob.size, maxBytes);
-      return guarded(limits, async () => new Uint8Array(await blob.arrayBuffer()));
-    }
+    case "[object File]":
+      return readBlob(source as Blob, limits);
     case "[object Response]":
       return readResponse(source as Response, limits);
     case "[object ReadableStream]":
       return guarded(limits, () => readBody({ body: source as ReadableStream<Uint8Array> }, limits));
+    case "[object URL]":
+      return readAddress(String(source as unknown as URL), limits);
     default:
-      return undefined;
+      // Blobs of test environments may have no name.
+      return "arrayBuffer" in source && "size" in source ? readBlob(source as Blob, limits) : undefined;
   }
+}
+
+function readBlob(blob: Blob, limits: ReadLimits): Promise<Uint8Array> {
+  if (blob.size > limits.maxBytes) throw tooLong(limits.name, blob.size, limits.maxBytes);
+  return guarded(limits, async () => new Uint8Array(await blob.arrayBuffer()));
 }
 
 /** Arrays of wider numbers are not the bytes of a file. */
