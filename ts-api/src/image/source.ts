@@ -111,10 +111,10 @@ async function bytesOf(source: ImageSource, limits: ReadLimits): Promise<Uint8Ar
     case "[object ReadableStream]":
       return guarded(limits, () => readBody({ body: source as ReadableStream<Uint8Array> }, limits));
     case "[object URL]":
-      return readAddress(String(source as unknown as URL), limits);
+      return readAddress((source as unknown as URL).href, limits);
     default:
       // Blobs of test environments may have no name.
-      return "arrayBuffer" in source && "size" in source ? readBlob(source as Blob, limits) : undefined;
+      return "arrayBuffer" in source && "size" in source ? readBlob(source, limits) : undefined;
   }
 }
 
