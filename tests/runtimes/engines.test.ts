@@ -6,8 +6,10 @@ import { readFile } from "node:fs/promises";
 import { extname, resolve, sep } from "node:path";
 import { test } from "node:test";
 import { DTYPES } from "../../ts-api/src/core/numerics.js";
+import { loadImage } from "../../ts-api/src/image/source.js";
 import { absentBrowser, reportOf, type BrowserName } from "../support/browsers.js";
 import type { Answer } from "../support/chromium.js";
+import { sha256 } from "../unit/image/helpers.js";
 import { PHOTOS } from "./digests.js";
 
 const PLACE = resolve("tests/runtimes");
@@ -41,10 +43,28 @@ test("the command computes on Node 22 and Node 26 what it computes here", { skip
   }
 });
 
+interface PageReport {
+  readonly digests: Record<string, string>;
+  /** Digests of a photo's pixels, by what carried its bytes. */
+  readonly carried: Record<string, string>;
+  /** How many different pictures came out of one that was drawn in several ways. */
+  readonly drawn: number;
+  readonly isolated: boolean;
+  /** The device where there is no shared memory. */
+  readonly threads: string;
+}
+
 const PAGE = `<!doctype html><title>ijepa</title><script type="module">
   const report = (value) => fetch("/report/" + encodeURIComponent(JSON.stringify(value)));
   try {
-    const { pipeline } = await import("/dist/browser/index.js"), digests = {};
+    // The second time the page is as WebKit has it: isolated, and without shared memory.
+    if (sessionStorage.found !== undefined) delete globalThis.SharedArrayBuffer;
+    const { loadImage, pipeline } = await import("/dist/browser/index.js"), digests = {}, carried = {}, drawn = {};
+    if (sessionStorage.found !== undefined) {
+      const { model } = await pipeline("image-feature-extraction", "models/demo/", { dtype: "int4", threads: "auto", device: "wasm" });
+      report({ ...JSON.parse(sessionStorage.found), isolated: crossOriginIsolated, threads: model.deviceDescription });
+      throw "reported";
+    }
     for (const dtype of ${JSON.stringify(DTYPES)}) {
       const extract = await pipeline("image-feature-extraction", new URL("/models/demo/", location.href).href, { dtype, threads: "auto", device: "wasm" });
       for (const photo of ${JSON.stringify(PHOTOS)}) {
@@ -53,15 +73,33 @@ const PAGE = `<!doctype html><title>ijepa</title><script type="module">
       }
       await extract.dispose();
     }
-    report(digests);
+    const digest = async ({ data }) => Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", data)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const photo = "examples/photos/${PHOTOS[0]}", response = () => fetch(photo), bytes = await (await response()).arrayBuffer(), blob = new Blob([bytes]);
+    const carriers = { blob, file: new File([bytes], "photo"), response: await response(), body: (await response()).body, stream: blob.stream(), view: new DataView(bytes), url: URL.createObjectURL(blob), relative: photo, absolute: "/" + photo };
+    for (const [name, source] of Object.entries(carriers)) carried[name] = await digest(await loadImage(source));
+    const [width, height] = [33, 17], pixels = new ImageData(width, height), canvas = Object.assign(document.createElement("canvas"), { width, height });
+    pixels.data.forEach((_, i) => (pixels.data[i] = i % 4 === 3 ? 255 : (i * 7919) >> 3));
+    canvas.getContext("2d").putImageData(pixels, 0, 0);
+    const element = new Image();
+    element.src = canvas.toDataURL();
+    const sources = { pixels, canvas, element, bitmap: await createImageBitmap(pixels), file: await new Promise((resolve) => canvas.toBlob(resolve)) };
+    for (const [name, source] of Object.entries(sources)) drawn[name] = await digest(await loadImage(source));
+    sessionStorage.found = JSON.stringify({ digests, carried, drawn: new Set(Object.values(drawn)).size });
+    location.reload();
   } catch (error) {
-    report({ error: String(error), stack: error.stack });
+    if (error !== "reported") report({ error: String(error), stack: error.stack });
   }
 </script>`;
 
 for (const name of ["Firefox", "WebKit"] satisfies BrowserName[]) {
-  test(`digests of the demo model in ${name}`, { skip: absentBrowser(name) ?? false }, async () => {
-    assert.deepEqual(await reportOf(name, fileOf), stored);
+  test(`digests of the demo model in ${name}, and what its pages hold of images`, { skip: absentBrowser(name) ?? false }, async () => {
+    const { digests, carried, drawn, isolated, threads, ...error } = await reportOf<PageReport>(name, fileOf);
+    assert.deepEqual(error, {});
+    assert.deepEqual(digests, stored);
+    const expected = sha256((await loadImage(`examples/photos/${PHOTOS[0]}`)).data);
+    assert.deepEqual(Object.entries(carried).filter(([, digest]) => digest !== expected), []);
+    assert.deepEqual([drawn, isolated], [1, true], "ImageData, canvas, image, bitmap and file have the same pixels");
+    assert.match(threads, /1 thread \(this browser gives pages no SharedArrayBuffer\)$/);
   });
 }
 

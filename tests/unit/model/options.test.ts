@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  attentionMap, attentionRollout, cosineSimilarity, drawMap, drawSheet, encodePng, firstToken, IJepaConfig, IJepaForImageClassification, IJepaImageProcessor, IJepaModel,
-  isIJepaError, loadImage, meanPool, normalizeRows, pcaMap, pipeline, setWasmModules, similarityMap, Tensor, tokenSimilarity, verify, type ModelInputs,
+  attentionMap, attentionRollout, chunksOfFile, cosineSimilarity, drawMap, drawSheet, encodePng, findImages, firstToken, IJepaConfig, IJepaForImageClassification,
+  IJepaImageProcessor, IJepaModel, imagesOfLines, isAddress, isIJepaError, isPattern, linesOf, loadImage, meanPool, normalizeRows, pcaMap, pipeline, setWasmModules, similarityMap, Tensor, tokenSimilarity, verify, type ModelInputs,
 } from "../../../ts-api/src/index.js";
+import { Collection } from "../../../ts-api/src/collections/index.js";
 import { compareModels, convertModel, inspectModel } from "../../../weights-tools/index.js";
 
 const TINY = "tests/goldens/models/tiny", HEAD = "tests/goldens/classifiers/classify-single", PHOTO = "tests/goldens/images/files/jpeg-1x1.jpg";
@@ -141,4 +142,26 @@ test("fields of a configuration, modules and numbers that there are not", () => 
 test.after(async () => {
   await extract.dispose();
   await classify.dispose();
+});
+
+test("what lists and names of images are made of: a TypeError that says what came in", async () => {
+  const drain = async (items: AsyncIterable<unknown>) => {
+    for await (const _ of items);
+  };
+  for (const wrong of [null, 7, Symbol("s"), [[]]].map(any)) {
+    const calls = [
+      () => drain(findImages(wrong)), () => drain(linesOf(any(null))), () => drain(imagesOfLines(wrong)), () => drain(chunksOfFile(wrong)), async () => isPattern(wrong),
+      async () => isAddress(wrong), () => IJepaModel.fromPretrained(wrong ?? any([])), async () => new IJepaConfig({}, any(null)),
+    ];
+    for (const call of calls) await assert.rejects(call, (error) => error instanceof TypeError && / must be .*, not /.test(error.message), call.toString());
+  }
+});
+
+test("names that are too long are not repeated in full", async () => {
+  const long = "A".repeat(200_000);
+  const calls = [
+    ...[long, `./${long}`, `file:///${long}`, `http://127.0.0.1:9/${long}`, `owner/${long}`, `${long}.pth.tar`].map((name) => () => IJepaModel.fromPretrained(name)),
+    () => loadImage(`http://${long} x`), () => Collection.open(long), () => pipeline("image-feature-extraction", "owner/name", { cache_dir: long }),
+  ];
+  for (const call of calls) await assert.rejects(call, (error: Error) => isIJepaError(error) && error.message.length < 1500, call.toString());
 });

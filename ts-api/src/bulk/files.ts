@@ -1,7 +1,7 @@
 /** From what a user names to image files: paths, folders, patterns and URLs. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkIterable, checkText, readOptions, type OptionNames } from "../core/options.js";
 import { isImage } from "../image/decode.js";
 import type { FileInfo, Files } from "../runtime/env.js";
 import { isPattern, parsePatterns } from "./glob.js";
@@ -29,7 +29,9 @@ const HEAD = 16;
  */
 export async function* findImages(names: string | Iterable<string> | AsyncIterable<string>, options: FindOptions = {}): AsyncGenerator<BulkSource, void, undefined> {
   const { files } = runtime, { recursive = false } = readOptions(options, NAMES, "findImages");
+  if (typeof names !== "string") checkIterable("names", names, "a name, or a list of names");
   for await (const name of typeof names === "string" ? [names] : names) {
+    checkText("A name of images", name);
     if (files === undefined || isAddress(name)) {
       yield addressSource(name);
       continue;

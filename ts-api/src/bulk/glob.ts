@@ -1,7 +1,9 @@
 /** Patterns of paths: `*` and `?` within a name, `[a-c]`, `{jpg,png}`, and `**` for any number of folders. */
+import { checkText } from "../core/options.js";
 
 /** Whether a text could be a pattern. */
 export function isPattern(text: string): boolean {
+  checkText("A pattern", text);
   return /[*?]|\[[^\]]+\]|\{[^{}]*,[^{}]*\}/.test(text);
 }
 

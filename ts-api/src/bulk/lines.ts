@@ -2,6 +2,7 @@
 import { runtime } from "#runtime";
 import { fromBase64 } from "../core/base64.js";
 import { IJepaError } from "../core/errors.js";
+import { checkIterable, checkText } from "../core/options.js";
 import { addressSource, dataSource, type BulkSource } from "./source.js";
 
 /** The limit of `loadImage`, in characters of base64. */
@@ -16,6 +17,7 @@ const BASE64_IMAGE = /^(\/9j\/|iVBORw0KGgo|UklGR|R0lGOD|Qk)[A-Za-z0-9+/]{60,}={0
  * @throws IJepaError `input/value` for a line that is too long
  */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+  checkIterable("chunks", chunks, "the bytes of a list, in pieces");
   const decoder = new TextDecoder();
   // The pieces of a line so far: joined only once, because lines may be long.
   let parts: string[] = [], length = 0;
@@ -36,6 +38,7 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
 
 /** A file, piece by piece. Throws IJepaError `io/read`. */
 export async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  checkText("path", path);
   const file = await runtime.openFile(path);
   try {
     for (let at = 0; at < file.size; at += CHUNK) yield await file.read(at, Math.min(CHUNK, file.size - at));
@@ -49,9 +52,11 @@ export async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array, vo
  * image in base64 is named by the number of its line.
  */
 export async function* imagesOfLines(lines: AsyncIterable<string>): AsyncGenerator<BulkSource, void, undefined> {
+  checkIterable("lines", lines, "lines, as linesOf gives them");
   let number = 0;
   for await (const line of lines) {
     number++;
+    checkText(`line ${number}`, line);
     if (line.trim() === "") continue;
     if (BASE64_IMAGE.test(line)) yield base64Source(`line ${number}`, line);
     else if (/^data:/i.test(line)) yield dataSource(`line ${number}`, line);

@@ -1,5 +1,6 @@
 /** One image of many that has not been read yet: its name, and how its bytes are read. */
 import { runtime } from "#runtime";
+import { checkText } from "../core/options.js";
 import { crc32 } from "../image/crc32.js";
 import { downloadImageBytes, readImageBytes, type DownloadImage } from "../image/source.js";
 import type { FileInfo } from "../runtime/env.js";
@@ -39,6 +40,7 @@ export function sourceOf(source: Source): BulkSource {
 
 /** Whether a text is a URL with its scheme. A single letter is a Windows drive. */
 export function isAddress(text: string): boolean {
+  checkText("An address", text);
   return /^([a-z][a-z0-9+.-]+:\/\/|(data|blob|file):)/i.test(text);
 }
 

@@ -1,6 +1,7 @@
 /** From a model's config.json to a checked configuration. */
 import { IJepaError } from "../core/errors.js";
 import { fieldError, FieldReader, readNumLabels } from "./field-reader.js";
+import { isRecord, wrongType } from "../core/options.js";
 import { show } from "../core/show.js";
 import type { ActivationName } from "../ops/activation.js";
 
@@ -102,6 +103,7 @@ export class IJepaConfig implements IJepaConfigFields {
    * @throws IJepaError `config/field`
    */
   constructor(fields: Partial<IJepaConfigFields> = {}, json: Readonly<Record<string, unknown>> = {}) {
+    if (!isRecord(json)) throw wrongType("The further keys of a configuration", "an object", json);
     this.numLabels = readNumLabels(json);
     const check = new FieldReader(withoutLabels(fields, this.numLabels), JSON_NAMES);
     this.hiddenSize = check.whole("hiddenSize", 768, 1, 8192);

@@ -82,6 +82,16 @@ export function checkList(name: string, value: unknown, expected: string): void 
   if (!Array.isArray(value)) throw wrongType(name, expected, value);
 }
 
+/** @throws TypeError unless the value is a string */
+export function checkText(name: string, value: unknown, expected = "a string"): asserts value is string {
+  if (typeof value !== "string") throw wrongType(name, expected, value);
+}
+
+/** @throws TypeError unless the value can be looped over, with or without waiting */
+export function checkIterable(name: string, value: unknown, expected: string): void {
+  if (typeof value !== "object" || value === null || !(Symbol.iterator in value || Symbol.asyncIterator in value)) throw wrongType(name, expected, value);
+}
+
 /** Of this or of another realm. */
 function isSignal(value: unknown): boolean {
   return typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value;

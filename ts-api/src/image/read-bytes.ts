@@ -22,8 +22,8 @@ export interface Body {
 
 /** Longest path of any system. */
 const MAX_PATH = 4096;
-/** The longest name in a message. */
-const MAX_NAME = 200;
+/** The longest name in a message, and the longest reason: fetch repeats what it cannot parse. */
+const MAX_NAME = 200, MAX_REASON = 500;
 
 /** An address for messages. Of a data: URL, which holds the whole image, only the beginning is shown. */
 export function nameOf(address: string): string {
@@ -104,7 +104,7 @@ export async function guarded<T>({ name, signal }: ReadLimits, work: () => Promi
   } catch (cause) {
     throwIfAborted(signal, `loading ${name}`);
     if (cause instanceof IJepaError || (cause instanceof TypeError && cause.message.startsWith(name))) throw cause;
-    throw readError(name, reason(cause), cause);
+    throw readError(name, shorten(reason(cause), MAX_REASON), cause);
   }
 }
 

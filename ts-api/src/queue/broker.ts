@@ -1,5 +1,6 @@
 /** From the URL of a broker to a queue: BullMQ on Redis, Valkey or PostgreSQL. */
 import { IJepaError } from "../core/errors.js";
+import { checkText } from "../core/options.js";
 import { connectPostgres, connectRedis, load, unavailable, type PostgresBackend } from "./connectors.js";
 import type { ImageJob, JobResult } from "./jobs.js";
 
@@ -104,6 +105,7 @@ export async function openBroker(url: string): Promise<Broker> {
 
 /** For messages. */
 export function addressOf(url: string): string {
+  checkText("The address of the queue", url);
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed !== undefined && /^(rediss?|postgres(ql)?):$/.test(parsed.protocol) && parsed.hostname !== "") return `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
   const message = "The queue must be an address such as redis://host:6379, rediss:// for TLS, or postgres://user@host/database.";

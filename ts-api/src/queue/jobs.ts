@@ -2,6 +2,7 @@
 import { fromBase64, toBase64 } from "../core/base64.js";
 import { IJepaError } from "../core/errors.js";
 import { sha256 } from "../core/numerics.js";
+import { checkText } from "../core/options.js";
 import type { BulkFailure, BulkImage } from "../bulk/results.js";
 import { featureDigest, type CollectionRow } from "../collections/row.js";
 import type { Encoding } from "../collections/encoding.js";
@@ -75,6 +76,7 @@ export interface JobResult {
 
 /** Identifies the collection: the same again for every producer of its jobs. */
 export async function ownerOf(path: string): Promise<string> {
+  checkText("path", path);
   return (await sha256(new TextEncoder().encode(path))).slice(0, 32);
 }
 

@@ -3,19 +3,23 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { IJepaError } from "../core/errors.js";
+import { shorten } from "../core/show.js";
 import type { ByteSource } from "./env.js";
 import { lockFolder } from "./node-lock.js";
 import { TEMPORARY, type FolderStorage } from "./storage.js";
 
+/** Characters of a path in a message. */
+const MAX_SHOWN = 500;
+
 /** @param openFile the runtime's own */
 export function nodeStorage(root: string, openFile: (path: string) => Promise<ByteSource>): FolderStorage {
-  const at = (path: string) => join(root, path);
+  const at = (path: string) => join(root, path), shown = (path: string) => shorten(at(path), MAX_SHOWN);
   const list = async (folder: string): Promise<string[]> => {
     try {
       return await readdir(at(folder));
     } catch (cause) {
       if (isAbsent(cause)) return [];
-      throw new IJepaError("io/read", `Cannot read the folder ${at(folder)}: ${reason(cause)}.`, { path: at(folder) }, { cause });
+      throw new IJepaError("io/read", `Cannot read the folder ${shown(folder)}: ${reason(cause)}.`, { path: shown(folder) }, { cause });
     }
   };
   const writing = async (path: string, work: () => Promise<unknown>): Promise<void> => {
@@ -23,8 +27,8 @@ export function nodeStorage(root: string, openFile: (path: string) => Promise<By
       await work();
     } catch (cause) {
       if (cause instanceof IJepaError) throw cause;
-      const message = `Cannot write ${at(path)}: ${reason(cause)}. Check that there is room and that the folder may be written.`;
-      throw new IJepaError("io/write", message, { path: at(path) }, { cause });
+      const message = `Cannot write ${shown(path)}: ${reason(cause)}. Check that there is room and that the folder may be written.`;
+      throw new IJepaError("io/write", message, { path: shown(path) }, { cause });
     }
   };
   return {
@@ -33,7 +37,7 @@ export function nodeStorage(root: string, openFile: (path: string) => Promise<By
     async open(path) {
       const info = await stat(at(path)).catch((cause: unknown) => {
         if (isAbsent(cause)) return undefined;
-        throw new IJepaError("io/read", `Cannot read ${at(path)}: ${reason(cause)}.`, { path: at(path) }, { cause });
+        throw new IJepaError("io/read", `Cannot read ${shown(path)}: ${reason(cause)}.`, { path: shown(path) }, { cause });
       });
       return info === undefined ? undefined : openFile(at(path));
     },
@@ -81,7 +85,7 @@ function isAbsent(cause: unknown): boolean {
 }
 
 function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  return shorten(cause instanceof Error ? cause.message : String(cause), MAX_SHOWN);
 }
 
 /** Puts a new name on disk, on systems that open folders. */

@@ -6,7 +6,7 @@ import { wrongType } from "../core/options.js";
 import { describeWrongFile } from "./wrong-file.js";
 import { parseJson } from "../core/json.js";
 import { readRange } from "./sources/bytes.js";
-import { isModelSource, type ModelFolder, type ModelRef, type OpenOptions } from "./model-folder.js";
+import { isModelSource, MODEL_KINDS, type ModelFolder, type ModelRef, type OpenOptions } from "./model-folder.js";
 import { looksLikeRepo, modelOfAddress } from "./hub/names.js";
 import { kindOf, openFileIfPresent, pathOfFileUrl } from "./sources/file.js";
 import { displayUrl, openUrlIfPresent } from "./sources/url.js";
@@ -56,7 +56,7 @@ export function checkLength(ref: unknown): void {
 
 /** A folder at a path or URL. */
 export function folderAt(ref: string): ModelFolder {
-  if (typeof ref !== "string") throw wrongType("A model", "a folder, a URL, a name on the Hub, or an object with name and open", ref);
+  if (typeof ref !== "string") throw wrongType("A model", MODEL_KINDS, ref);
   checkLength(ref);
   if (ref === "") throw badRef(ref, "is empty");
   if (ref.includes("\0")) throw badRef(ref, "holds a zero byte");

@@ -1,5 +1,5 @@
 /** The interface of a model's folder: local, at a URL, on the Hub or in memory. */
-import { isRecord } from "../core/options.js";
+import { isRecord, wrongType } from "../core/options.js";
 import type { ByteSource } from "../runtime/env.js";
 import type { UrlOptions } from "./sources/url.js";
 
@@ -16,6 +16,9 @@ export interface ModelSource {
   open(file: string, options?: { signal?: AbortSignal | undefined }): Promise<ByteSource | undefined>;
 }
 
+/** In words, for messages. */
+export const MODEL_KINDS = "a folder, a URL, a name on the Hub, or an object with name and open";
+
 /** What names a model. */
 export type ModelRef = string | ModelSource;
 
@@ -29,7 +32,9 @@ export function isModelSource(ref: unknown): ref is ModelSource {
 export function modelAndOptions<O extends object>(ref: ModelRef | URL | O | undefined, options: O | null | undefined): [ref: ModelRef | undefined, options: O | undefined] {
   const alone = options === undefined && isRecord(ref) && !("name" in ref) && !("open" in ref);
   if (alone) return [undefined, ref as O];
-  return [ref instanceof URL ? ref.href : (ref as ModelRef | undefined), options ?? undefined];
+  const named = ref instanceof URL ? ref.href : (ref as ModelRef | undefined);
+  if (named !== undefined && typeof named !== "string" && !isModelSource(named)) throw wrongType("A model", MODEL_KINDS, named);
+  return [named, options ?? undefined];
 }
 
 /** A folder in Hugging Face's layout, wherever it is. */

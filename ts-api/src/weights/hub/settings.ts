@@ -11,6 +11,8 @@ import { checkRevision } from "./names.js";
 const DEFAULT_ENDPOINT = "https://huggingface.co";
 /** Longest token file that is read. */
 const MAX_TOKEN = 4096;
+/** Longest path of any system. */
+const MAX_PATH = 4096;
 
 export interface HubSettings {
   /** URL of the Hub, without a slash at its end. */
@@ -30,11 +32,13 @@ export async function readSettings(options: SourceOptions): Promise<HubSettings>
   if (cache !== undefined && typeof cache !== "string") throw new TypeError(`cache_dir must be a string, not ${show(cache)}.`);
   if (offline !== undefined && typeof offline !== "boolean") throw new TypeError(`local_files_only must be true or false, not ${show(offline)}.`);
   if (token !== undefined && token !== false && typeof token !== "string") throw new TypeError("token must be a string or false.");
+  const cacheFolder = runtime.files === undefined ? undefined : trimSlashes(cache === undefined || cache === "" ? defaultCache() : expandHome(cache));
+  if ((cacheFolder?.length ?? 0) > MAX_PATH) throw new IJepaError("input/value", `cache_dir has ${cacheFolder!.length} characters, too many for a path.`, { name: "cache_dir", value: show(cacheFolder) });
   return {
     endpoint: readEndpoint(),
     revision: checkRevision(revision),
     token: checkToken(token === false ? undefined : (token ?? (await storedToken()))),
-    cacheFolder: runtime.files === undefined ? undefined : trimSlashes(cache === undefined || cache === "" ? defaultCache() : expandHome(cache)),
+    cacheFolder,
     offline: offline ?? (isTrue("HF_HUB_OFFLINE") || isTrue("TRANSFORMERS_OFFLINE")),
     fetch: options.fetch ?? runtime.fetch,
   };
