@@ -154,7 +154,7 @@ function showFrame({ part, times, deviceDescription }, { picture }, { map, milli
   while (now - times[0] > WINDOW) times.shift();
   const rate = times.length < 2 ? 1000 / milliseconds : ((times.length - 1) * 1000) / (now - times[0]);
   part("rate").textContent = `${rate.toFixed(rate < 10 ? 1 : 0)} frames a second`;
-  part("device").textContent = `${Math.round(milliseconds)} ms a frame. ${deviceDescription}.`;
+  part("device").textContent = `${milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`} a frame. ${deviceDescription}.`;
 }
 
 /** The digests of a frame that is for all. */

@@ -13,7 +13,7 @@ const RECORDED_PIECES = "307ab155b082b4eb04df8a86a673b4dccabf04d7d000343d7b86ee8
 const NEIGHBOURS = 12, PATCHES = 24, PIECES = 24, PHOTO = /\.(jpe?g|png|webp)$/i;
 const album = createClient("album.js");
 const { say, report, attempt } = createStatus({ text: $("many-status"), progress: $("many-progress"), stop: $("many-stop") }, "Stopped. What was taken in is kept.");
-const state = { photos: [], byId: new Map(), chosen: undefined, opening: undefined };
+const state = { photos: [], byId: new Map(), chosen: undefined, opening: undefined, adopting: undefined };
 
 const wall = createWall($("wall"), choose);
 const panel = createPanel($("panel"), { urlOf: wall.urlOf, nameOf, choose, patch: findPatches, closed: unchoose });
@@ -45,6 +45,7 @@ export async function add(files) {
   if (photos.length === 0) return say("There is no JPEG, PNG or WebP file among these.", "failed");
   await attempt(async () => {
     const { failures } = await call("add", { settings: settings(), files: photos });
+    await state.adopting;
     if (failures.length > 0) say(`${failures.length} could not be read: ${failures.slice(0, 3).map(({ message }) => message).join(" ")}`, "failed");
   });
 }
@@ -59,7 +60,7 @@ async function addPieces() {
 async function call(task, given) {
   return album.call(task, given, (told) => {
     if (told.photo !== undefined) wall.arrive(told.photo);
-    else if (told.contents !== undefined) void adopt(told.contents);
+    else if (told.contents !== undefined) state.adopting = adopt(told.contents);
     else report(told);
   });
 }
@@ -76,12 +77,19 @@ async function adopt({ photos, isKept, grid, root, dtype }) {
   tellRecorded($("many-recorded"), isRecorded ? RECORDED_PIECES : undefined, root);
   if (!state.byId.has(state.chosen)) panel.close();
   wall.show(photos);
+  await turn();
   labels.show(state.byId);
+  await turn();
   await arrange();
   const missing = photos.filter(({ id }) => wall.urlOf(id) === undefined).map(({ id }) => id);
   if (missing.length === 0) return;
   const blobs = await album.call("thumbnails", { ids: missing });
   missing.forEach((id, i) => blobs[i] !== undefined && wall.arrive({ id, thumbnail: blobs[i] }));
+}
+
+/** Lets the page answer between pieces of work. */
+function turn() {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 async function arrange() {

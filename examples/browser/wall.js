@@ -128,7 +128,7 @@ export function createWall(box, choose) {
     name(names) {
       for (const [id, tile] of tiles) {
         const { text = "", isGuess = false } = names.get(id) ?? {};
-        tile.lastChild.textContent = text;
+        if (tile.lastChild.textContent !== text) tile.lastChild.textContent = text;
         tile.ariaLabel = text === "" ? tile.dataset.name : `${tile.dataset.name}, ${text}`;
         tile.lastChild.dataset.guess = String(isGuess);
       }
