@@ -1,12 +1,14 @@
 /** The tools of docs/build-tools.md that make or run programs: each with its example and the packed package prints the digest of `ijepa embed`. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { text as textOf } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { pipeline } from "../../ts-api/src/index.js";
 import { noChromium } from "../support/chromium.js";
-import { absent, addFiles, assertBuilt, BUN, closeBrowser, DIGEST, node22, NODE24, PHOTO, projectFor, removeTarball, startServer, unless, type Project } from "./projects.js";
+import { absent, addFiles, assertBuilt, BUN, closeBrowser, DENO, DIGEST, node22, NODE24, PHOTO, projectFor, removeTarball, serveFolder, startServer, unless, type Project } from "./projects.js";
 
 after(async () => {
   await closeBrowser();
@@ -41,6 +43,21 @@ test("examples/esbuild: the handler of AWS Lambda, as the bundle that is uploade
   assert.equal(answer.statusCode, 200, answer.body);
   assert.equal((JSON.parse(answer.body) as { numerics: { digest: string } }).numerics.digest, DIGEST);
   assert.equal((await handler({ body: "bm90aGluZw==", isBase64Encoded: true })).statusCode, 422);
+});
+
+test("examples/esbuild: one file for Deno's edge, which may reach nothing but the network", unless(absent(DENO)), async (t) => {
+  const project = await projectFor(t, "esbuild");
+  if (project === undefined) return;
+  project.script("build:edge");
+  addFiles(project, "served");
+  const server = await serveFolder(join(project.folder, "served"));
+  try {
+    const deno = spawn(DENO, ["run", "--no-prompt", "--no-lock", `--allow-net=${new URL(server.url).host}`, "dist/edge.mjs", `${server.url}model`, "1", `${server.url}rocket.jpg`], { cwd: project.folder });
+    const [stdout, stderr] = await Promise.all([textOf(deno.stdout), textOf(deno.stderr)]);
+    assert.equal(stdout, `${DIGEST}\n`, stderr);
+  } finally {
+    server.close();
+  }
 });
 
 test("examples/bun: one file, an executable, and a page", unless(absent(BUN), noChromium), async (t) => {

