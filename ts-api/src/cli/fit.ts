@@ -144,6 +144,7 @@ function toText(out: string, report: ClassifierReport, unused: readonly string[]
       lines.push("", "true class by row, first answer by column:", ...formatTable([["", ...names], ...linear.confusion.map((row, i) => [names[i], ...row.map(String)])], names.map((_, i) => i + 1)));
     }
   }
+  if (linear === undefined) lines.push("", "No image was held out, so nothing was measured.");
   if (unlabelled > 0) lines.push("", `${unlabelled} places of the collection have no label.`);
   if (unreadable > 0) lines.push("", `${countOf(unreadable, "image")} could not be read when the collection was made; see failures.jsonl.`);
   if (unused.length > 0) lines.push("", `${unused.length} labels have no image, such as that of ${printable(unused[0])}.`);
