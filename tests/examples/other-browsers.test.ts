@@ -67,6 +67,8 @@ for (const name of ["Firefox", "WebKit"] satisfies DrivenBrowser[]) {
     await page.wait(`document.querySelectorAll("#wall .tile").length === ${PIECES} && [...document.querySelectorAll("#wall .tile img")].every((image) => image.naturalWidth > 0)`);
     const root = await page.evaluate<string>(text("many-root"));
     assert.equal(await page.evaluate('document.getElementById("many-recorded").value'), "✓ the recorded one", root);
+    // Tiles that still move to their places lie over others.
+    await page.wait('document.getElementById("wall").getAnimations({ subtree: true }).length === 0');
     await page.click("#wall .tile");
     await page.wait('document.querySelectorAll("#panel li").length === 12');
     await page.click('[name="many-view"][value="map"]');
