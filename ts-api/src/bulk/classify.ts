@@ -1,6 +1,6 @@
 /** From many images to their labels. */
 import { digestOf } from "../core/numerics.js";
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, type OptionNames, readOptions } from "../core/options.js";
 import { checkLabelOptions, rankLabels, type Classification, type ImageClassificationPipeline, type LabelOptions } from "../pipelines/image-classification.js";
 import { BatchStack } from "./batches.js";
 import { bulkJob, BULK_OPTIONS, type BulkOptions, type Computation } from "./job.js";
@@ -29,11 +29,12 @@ export interface BulkLabels extends BulkImage {
  * @throws as `embedImages`
  */
 export async function* classifyImages(
-  { model, processor }: BulkClassifier,
+  classifier: BulkClassifier,
   sources: AsyncIterable<Source> | Iterable<Source>,
   given: ClassifyImagesOptions = {},
 ): AsyncGenerator<BulkResult<BulkLabels>, void, undefined> {
-  const { top_k: top } = given ?? {}, named = readOptions(given, NAMES, "classifyImages");
+  checkHas("The classifier of classifyImages", classifier, "an image-classification pipeline", "model", "processor");
+  const { model, processor } = classifier, { top_k: top } = given ?? {}, named = readOptions(given, NAMES, "classifyImages");
   // null has a meaning here: all labels.
   const options: ClassifyImagesOptions = top === null ? { ...named, top_k: null } : named, { signal } = options, space = new BatchStack();
   checkLabelOptions(options);

@@ -1,6 +1,6 @@
 /** From many images to their features. */
 import { digestOf } from "../core/numerics.js";
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, type OptionNames, readOptions } from "../core/options.js";
 import type { ImageFeatureExtractionPipeline } from "../pipelines/image-feature-extraction.js";
 import { checkFeatureOptions, FEATURE_OPTIONS, featuresOf, type FeatureOptions } from "./feature.js";
 import { BatchStack } from "./batches.js";
@@ -23,11 +23,12 @@ export type BulkExtractor = Pick<ImageFeatureExtractionPipeline, "model" | "proc
  * @throws IJepaError `aborted`, `backend/*`; `input/value` for options; what the sources and the hooks throw
  */
 export async function* embedImages(
-  { model, processor }: BulkExtractor,
+  extractor: BulkExtractor,
   sources: AsyncIterable<Source> | Iterable<Source>,
   given: EmbedImagesOptions = {},
 ): AsyncGenerator<BulkResult, void, undefined> {
-  const options = readOptions(given, NAMES, "embedImages"), feature = checkFeatureOptions(options, model), { signal } = options, space = new BatchStack();
+  checkHas("The extractor of embedImages", extractor, "an image-feature-extraction pipeline", "model", "processor");
+  const { model, processor } = extractor, options = readOptions(given, NAMES, "embedImages"), feature = checkFeatureOptions(options, model), { signal } = options, space = new BatchStack();
   const compute: Computation<BulkRow>["compute"] = async (batch) => {
     const output = await model.forward({ pixelValues: space.stack(batch) }, { signal, outputHiddenStates: feature.layers === "last4" });
     const { data, dims: [, ...dims] } = featuresOf(output, feature), size = data.length / batch.length;

@@ -1,7 +1,7 @@
 /** From a collection and labels to a classifier in Hugging Face's layout. */
 import { fitHead, type FitOptions, type FitReport, type FitResult, type LabelledFeature } from "../classifiers/fit.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { readOptions, wrongType, type OptionNames } from "../core/options.js";
+import { checkHas, checkText, type OptionNames, readOptions, wrongType } from "../core/options.js";
 import { runtime } from "#runtime";
 import type { ModelSource } from "../weights/model-folder.js";
 import { ENCODER_FIELD, type EncoderReference } from "../weights/head-checkpoint.js";
@@ -64,7 +64,10 @@ export async function fitClassifier(collection: Collection, given: FitClassifier
 }
 
 /** The label of a place is the name of its folder. */
-export const folderLabels: Labels = (source) => /([^/\\]+)[/\\]+[^/\\]*$/.exec(source)?.[1];
+export const folderLabels: Labels = (source) => {
+  checkText("The place", source);
+  return /([^/\\]+)[/\\]+[^/\\]*$/.exec(source)?.[1];
+};
 
 /**
  * The files of a classifier, by name: config.json and model.safetensors with the head and a reference to its encoder,
@@ -73,8 +76,11 @@ export const folderLabels: Labels = (source) => /([^/\\]+)[/\\]+[^/\\]*$/.exec(s
  * @param encoder that of the collection
  * @throws IJepaError `collection/encoding` for another encoder, `input/value` for a pooling that the model class does not have
  */
-export async function classifierFiles({ head, labels, report }: ClassifierFit, collection: Collection, encoder: FeatureEncoder): Promise<Map<string, Uint8Array>> {
-  const { encoding, extractor: { model, processor } } = encoder, { encoder: digest, dtype, numerics, layers, pooling, revision } = encoding;
+export async function classifierFiles(fit: ClassifierFit, collection: Collection, encoder: FeatureEncoder): Promise<Map<string, Uint8Array>> {
+  checkHas("The fit", fit, "what fitClassifier gives", "head", "labels", "report");
+  checkHas("The collection", collection, "a Collection", "encoding", "live");
+  checkHas("The encoder", encoder, "a FeatureEncoder", "encoding", "extractor");
+  const { head, labels, report } = fit, { encoding, extractor: { model, processor } } = encoder, { encoder: digest, dtype, numerics, layers, pooling, revision } = encoding;
   checkEncoding(encoding, collection.encoding, collection.name, ["tokens"]);
   if (pooling !== "mean") throw new IJepaError("input/value", `A classifier works on the mean of the patches; the collection has pooling ${pooling}.`, { name: "pooling", value: pooling });
   const reference: EncoderReference = { name: await absoluteName(encoding.model), revision, digest, dtype, ...(model.groupSize === undefined ? {} : { groupSize: model.groupSize }), numerics, layers };

@@ -1,7 +1,7 @@
 /** The features of many images of one encoding, in a folder (docs/collections.md). */
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, type OptionNames, readOptions } from "../core/options.js";
 import type { FolderStorage } from "../runtime/storage.js";
 import { compactParts } from "./compact.js";
 import { checkEncoding, type Encoding } from "./encoding.js";
@@ -50,7 +50,8 @@ export class Collection {
   readonly #skipDamaged: boolean;
   readonly #matrices = new Map<string, MatrixFile>();
 
-  private constructor(storage: FolderStorage, encoding: Encoding, { skipDamaged = false }: CollectionOptions) {
+  private constructor(storage: FolderStorage, encoding: Encoding, { skipDamaged = false }: CollectionOptions = {}) {
+    checkHas("A collection, which Collection.open opens,", encoding, "made of its storage and encoding", "dtype");
     this.#storage = storage;
     this.encoding = encoding;
     this.#skipDamaged = skipDamaged;
@@ -301,7 +302,10 @@ export class Collection {
 }
 
 function storageAt(where: string | FolderStorage): FolderStorage {
-  if (typeof where === "object" && where !== null) return where;
+  if (typeof where === "object" && where !== null) {
+    checkHas("The storage", where, "a FolderStorage", "open", "lock");
+    return where;
+  }
   if (typeof where !== "string" || where === "") throw new TypeError("A collection is opened by the path of its folder, or by a FolderStorage.");
   if (runtime.openStorage !== undefined) return runtime.openStorage(where.replace(/[/\\]+$/, "") || "/");
   throw new IJepaError("io/read", "This runtime has no files: pass storage, such as memoryStorage().", { path: where });

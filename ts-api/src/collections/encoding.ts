@@ -1,4 +1,5 @@
 /** Everything that decides a bit of a feature. Features of two encodings never mix. */
+import { checkHas } from "../core/options.js";
 import { IJepaError } from "../core/errors.js";
 import { sha256, type Dtype } from "../core/numerics.js";
 
@@ -50,6 +51,7 @@ const COMPARED = {
 
 /** The differences between two encodings, in words: "weight format int4, not bf16"; empty if features may mix. */
 export function differences(actual: Encoding, expected: Encoding, ignored: readonly (keyof typeof COMPARED)[] = []): string[] {
+  for (const encoding of [actual, expected]) checkHas("An encoding", encoding, "an object with dtype, pooling and the others", "dtype", "pooling");
   const differing = (Object.keys(COMPARED) as (keyof typeof COMPARED)[]).filter((key) => !ignored.includes(key) && JSON.stringify(actual[key]) !== JSON.stringify(expected[key]));
   const words = differing.map((key) => `${COMPARED[key]} ${show(actual[key])}, not ${show(expected[key])}`);
   const explained = differing.includes("dtype") || differing.includes("numerics");

@@ -1,6 +1,6 @@
 /** From a collection to a database: a table of PostgreSQL with pgvector, or a collection of Qdrant. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, type OptionNames, readOptions } from "../core/options.js";
 import type { Collection } from "./collection.js";
 import type { CollectionRow } from "./row.js";
 
@@ -30,6 +30,8 @@ const BATCH = 256;
  */
 export async function exportSql(collection: Collection, client: SqlClient, table = "ijepa_features", given: ExportOptions = {}): Promise<number> {
   const options = readOptions(given, EXPORT_OPTIONS, "exportSql");
+  checkHas("The collection", collection, "a Collection", "encoding", "live");
+  checkHas("The client", client, "a client with query()", "query");
   if (!/^[A-Za-z_]\w{0,62}$/.test(table)) throw new IJepaError("input/value", `A table must be named by letters, digits and _, not ${JSON.stringify(table)}.`, { name: "table", value: table });
   await client.query("CREATE EXTENSION IF NOT EXISTS vector");
   await client.query(
@@ -67,6 +69,7 @@ const QDRANT_OPTIONS: OptionNames<QdrantOptions> = { ...EXPORT_OPTIONS, apiKey: 
  */
 export async function exportQdrant(collection: Collection, url: string, given: QdrantOptions = {}): Promise<number> {
   const { apiKey, fetch = globalThis.fetch, ...options } = readOptions(given, QDRANT_OPTIONS, "exportQdrant");
+  checkHas("The collection", collection, "a Collection", "encoding", "live");
   if (!URL.canParse(url)) throw new IJepaError("input/value", "The address of Qdrant must be a URL: http(s)://HOST[:PORT][/NAME].", { name: "url", value: undefined });
   const { origin, pathname } = new URL(url), name = pathname.replace(/^\/|\/$/g, "") || "ijepa", base = `${origin}/collections/${name}`;
   const send = async (path: string, method: string, body?: object): Promise<Response> => {

@@ -1,6 +1,6 @@
 /** From a collection to one file of its features, a few rows in memory at a time: for `collection --export` and `embed --out`. */
 import { IJepaError } from "../core/errors.js";
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, checkText, type OptionNames, readOptions } from "../core/options.js";
 import { npyHeader } from "../weights/npy.js";
 import { layoutSafetensors } from "../weights/safetensors/writer.js";
 import type { Collection } from "./collection.js";
@@ -25,6 +25,7 @@ const GROUP = 1024;
 
 /** The format that a file name ends in. Throws IJepaError `input/value` for other endings. */
 export function exportFormat(name: string): ExportFormat {
+  checkText("The name of the file", name);
   const format = EXPORT_FORMATS.find((ending) => name.toLowerCase().endsWith(`.${ending}`));
   if (format !== undefined) return format;
   const endings = EXPORT_FORMATS.map((ending) => `.${ending}`).join(", ");
@@ -43,6 +44,7 @@ export function exportFormat(name: string): ExportFormat {
  *   `io/read`, `aborted`
  */
 export function exportFile(collection: Collection, name: string, options: ExportFileOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  checkHas("The collection", collection, "a Collection", "encoding", "live");
   return pieces(collection, exportFormat(name), readOptions(options, NAMES, "exportFile"));
 }
 
@@ -64,6 +66,7 @@ async function* pieces(collection: Collection, format: ExportFormat, options: Ex
 
 /** The places of the rows of a .npy file, in its order, as a JSON list. */
 export function exportNames(collection: Collection, options: Pick<ExportFileOptions, "include"> = {}): Uint8Array {
+  checkHas("The collection", collection, "a Collection", "encoding", "live");
   return new TextEncoder().encode(`[\n${placesOf(collection, options).map(({ source }) => JSON.stringify(source)).join(",\n")}\n]\n`);
 }
 

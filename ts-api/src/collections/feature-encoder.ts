@@ -1,6 +1,6 @@
 /** From a model and pooling options to an encoder of features, with its encoding. */
 import { digestOf, NUMERICS_VERSION } from "../core/numerics.js";
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, type OptionNames, readOptions } from "../core/options.js";
 import { Tensor } from "../core/tensor.js";
 import type { BulkExtractor } from "../bulk/embed.js";
 import { featuresOf } from "../bulk/feature.js";
@@ -111,8 +111,9 @@ export interface EncodingModel {
 }
 
 /** The encoding of features that a model makes; it runs the model once, on a fixed input. */
-export async function encodingOf({ model, processor }: EncodingModel, chosen: Pick<Encoding, "model" | "revision" | "pooling" | "layers" | "tokens">): Promise<Encoding> {
-  const { config, dtype } = model, { image_processor_type: _, ...settings } = processor.toConfig();
+export async function encodingOf(pipeline: EncodingModel, chosen: Pick<Encoding, "model" | "revision" | "pooling" | "layers" | "tokens">): Promise<Encoding> {
+  checkHas("The encoder of encodingOf", pipeline, "an image-feature-extraction pipeline", "model", "processor");
+  const { model, processor } = pipeline, { config, dtype } = model, { image_processor_type: _, ...settings } = processor.toConfig();
   const { lastHiddenState } = await model.forward({ pixelValues: probePixels(config) });
   return {
     ...chosen,

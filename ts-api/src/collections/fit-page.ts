@@ -1,5 +1,5 @@
 /** The report of a fit as a page: what the classifier reached, what it confuses, and pictures of what it got wrong. */
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, type OptionNames, readOptions } from "../core/options.js";
 import { toBase64 } from "../core/base64.js";
 import { encodePng } from "../image/png-writer.js";
 import type { ClassifierFit, ClassifierReport } from "./classifier.js";
@@ -18,8 +18,9 @@ const BEST = { linear: "the linear classifier", means: "class means", neighbours
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 /** The report of a fit: what it reached, and its confusion table as a picture. The photos that it got wrong are read from their places. */
-export async function fitPage(name: string, { report }: ClassifierFit, options: PageOptions = {}): Promise<string> {
-  const { signal } = readOptions(options, NAMES, "fitPage"), { labels, images, C, seed, split, collection, unlabelled, unreadable, linear } = report;
+export async function fitPage(name: string, fit: ClassifierFit, options: PageOptions = {}): Promise<string> {
+  checkHas("The fit", fit, "what fitClassifier gives", "head", "labels", "report");
+  const { report } = fit, { signal } = readOptions(options, NAMES, "fitPage"), { labels, images, C, seed, split, collection, unlabelled, unreadable, linear } = report;
   const heldOut = labels.reduce((sum, one) => sum + one.heldOut, 0), facts = [`${countOf(images, "image")} of ${labels.length} classes; ${heldOut} held out for the evaluation.`];
   if (unlabelled > 0) facts.push(`${countOf(unlabelled, "place")} of the collection ${unlabelled === 1 ? "has" : "have"} no label.`);
   if (unreadable > 0) facts.push(`${countOf(unreadable, "image")} could not be read when the collection was made.`);

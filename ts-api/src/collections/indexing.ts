@@ -1,5 +1,5 @@
 /** Adds images to a collection: only new ones are read, and of these only files that are not copies are encoded. */
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, type OptionNames, readOptions } from "../core/options.js";
 import { embedImages, type EmbedImagesOptions } from "../bulk/embed.js";
 import type { BulkFailure, BulkRow, BulkSkip } from "../bulk/results.js";
 import type { Source } from "../bulk/source.js";
@@ -44,6 +44,8 @@ const MANY_PARTS = 16;
  * @throws IJepaError `collection/encoding` for an encoder of another one, `collection/locked`, `io/write`, `aborted`, `backend/*`
  */
 export async function indexImages(collection: Collection, encoder: FeatureEncoder, sources: AsyncIterable<Source> | Iterable<Source>, options: IndexOptions = {}): Promise<IndexReport> {
+  checkHas("The collection", collection, "a Collection", "encoding", "live");
+  checkHas("The encoder", encoder, "a FeatureEncoder", "encoding", "extractor");
   checkEncoding(encoder.encoding, collection.encoding, collection.name);
   const { onFailure, onWarning, ...bulk } = readOptions(options, NAMES, "indexImages"), { layers, pooling, tokens } = collection.encoding, report = { added: 0, copies: 0, unchanged: 0, failed: 0 };
   await collection.write(async (writer) => {

@@ -1,4 +1,5 @@
 /** From a CSV file to labels by image, and mirrored images as more examples. */
+import { checkHas, checkText } from "../core/options.js";
 import { IJepaError } from "../core/errors.js";
 import type { RawImage } from "../image/raw-image.js";
 import type { Labels } from "./classifier.js";
@@ -12,6 +13,7 @@ const FIELD = /(?:"([^"]*(?:""[^"]*)*)"|((?!")[^,\r\n]*))(,|\r?\n|\r|$)/y;
  * @throws IJepaError `input/value` for a text that is not such a file, or a place with two labels
  */
 export function parseLabels(text: string, name: string): Map<string, string> {
+  checkText("The text of the labels", text);
   const fail = (problem: string) => new IJepaError("input/value", `${name} ${problem}.`, { name: "labels", value: name });
   const [head = [], ...lines] = records(text.replace(/^\uFEFF/, ""), fail), names = head.map((column) => column.trim().toLowerCase());
   const source = names.indexOf("source"), label = names.indexOf("label"), labels = new Map<string, string>();
@@ -33,6 +35,7 @@ export function tableLabels(table: ReadonlyMap<string, string>): Labels {
 
 /** One spelling of a path that has several: without "./" and doubled slashes. URLs stay as they are. */
 export function samePlace(source: string): string {
+  checkText("The place", source);
   return /^[a-z][a-z0-9+.-]+:/i.test(source) ? source : source.replace(/\/(?:\.?\/)+/g, "/").replace(/^\.\//, "");
 }
 
@@ -53,7 +56,9 @@ function records(text: string, fail: (problem: string) => IJepaError): string[][
 }
 
 /** The mirror image, left for right. */
-export function mirrored({ data, width, height, channels }: RawImage): RawImage {
+export function mirrored(image: RawImage): RawImage {
+  checkHas("The image", image, "an image's pixels", "data", "width", "height", "channels");
+  const { data, width, height, channels } = image;
   const turned = new Uint8Array(data.length);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

@@ -1,4 +1,5 @@
 /** PostgreSQL through the package postgres, which the user installs. */
+import { checkText } from "../core/options.js";
 import { IJepaError } from "../core/errors.js";
 import type { SqlClient } from "./export-databases.js";
 
@@ -15,6 +16,7 @@ export async function openPostgres(url: string): Promise<SqlClient & {
   /** Closes the connection. */
   end(): Promise<void>;
 }> {
+  checkText("The address of the database", url);
   if (!URL.canParse(url)) throw new IJepaError("input/value", "The address of the database must be a URL: postgres://user:password@host/database.", { name: "url", value: undefined });
   const address = new URL(url);
   address.password = "";

@@ -1,5 +1,5 @@
 /** Results as an HTML page: one file that needs no network. */
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkList, checkText, type OptionNames, readOptions } from "../core/options.js";
 import type { DuplicateGroup } from "./duplicates.js";
 import { Cards, commonFolder, countOf, escape, nameOf, page, type Card } from "./page-parts.js";
 import type { SearchResult } from "./search.js";
@@ -27,6 +27,8 @@ const KEYS = "The arrow keys, Home and End go from photo to photo.";
  * @param query the path or URL of the photo that was asked for, or its id
  */
 export async function searchPage(query: string, results: readonly SearchResult[], options: SearchPageOptions = {}): Promise<string> {
+  checkText("The query", query);
+  checkList("The results", results, "a list of search results");
   const { signal, grid, patch } = readOptions(options, SEARCH_NAMES, "searchPage"), marked = (at: SearchResult["patch"]) => (at === undefined || grid === undefined ? undefined : { at, grid });
   const folder = commonFolder(results.flatMap(({ sources }) => sources)), cards = new Cards(folder, signal), isId = /^[0-9a-f]{64}$/.test(query);
   const found = results.map(({ sources, score, patch: at, width, height }, i): Card => ({
@@ -40,6 +42,7 @@ export async function searchPage(query: string, results: readonly SearchResult[]
 
 /** Groups of pictures that are nearly the same. The photos are read from their places. */
 export async function duplicatesPage(name: string, groups: readonly DuplicateGroup[], options: PageOptions = {}): Promise<string> {
+  checkList("The groups", groups, "a list of groups");
   const { signal } = readOptions(options, NAMES, "duplicatesPage"), sections: string[] = [];
   const folder = commonFolder(groups.flatMap(({ images }) => images.flatMap(({ sources }) => sources))), cards = new Cards(folder, signal);
   for (const [i, { images, closest, farthest }] of groups.entries()) {

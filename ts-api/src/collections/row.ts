@@ -1,4 +1,5 @@
 /** The rows of a collection, one for each place of an image, and their digests. */
+import { wrongType } from "../core/options.js";
 import { sha256 } from "../core/numerics.js";
 
 /** An image at a place: a path or URL. */
@@ -49,8 +50,12 @@ export function imageId(file: Uint8Array): Promise<string> {
   return sha256(file);
 }
 
-/** SHA-256, in hex, of the little-endian bytes of the feature, and of the tokens after it. */
+/**
+ * SHA-256, in hex, of the little-endian bytes of the feature, and of the tokens after it.
+ * @throws TypeError for a feature that is no Float32Array
+ */
 export async function featureDigest(feature: Float32Array, tokens?: Float32Array): Promise<string> {
+  if (!(feature instanceof Float32Array)) throw wrongType("A feature", "a Float32Array", feature);
   const bytes = new Uint8Array(feature.byteLength + (tokens?.byteLength ?? 0));
   bytes.set(new Uint8Array(feature.buffer, feature.byteOffset, feature.byteLength));
   if (tokens !== undefined) bytes.set(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength), feature.byteLength);

@@ -1,7 +1,7 @@
 /** From a model's config.json to a checked configuration. */
 import { IJepaError } from "../core/errors.js";
 import { fieldError, FieldReader, readNumLabels } from "./field-reader.js";
-import { isRecord, wrongType } from "../core/options.js";
+import { checkText, isRecord, wrongType } from "../core/options.js";
 import { show } from "../core/show.js";
 import type { ActivationName } from "../ops/activation.js";
 
@@ -132,6 +132,7 @@ export class IJepaConfig implements IJepaConfigFields {
    * @throws IJepaError `config/field` when it is not an object, is of another model type, or a field has an invalid value
    */
   static fromJSON(json: unknown, file = "config.json"): IJepaConfig {
+    checkText("The name of the file", file);
     if (typeof json !== "object" || json === null || Array.isArray(json)) {
       throw fieldError("config", json, `${file} must hold a JSON object, not ${show(json)}.`);
     }

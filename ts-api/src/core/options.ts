@@ -87,6 +87,11 @@ export function checkText(name: string, value: unknown, expected = "a string"): 
   if (typeof value !== "string") throw wrongType(name, expected, value);
 }
 
+/** @throws TypeError unless the value is an object or a function with all of the properties */
+export function checkHas(name: string, value: unknown, expected: string, ...properties: readonly string[]): void {
+  if (!((typeof value === "object" && value !== null) || typeof value === "function") || !properties.every((property) => property in value)) throw wrongType(name, expected, value);
+}
+
 /** @throws TypeError unless the value can be looped over, with or without waiting */
 export function checkIterable(name: string, value: unknown, expected: string): void {
   if (typeof value !== "object" || value === null || !(Symbol.iterator in value || Symbol.asyncIterator in value)) throw wrongType(name, expected, value);

@@ -1,4 +1,5 @@
 /** Chooses the results that are computed a second time, and the results to replace if two workers differ. */
+import { checkHas } from "../core/options.js";
 import { IJepaError } from "../core/errors.js";
 import { outcomesOf, type Audit, type ImageJob, type JobResult, type WorkerInfo } from "./jobs.js";
 
@@ -147,7 +148,9 @@ export function compareOutcomes(actual: string | undefined, expected: string | u
 }
 
 /** For whoever runs the workers. */
-export function mismatchError({ worker: { name, machine, device }, source, actual, expected, recomputed }: AuditMismatch): IJepaError {
+export function mismatchError(mismatch: AuditMismatch): IJepaError {
+  checkHas("The mismatch", mismatch, "what onMismatch is given", "worker", "source");
+  const { worker: { name, machine, device }, source, actual, expected, recomputed } = mismatch;
   const message =
     `Worker ${name} on ${machine} (${device}) computed ${actual} for ${source}; others computed ${expected}. ` +
     `Its last ${recomputed} results are computed again by others, and it gets no more jobs. Run "ijepa verify" on that machine.`;

@@ -1,6 +1,6 @@
 /** Adds images to a collection through a queue: makes a bounded number of jobs at a time, and collects the results. */
 import { isIJepaError, throwIfAborted } from "../core/errors.js";
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, type OptionNames, readOptions } from "../core/options.js";
 import { failureOf, type BulkFailure, type BulkImage } from "../bulk/results.js";
 import { ProgressCounter, type BulkProgress } from "../bulk/progress.js";
 import { sourceOf, type BulkSource, type Source } from "../bulk/source.js";
@@ -85,6 +85,8 @@ const MAX_DAMAGED = 3;
  */
 export async function indexThroughQueue(collection: Collection, broker: Broker, sources: AsyncIterable<Source> | Iterable<Source>, given: QueueIndexOptions): Promise<QueueIndexReport> {
   const options = readOptions(given, NAMES, "indexThroughQueue"), { audit = 0, recompute } = options;
+  checkHas("The collection", collection, "a Collection", "encoding", "live");
+  checkHas("The broker", broker, "what openBroker gives", "openQueue");
   if (audit > 0 && recompute === undefined) throw new TypeError("Audits need the function recompute, which does a job in this process.");
   const queue = await broker.openQueue();
   try {

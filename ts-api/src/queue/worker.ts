@@ -1,7 +1,7 @@
 /** A worker: takes jobs from the queue, computes the features of their images, and sends them back. */
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../core/errors.js";
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, type OptionNames, readOptions } from "../core/options.js";
 import { embedImages } from "../bulk/embed.js";
 import { addressSource, fetchedSource, type BulkSource, type FetchImage } from "../bulk/source.js";
 import { differences } from "../collections/encoding.js";
@@ -55,6 +55,7 @@ const MAX_STALLED = 5;
  */
 export async function runJob(encoder: FeatureEncoder, job: ImageJob, given: JobOptions): Promise<JobResult> {
   const options = readOptions(given, JOB_OPTIONS, "runJob"), { signal, decoders, maxPixels, timeout, name } = options, worker = workerInfo(encoder, name);
+  checkHas("The job", job, "an image job", "sources", "encoding");
   checkJob(encoder, job, worker);
   if (job.audit?.worker.name === name) return { version: JOB_VERSION, rows: [], failures: [], worker, declined: true };
   const { layers, pooling, tokens } = encoder.encoding, { strict } = job;
@@ -72,6 +73,7 @@ export async function runJob(encoder: FeatureEncoder, job: ImageJob, given: JobO
 
 /** The name of a worker in audits. */
 export function workerInfo(encoder: FeatureEncoder, name: string): WorkerInfo {
+  checkHas("The encoder", encoder, "a FeatureEncoder", "encoding", "extractor");
   return { name, machine: runtime.machine ?? "unknown", device: encoder.extractor.model.deviceDescription };
 }
 
@@ -82,6 +84,8 @@ export function workerInfo(encoder: FeatureEncoder, name: string): WorkerInfo {
  */
 export async function work(broker: Broker, encoder: FeatureEncoder, given: WorkOptions): Promise<void> {
   const { onJob, ...options } = readOptions(given, WORK_OPTIONS, "work"), { signal } = options;
+  checkHas("The broker", broker, "what openBroker gives", "openWorker");
+  checkHas("The encoder", encoder, "a FeatureEncoder", "encoding", "extractor");
   let isOver = false, resolve: (error: Error | undefined) => void = () => undefined;
   const ended = new Promise<Error | undefined>((settle) => (resolve = settle));
   const end = (error: Error | undefined): void => {

@@ -1,4 +1,5 @@
 /** The functions on lists of numbers that programs for transformers.js import. */
+import { checkHas } from "../core/options.js";
 import { cosineSimilarity, type Tensor } from "../index.js";
 import { greatest } from "./tensor-math.js";
 
@@ -9,7 +10,8 @@ export function cos_sim(a: ArrayLike<number> | Tensor<"float32">, b: ArrayLike<n
 
 /** The sum of the products. */
 export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  return Array.from(a).reduce((total, value, i) => total + value * b[i], 0);
+  const others = numbersOf(b);
+  return numbersOf(a).reduce((total, value, i) => total + value * others[i], 0);
 }
 
 /** The Euclidean norm. */
@@ -19,26 +21,32 @@ export function magnitude(values: ArrayLike<number>): number {
 
 /** Probabilities that sum to 1; of scores. A typed array for a typed array. */
 export function softmax<A extends ArrayLike<number>>(scores: A): A extends Float32Array ? Float32Array : number[] {
-  const most = Array.from(scores).reduce((a, b) => Math.max(a, b), -Infinity), powers = Array.from(scores, (score) => Math.exp(score - most));
+  const most = numbersOf(scores).reduce((a, b) => Math.max(a, b), -Infinity), powers = Array.from(scores, (score) => Math.exp(score - most));
   const total = powers.reduce((a, b) => a + b, 0);
   return asGiven(scores, powers.map((power) => power / total));
 }
 
 /** The logarithms of `softmax`. */
 export function log_softmax<A extends ArrayLike<number>>(scores: A): A extends Float32Array ? Float32Array : number[] {
-  return asGiven(scores, Array.from(softmax(Array.from(scores)), Math.log));
+  return asGiven(scores, Array.from(softmax(numbersOf(scores)), Math.log));
 }
 
 /** The greatest number and its index. */
 export function max(values: ArrayLike<number>): [number, number] {
-  const numbers = Array.from(values), at = greatest(numbers);
+  const numbers = numbersOf(values), at = greatest(numbers);
   return [numbers[at], at];
 }
 
 /** The least number and its index. */
 export function min(values: ArrayLike<number>): [number, number] {
-  const numbers = Array.from(values), at = greatest(numbers.map((value) => -value));
+  const numbers = numbersOf(values), at = greatest(numbers.map((value) => -value));
   return [numbers[at], at];
+}
+
+/** @throws TypeError unless they are a list or typed array */
+function numbersOf(values: ArrayLike<number>): number[] {
+  checkHas("The numbers", values, "a list or typed array", "length");
+  return Array.from(values);
 }
 
 function asGiven<A extends ArrayLike<number>>(given: A, values: number[]): A extends Float32Array ? Float32Array : number[] {

@@ -1,4 +1,5 @@
 /** From options of transformers.js to those of this library. */
+import { isRecord, wrongType } from "../core/options.js";
 import { isIJepaError } from "../core/errors.js";
 import { DTYPES, type Dtype, type ModelLoadOptions, type ProgressInfo } from "../index.js";
 import { refused } from "./refused.js";
@@ -88,7 +89,9 @@ const TAKEN = ["dtype", "quantized", "device", "progress_callback", "revision", 
 const OWN = ["threads", "groupSize", "resident", "signal", "fetch", "useMaskToken", "addPoolingLayer", "gpuDevice", "powerPreference", "revectorize", "determinism"];
 
 /** @throws IJepaError `input/value` for unsupported options, with the reason */
-export function loadOptions(options: PretrainedOptions = {}): ModelLoadOptions {
+export function loadOptions(chosen?: PretrainedOptions | null): ModelLoadOptions {
+  const options = chosen ?? {};
+  if (!isRecord(options)) throw wrongType("The options", "an object", options);
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || value === null || value === false) continue;
     if (ONNX_ONLY.includes(name)) throw refused(name, value, `${name} applies to ONNX files; ijepa reads config.json and model.safetensors. Leave it out.`);

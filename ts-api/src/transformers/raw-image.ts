@@ -1,4 +1,5 @@
 /** Images with the methods of transformers.js. */
+import { checkHas } from "../core/options.js";
 import { runtime } from "#runtime";
 import { encodePng, loadImage, type Drawable, type RawImage as Pixels, type Tensor as Base } from "../index.js";
 import { dropAlpha, toRgb } from "../image/raw-image.js";
@@ -46,6 +47,7 @@ export class RawImage implements Pixels {
 
   /** The pixels of a canvas, RGBA. */
   static fromCanvas(canvas: { width: number; height: number; getContext(kind: "2d"): unknown }): RawImage {
+    checkHas("The canvas", canvas, "a canvas", "getContext");
     const context = canvas.getContext("2d") as { getImageData(x: number, y: number, width: number, height: number): { data: Uint8ClampedArray } };
     return new RawImage(context.getImageData(0, 0, canvas.width, canvas.height).data, canvas.width, canvas.height, 4);
   }
@@ -55,6 +57,7 @@ export class RawImage implements Pixels {
    * @throws IJepaError `input/value` for another shape or type
    */
   static fromTensor(tensor: Base, layout: "CHW" | "HWC" = "CHW"): RawImage {
+    checkHas("A tensor", tensor, "a Tensor", "type", "data", "dims");
     const { data, dims } = layout === "CHW" && tensor.dims.length === 3 ? withMethods(tensor).permute(1, 2, 0) : tensor;
     const [height, width, channels] = dims;
     if (tensor.type !== "uint8" || dims.length !== 3 || channels < 1 || channels > 4) {

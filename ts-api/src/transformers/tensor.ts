@@ -1,4 +1,5 @@
 /** Tensors with the methods that programs for transformers.js call on features. */
+import { checkHas } from "../core/options.js";
 import { Tensor as Base, type TensorType } from "../index.js";
 import { sizeOf, type TensorArrays } from "../core/tensor.js";
 import { refused } from "./refused.js";
@@ -308,7 +309,9 @@ export function made<T extends TensorType>(type: T, { data, dims }: Elements): T
 }
 
 /** A tensor of the library with these methods; the same memory. */
-export function withMethods<T extends TensorType>({ type, data, dims }: Base<T>): Tensor<T> {
+export function withMethods<T extends TensorType>(tensor: Base<T>): Tensor<T> {
+  checkHas("A tensor", tensor, "a Tensor", "type", "data", "dims");
+  const { type, data, dims } = tensor;
   return new Tensor(type, data, dims);
 }
 
