@@ -17,17 +17,17 @@ const require = createRequire(import.meta.url);
 
 const NOBLE = join(dirname(require.resolve("@noble/hashes/sha2")), "esm");
 /**
- * Dependencies as the library names them, and their files for browsers. The library itself loads them only when an image or the Hub needs
- * them.
+ * Dependencies as the library names them: their files for browsers, and what the library takes from them. It loads them only when an image
+ * or the Hub needs them.
  */
 const VENDOR = {
-  "@noble/hashes/legacy": join(NOBLE, "legacy.js"),
-  "@noble/hashes/sha2": join(NOBLE, "sha2.js"),
-  hyparquet: join(root, "node_modules/hyparquet/src/index.js"),
-  "hyparquet-writer": join(root, "node_modules/hyparquet-writer/src/index.js"),
-  hono: join(root, "node_modules/hono/dist/index.js"),
-  "hono/cors": join(root, "node_modules/hono/dist/middleware/cors/index.js"),
-  pako: join(dirname(require.resolve("pako/package.json")), "dist/browser/pako.esm.min.mjs"),
+  "@noble/hashes/legacy": { file: join(NOBLE, "legacy.js"), names: ["sha1"] },
+  "@noble/hashes/sha2": { file: join(NOBLE, "sha2.js"), names: ["sha256"] },
+  hyparquet: { file: join(root, "node_modules/hyparquet/src/index.js"), names: ["parquetMetadataAsync", "parquetReadObjects"] },
+  "hyparquet-writer": { file: join(root, "node_modules/hyparquet-writer/src/index.js"), names: ["ByteWriter", "ParquetWriter"] },
+  hono: { file: join(root, "node_modules/hono/dist/index.js"), names: ["Hono"] },
+  "hono/cors": { file: join(root, "node_modules/hono/dist/middleware/cors/index.js"), names: ["cors"] },
+  pako: { file: join(dirname(require.resolve("pako/package.json")), "dist/pako.mjs"), names: ["ZStream", "deflate", "inflateRaw", "zlibInflate", "zlibInflateInit"] },
 };
 /** Those that `require` cannot load. */
 const ESM_ONLY = ["hyparquet", "hyparquet-writer"];
@@ -85,7 +85,7 @@ const web = {
   name: "web",
   resolveId(id) {
     if (id === "@noble/hashes/crypto") return join(NOBLE, "crypto.js");
-    return VENDOR[id] ?? (/^hyparquet\/src\/\w+\.js$/.test(id) ? join(root, "node_modules", id) : null);
+    return VENDOR[id]?.file ?? (/^hyparquet\/src\/\w+\.js$/.test(id) ? join(root, "node_modules", id) : null);
   },
 };
 
@@ -170,11 +170,23 @@ function commonJs(input) {
   return { input: inBuilt(input), external: /^node:/, plugins: [host("node"), addresses, noCopies, inside, fromNode, bare, asIs], output, onwarn };
 }
 
+const TAKEN = "\0taken:";
+/** Of a dependency what the library takes. */
+const taken = {
+  name: "taken",
+  resolveId: (id) => (id.startsWith(TAKEN) ? id : null),
+  load(id) {
+    if (!id.startsWith(TAKEN)) return null;
+    const { file, names } = VENDOR[id.slice(TAKEN.length)];
+    return `export { ${names.join(", ")} } from ${JSON.stringify(file)};`;
+  },
+};
+
 /** The dependencies that are part of the package. */
-function vendored(dir, format, prefix, names = Object.keys(VENDOR)) {
+function vendored(dir, format, prefix, ids = Object.keys(VENDOR)) {
   return {
-    input: Object.fromEntries(names.map((id) => [vendorName(id), VENDOR[id]])),
-    plugins: [web, bare],
+    input: Object.fromEntries(ids.map((id) => [vendorName(id), TAKEN + id])),
+    plugins: [taken, web, bare],
     output: { dir, format, exports: "named", entryFileNames: `${prefix}[name].js`, chunkFileNames: `${prefix}[name].js` },
   };
 }

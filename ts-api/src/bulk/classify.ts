@@ -1,6 +1,6 @@
 /** From many images to their labels. */
 import { digestOf } from "../core/numerics.js";
-import { checkHas, type OptionNames, readOptions } from "../core/options.js";
+import { checkHas, readOptions, type OptionNames } from "../core/options.js";
 import { checkLabelOptions, rankLabels, type Classification, type ImageClassificationPipeline, type LabelOptions } from "../pipelines/image-classification.js";
 import { BatchStack } from "./batches.js";
 import { bulkJob, BULK_OPTIONS, type BulkOptions, type Computation } from "./job.js";

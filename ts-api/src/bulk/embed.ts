@@ -1,6 +1,6 @@
 /** From many images to their features. */
 import { digestOf } from "../core/numerics.js";
-import { checkHas, type OptionNames, readOptions } from "../core/options.js";
+import { checkHas, readOptions, type OptionNames } from "../core/options.js";
 import type { ImageFeatureExtractionPipeline } from "../pipelines/image-feature-extraction.js";
 import { checkFeatureOptions, FEATURE_OPTIONS, featuresOf, type FeatureOptions } from "./feature.js";
 import { BatchStack } from "./batches.js";

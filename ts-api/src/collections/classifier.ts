@@ -1,7 +1,7 @@
 /** From a collection and labels to a classifier in Hugging Face's layout. */
 import { fitHead, type FitOptions, type FitReport, type FitResult, type LabelledFeature } from "../classifiers/fit.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { checkHas, checkText, type OptionNames, readOptions, wrongType } from "../core/options.js";
+import { checkHas, checkText, readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { runtime } from "#runtime";
 import type { ModelSource } from "../weights/model-folder.js";
 import { ENCODER_FIELD, type EncoderReference } from "../weights/head-checkpoint.js";

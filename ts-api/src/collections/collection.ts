@@ -1,7 +1,7 @@
 /** The features of many images of one encoding, in a folder (docs/collections.md). */
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { checkHas, type OptionNames, readOptions } from "../core/options.js";
+import { checkHas, readOptions, type OptionNames } from "../core/options.js";
 import type { FolderStorage } from "../runtime/storage.js";
 import { compactParts } from "./compact.js";
 import { checkEncoding, type Encoding } from "./encoding.js";

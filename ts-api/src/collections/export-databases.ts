@@ -1,6 +1,6 @@
 /** From a collection to a database: a table of PostgreSQL with pgvector, or a collection of Qdrant. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { checkHas, type OptionNames, readOptions } from "../core/options.js";
+import { checkHas, readOptions, type OptionNames } from "../core/options.js";
 import type { Collection } from "./collection.js";
 import type { CollectionRow } from "./row.js";
 

@@ -1,6 +1,6 @@
 /** From a collection to one file of its features, a few rows in memory at a time: for `collection --export` and `embed --out`. */
 import { IJepaError } from "../core/errors.js";
-import { checkHas, checkText, type OptionNames, readOptions } from "../core/options.js";
+import { checkHas, checkText, readOptions, type OptionNames } from "../core/options.js";
 import { npyHeader } from "../weights/npy.js";
 import { layoutSafetensors } from "../weights/safetensors/writer.js";
 import type { Collection } from "./collection.js";

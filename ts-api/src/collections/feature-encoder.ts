@@ -1,6 +1,6 @@
 /** From a model and pooling options to an encoder of features, with its encoding. */
 import { digestOf, NUMERICS_VERSION } from "../core/numerics.js";
-import { checkHas, type OptionNames, readOptions } from "../core/options.js";
+import { checkHas, readOptions, type OptionNames } from "../core/options.js";
 import { Tensor } from "../core/tensor.js";
 import type { BulkExtractor } from "../bulk/embed.js";
 import { featuresOf } from "../bulk/feature.js";

@@ -1,5 +1,5 @@
 /** The report of a fit as a page: what the classifier reached, what it confuses, and pictures of what it got wrong. */
-import { checkHas, type OptionNames, readOptions } from "../core/options.js";
+import { checkHas, readOptions, type OptionNames } from "../core/options.js";
 import { toBase64 } from "../core/base64.js";
 import { encodePng } from "../image/png-writer.js";
 import type { ClassifierFit, ClassifierReport } from "./classifier.js";

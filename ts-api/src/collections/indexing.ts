@@ -1,5 +1,5 @@
 /** Adds images to a collection: only new ones are read, and of these only files that are not copies are encoded. */
-import { checkHas, type OptionNames, readOptions } from "../core/options.js";
+import { checkHas, readOptions, type OptionNames } from "../core/options.js";
 import { embedImages, type EmbedImagesOptions } from "../bulk/embed.js";
 import type { BulkFailure, BulkRow, BulkSkip } from "../bulk/results.js";
 import type { Source } from "../bulk/source.js";

@@ -1,5 +1,5 @@
 /** Results as an HTML page: one file that needs no network. */
-import { checkList, checkText, type OptionNames, readOptions } from "../core/options.js";
+import { checkList, checkText, readOptions, type OptionNames } from "../core/options.js";
 import type { DuplicateGroup } from "./duplicates.js";
 import { Cards, commonFolder, countOf, escape, nameOf, page, type Card } from "./page-parts.js";
 import type { SearchResult } from "./search.js";

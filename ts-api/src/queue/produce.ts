@@ -1,6 +1,6 @@
 /** Adds images to a collection through a queue: makes a bounded number of jobs at a time, and collects the results. */
 import { isIJepaError, throwIfAborted } from "../core/errors.js";
-import { checkHas, type OptionNames, readOptions } from "../core/options.js";
+import { checkHas, readOptions, type OptionNames } from "../core/options.js";
 import { failureOf, type BulkFailure, type BulkImage } from "../bulk/results.js";
 import { ProgressCounter, type BulkProgress } from "../bulk/progress.js";
 import { sourceOf, type BulkSource, type Source } from "../bulk/source.js";

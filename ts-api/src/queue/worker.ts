@@ -1,7 +1,7 @@
 /** A worker: takes jobs from the queue, computes the features of their images, and sends them back. */
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../core/errors.js";
-import { checkHas, type OptionNames, readOptions } from "../core/options.js";
+import { checkHas, readOptions, type OptionNames } from "../core/options.js";
 import { embedImages } from "../bulk/embed.js";
 import { addressSource, fetchedSource, type BulkSource, type FetchImage } from "../bulk/source.js";
 import { differences } from "../collections/encoding.js";

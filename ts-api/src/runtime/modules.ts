@@ -117,7 +117,7 @@ function addressOf(name: WasmModuleName): URL {
 }
 
 async function copyOf(name: WasmModuleName): Promise<Uint8Array<ArrayBuffer>> {
-  const [{ default: text }, { inflateRaw }] = await Promise.all([MODULE_COPIES[name](), import("pako")]);
+  const { default: text } = await MODULE_COPIES[name](), { inflateRaw } = await import("pako");
   return Uint8Array.from(inflateRaw(fromBase64(text)));
 }
 
