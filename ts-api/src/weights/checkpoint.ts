@@ -15,8 +15,7 @@ import { formatOf, HEAD_BYTES, describeWrongFile } from "./wrong-file.js";
 import type { ModelFolder, ModelRef, OpenOptions } from "./model-folder.js";
 import { canonicalName, expectedTensors, isOptionalTensor } from "./tensor-names.js";
 import { partOf, readPackedInfo, readPart, type PackedFiles } from "./safetensors/packed-files.js";
-import { decode } from "../quantize/bitsandbytes.js";
-import type { CodedMatrix } from "../quantize/bitsandbytes.js";
+import { decode, type CodedMatrix } from "../quantize/bitsandbytes.js";
 import { openWeights } from "./safetensors/shards.js";
 import type { SafetensorsFile } from "./safetensors/reader.js";
 import type { SourceOptions } from "./source-options.js";
@@ -86,8 +85,8 @@ interface Opened {
  * Opens an I-JEPA checkpoint and checks everything but the values: the configuration, the files, and that the encoder's tensors
  * are all there, in a readable dtype and of the shapes that the configuration asks for. Of packed files only the metadata is
  * checked; loading/packed-checkpoint.ts knows their tensors.
- * @param ref a folder in Hugging Face's layout, or a file of the research code (.pth.tar, .pt, .ckpt, .bin): a path, or a file: or http(s) URL; or the name
- *   of a model on the Hugging Face Hub; or files that the caller opens
+ * @param ref a folder in Hugging Face's layout, or a file of the research code (.pth.tar, .pt, .ckpt, .bin): a path, or a file: or
+ *   http(s) URL; or the name of a model on the Hugging Face Hub; or files that the caller opens
  * @throws IJepaError `config/missing`, `config/field`, `weights/*`, `hub/*`, `io/*`, `input/value`, `aborted`
  */
 export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions = {}): Promise<Checkpoint> {
@@ -224,7 +223,8 @@ async function readConfig(folder: ModelFolder, options: OpenOptions): Promise<IJ
   return config;
 }
 
-function unusable(file: string, problem: string, cause?: unknown): IJepaError {
+/** The error for a configuration that cannot be read: `config/missing`, or `config/field` where a value in it is invalid. */
+export function unusable(file: string, problem: string, cause?: unknown): IJepaError {
   // The file is JSON, but has an invalid value.
   if (cause instanceof RangeError) return new IJepaError("config/field", `${file} cannot be used: ${cause.message}.`, { field: "config", value: undefined }, { cause });
   return new IJepaError("config/missing", `${file} cannot be used: ${problem}.${whereToLookWhenBuilt()}`, { file }, { cause });
@@ -236,7 +236,11 @@ function howToGet(folder: ModelFolder): string {
     : "Pass a folder that holds config.json and model.safetensors, or the name of a model on the Hugging Face Hub (owner/name).";
 }
 
-async function readPreprocessorConfig(folder: ModelFolder, options: OpenOptions): Promise<Record<string, unknown> | undefined> {
+/**
+ * preprocessor_config.json; undefined if there is none.
+ * @throws IJepaError `config/missing`, `config/field`, `hub/*`, `io/*`, `aborted`
+ */
+export async function readPreprocessorConfig(folder: ModelFolder, options: OpenOptions): Promise<Record<string, unknown> | undefined> {
   const file = folder.pathOf("preprocessor_config.json");
   const json = await readJson(folder, "preprocessor_config.json", options, unusable);
   if (json !== undefined && (typeof json !== "object" || json === null || Array.isArray(json))) {

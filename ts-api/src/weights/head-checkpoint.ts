@@ -5,7 +5,8 @@ import { runtime } from "#runtime";
 import { IJepaConfig } from "../config/config.js";
 import { IJepaError, isIJepaError } from "../core/errors.js";
 import { DTYPES, GROUPS, type Dtype, type Group } from "../core/numerics.js";
-import { openCheckpoint, type Checkpoint, type CheckpointOptions } from "./checkpoint.js";
+import { openCheckpoint, readPreprocessorConfig, unusable, type Checkpoint, type CheckpointOptions } from "./checkpoint.js";
+import { checkFinite, checkTensor } from "./checks.js";
 import { toFloat32 } from "./dtypes.js";
 import { openFolder, readJson } from "./folder.js";
 import type { ModelRef } from "./model-folder.js";
@@ -57,17 +58,18 @@ export async function openModelCheckpoint(ref: ModelRef, options: HeadOptions = 
 }
 
 async function openHead(ref: ModelRef, options: HeadOptions): Promise<Checkpoint | undefined> {
-  const folder = await openFolder(ref, options), reading = { signal: options.signal, fetch: options.fetch }, file = folder.pathOf("config.json");
-  const json = await readJson(folder, "config.json", reading, (problem, cause) => new IJepaError("config/missing", `${file} cannot be used: ${problem}.`, { file }, { cause }));
+  const folder = await openFolder(ref, options), reading = { signal: options.signal, fetch: options.fetch };
+  const json = await readJson(folder, "config.json", reading, unusable);
   if (typeof json !== "object" || json === null || !(ENCODER_FIELD in json)) return undefined;
-  const config = IJepaConfig.fromJSON(json, file), reference = encoderReference(config)!;
+  const config = IJepaConfig.fromJSON(json, folder.pathOf("config.json")), reference = encoderReference(config)!;
   const files = await openWeights(folder, reading);
+  let encoder: Checkpoint | undefined;
   try {
-    const preprocessor = await readJson(folder, "preprocessor_config.json", reading, (problem, cause) => new IJepaError("config/missing", `preprocessor_config.json cannot be used: ${problem}.`, { file: folder.pathOf("preprocessor_config.json") }, { cause }));
-    const encoder = await openCheckpoint(options.encoder ?? reference.name ?? runtime.defaultModel, { ...options, revision: reference.revision ?? undefined });
-    return join(folder.name, config, preprocessor as Record<string, unknown> | undefined, files, encoder, reference);
+    const preprocessor = await readPreprocessorConfig(folder, reading);
+    encoder = await openCheckpoint(options.encoder ?? reference.name ?? runtime.defaultModel, { ...options, revision: reference.revision ?? undefined });
+    return join(folder.name, config, preprocessor, files, encoder, reference);
   } catch (error) {
-    await Promise.all(files.map((one) => one.close()));
+    await Promise.all([encoder, ...files].map((one) => one?.close()));
     throw error;
   }
 }
@@ -76,17 +78,16 @@ function join(
   ref: string, config: IJepaConfig, preprocessor: Record<string, unknown> | undefined, files: readonly SafetensorsFile[], encoder: Checkpoint,
   { layers, dtype, groupSize }: EncoderReference,
 ): Checkpoint {
-  const infos = new Map(files.flatMap((file) => [...file.tensors.values()].map((info) => [info.name, { info, file }] as const)));
+  const stored = new Map(files.flatMap((file) => [...file.tensors.values()].map((info) => [info.name, { info: { ...info, file: file.name }, file }] as const)));
   const inputs = config.hiddenSize * (layers === "last4" ? 4 : 1);
   const shapes: Record<string, readonly number[]> = { "classifier.weight": [config.numLabels, inputs], "classifier.bias": [config.numLabels] };
   const headTensor = (name: string) => {
-    const found = infos.get(name);
+    const found = stored.get(name);
     if (found === undefined) throw new IJepaError("weights/missing", `${ref} lacks ${name}.`, { what: "tensor", names: [name] });
-    if (found.info.shape.join() === shapes[name].join()) return found;
-    const message = `Tensor ${name} in ${found.file.name} has the shape [${found.info.shape.join(", ")}], but the configuration asks for [${shapes[name].join(", ")}].`;
-    throw new IJepaError("weights/shape", message, { tensor: name, expected: shapes[name], actual: found.info.shape });
+    checkTensor(name, found.info, shapes[name]);
+    return found;
   };
-  const own = HEAD_TENSORS.map((name) => ({ ...headTensor(name).info, file: headTensor(name).file.name }));
+  const own = HEAD_TENSORS.map((name) => headTensor(name).info);
   const isOwn = (name: string) => (HEAD_TENSORS as readonly string[]).includes(name);
   return {
     ...encoder,
@@ -99,8 +100,9 @@ function join(
     bytes: (tensor, signal) => (isOwn(tensor.name) ? headTensor(tensor.name).file.readTensor(headTensor(tensor.name).info, signal) : encoder.bytes(tensor, signal)),
     async tensor(name, signal, into) {
       if (!isOwn(name)) return encoder.tensor(name, signal, into);
-      const { file, info } = headTensor(name);
-      return toFloat32(await file.readTensor(info, signal), info.dtype, name);
+      const { file, info } = headTensor(name), data = toFloat32(await file.readTensor(info, signal), info.dtype, name);
+      checkFinite(name, data);
+      return data;
     },
     async close() {
       await Promise.all([encoder.close(), ...files.map((file) => file.close())]);
