@@ -1,10 +1,11 @@
 /** Tests whether a device computes the bits of the numeric contract, when it is opened: no specification promises them. */
-import type { Dtype } from "../core/numerics.js";
+import { concatBytes } from "../core/bytes.js";
+import { sha256, type Dtype } from "../core/numerics.js";
 import type { DeviceTensor } from "../ops/contract.js";
 import type { Backend } from "./backend.js";
 import { outputBytes, probeDigest, probesFor, type Probe } from "./probes.js";
 
-/** Hex digits that are kept of an SHA-256. */
+/** Hex digits that are kept of a SHA-256. */
 const DIGITS = 16;
 
 /**
@@ -48,14 +49,9 @@ async function prepare(backend: Backend, probe: ProbeCase): Promise<{ probe: Pro
     probe,
     async digest() {
       backend.run(program);
-      const all = new Uint8Array(outputs.reduce((sum, [, tensor]) => sum + outputBytes(tensor), 0));
-      let at = 0;
-      for (const [name, tensor] of outputs) {
-        all.set((await backend.read(tensors[name])).subarray(0, outputBytes(tensor)), at);
-        at += outputBytes(tensor);
-      }
-      const sha = new Uint8Array(await crypto.subtle.digest("SHA-256", all));
-      return Array.from(sha, (byte) => byte.toString(16).padStart(2, "0")).join("").slice(0, DIGITS);
+      const read: Uint8Array[] = [];
+      for (const [name, tensor] of outputs) read.push((await backend.read(tensors[name])).subarray(0, outputBytes(tensor)));
+      return (await sha256(concatBytes(read))).slice(0, DIGITS);
     },
     release: () => Object.values(tensors).forEach((tensor) => backend.release(tensor)),
   };

@@ -1,5 +1,6 @@
 /** The CPU for the rest of the library: `openCpu`, its kernel variants, and a report for `ijepa doctor`. */
 import { runtime } from "#runtime";
+import { messageOf } from "../core/show.js";
 import type { KernelModuleName } from "../runtime/env.js";
 import type { Variant, Variants } from "./variants.js";
 import { allowing, FORMS, racersOf } from "./wasm/kernels.js";
@@ -71,8 +72,4 @@ async function wasmVariants(simd: "simd128" | "relaxed", compile: Compile = runt
 async function revectorizedVariants(): Promise<Variants> {
   if (runtime.revectorizedModule !== undefined) return wasmVariants("relaxed", runtime.revectorizedModule, "revectorized");
   return { present: [], absent: [{ name: "wasm revectorized", reason: `${runtime.name} cannot use 256-bit vectors; Node 24 on x86-64 can` }] };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

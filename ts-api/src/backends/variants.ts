@@ -1,5 +1,6 @@
 /** Lists every way in which this machine can compute: each kernel variant of each backend. All must give the same bits. */
 import { cpuVariants, openWebgpu } from "#devices";
+import { messageOf } from "../core/show.js";
 import type { Backend } from "./backend.js";
 import type { WebgpuOptions } from "./webgpu/webgpu.js";
 
@@ -34,7 +35,7 @@ async function webgpuVariants(): Promise<Variants> {
   try {
     (await openWebgpu()).dispose();
   } catch (error) {
-    return { present: [], absent: [{ name: "webgpu", reason: error instanceof Error ? error.message : String(error) }] };
+    return { present: [], absent: [{ name: "webgpu", reason: messageOf(error) }] };
   }
   const withoutDot4 = (kernel: string) => !kernel.includes("_dot4");
   return {

@@ -1,11 +1,11 @@
 /** From features to the bytes of a result file: .npy, .json, .jsonl or .safetensors. */
+import { concatBytes } from "../core/bytes.js";
 import { IJepaError } from "../core/errors.js";
 import type { Numerics } from "../core/numerics.js";
 import { sizeOf, Tensor } from "../core/tensor.js";
 import { firstNonFinite } from "../weights/dtypes.js";
 import { serializeNpy } from "../weights/npy.js";
-import { serializeSafetensors } from "../weights/safetensors/writer.js";
-import type { TensorBytes } from "../weights/safetensors/writer.js";
+import { serializeSafetensors, type TensorBytes } from "../weights/safetensors/writer.js";
 
 /** The features of one image. */
 export interface EmbeddingRecord {
@@ -66,11 +66,11 @@ function writeNpy(records: readonly EmbeddingRecord[]): Uint8Array {
 
 function writeJson(records: readonly EmbeddingRecord[]): Uint8Array {
   const pieces = records.map((record, index) => utf8(`${index === 0 ? "[\n" : ",\n"}${toJson(record)}`));
-  return concat([...pieces, utf8("\n]\n")]);
+  return concatBytes([...pieces, utf8("\n]\n")]);
 }
 
 function writeJsonLines(records: readonly EmbeddingRecord[]): Uint8Array {
-  return concat(records.map((record) => utf8(`${toJson(record)}\n`)));
+  return concatBytes(records.map((record) => utf8(`${toJson(record)}\n`)));
 }
 
 function writeSafetensors(records: readonly EmbeddingRecord[]): Uint8Array {
@@ -94,19 +94,9 @@ function toJson({ file, dims, data, numerics }: EmbeddingRecord): string {
   return JSON.stringify({ file, dims, embedding: new Tensor("float32", data, dims).tolist(), numerics });
 }
 
+/** Text is put together as bytes: one string of all records could exceed the engine's limit for strings. */
 function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
-}
-
-/** Text is assembled as bytes: one string of all records would exceed the engine's limit for strings. */
-function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, offset);
-    offset += piece.length;
-  }
-  return bytes;
 }
 
 function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {

@@ -1,6 +1,5 @@
 /** An image of the command line, and what is wrong with its file. */
-import { loadImage } from "../index.js";
-import type { RawImage } from "../index.js";
+import { loadImage, type RawImage } from "../index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import type { Settings } from "./args.js";
 import { printable } from "./text.js";

@@ -1,3 +1,5 @@
+/** The numeric contract in numbers: its version, the weight formats and their blocks; and the digests that results are known by. */
+
 /**
  * Version of the numeric contract (docs/numeric-contract.md). It is part of every result: two results with the same
  * version, weights, dtype and pixels have the same bits. Any change of a result bit raises it.
@@ -48,6 +50,10 @@ export async function digestOf(data: Float32Array): Promise<string> {
 
 /** SHA-256 in hex. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)));
+}
+
+/** Two lower-case hex digits a byte. */
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

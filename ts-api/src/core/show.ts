@@ -19,6 +19,11 @@ export function shorten(text: string, most = MAX_TEXT): string {
   return text.length <= most ? text : `${text.slice(0, most)}...`;
 }
 
+/** The message of whatever was thrown: an error's own, anything else as text. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 /** The name of an object's class; "object" if it has none. */
 function kindOf(value: object): string {
   try {

@@ -77,7 +77,14 @@ export class Tensor<T extends TensorType = TensorType> {
   }
 }
 
+/** The error for an array of another shape than `expected` says. */
+export function shapeError(name: string, expected: string, actual: readonly number[]): IJepaError<"input/shape"> {
+  return new IJepaError("input/shape", `${name} must be ${expected}, not [${actual.join(", ")}].`, { name, expected, actual });
+}
+
 /**
+ * Checks that `value` is a `Tensor` of one of the element types.
+ *
  * @param types accepted element types
  * @throws TypeError
  */

@@ -1,6 +1,7 @@
 /** A thread that decodes one image at a time. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
+import { messageOf } from "../core/show.js";
 import { DEFAULT_SOURCE } from "../image/decode.js";
 import { givenWasmModules } from "../runtime/modules.js";
 import { readReply, type DecodeReply, type DecodeRequest, type DecodeResult, type DecoderData } from "./messages.js";
@@ -36,7 +37,7 @@ export class DecoderThread {
     try {
       this.#thread = runtime.startDecoder!(data, { message, ended });
     } catch (cause) {
-      throw unavailable(cause instanceof Error ? cause.message : String(cause), cause);
+      throw unavailable(messageOf(cause), cause);
     }
   }
 

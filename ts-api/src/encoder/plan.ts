@@ -2,8 +2,7 @@
  * The encoder as data: from a configuration and a dtype to lists of op calls. Nothing is computed here; every backend runs the same
  * lists.
  */
-import type { Dtype } from "../core/numerics.js";
-import { BLOCK, isInteger, roundUp } from "../core/numerics.js";
+import { BLOCK, isInteger, roundUp, type Dtype } from "../core/numerics.js";
 import { activationOf, type Activation } from "../ops/activation.js";
 import type { DeviceTensor, TensorDesc } from "../ops/contract.js";
 import type { OperandFormat } from "../ops/quantize-rows.js";

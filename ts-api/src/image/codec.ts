@@ -1,5 +1,6 @@
 /** Runs the image codecs of `codecs/`: WebAssembly modules that import one function, `host.fail`. */
 import { runtime } from "#runtime";
+import { messageOf } from "../core/show.js";
 
 /** What every codec exports. Addresses are those of its memory. */
 export interface CodecExports {
@@ -62,7 +63,7 @@ export class Codec<Exports extends CodecExports> {
       result = work(codec, address);
       codec.release(address);
     } catch (cause) {
-      throw cause instanceof CodecError ? cause : new CodecError(`it stopped: ${cause instanceof Error ? cause.message : String(cause)}`, false, cause);
+      throw cause instanceof CodecError ? cause : new CodecError(`it stopped: ${messageOf(cause)}`, false, cause);
     }
     if (codec.memory.buffer.byteLength <= KEEP_BYTES) this.#idle = codec;
     return result;

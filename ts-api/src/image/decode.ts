@@ -4,17 +4,13 @@ import { HEAD_BYTES, describeWrongFile } from "../weights/wrong-file.js";
 import { CodecError } from "./codec.js";
 import { corrupt, unsupported } from "./image-error.js";
 import { decodeJpeg, readJpegHeader } from "./jpeg.js";
-import { applyOrientation, readOrientation } from "./orientation.js";
-import type { OrientationMetadata } from "./orientation.js";
+import { applyOrientation, readOrientation, type OrientationMetadata } from "./orientation.js";
 import { decodePng, readPngHeader } from "./png.js";
-import type { DecodedImage } from "./raw-image.js";
+import { DEFAULT_MAX_PIXELS, type DecodedImage } from "./raw-image.js";
 import { openResizer } from "./resizer.js";
 import { decodeWebp, readWebpHeader } from "./webp.js";
 
-export type { DecodedImage, RawImage, RgbImage } from "./raw-image.js";
-
-/** Above this many pixels Pillow refuses an image as a decompression bomb: twice its `MAX_IMAGE_PIXELS`. */
-export const DEFAULT_MAX_PIXELS = 2 * 89_478_485;
+export { DEFAULT_MAX_PIXELS, type DecodedImage, type RawImage, type RgbImage } from "./raw-image.js";
 
 /** The name of an unnamed image in messages. */
 export const DEFAULT_SOURCE = "the image";

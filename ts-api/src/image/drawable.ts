@@ -1,5 +1,6 @@
 /** From what a browser has drawn, or can draw, to pixels. The browser's own decoder and colours apply, which differ between browsers. */
 import { IJepaError } from "../core/errors.js";
+import { messageOf } from "../core/show.js";
 import { readError } from "./image-error.js";
 import type { RawImage } from "./raw-image.js";
 
@@ -50,7 +51,7 @@ export async function drawnPixels(source: Drawable, name: string, maxPixels: num
     context.drawImage(source, 0, 0, width, height);
     return { ...pixelsOf(context.getImageData(0, 0, width, height, { colorSpace: "srgb" })), channels: 4 };
   } catch (cause) {
-    throw readError(name, cause instanceof Error ? cause.message : String(cause), cause, "Load it from the page's own origin, or with the attribute crossorigin.");
+    throw readError(name, messageOf(cause), cause, "Load it from the page's own origin, or with the attribute crossorigin.");
   }
 }
 

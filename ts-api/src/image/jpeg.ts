@@ -1,4 +1,5 @@
 /** JPEG: the markers up to the first scan for size and metadata, as Pillow reads them; then the pixels by libjpeg-turbo. */
+import { concatBytes } from "../core/bytes.js";
 import { IJepaError } from "../core/errors.js";
 import { bytesAt, Codec, CodecError, messageAt, type CodecExports } from "./codec.js";
 import { corrupt, unsupported } from "./image-error.js";
@@ -72,7 +73,7 @@ export function readJpegHeader(bytes: Uint8Array, source: string): JpegHeader {
     if (frame === undefined) throw corrupt(source, "JPEG", "its image data comes before its frame header");
     const scans = 1 + countScans(bytes, end), { width, height } = frame;
     checkScans(scans, frame, source);
-    return { width, height, scannedPixels: scans * frame.paddedPixels, exif: exif.length > 0 ? concat(exif) : undefined, xmp };
+    return { width, height, scannedPixels: scans * frame.paddedPixels, exif: exif.length > 0 ? concatBytes(exif) : undefined, xmp };
   }
 }
 
@@ -125,16 +126,6 @@ function hex(marker: number): string {
 
 function startsWith(bytes: Uint8Array, text: string): boolean {
   return bytes.length >= text.length && [...text].every((char, i) => bytes[i] === char.charCodeAt(0));
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 const codec = new Codec<JpegExports>("jpeg-decoder");

@@ -114,7 +114,8 @@ function unfilter(filter: number, row: Uint8Array, above: Uint8Array, pixelBytes
   }
 }
 
-function paeth(left: number, up: number, upLeft: number): number {
+/** Of the pixels to the left, above and above to the left, the one nearest to left + up - upLeft (PNG specification, section 9.4). */
+export function paeth(left: number, up: number, upLeft: number): number {
   const estimate = left + up - upLeft;
   const toLeft = Math.abs(estimate - left);
   const toUp = Math.abs(estimate - up);

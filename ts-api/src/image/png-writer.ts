@@ -1,5 +1,7 @@
 /** From pixels to the bytes of a PNG file. */
+import { concatBytes } from "../core/bytes.js";
 import { crc32 } from "./crc32.js";
+import { paeth } from "./png-pixels.js";
 import { checkRawImage, type RawImage } from "./raw-image.js";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -22,14 +24,7 @@ export async function encodePng(image: RawImage): Promise<Uint8Array> {
   view.setUint32(0, width);
   view.setUint32(4, height);
   header.set([8, COLOUR_TYPES[channels], 0, 0, 0], 8);
-  const parts = [Uint8Array.from(SIGNATURE), chunk("IHDR", header), chunk("IDAT", deflate(filter(image))), chunk("IEND", new Uint8Array(0))];
-  const file = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    file.set(part, at);
-    at += part.length;
-  }
-  return file;
+  return concatBytes([Uint8Array.from(SIGNATURE), chunk("IHDR", header), chunk("IDAT", deflate(filter(image))), chunk("IEND", new Uint8Array(0))]);
 }
 
 /** Every row with the number of its filter before it. */
@@ -44,14 +39,6 @@ function filter({ data, width, height, channels }: RawImage): Uint8Array {
     }
   }
   return filtered;
-}
-
-/** PNG specification, section 9.4. */
-function paeth(left: number, up: number, corner: number): number {
-  const estimate = left + up - corner;
-  const toLeft = Math.abs(estimate - left), toUp = Math.abs(estimate - up), toCorner = Math.abs(estimate - corner);
-  if (toLeft <= toUp && toLeft <= toCorner) return left;
-  return toUp <= toCorner ? up : corner;
 }
 
 function chunk(type: string, data: Uint8Array): Uint8Array {

@@ -1,8 +1,8 @@
 /** The fields of preprocessor_config.json that ViTImageProcessor uses, their defaults and their checks. */
 import type { IJepaError } from "../core/errors.js";
 import type { ImageSize, ResizeTarget } from "./geometry.js";
-import { RESAMPLE } from "./resample-table.js";
-import type { Resample } from "./resample-table.js";
+import { DEFAULT_MAX_PIXELS } from "./raw-image.js";
+import { RESAMPLE, type Resample } from "./resample-table.js";
 
 export type { ImageSize, ResizeTarget } from "./geometry.js";
 
@@ -77,7 +77,7 @@ export const CONFIG_NAMES: { readonly [K in keyof ImageProcessorSettings]: strin
 };
 
 /** Most pixels that an image is made into: as many as are read by default, and more than any model takes. */
-export const MAX_RESULT_PIXELS = 2 * 89_478_485;
+export const MAX_RESULT_PIXELS = DEFAULT_MAX_PIXELS;
 
 /** Fields that say nothing about pixels. */
 const INERT = new Set(["processor_class", "feature_extractor_type", "auto_map", "transformers_version", "return_tensors", "device", "disable_grouping", "input_data_format", "image_seq_length", "model_input_names"]);

@@ -8,8 +8,7 @@ import { SOURCE_OPTIONS, type SourceOptions } from "../weights/source-options.js
 import { centerCrop, resizedSize } from "./geometry.js";
 import { CONFIG_NAMES, DEFAULT_SETTINGS, isInert, MAX_RESULT_PIXELS, readSettings } from "./processor-settings.js";
 import type { ImageProcessorOptions, ImageProcessorSettings, ImageSize, ResizeTarget, SettingError } from "./processor-settings.js";
-import { checkRawImage, toRgb } from "./raw-image.js";
-import type { RawImage } from "./raw-image.js";
+import { checkRawImage, toRgb, type RawImage } from "./raw-image.js";
 import { resize } from "./resize.js";
 import { openResizer } from "./resizer.js";
 import type { Resample } from "./resample-table.js";

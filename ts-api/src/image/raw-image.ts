@@ -1,6 +1,9 @@
 /** Decoded images: what they consist of, and the check of those that callers hand over. */
 import { IJepaError } from "../core/errors.js";
 
+/** Above this many pixels Pillow refuses an image as a decompression bomb: twice its `MAX_IMAGE_PIXELS`. */
+export const DEFAULT_MAX_PIXELS = 2 * 89_478_485;
+
 /** Pixels as they lie in memory: row by row, `channels` bytes a pixel, no padding. */
 export interface RawImage {
   /** `height * width * channels` bytes. */

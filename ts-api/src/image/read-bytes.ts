@@ -1,6 +1,7 @@
 /** From a path, a URL or a browser's file objects to the bytes of an image file. */
 import { runtime } from "#runtime";
 import { onAbort } from "../core/abort.js";
+import { concatBytes } from "../core/bytes.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { show, shorten } from "../core/show.js";
 import { readDataUrl } from "./data-url.js";
@@ -74,13 +75,7 @@ export async function readBody({ body }: Body, { name, maxBytes, signal }: ReadL
   } finally {
     stopListening();
   }
-  const bytes = new Uint8Array(total);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concatBytes(parts);
 }
 
 /**

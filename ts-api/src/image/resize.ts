@@ -1,10 +1,8 @@
 /** Pillow's `Image.resize` for 8-bit images, bit for bit: RGB by the kernels of `assembly/image/resample.ts`, and all of it by plain loops. */
 import { IJepaError } from "../core/errors.js";
-import { checkRawImage } from "./raw-image.js";
-import type { RawImage } from "./raw-image.js";
+import { checkRawImage, type RawImage } from "./raw-image.js";
 import { openedResizer } from "./resizer.js";
-import { axisTable, COEFFICIENT_BITS, RESAMPLE } from "./resample-table.js";
-import type { AxisTable, Resample } from "./resample-table.js";
+import { axisTable, COEFFICIENT_BITS, RESAMPLE, type AxisTable, type Resample } from "./resample-table.js";
 
 export { RESAMPLE } from "./resample-table.js";
 export type { Resample } from "./resample-table.js";

@@ -2,12 +2,10 @@
 import { throwIfAborted, IJepaError } from "../core/errors.js";
 import { readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
-import { decodeImage, DEFAULT_MAX_PIXELS, DEFAULT_SOURCE } from "./decode.js";
-import type { DecodeOptions } from "./decode.js";
+import { decodeImage, DEFAULT_MAX_PIXELS, DEFAULT_SOURCE, type DecodeOptions } from "./decode.js";
 import { drawnPixels, isDrawable, type Drawable } from "./drawable.js";
 import { readError, tooLong } from "./image-error.js";
-import { checkRawImage, dropAlpha } from "./raw-image.js";
-import type { RawImage } from "./raw-image.js";
+import { checkRawImage, dropAlpha, type RawImage } from "./raw-image.js";
 import { guarded, inTime, nameOf, readAddress, readBody, readResponse, type ReadLimits } from "./read-bytes.js";
 
 /**

@@ -1,7 +1,7 @@
 /** From the arguments of `forward` to checked options of the encoder. Names are Hugging Face's, if it has them. */
 import { IJepaError } from "../core/errors.js";
 import { isRecord, readOptions, wrongType, type OptionNames } from "../core/options.js";
-import { checkTensor, Tensor } from "../core/tensor.js";
+import { checkTensor, shapeError, Tensor } from "../core/tensor.js";
 import { firstNonFinite } from "../weights/dtypes.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { EncodeOptions } from "../encoder/encoder.js";
@@ -108,7 +108,7 @@ export function checkPixels(pixels: Tensor<"float32"> | undefined, config: IJepa
   const expected = `[images, ${numChannels}, ${interpolate ? "height, width" : `${imageHeight}, ${imageWidth}`}]`;
   const wrong = (message: string) => new IJepaError("input/shape", message, { name: "pixelValues", expected, actual: pixels.dims });
   const [images, channels, height, width] = pixels.dims;
-  if (pixels.dims.length !== 4 || images === 0) throw wrong(`pixelValues must be ${expected}, not [${pixels.dims.join(", ")}].`);
+  if (pixels.dims.length !== 4 || images === 0) throw shapeError("pixelValues", expected, pixels.dims);
   if (channels !== numChannels) {
     throw wrong(
       "Make sure that the channel dimension of the pixel values match with the one set in the configuration. " +
@@ -196,10 +196,7 @@ export function checkHeadMask(mask: Tensor<"float32"> | undefined, config: IJepa
   checkTensor("headMask", mask, "float32");
   const { numHiddenLayers: layers, numAttentionHeads: heads } = config;
   const shape = mask.dims.join();
-  if (shape !== `${heads}` && shape !== `${layers},${heads}`) {
-    const expected = `[${heads}] or [${layers}, ${heads}]`;
-    throw new IJepaError("input/shape", `headMask must be ${expected}, not [${mask.dims.join(", ")}].`, { name: "headMask", expected, actual: mask.dims });
-  }
+  if (shape !== `${heads}` && shape !== `${layers},${heads}`) throw shapeError("headMask", `[${heads}] or [${layers}, ${heads}]`, mask.dims);
   const bad = firstNonFinite(mask.data);
   if (bad >= 0) {
     throw new IJepaError("input/value", `headMask holds ${mask.data[bad]} at index ${bad}; factors must be finite.`, { name: "headMask", value: mask.data[bad] });

@@ -1,6 +1,6 @@
 /** The losses of Hugging Face's image classifiers (transformers, `loss_utils.py`), in double precision. */
 import { IJepaError } from "../core/errors.js";
-import { type Tensor } from "../core/tensor.js";
+import type { Tensor } from "../core/tensor.js";
 
 export const PROBLEM_TYPES = ["regression", "single_label_classification", "multi_label_classification"] as const;
 export type ProblemType = (typeof PROBLEM_TYPES)[number];

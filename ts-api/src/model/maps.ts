@@ -2,7 +2,7 @@
 import { IJepaError } from "../core/errors.js";
 import { checkList } from "../core/options.js";
 import { show } from "../core/show.js";
-import { checkTensor, Tensor } from "../core/tensor.js";
+import { checkTensor, shapeError, Tensor } from "../core/tensor.js";
 import { cosineSimilarity } from "./pooling.js";
 
 /**
@@ -84,8 +84,4 @@ function multiply(a: Float64Array, b: Float64Array, size: number): Float64Array 
     }
   }
   return product;
-}
-
-function shapeError(name: string, expected: string, actual: readonly number[]): IJepaError {
-  return new IJepaError("input/shape", `${name} must be ${expected}, not [${actual.join(", ")}].`, { name, expected, actual });
 }

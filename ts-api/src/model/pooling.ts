@@ -1,8 +1,7 @@
 /** From hidden states to one vector per image, and the cosine of two such vectors. */
-import { IJepaError } from "../core/errors.js";
 import { wrongType } from "../core/options.js";
 import { show } from "../core/show.js";
-import { checkTensor, Tensor } from "../core/tensor.js";
+import { checkTensor, shapeError, Tensor } from "../core/tensor.js";
 
 const fround = Math.fround;
 
@@ -108,8 +107,4 @@ function numbersOf(name: string, value: Tensor<"float32"> | ArrayLike<number>): 
     if (typeof value[i] !== "number") throw new TypeError(`${name} must be a float32 Tensor or a list of numbers, but holds ${show(value[i])} at index ${i}.`);
   }
   return value;
-}
-
-function shapeError(name: string, expected: string, actual: readonly number[]): IJepaError {
-  return new IJepaError("input/shape", `${name} must be ${expected}, not [${actual.join(", ")}].`, { name, expected, actual });
 }

@@ -1,7 +1,6 @@
 /** The pipeline `image-feature-extraction`: images in, features out. */
 import { IJepaError } from "../core/errors.js";
-import type { Numerics } from "../core/numerics.js";
-import { digestOf } from "../core/numerics.js";
+import { digestOf, type Numerics } from "../core/numerics.js";
 import { readOptions, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
 import type { Tensor } from "../core/tensor.js";

@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { messageOf } from "../core/show.js";
 
 export { parseArgs } from "node:util";
 
@@ -133,7 +134,7 @@ async function* stdinChunks(signal: AbortSignal): AsyncGenerator<Uint8Array, voi
 }
 
 function unreadable(cause: unknown): IJepaError {
-  return new IJepaError("io/read", `Cannot read standard input: ${reason(cause)}.`, { path: "standard input" }, { cause });
+  return new IJepaError("io/read", `Cannot read standard input: ${messageOf(cause)}.`, { path: "standard input" }, { cause });
 }
 
 async function checkWritable(path: string): Promise<void> {
@@ -144,11 +145,7 @@ async function checkWritable(path: string): Promise<void> {
     });
     if (existing?.isDirectory()) throw new Error("it is a folder");
   } catch (cause) {
-    const message = `Cannot write ${path}: ${reason(cause)}. Check that the folder exists and may be written.`;
+    const message = `Cannot write ${path}: ${messageOf(cause)}. Check that the folder exists and may be written.`;
     throw new IJepaError("io/write", message, { path }, { cause });
   }
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -2,6 +2,7 @@
 import { fromBase64 } from "../core/base64.js";
 import { IJepaError, isIJepaError } from "../core/errors.js";
 import { didYouMean, isRecord, wrongType } from "../core/options.js";
+import { messageOf } from "../core/show.js";
 import { whereToLook } from "./build-tool.js";
 import { WASM_MODULES, type Runtime, type WasmModuleName } from "./env.js";
 import { MODULE_COPIES, MODULE_FILES } from "./package-files.js";
@@ -68,7 +69,7 @@ export async function fetchModule(url: URL | string): Promise<WebAssembly.Module
 
 async function download(url: URL | string): Promise<Response> {
   const response = await fetch(url).catch((cause: unknown) => {
-    throw missingModule(url, cause instanceof Error ? cause.message : String(cause), cause);
+    throw missingModule(url, messageOf(cause), cause);
   });
   if (!response.ok) throw missingModule(url, `the server answers ${response.status} ${response.statusText}`.trimEnd());
   return response;
@@ -77,7 +78,7 @@ async function download(url: URL | string): Promise<Response> {
 async function moduleBytes(url: URL | string, response: Response): Promise<Uint8Array<ArrayBuffer>> {
   const type = response.headers.get("content-type");
   const bytes = await response.arrayBuffer().catch((cause: unknown) => {
-    throw missingModule(url, cause instanceof Error ? cause.message : String(cause), cause);
+    throw missingModule(url, messageOf(cause), cause);
   });
   return checkedModule(url, new Uint8Array(bytes), type === null ? "" : ` of type ${type}`);
 }

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { IJepaError } from "../core/errors.js";
+import { messageOf } from "../core/show.js";
 import type { FolderWriter } from "./env.js";
 
 export async function createFolder(path: string): Promise<FolderWriter> {
@@ -12,7 +13,7 @@ export async function createFolder(path: string): Promise<FolderWriter> {
     try {
       return await work();
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       const message = `Cannot write ${path}: ${reason}. Choose a new or empty folder in a place that may be written and has room.`;
       throw new IJepaError("io/write", message, { path }, { cause });
     }

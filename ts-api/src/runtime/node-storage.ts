@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { IJepaError } from "../core/errors.js";
-import { shorten } from "../core/show.js";
+import { messageOf, shorten } from "../core/show.js";
 import type { ByteSource } from "./env.js";
 import { lockFolder } from "./node-lock.js";
 import { TEMPORARY, type FolderStorage } from "./storage.js";
@@ -85,7 +85,7 @@ function isAbsent(cause: unknown): boolean {
 }
 
 function reason(cause: unknown): string {
-  return shorten(cause instanceof Error ? cause.message : String(cause), MAX_SHOWN);
+  return shorten(messageOf(cause), MAX_SHOWN);
 }
 
 /** Puts a new name on disk, on systems that open folders. */

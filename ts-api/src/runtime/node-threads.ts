@@ -1,5 +1,6 @@
 /** Worker threads of Node, Bun and Deno. */
 import { Worker } from "node:worker_threads";
+import { messageOf } from "../core/show.js";
 import { whereToLook } from "./build-tool.js";
 import type { Runtime, Thread } from "./env.js";
 
@@ -16,7 +17,7 @@ export const nodeThreads: Pick<Runtime, "startThread" | "startDecoder"> = {
     } catch (failure) {
       // A bundle lacks the file of the program, and has its copy instead.
       const copy = await import("#embedded/node-thread").catch(() => undefined);
-      const refusal = new Error(`${reason(failure)}. ${whereToLook().replace(/\.$/, "")}`, { cause: failure });
+      const refusal = new Error(`${messageOf(failure)}. ${whereToLook().replace(/\.$/, "")}`, { cause: failure });
       if (copy?.default === undefined) throw refusal;
       return start(() => new Worker(copy.default, { ...options, eval: true }), ended).catch(() => Promise.reject(refusal));
     }
@@ -30,7 +31,7 @@ export const nodeThreads: Pick<Runtime, "startThread" | "startDecoder"> = {
       told = true;
     };
     worker.on("message", message);
-    worker.once("error", (error) => end(reason(error)));
+    worker.once("error", (error) => end(messageOf(error)));
     worker.once("exit", (code) => end(`it ended with code ${code}`));
     return {
       post: (request, transfer) => worker.postMessage(request, transfer),
@@ -61,11 +62,7 @@ function start(make: () => Worker, ended: (reason: string) => void): Promise<Thr
       worker.unref();
       resolve({ terminate });
     });
-    worker.once("error", (error) => end(reason(error)));
+    worker.once("error", (error) => end(messageOf(error)));
     worker.once("exit", (code) => end(`it ended with code ${code}`));
   });
-}
-
-function reason(cause: unknown): string {
-return cause instanceof Error ? cause.message : String(cause);
 }

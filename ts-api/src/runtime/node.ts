@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { availableParallelism, hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { IJepaError } from "../core/errors.js";
-import { shorten } from "../core/show.js";
+import { messageOf, shorten } from "../core/show.js";
 import { whereToLook } from "./build-tool.js";
 import type { ByteSource, Runtime, WasmModuleName } from "./env.js";
 import { checkedModule, missingModule, packageModule, wasmModules } from "./modules.js";
@@ -58,7 +58,7 @@ export const runtime: Runtime = {
     } catch (cause) {
       if (cause instanceof IJepaError) throw cause;
       const name = shorten(path, MAX_SHOWN);
-      throw new IJepaError("io/read", `Cannot read ${name}: ${reason(cause)}. Check the path and its permissions.`, { path: name }, { cause });
+      throw new IJepaError("io/read", `Cannot read ${name}: ${messageOf(cause)}. Check the path and its permissions.`, { path: name }, { cause });
     }
   },
 
@@ -70,7 +70,7 @@ export const runtime: Runtime = {
       await replaceFile(path, content);
     } catch (cause) {
       if (cause instanceof IJepaError) throw cause;
-      throw new IJepaError("io/write", `Cannot write ${name}: ${reason(cause)}. Check that the folder exists and may be written.`, { path: name }, { cause });
+      throw new IJepaError("io/write", `Cannot write ${name}: ${messageOf(cause)}. Check that the folder exists and may be written.`, { path: name }, { cause });
     }
   },
 
@@ -116,7 +116,7 @@ function moduleBytes(name: WasmModuleName): Promise<Uint8Array<ArrayBuffer>> {
 async function readModule(url: URL): Promise<Uint8Array<ArrayBuffer>> {
   const where = url.protocol === "file:" ? fileURLToPath(url) : url;
   const bytes = await readFile(url).catch((cause: unknown) => {
-    throw missingModule(where, reason(cause), cause);
+    throw missingModule(where, messageOf(cause), cause);
   });
   return checkedModule(where, bytes);
 }
@@ -124,10 +124,6 @@ async function readModule(url: URL): Promise<Uint8Array<ArrayBuffer>> {
 /** The system's message would repeat the whole path. */
 function checkLength(path: string): void {
   if (path.length > MAX_PATH) throw new Error(`it has ${path.length} characters, too many for a path`);
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** Has the demo model in f32, where the package has it in bf16 (docs/decisions/0032-the-demo-model-in-bf16.md). */

@@ -1,5 +1,6 @@
 /** A FolderStorage in a browser's origin private file system. */
 import { IJepaError } from "../core/errors.js";
+import { messageOf } from "../core/show.js";
 import { TEMPORARY, type FolderStorage } from "./storage.js";
 
 /** @param root a path of folders, such as "photos.collection" */
@@ -19,7 +20,7 @@ export function opfsStorage(root: string): FolderStorage {
       return await work();
     } catch (cause) {
       if (cause instanceof IJepaError) throw cause;
-      const message = `Cannot write ${root}/${path}: ${cause instanceof Error ? cause.message : String(cause)}. Is there room left for this site?`;
+      const message = `Cannot write ${root}/${path}: ${messageOf(cause)}. Is there room left for this site?`;
       throw new IJepaError("io/write", message, { path: `${root}/${path}` }, { cause });
     }
   };

@@ -4,6 +4,7 @@ import { get as httpGet, type IncomingMessage, type RequestOptions } from "node:
 import { get as httpsGet } from "node:https";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { messageOf } from "../core/show.js";
 
 export interface PublicFetchOptions {
   readonly maxBytes: number;
@@ -90,7 +91,7 @@ async function readAll(answer: IncomingMessage, url: URL, { maxBytes, signal }: 
     }
   } catch (cause) {
     if (cause instanceof IJepaError) throw cause;
-    throw signal.aborted ? aborted(url, cause) : failure(url, cause instanceof Error ? cause.message : String(cause), cause);
+    throw signal.aborted ? aborted(url, cause) : failure(url, messageOf(cause), cause);
   }
   return new Uint8Array(Buffer.concat(chunks));
 }

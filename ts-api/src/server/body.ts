@@ -1,4 +1,5 @@
 /** From a request to the bytes of its body, with limits of size and time, and decompressed. */
+import { concatBytes } from "../core/bytes.js";
 import { shorten } from "../core/show.js";
 import { HttpError } from "./http-error.js";
 
@@ -86,13 +87,7 @@ async function collect(
   } finally {
     late.removeEventListener("abort", stop);
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return concatBytes(chunks);
 }
 
 function tooLarge(maxBytes: number): HttpError {

@@ -1,6 +1,7 @@
 /** Finds out what this machine can compute on, and what the library would use. */
 import { examineCpu, openWebgpu } from "#devices";
 import { runtime } from "#runtime";
+import { messageOf } from "../core/show.js";
 import { attest } from "../backends/attest.js";
 import type { CpuReport } from "../backends/cpu.js";
 import { gainsOf, type Gain } from "./gains.js";
@@ -48,6 +49,6 @@ async function examineWebgpu(): Promise<DoctorReport["webgpu"]> {
       backend.dispose();
     }
   } catch (error) {
-    return { device: undefined, software: false, limits: {}, attested: false, reason: error instanceof Error ? error.message : String(error) };
+    return { device: undefined, software: false, limits: {}, attested: false, reason: messageOf(error) };
   }
 }

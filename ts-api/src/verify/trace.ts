@@ -1,8 +1,7 @@
 /** Runs a plan part by part and keeps the digest of every result, so that the first op that differs can be named. */
 import type { Backend, Program } from "../backends/backend.js";
 import { sha256 } from "../core/numerics.js";
-import type { OpCall } from "../ops/table.js";
-import { resultBytes, resultsOf } from "../ops/table.js";
+import { resultBytes, resultsOf, type OpCall } from "../ops/table.js";
 
 /** One result of one part of one program run. */
 export interface TracedResult {

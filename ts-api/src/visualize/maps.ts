@@ -2,7 +2,7 @@
 import { IJepaError } from "../core/errors.js";
 import { checkType, readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
-import { checkTensor, Tensor } from "../core/tensor.js";
+import { checkTensor, shapeError, Tensor } from "../core/tensor.js";
 import type { RawImage, RgbImage } from "../image/raw-image.js";
 import { cosineSimilarity } from "../model/pooling.js";
 import { principalComponents } from "./components.js";
@@ -131,8 +131,4 @@ function range(values: Float64Array): { least: number; greatest: number } {
 /** 0 ... 1 as 0 ... 255, clipped. */
 function toByte(value: number): number {
   return Math.min(255, Math.max(0, Math.round(value * 255)));
-}
-
-function shapeError(name: string, expected: string, actual: readonly number[]): IJepaError {
-  return new IJepaError("input/shape", `${name} must be ${expected}, not [${actual.join(", ")}].`, { name, expected, actual });
 }

@@ -1,7 +1,7 @@
 /** From what a user calls a model (path, URL, name on the Hub, files) to a folder whose files can be opened. */
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../core/errors.js";
-import { show, shorten } from "../core/show.js";
+import { messageOf, shorten, show } from "../core/show.js";
 import { wrongType } from "../core/options.js";
 import { describeWrongFile } from "./wrong-file.js";
 import { parseJson } from "../core/json.js";
@@ -138,7 +138,7 @@ async function readJsonOnce(
     try {
       return parseJson(bytes, { python: true, bom: true });
     } catch (cause) {
-      throw refuse(source.name, describeWrongFile(bytes) ?? `it is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+      throw refuse(source.name, describeWrongFile(bytes) ?? `it is not JSON (${messageOf(cause)})`, cause);
     }
   } finally {
     await source.close();

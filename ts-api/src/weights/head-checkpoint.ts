@@ -69,7 +69,7 @@ async function openHead(ref: ModelRef, options: HeadOptions): Promise<Checkpoint
     encoder = await openCheckpoint(options.encoder ?? reference.name ?? runtime.defaultModel, { ...options, revision: reference.revision ?? undefined });
     return join(folder.name, config, preprocessor, files, encoder, reference);
   } catch (error) {
-    await Promise.all([encoder, ...files].map((one) => one?.close()));
+    await Promise.all([...files, ...(encoder === undefined ? [] : [encoder])].map((one) => one.close()));
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 /** The digests by which the Hub names its files: from an ETag to a digest, from bytes to theirs. */
 import { runtime } from "#runtime";
+import { toHex } from "../../core/numerics.js";
 import type { Hasher } from "../../runtime/env.js";
 
 /** The expected digest of a file. */
@@ -26,8 +27,4 @@ async function startHash(algorithm: "sha1" | "sha256"): Promise<Hasher> {
   if (runtime.createHash !== undefined) return runtime.createHash(algorithm);
   const hash = algorithm === "sha1" ? (await import("@noble/hashes/legacy")).sha1.create() : (await import("@noble/hashes/sha2")).sha256.create();
   return { update: (bytes) => void hash.update(bytes), hex: () => toHex(hash.digest()) };
-}
-
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -11,6 +11,7 @@
  */
 import { runtime } from "#runtime";
 import { IJepaError } from "../../core/errors.js";
+import { messageOf } from "../../core/show.js";
 import type { ByteSource, Files, FileWriter, Hasher } from "../../runtime/env.js";
 import { readRange } from "../sources/bytes.js";
 import { openFileIfPresent } from "../sources/file.js";
@@ -296,7 +297,7 @@ function leadsOut(path: string, real: string): IJepaError<"io/read"> {
 }
 
 function cannotWrite(path: string, cause: unknown): IJepaError<"io/write"> {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   const message = `Cannot write ${path}: ${reason}. Check the space and the permissions of the Hub's cache, or pass another cache_dir.`;
   return new IJepaError("io/write", message, { path }, { cause });
 }

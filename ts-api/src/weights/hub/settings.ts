@@ -1,7 +1,7 @@
 /** From the user's options and environment to where the Hub and its cache are, by the rules of huggingface_hub. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../../core/errors.js";
-import { show } from "../../core/show.js";
+import { messageOf, show } from "../../core/show.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { readRange } from "../sources/bytes.js";
 import { isDenied, openFileIfPresent } from "../sources/file.js";
@@ -96,7 +96,7 @@ function expandHome(path: string): string {
   try {
     return runtime.files.home + path.slice(1);
   } catch (cause) {
-    const message = `Cannot find ${path}: ${cause instanceof Error ? cause.message : String(cause)}. Name the folder of the Hub's cache with cache_dir or HF_HUB_CACHE.`;
+    const message = `Cannot find ${path}: ${messageOf(cause)}. Name the folder of the Hub's cache with cache_dir or HF_HUB_CACHE.`;
     throw new IJepaError("io/read", message, { path }, { cause });
   }
 }

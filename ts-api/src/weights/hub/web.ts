@@ -5,10 +5,11 @@
  * Otherwise its parts are fetched from the Hub as they are read, and cached if there is a Cache API (Workers): then only files of one
  * part have their digest checked.
  */
+import { sha256 } from "../../core/numerics.js";
 import type { ByteSource, Hasher } from "../../runtime/env.js";
 import { bytesSource } from "../sources/bytes.js";
 import type { HubClient, RemoteFile } from "./client.js";
-import { startDigest, toHex } from "./digest.js";
+import { startDigest } from "./digest.js";
 import { resolveUrl } from "./names.js";
 import { corrupt, type Cached, type Report, type Store } from "./store.js";
 import { download } from "./transfer.js";
@@ -203,8 +204,4 @@ export class WebStore implements Store {
 
 function partUrl(file: RemoteFile, index: number): string {
   return `${file.url}?ijepa=${encodeURIComponent(file.etag)}&part=${index}`;
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource)));
 }

@@ -1,10 +1,10 @@
 /** From a safetensors file to the names, types, shapes and bytes of its tensors. */
 import { IJepaError, isIJepaError } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
-import { DTYPE_BITS, isSafetensorsDtype } from "../dtypes.js";
-import type { SafetensorsDtype } from "../dtypes.js";
+import { DTYPE_BITS, isSafetensorsDtype, type SafetensorsDtype } from "../dtypes.js";
 import { formatOf, HEAD_BYTES, describeText, describeWrongFile } from "../wrong-file.js";
 import { parseJson } from "../../core/json.js";
+import { messageOf } from "../../core/show.js";
 import { readRange } from "../sources/bytes.js";
 
 /** One tensor of a file; its bytes are `begin` to `end` (exclusive), counted from the start of the file. */
@@ -98,7 +98,7 @@ function parseHeader(bytes: Uint8Array, file: string): Record<string, unknown> {
   try {
     header = parseJson(bytes);
   } catch (cause) {
-    throw malformed(file, `its header is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, 8, cause);
+    throw malformed(file, `its header is not JSON (${messageOf(cause)})`, 8, cause);
   }
   if (!isObject(header)) throw malformed(file, "its header is not a JSON object", 8);
   return header;

@@ -3,8 +3,7 @@ import { IJepaError, isIJepaError } from "../../core/errors.js";
 import { show } from "../../core/show.js";
 import { readJson, repairing } from "../folder.js";
 import type { ModelFolder, OpenOptions } from "../model-folder.js";
-import { openSafetensors } from "./reader.js";
-import type { SafetensorsFile } from "./reader.js";
+import { openSafetensors, type SafetensorsFile } from "./reader.js";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";

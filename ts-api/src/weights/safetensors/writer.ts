@@ -1,8 +1,7 @@
 /** From tensors to the bytes of a safetensors file. */
 import { sizeOf } from "../../core/tensor.js";
 import { IJepaError } from "../../core/errors.js";
-import { DTYPE_BITS, isSafetensorsDtype } from "../dtypes.js";
-import type { SafetensorsDtype } from "../dtypes.js";
+import { DTYPE_BITS, isSafetensorsDtype, type SafetensorsDtype } from "../dtypes.js";
 
 /** One tensor to write: little-endian elements, row-major. */
 export interface TensorBytes {

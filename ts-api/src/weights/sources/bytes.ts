@@ -1,5 +1,6 @@
 /** Bytes in memory as a file that is read in ranges; and reading a range of any such file. */
 import { IJepaError, throwIfAborted } from "../../core/errors.js";
+import { messageOf } from "../../core/show.js";
 import type { ByteSource } from "../../runtime/env.js";
 
 /** A source over bytes in memory, given in one piece or in several that follow each other; kept, not copied. */
@@ -44,7 +45,7 @@ export async function readRange(source: ByteSource, offset: number, length: numb
   } catch (cause) {
     throwIfAborted(signal, during);
     if (cause instanceof IJepaError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new IJepaError("io/read", `Cannot read ${source.name} at byte ${offset}: ${reason}.`, { path: source.name }, { cause });
   }
   throwIfAborted(signal, during);

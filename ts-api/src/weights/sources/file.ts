@@ -1,6 +1,7 @@
 /** A file of the disk as a `ByteSource`, read in ranges. */
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../../core/errors.js";
+import { messageOf } from "../../core/show.js";
 import type { ByteSource, FileInfo } from "../../runtime/env.js";
 
 /**
@@ -25,7 +26,7 @@ export async function kindOf(path: string): Promise<FileInfo["kind"] | undefined
     return (await runtime.files?.stat(path))?.kind;
   } catch (cause) {
     if (isDenied(cause)) return undefined;
-    throw new IJepaError("io/read", `Cannot look at ${path}: ${cause instanceof Error ? cause.message : String(cause)}.`, { path }, { cause });
+    throw new IJepaError("io/read", `Cannot look at ${path}: ${messageOf(cause)}.`, { path }, { cause });
   }
 }
 
