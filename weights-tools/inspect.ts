@@ -6,6 +6,7 @@ import type { IJepaConfig } from "../ts-api/src/config/config.js";
 import { partsOf, type FormatOptions } from "../ts-api/src/loading/pack-checkpoint.js";
 import type { LayerWeights, NormWeights, PackedParts } from "../ts-api/src/packing/encoder-weights.js";
 import type { PackedBuffer } from "../ts-api/src/packing/pack.js";
+import { PRODUCTS, type Product } from "../ts-api/src/packing/matrix-reader.js";
 import { openCheckpoint } from "../ts-api/src/weights/checkpoint.js";
 import type { ModelRef } from "../ts-api/src/weights/model-folder.js";
 import { expectedTensors } from "../ts-api/src/weights/tensor-names.js";
@@ -66,7 +67,6 @@ export interface LayerError {
 }
 
 const NAMES: OptionNames<InspectOptions> = { ...SOURCE_OPTIONS, dtype: true, groupSize: true, imageSize: true, source: true };
-const MATRICES = ["qkv", "projection", "up", "down"] as const;
 
 /**
  * Describes a model's files, and what it needs to run. One layer of the weights is read; with `source`, all of them.
@@ -81,7 +81,7 @@ export async function inspectModel(ref: ModelRef, given: InspectOptions = {}): P
     const tensors = [...checkpoint.tensors].map(([name, { dtype: stored, shape, begin, end, file }]) => ({ name, dtype: stored, shape, bytes: end - begin, file }));
     const layers = source === undefined ? undefined : await compareWith(source, config, parts, options);
     const firstLayer = await parts.layer(0, signal);
-    const bits = 8 * MATRICES.reduce((sum, name) => sum + firstLayer[name].w.bytes.length + (firstLayer[name].scales?.bytes.length ?? 0), 0);
+    const bits = 8 * PRODUCTS.reduce((sum, name) => sum + firstLayer[name].w.bytes.length + (firstLayer[name].scales?.bytes.length ?? 0), 0);
     const { hiddenSize: hidden, intermediateSize: mlp } = config;
     return {
       model: checkpoint.ref,
@@ -116,7 +116,7 @@ async function compareWith(source: ModelRef, config: IJepaConfig, parts: PackedP
     const errors: LayerError[] = [];
     for (let layer = 0; layer < parts.layers; layer++) {
       const [actual, expected] = [await parts.layer(layer, signal), await original.layer(layer, signal)];
-      const sums = MATRICES.map((name) => squares(unbalanced(name, actual, expected), unpackMatrix(expected[name])));
+      const sums = PRODUCTS.map((name) => squares(unbalanced(name, actual, expected), unpackMatrix(expected[name])));
       const [qkv, projection, up, down] = sums.map(({ noise, signal: power }) => Math.sqrt(noise / power));
       const [noise, power] = [sums.reduce((sum, each) => sum + each.noise, 0), sums.reduce((sum, each) => sum + each.signal, 0)];
       errors.push({ layer, qkv, projection, up, down, sqnr: decibels(power, noise) });
@@ -130,10 +130,10 @@ async function compareWith(source: ModelRef, config: IJepaConfig, parts: PackedP
 type Layer = LayerWeights<PackedBuffer>;
 
 /** The norm that a matrix reads. */
-const NORMS: Partial<Record<(typeof MATRICES)[number], "before" | "after">> = { qkv: "before", up: "after" };
+const NORMS: Partial<Record<Product, "before" | "after">> = { qkv: "before", up: "after" };
 
 /** A matrix as the original has it: int8 moves powers of two from a norm to the matrix behind it. */
-function unbalanced(name: (typeof MATRICES)[number], actual: Layer, expected: Layer): Float32Array {
+function unbalanced(name: Product, actual: Layer, expected: Layer): Float32Array {
   const values = unpackMatrix(actual[name]), norm = NORMS[name];
   if (norm === undefined) return values;
   const { inner } = actual[name], factors = ratios(actual[norm], expected[norm]);

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBits, roundBf16 } from "../../../ts-api/src/core/float.js";
 import { GROUPS } from "../../../ts-api/src/core/numerics.js";
-import { dequantize, GAIN_WEIGHT, quantizeInt4, type InputWeights, type Int4Matrix } from "../../../ts-api/src/quantize/int4.js";
+import { GAIN_WEIGHT, type InputWeights } from "../../../ts-api/src/quantize/candidates.js";
+import { dequantize, quantizeInt4, type Int4Matrix } from "../../../ts-api/src/quantize/int4.js";
 import { openQuantizer } from "../../../ts-api/src/quantize/quantizer.js";
 import { gaussArray, hash } from "../../support/random.js";
 

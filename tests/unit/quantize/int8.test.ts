@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBits } from "../../../ts-api/src/core/float.js";
-import { GAIN_WEIGHT, type InputWeights } from "../../../ts-api/src/quantize/int4.js";
+import { GAIN_WEIGHT, type InputWeights } from "../../../ts-api/src/quantize/candidates.js";
 import { quantizeInt8, type Int8Matrix } from "../../../ts-api/src/quantize/int8.js";
 import { openQuantizer } from "../../../ts-api/src/quantize/quantizer.js";
 import { gaussArray, hash } from "../../support/random.js";

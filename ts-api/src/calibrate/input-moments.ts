@@ -7,7 +7,7 @@ import type { Backend } from "../backends/backend.js";
 import type { CpuOptions } from "../backends/open.js";
 import { bound } from "../core/float.js";
 import type { InputMoments } from "../quantize/balance.js";
-import type { InputWeights } from "../quantize/int4.js";
+import type { InputWeights } from "../quantize/candidates.js";
 import { CalibrationRun, type WideParts } from "./calibration-run.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { Pixels } from "../encoder/pixels.js";

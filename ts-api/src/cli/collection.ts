@@ -3,7 +3,8 @@ import { runtime } from "#runtime";
 import { IJepaError } from "../index.js";
 import type { Collection } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
-import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
+import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
+import { openEncoderOf } from "./collection-encoder.js";
 import { shareOf, textOf } from "./collection-options.js";
 import { reportFailure, UsageError } from "./exit.js";
 import { ProgressBar } from "./progress.js";
@@ -57,11 +58,10 @@ interface Checked {
 }
 
 async function verify(opened: Collection, share: number, settings: Settings, host: CliHost): Promise<Checked> {
-  const { signal } = host, { parts, bad } = await opened.verify({ signal }), { model, revision, dtype, layers, pooling, tokens } = opened.encoding;
+  const { signal } = host, { parts, bad } = await opened.verify({ signal });
   const places = [...opened.live.rows()], count = Math.ceil(share * places.length), different: string[] = [], unreadable: string[] = [];
   if (count === 0) return { parts, bad, encoded: 0, different, unreadable };
-  const { checkEncoding, FeatureEncoder } = await import("../collections/index.js");
-  const encoder = await FeatureEncoder.open(textOf(settings.given, "encoder") ?? model ?? undefined, { ...modelOptions(settings), revision: settings.revision ?? revision ?? undefined, dtype, layers, pooling, tokens: tokens !== null, signal });
+  const { checkEncoding } = await import("../collections/index.js"), encoder = await openEncoderOf(opened, settings, signal);
   try {
     checkEncoding(encoder.encoding, opened.encoding, opened.name);
     for (let i = 0; i < count; i++) {

@@ -4,8 +4,8 @@ import { cosineSimilarity, isIJepaError, meanPool, type Features, type Tensor } 
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { UsageError } from "./exit.js";
+import { extractImages, modelName, shortName, toJson, type ImageResult } from "./extract.js";
 import { isMany, MANY_OPTIONS } from "./image-sources.js";
-import { extractImages, modelName, toJson, type ImageResult } from "./extract.js";
 import { checkOutputPath, serializeResults } from "./output.js";
 import { formatTable, printable } from "./text.js";
 
@@ -65,7 +65,7 @@ function meanOf(features: Features): Tensor<"float32"> {
 
 /** @param columns of the terminal; undefined where there is none */
 function toTable(model: string | undefined, results: readonly ImageResult[], similarity: number | undefined, columns: number | undefined): string {
-  const name = tableName(modelName(model));
+  const name = shortName(modelName(model));
   const table = (digits: number): string[] => {
     const rows = results.map(({ file, width, height, dims, milliseconds, numerics: { dtype, device, digest } }) => {
       const shape = dims.length === 1 ? [1, ...dims] : dims;
@@ -79,9 +79,4 @@ function toTable(model: string | undefined, results: readonly ImageResult[], sim
   const lines = fits ? full : table(SHORT_DIGEST);
   if (similarity !== undefined) lines.push("", `cosine similarity: ${similarity.toFixed(6)}`);
   return `${lines.join("\n")}\n`;
-}
-
-/** The last folder of a path; a URL as it is. */
-function tableName(model: string): string {
-  return model.includes("://") ? model : (model.split(/[/\\]/).findLast((part) => part !== "") ?? model);
 }

@@ -7,6 +7,7 @@ import { modelOptions, type Settings } from "./args.js";
 import { reportFailure } from "./exit.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { readImage } from "./read-image.js";
+import { lastPart } from "./text.js";
 import { warnOfUnused } from "./unused-tensors.js";
 
 /** Name of the package's model in messages and results. */
@@ -85,6 +86,11 @@ export async function extractImages(settings: Settings, host: CliHost, keep: boo
 export function modelName(ref: string | undefined): string {
   if (ref === undefined) return DEFAULT_MODEL;
   return /^https?:/i.test(ref) && URL.canParse(ref) ? displayUrl(ref) : ref;
+}
+
+/** The last folder of a path, which is enough to tell models apart; a URL as it is. */
+export function shortName(model: string): string {
+  return model.includes("://") ? model : (lastPart(model) ?? model);
 }
 
 /** The JSON document that --json prints. */

@@ -4,6 +4,7 @@ import { IJepaError, IJepaForImageClassification, loadImage, type ModelSource } 
 import type { ClassifierReport, Collection, FeatureEncoder, Labels } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
+import { openEncoderOf } from "./collection-encoder.js";
 import { numberOf, textOf, wholeOf, wordOf } from "./collection-options.js";
 import { reportFailure, UsageError } from "./exit.js";
 import { ProgressBar } from "./progress.js";
@@ -37,13 +38,11 @@ async function runFit(settings: Settings, host: CliHost): Promise<number> {
   if (holdOut === 0 && C === undefined) throw new UsageError("With --hold-out 0 no images are left to choose the strength by: set --strength.");
   if (html !== undefined) await host.checkWritable(html);
   const tools = await import("../collections/index.js");
-  const collection = await tools.Collection.open(folder, { signal }), { model, revision, dtype, layers, pooling, tokens } = collection.encoding;
+  const collection = await tools.Collection.open(folder, { signal });
   const table = labelsFrom === "folders" ? undefined : await readLabels(labelsFrom), labels: Labels = table === undefined ? tools.folderLabels : tools.tableLabels(table);
   const unused = table === undefined ? [] : sourcesWithoutImages(collection, table, tools.samePlace);
   if (table !== undefined && table.size > 0 && unused.length === table.size) throw noneLabelled(labelsFrom, collection, unused[0]);
-  const encoder = await tools.FeatureEncoder.open(textOf(given, "encoder") ?? model ?? undefined, {
-    ...modelOptions(settings), revision: settings.revision ?? revision ?? undefined, dtype, layers, pooling, tokens: tokens !== null, signal,
-  });
+  const encoder = await openEncoderOf(collection, settings, signal);
   let exitCode = 0;
   const views = async (source: string): Promise<Float32Array[]> => {
     try {

@@ -6,6 +6,7 @@ import { sizeOf, Tensor } from "../core/tensor.js";
 import { firstNonFinite } from "../weights/dtypes.js";
 import { serializeNpy } from "../weights/npy.js";
 import { serializeSafetensors, type TensorBytes } from "../weights/safetensors/writer.js";
+import { lastPart } from "./text.js";
 
 /** The features of one image. */
 export interface EmbeddingRecord {
@@ -77,7 +78,7 @@ function writeSafetensors(records: readonly EmbeddingRecord[]): Uint8Array {
   const tensors = new Map<string, TensorBytes>();
   const numerics: [string, unknown][] = [];
   for (const record of records) {
-    const name = freeName(baseName(record.file), tensors);
+    const name = freeName(lastPart(record.file) ?? "image", tensors);
     const { dims: shape, data, file } = record;
     tensors.set(name, { dtype: "F32", shape, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) });
     numerics.push([name, { file, ...record.numerics }]);
@@ -103,11 +104,6 @@ function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {
   let free = name;
   for (let i = 2; taken.has(free); i++) free = `${name}-${i}`;
   return free;
-}
-
-/** The last part of a path or URL. */
-function baseName(file: string): string {
-  return file.split(/[/\\]/).findLast((part) => part !== "") ?? "image";
 }
 
 function extensionOf(path: string): string {

@@ -3,7 +3,8 @@ import { runtime } from "#runtime";
 import { IJepaError } from "../index.js";
 import type { Collection, FeatureEncoder, SearchQuery, SearchResult } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
-import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
+import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
+import { openEncoderOf } from "./collection-encoder.js";
 import { textOf, wholeOf } from "./collection-options.js";
 import { UsageError } from "./exit.js";
 import { readImage } from "./read-image.js";
@@ -28,15 +29,13 @@ export const search: Command = {
 async function runSearch(settings: Settings, host: CliHost): Promise<number> {
   const { images: [folder, asked], patch, json, given } = settings, { signal } = host, k = wholeOf(given, "results", 1, MOST_RESULTS) ?? 10, html = textOf(given, "html");
   if (html !== undefined) await host.checkWritable(html);
-  const { Collection, FeatureEncoder, searchPage } = await import("../collections/index.js");
+  const { Collection, searchPage } = await import("../collections/index.js");
   const collection = await Collection.open(folder, { signal }), isId = /^[0-9a-f]{64}$/.test(asked);
-  const { model, revision, dtype, layers, pooling, tokens } = collection.encoding;
+  const { tokens } = collection.encoding;
   if (patch !== undefined && tokens === null) throw new IJepaError("input/value", `${folder} has no features of patches. Make it with "ijepa index --tokens".`, { name: "patch", value: patch });
   let query: SearchQuery = { id: asked };
   if (!isId) {
-    const encoder = await FeatureEncoder.open(textOf(given, "encoder") ?? model ?? undefined, {
-      ...modelOptions(settings), revision: settings.revision ?? revision ?? undefined, dtype, layers, pooling, tokens: tokens !== null, signal,
-    });
+    const encoder = await openEncoderOf(collection, settings, signal);
     try {
       query = await featureOf(encoder, collection, settings, host);
     } finally {

@@ -5,9 +5,9 @@ import type { ServedPipeline, ServerOptions } from "../server/index.js";
 import { errorBody, HttpError } from "../server/http-error.js";
 import { originsOf } from "../server/server-options.js";
 import { SOURCE_OPTIONS, modelOptions, type Command, type Settings } from "./args.js";
-import { modelName } from "./extract.js";
 import { textOf } from "./collection-options.js";
 import { reportFailure, usage, UsageError } from "./exit.js";
+import { modelName, shortName } from "./extract.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { printable } from "./text.js";
 import { warnOfUnused, type LoadedModel } from "./unused-tensors.js";
@@ -54,7 +54,7 @@ async function runServe(settings: Settings, host: CliHost): Promise<number> {
   const bar = new ProgressBar(host.stderr), served = await openModel(settings, { signal: host.signal, progress_callback: showDownloads(bar) }).finally(() => bar.clear());
   try {
     await warnOfUnused(served.model, host);
-    const { model } = served, name = servedName(settings.model), timeout = seconds * 1000;
+    const { model } = served, name = shortName(modelName(settings.model)), timeout = seconds * 1000;
     const server = createServer(served, {
       name,
       timeout,
@@ -107,8 +107,3 @@ async function openModel(settings: Settings, loading: Pick<LoadOptions, "signal"
   }
 }
 
-/** The last folder of a path: clients need not know the rest. */
-function servedName(model: string | undefined): string {
-  const name = modelName(model);
-  return name.includes("://") ? name : (name.split(/[/\\]/).findLast((part) => part !== "") ?? name);
-}

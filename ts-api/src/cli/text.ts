@@ -1,3 +1,5 @@
+/** Text for terminals: tables, sizes, counts, broken lines, and names without control characters. */
+
 /** `text` with control characters escaped: names come from users and files, and must not control a terminal. */
 export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
@@ -43,6 +45,11 @@ export function wrap(text: string, width: number): string[] {
 /** "1 file", "3 files". */
 export function countOf(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
+/** The last part of a path or URL. */
+export function lastPart(path: string): string | undefined {
+  return path.split(/[/\\]/).findLast((part) => part !== "");
 }
 
 /** The file beside a .npy file that says what its rows are. */

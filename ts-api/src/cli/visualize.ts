@@ -8,7 +8,7 @@ import { UsageError } from "./exit.js";
 import { modelName } from "./extract.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { readImage } from "./read-image.js";
-import { printable } from "./text.js";
+import { lastPart, printable } from "./text.js";
 import { warnOfUnused } from "./unused-tensors.js";
 import { checked, viewsOfLayers, viewsOfPhotos, type Request, type Views } from "./views.js";
 
@@ -50,7 +50,7 @@ async function runVisualize(settings: Settings, host: CliHost): Promise<number> 
     await warnOfUnused(extract.model, host);
     const { config } = extract.model, request = checked({ ...settings, kind }, config);
     const outputs = await look(extract, photos, request, sheet, signal);
-    const views = sheet ? viewsOfLayers(outputs[0], request, config) : viewsOfPhotos(outputs, images.map(nameOf), request, config.gridWidth);
+    const views = sheet ? viewsOfLayers(outputs[0], request, config) : viewsOfPhotos(outputs, images.map((image) => lastPart(image) ?? image), request, config.gridWidth);
     const picture = draw(photos, views, settings, { hasLabels: sheet || images.length > 1, hasLegend: legend });
     await runtime.writeFile(out, await encodePng(picture));
     const { width, height } = picture, [{ numerics }] = outputs, all = images.map((file, i) => ({ file, numerics: outputs[i].numerics }));
@@ -76,11 +76,6 @@ function draw(photos: readonly RawImage[], { views, columns, text, scale }: View
   const cells = views.map(({ photo, map, patch, label }) => ({ picture: drawMap(photos[photo], map, { opacity, side, patch }), label: hasLabels ? label : undefined }));
   if (!hasLabels && !hasLegend) return cells[0].picture;
   return drawSheet(cells, { columns, ...(hasLegend ? { text, scale } : {}) });
-}
-
-/** The last part of a path or address. */
-function nameOf(image: string): string {
-  return image.split(/[\\/]/).filter((part) => part !== "").at(-1) ?? image;
 }
 
 async function openModel(settings: Settings, { signal, stderr }: CliHost): Promise<ImageFeatureExtractionPipeline> {

@@ -1,11 +1,22 @@
 /**
- * What int8 and int4 share: the choice among candidate scales, and the rounding of weights to codes.
+ * What int8 and int4 share: statistics of the inputs, the choice among candidate scales, and the rounding of weights to codes.
  * Twin: assembly/quantize/candidates.ts.
  */
 
 const fround = Math.fround;
 /** 1.5 * 2^23: adding it to a small f32 rounds to a whole number, half to even. */
 const ROUND_MAGIC = 12582912;
+
+/** Weight of an error proportional to the weights, relative to other errors. */
+export const GAIN_WEIGHT = 8;
+
+/** Statistics of the inputs of a matrix, for the rounding. */
+export interface InputWeights {
+  /** [inputs] f32, not negative: the weight of a squared error at each input. */
+  importance: Float32Array;
+  /** [inputs] f32: expected values. */
+  mean: Float32Array;
+}
 
 /** Codes from `least` to `most`. */
 export interface CodeRange {
@@ -41,4 +52,15 @@ export function reciprocal(scale: number): number {
 /** w / s as a whole number: half to even, within the range. */
 export function roundCode(w: number, inverse: number, { least, most }: CodeRange): number {
   return fround(Math.max(least, Math.min(most, fround(w * inverse))) + ROUND_MAGIC) - ROUND_MAGIC;
+}
+
+/** Both padded with zeros; ones and zeros if nothing is known. */
+export function padInputs(weights: InputWeights | undefined, inputs: number, inner: number): InputWeights {
+  const importance = new Float32Array(inner), mean = new Float32Array(inner);
+  if (weights === undefined) importance.fill(1, 0, inputs);
+  else {
+    importance.set(weights.importance.subarray(0, inputs));
+    mean.set(weights.mean.subarray(0, inputs));
+  }
+  return { importance, mean };
 }

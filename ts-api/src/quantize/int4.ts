@@ -9,7 +9,7 @@
  */
 import { bitsOf, fromBits, roundBf16 } from "../core/float.js";
 import { BLOCK, roundUp, type Group } from "../core/numerics.js";
-import { cheapest, reciprocal, roundCode, type CodeRange } from "./candidates.js";
+import { cheapest, GAIN_WEIGHT, padInputs, reciprocal, roundCode, type CodeRange, type InputWeights } from "./candidates.js";
 
 const fround = Math.fround;
 
@@ -19,16 +19,6 @@ const CODES: CodeRange = { least: -8, most: 7 };
 const RANGES = [1, 0.85, 0.88, 0.91, 0.94, 0.97, 1.03, 1.06];
 /** Scale over the weight of largest magnitude: it becomes code -8 at range 1, or code 7 with the other sign. */
 export const FACTORS = Float32Array.from([...RANGES.map((range) => -range / 8), ...RANGES.map((range) => range / 7)]);
-/** Weight of an error proportional to the weights, relative to other errors. */
-export const GAIN_WEIGHT = 8;
-
-/** Statistics of the inputs of a matrix, for the rounding. */
-export interface InputWeights {
-  /** [inputs] f32, not negative: the weight of a squared error at each input. */
-  importance: Float32Array;
-  /** [inputs] f32: expected values. */
-  mean: Float32Array;
-}
 
 /** A matrix in int4. */
 export interface Int4Matrix {
@@ -81,18 +71,7 @@ function chooseScale(w: Float32Array, importance: Float32Array): number {
   return cheapest(w, importance, gain, Array.from(FACTORS, (factor) => roundBf16(fround(extreme * factor))), CODES);
 }
 
-/** Both padded with zeros; ones and zeros if nothing is known. */
-export function padInputs(weights: InputWeights | undefined, inputs: number, inner: number): InputWeights {
-  const importance = new Float32Array(inner), mean = new Float32Array(inner);
-  if (weights === undefined) importance.fill(1, 0, inputs);
-  else {
-    importance.set(weights.importance.subarray(0, inputs));
-    mean.set(weights.mean.subarray(0, inputs));
-  }
-  return { importance, mean };
-}
-
-/** The value of a code with the bits of its scale. */
+/** The value of a code (0 ... 15) with the bits of its scale. */
 export function dequantize(code: number, scaleBits: number): number {
   return (code - 8) * fromBits(scaleBits << 16);
 }

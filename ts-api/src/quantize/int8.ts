@@ -9,8 +9,7 @@
  */
 import { bitsOf, bound, fromBits } from "../core/float.js";
 import { BLOCK, roundUp } from "../core/numerics.js";
-import { cheapest, reciprocal, roundCode, type CodeRange } from "./candidates.js";
-import { GAIN_WEIGHT, padInputs, type InputWeights } from "./int4.js";
+import { cheapest, GAIN_WEIGHT, padInputs, reciprocal, roundCode, type CodeRange, type InputWeights } from "./candidates.js";
 
 const fround = Math.fround;
 

@@ -1,7 +1,8 @@
 /** Quantizes to int8 and int4 with WebAssembly SIMD: the words of `quantizeInt8` and `quantizeInt4`, about a hundred times as fast. */
 import { runtime } from "#runtime";
 import { BLOCK, roundUp, type Group } from "../core/numerics.js";
-import { FACTORS, GAIN_WEIGHT, padInputs, type InputWeights, type Int4Matrix } from "./int4.js";
+import { GAIN_WEIGHT, padInputs, type InputWeights } from "./candidates.js";
+import { FACTORS, type Int4Matrix } from "./int4.js";
 import { STEPS, type Int8Matrix } from "./int8.js";
 
 /** Weights that are in the module's memory at a time; whole rows. */

@@ -1,9 +1,9 @@
 /** The file system of Node, Bun and Deno. */
-import { randomUUID } from "node:crypto";
 import { copyFile, mkdir, open, readdir, realpath, rename, rm, stat, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, relative } from "node:path";
 import type { Files } from "./env.js";
+import { isAbsent, temporaryName } from "./node-paths.js";
 
 export const files: Files = {
   get home() {
@@ -42,7 +42,7 @@ export const files: Files = {
 
   async link(target, path) {
     await mkdir(dirname(path), { recursive: true });
-    const temporary = `${path}.${randomUUID()}.tmp`;
+    const temporary = temporaryName(path);
     try {
       await symlink(relative(dirname(path), target), temporary).catch(() => copyFile(target, temporary));
       await rename(temporary, path);
@@ -57,12 +57,12 @@ export const files: Files = {
   removeFolder: (path) => rm(path, { force: true, recursive: true }),
 };
 
+/** What `look` finds; undefined if nothing is there. */
 async function orAbsent<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
     return await look();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }

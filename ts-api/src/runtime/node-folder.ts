@@ -1,20 +1,19 @@
 /** Writes a folder that appears only when it is complete. */
-import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { IJepaError } from "../core/errors.js";
 import { messageOf } from "../core/show.js";
 import type { FolderWriter } from "./env.js";
+import { temporaryName } from "./node-paths.js";
 
 export async function createFolder(path: string): Promise<FolderWriter> {
-  const final = resolve(path), temporary = `${final}.${randomUUID()}.tmp`;
+  const final = resolve(path), temporary = temporaryName(final);
   const handles = new Set<FileHandle>();
   const guard = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (cause) {
-      const reason = messageOf(cause);
-      const message = `Cannot write ${path}: ${reason}. Choose a new or empty folder in a place that may be written and has room.`;
+      const message = `Cannot write ${path}: ${messageOf(cause)}. Choose a new or empty folder in a place that may be written and has room.`;
       throw new IJepaError("io/write", message, { path }, { cause });
     }
   };

@@ -8,6 +8,7 @@ import { readFile, rename, link, rm, stat, utimes, writeFile } from "node:fs/pro
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { IJepaError } from "../core/errors.js";
+import { temporaryName } from "./node-paths.js";
 import type { StorageLock } from "./storage.js";
 
 interface Holder {
@@ -55,7 +56,7 @@ export async function lockFolder(root: string): Promise<StorageLock> {
 
 /** False if there is a lock already. The lock has its content from the start: it is written under another name first. */
 async function create(path: string, content: string, root: string): Promise<boolean> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  const temporary = temporaryName(path);
   try {
     await writeFile(temporary, content, { flag: "wx" });
     await link(temporary, path);
@@ -107,7 +108,7 @@ async function isOld(path: string): Promise<boolean> {
 
 /** Removes the lock of a dead holder; if another process was faster, its lock is restored. */
 async function takeAway(path: string, dead: Holder | "unreadable"): Promise<void> {
-  const aside = `${path}.${randomUUID()}.tmp`;
+  const aside = temporaryName(path);
   if (!(await rename(path, aside).then(() => true, () => false))) return;
   const taken = await holderOf(aside);
   const isDead = typeof taken === "object" ? typeof dead === "object" && taken.token === dead.token : dead === "unreadable";

@@ -1,11 +1,11 @@
 /** A FolderStorage in the file system of Node, Bun and Deno. */
-import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { IJepaError } from "../core/errors.js";
 import { messageOf, shorten } from "../core/show.js";
 import type { ByteSource } from "./env.js";
 import { lockFolder } from "./node-lock.js";
+import { isAbsent, temporaryName } from "./node-paths.js";
 import { TEMPORARY, type FolderStorage } from "./storage.js";
 
 /** Characters of a path in a message. */
@@ -43,7 +43,7 @@ export function nodeStorage(root: string, openFile: (path: string) => Promise<By
     },
     write: (path, content) =>
       writing(path, async () => {
-        const temporary = `${at(path)}.${randomUUID()}${TEMPORARY}`;
+        const temporary = temporaryName(at(path));
         await mkdir(dirname(temporary), { recursive: true });
         try {
           const handle = await open(temporary, "wx");
@@ -77,11 +77,6 @@ export function nodeStorage(root: string, openFile: (path: string) => Promise<By
       return lock;
     },
   };
-}
-
-function isAbsent(cause: unknown): boolean {
-  const { code } = cause as NodeJS.ErrnoException;
-  return code === "ENOENT" || code === "ENOTDIR";
 }
 
 function reason(cause: unknown): string {

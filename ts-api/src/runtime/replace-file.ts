@@ -1,11 +1,11 @@
 /** Replaces a file atomically, and keeps its permissions. */
-import { randomUUID } from "node:crypto";
 import { chmod, open, readlink, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { temporaryName } from "./node-paths.js";
 
 type Content = Uint8Array | AsyncIterable<Uint8Array>;
 
-/** Most links that are followed, as in systems. */
+/** Most links that are followed: as many as Linux follows. */
 const MAX_LINKS = 40;
 const PERMISSIONS = 0o7777;
 
@@ -16,13 +16,13 @@ const PERMISSIONS = 0o7777;
 export async function replaceFile(path: string, content: Content): Promise<void> {
   const target = await endOfLinks(path), existing = await stat(target).catch(() => undefined);
   if (existing !== undefined && !existing.isFile() && !existing.isDirectory()) return write(await open(target, "w"), content);
-  const temporary = `${target}.${randomUUID()}.tmp`;
+  const temporary = temporaryName(target);
   try {
     await write(await open(temporary, "wx"), content);
     if (existing?.isFile() === true) await chmod(temporary, existing.mode & PERMISSIONS);
     await rename(temporary, target);
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {}); // Where its folder is none, there is nothing to remove.
+    await rm(temporary, { force: true }).catch(() => undefined); // The first failure is the one to report.
     throw cause;
   }
 }

@@ -19,16 +19,22 @@ export function magnitude(values: ArrayLike<number>): number {
   return Math.sqrt(dot(values, values));
 }
 
-/** Probabilities that sum to 1; of scores. A typed array for a typed array. */
+/** The scores as probabilities that sum to 1; a Float32Array for a Float32Array, else a list. */
 export function softmax<A extends ArrayLike<number>>(scores: A): A extends Float32Array ? Float32Array : number[] {
-  const most = numbersOf(scores).reduce((a, b) => Math.max(a, b), -Infinity), powers = Array.from(scores, (score) => Math.exp(score - most));
-  const total = powers.reduce((a, b) => a + b, 0);
+  const { powers, total } = exponentials(numbersOf(scores));
   return asGiven(scores, powers.map((power) => power / total));
 }
 
-/** The logarithms of `softmax`. */
+/** The logarithms of `softmax`; finite also where the probability is too small for a number. */
 export function log_softmax<A extends ArrayLike<number>>(scores: A): A extends Float32Array ? Float32Array : number[] {
-  return asGiven(scores, Array.from(softmax(numbersOf(scores)), Math.log));
+  const values = numbersOf(scores), { most, total } = exponentials(values);
+  return asGiven(scores, values.map((score) => score - most - Math.log(total)));
+}
+
+/** e to the power of each score minus the greatest one, and their sum. */
+function exponentials(scores: readonly number[]): { most: number; powers: number[]; total: number } {
+  const most = scores.reduce((a, b) => Math.max(a, b), -Infinity), powers = scores.map((score) => Math.exp(score - most));
+  return { most, powers, total: powers.reduce((a, b) => a + b, 0) };
 }
 
 /** The greatest number and its index. */

@@ -46,6 +46,9 @@ export interface PretrainedOptions {
 /** How much transformers.js tells on the console. This library tells nothing there. */
 export const LogLevel = { DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40, NONE: 50 } as const;
 
+/** Where the files of a model lie, below the address of the Hub. */
+const OF_THE_HUB = "{model}/resolve/{revision}/";
+
 /** Settings for all models; other settings of transformers.js are accepted and have no effect. */
 export const env = {
   /** Tells that this is not transformers.js. */
@@ -61,7 +64,7 @@ export const env = {
   /** Another Hub than huggingface.co is named by the environment variable HF_ENDPOINT; here it is refused. */
   remoteHost: undefined as string | undefined,
   /** Below the Hub's address; another one than its own is refused. */
-  remotePathTemplate: "{model}/resolve/{revision}/",
+  remotePathTemplate: OF_THE_HUB,
   /** No effect, as what follows: models of the Hub are cached as `docs/hub.md` says. */
   useBrowserCache: true,
   /** No effect. */
@@ -77,8 +80,6 @@ export const env = {
   /** Of these, `onnx.wasm.numThreads` counts: the number of threads, 0 for one per processor. */
   backends: { onnx: { wasm: {} as { numThreads?: number; [other: string]: unknown }, webgpu: {} as Record<string, unknown>, logLevel: undefined as string | undefined } },
 };
-
-const OF_THE_HUB = "{model}/resolve/{revision}/";
 
 /** The formats of transformers.js, with those of this library that replace them. */
 const FORMATS: Record<string, string | undefined> = { auto: undefined, fp16: "bf16", q4: "int4", q4f16: "int4", bnb4: "nf4", q8: "int8", int8: "int8", quantized: "int8" };

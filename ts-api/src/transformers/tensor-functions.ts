@@ -27,19 +27,23 @@ export function std_mean(tensor: Base<"float32">, dim: number | null = null, cor
 }
 
 /**
- * One behind the other, along the first axis.
- * @throws IJepaError `input/value` where there is none, or the other axes differ
+ * The tensors one after the other, along the first axis.
+ * @throws IJepaError `input/value` for an empty list, or where the other axes differ
  */
 export function concat(tensors: readonly Base<"float32">[]): Tensor<"float32"> {
   checkTensors(tensors);
   const rest = tensors.map(({ dims }) => dims.slice(1).join(", ")), other = rest.find((shape) => shape !== rest[0]);
   if (tensors.length === 0 || other !== undefined) throw refused("tensors", rest, tensors.length === 0 ? "There are no tensors to join." : `Tensors of [..., ${rest[0]}] and [..., ${other}] cannot be joined.`);
-  const data = new Float32Array(tensors.reduce((total, { size }) => total + size, 0));
-  tensors.reduce((at, tensor) => (data.set(tensor.data, at), at + tensor.size), 0);
-  return new Tensor("float32", data, [tensors.reduce((total, tensor) => total + tensor.dims[0], 0), ...tensors[0].dims.slice(1)]);
+  const data = new Float32Array(sum(tensors.map(({ size }) => size)));
+  let at = 0;
+  for (const tensor of tensors) {
+    data.set(tensor.data, at);
+    at += tensor.size;
+  }
+  return new Tensor("float32", data, [sum(tensors.map(({ dims }) => dims[0])), ...tensors[0].dims.slice(1)]);
 }
 
-/** Tensors of the same shape apart from one axis, one behind the other along it. Throws as with shapes that differ elsewhere. */
+/** As `concat`, along any axis. */
 export function cat(tensors: readonly Base<"float32">[], dim = 0): Tensor<"float32"> {
   checkTensors(tensors);
   if (tensors.length === 0) return concat(tensors);
@@ -47,7 +51,7 @@ export function cat(tensors: readonly Base<"float32">[], dim = 0): Tensor<"float
   return at === 0 ? concat(tensors) : concat(tensors.map((tensor) => withMethods(tensor).permute(...order))).permute(...order);
 }
 
-/** Tensors of the same shape, along a new axis. */
+/** Tensors of the same shape one after the other, along a new axis. */
 export function stack(tensors: readonly Base<"float32">[], dim = 0): Tensor<"float32"> {
   checkTensors(tensors);
   return cat(tensors.map((tensor) => withMethods(tensor).unsqueeze(dim)), dim);
