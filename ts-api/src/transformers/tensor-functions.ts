@@ -43,7 +43,7 @@ export function concat(tensors: readonly Base<"float32">[]): Tensor<"float32"> {
   return new Tensor("float32", data, [sum(tensors.map(({ dims }) => dims[0])), ...tensors[0].dims.slice(1)]);
 }
 
-/** As `concat`, along any axis. */
+/** As `concat`, along any axis: shapes differ in that axis only. */
 export function cat(tensors: readonly Base<"float32">[], dim = 0): Tensor<"float32"> {
   checkTensors(tensors);
   if (tensors.length === 0) return concat(tensors);
