@@ -1,6 +1,6 @@
 /** From many images to their labels. */
 import { digestOf } from "../core/numerics.js";
-import { checkHas, readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, checkIterable, readOptions, type OptionNames } from "../core/options.js";
 import { checkLabelOptions, rankLabels, type Classification, type ImageClassificationPipeline, type LabelOptions } from "../pipelines/image-classification.js";
 import { BatchStack } from "./batches.js";
 import { bulkJob, BULK_OPTIONS, type BulkOptions, type Computation } from "./job.js";
@@ -34,6 +34,7 @@ export async function* classifyImages(
   given: ClassifyImagesOptions = {},
 ): AsyncGenerator<BulkResult<BulkLabels>, void, undefined> {
   checkHas("The classifier of classifyImages", classifier, "an image-classification pipeline", "model", "processor");
+  checkIterable("The sources of classifyImages", sources, "a list or stream of images");
   const { model, processor } = classifier, { top_k: top } = given ?? {}, named = readOptions(given, NAMES, "classifyImages");
   // null has a meaning here: all labels.
   const options: ClassifyImagesOptions = top === null ? { ...named, top_k: null } : named, { signal } = options, space = new BatchStack();

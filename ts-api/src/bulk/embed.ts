@@ -1,6 +1,6 @@
 /** From many images to their features. */
 import { digestOf } from "../core/numerics.js";
-import { checkHas, readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, checkIterable, readOptions, type OptionNames } from "../core/options.js";
 import type { ImageFeatureExtractionPipeline } from "../pipelines/image-feature-extraction.js";
 import { checkFeatureOptions, FEATURE_OPTIONS, featuresOf, type FeatureOptions } from "./feature.js";
 import { BatchStack } from "./batches.js";
@@ -28,6 +28,7 @@ export async function* embedImages(
   given: EmbedImagesOptions = {},
 ): AsyncGenerator<BulkResult, void, undefined> {
   checkHas("The extractor of embedImages", extractor, "an image-feature-extraction pipeline", "model", "processor");
+  checkIterable("The sources of embedImages", sources, "a list or stream of images");
   const { model, processor } = extractor, options = readOptions(given, NAMES, "embedImages"), feature = checkFeatureOptions(options, model), { signal } = options, space = new BatchStack();
   const compute: Computation<BulkRow>["compute"] = async (batch) => {
     const output = await model.forward({ pixelValues: space.stack(batch) }, { signal, outputHiddenStates: feature.layers === "last4" });

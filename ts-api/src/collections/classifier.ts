@@ -111,6 +111,8 @@ export async function classifierFiles(fit: ClassifierFit, collection: Collection
 
 /** Files in memory, as a source that a model can be loaded from. */
 export function filesAsModel(name: string, files: ReadonlyMap<string, Uint8Array>): ModelSource {
+  checkText("The name of the model", name);
+  checkHas("The files", files, "a Map of bytes by name", "get", "size");
   return {
     name,
     async open(file) {

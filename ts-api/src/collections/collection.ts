@@ -1,7 +1,7 @@
 /** The features of many images of one encoding, in a folder (docs/collections.md). */
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { checkHas, readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, checkIterable, checkText, checkType, readOptions, type OptionNames } from "../core/options.js";
 import type { FolderStorage } from "../runtime/storage.js";
 import { compactParts } from "./compact.js";
 import { checkEncoding, type Encoding } from "./encoding.js";
@@ -26,6 +26,7 @@ export interface CollectionOptions {
 }
 
 const NAMES: OptionNames<CollectionOptions> = { skipDamaged: "boolean", signal: "AbortSignal" };
+const SIGNAL = { signal: "AbortSignal" } as const, BELOW = { below: "number" } as const;
 
 /** What `add` did. */
 export interface AddReport {
@@ -78,6 +79,7 @@ export class Collection {
    */
   static async openOrCreate(where: string | FolderStorage, encoding: Encoding, options: CollectionOptions = {}): Promise<Collection> {
     const storage = storageAt(where);
+    checkEncoding(encoding, encoding, storage.name);
     if (!(await hasHead(storage))) {
       const lock = await storage.lock();
       try {
@@ -141,18 +143,20 @@ export class Collection {
 
   /** Every place with its feature. Parts are checked as they are read. */
   async *rows(options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<CollectionRow> {
+    const { signal } = readOptions(options, SIGNAL, "rows");
     for (const [part, { entry }] of [...this.#parts.entries()]) {
       let row = 0;
       for await (const group of rowsOfPart(this.#storage, entry.name)) {
-        throwIfAborted(options.signal, `reading ${this.name}`);
+        throwIfAborted(signal, `reading ${this.name}`);
         for (const one of group) if (this.#live.isLive(part, row++)) yield one;
       }
     }
   }
 
   /** The row of a place that is stored, with its feature, but without its label. */
-  async imageAt({ part, row }: RowPlace): Promise<CollectionRow> {
-    const { index } = this.#parts[part], modified = index.modified[row], grid = this.encoding.tokens;
+  async imageAt(place: RowPlace): Promise<CollectionRow> {
+    checkHas("The place", place, "a place of live.rows()", "part", "row");
+    const { part, row } = place, { index } = this.#parts[part], modified = index.modified[row], grid = this.encoding.tokens;
     const rows = async (kind: MatrixKind, count: number) => (await this.#matrixOf(part, kind)).readRows(row * count, count);
     return {
       source: index.source(row),
@@ -203,6 +207,7 @@ export class Collection {
    * @throws IJepaError `collection/locked`, `io/write`, and what `work` throws
    */
   async write<T>(work: (writer: CollectionWriter) => Promise<T>): Promise<T> {
+    checkType("work", work ?? false, "function");
     const lock = await this.#storage.lock();
     try {
       await this.refresh();
@@ -222,10 +227,13 @@ export class Collection {
 
   /** Adds rows as they come. Throws as `write`, and `aborted`. */
   async add(rows: AsyncIterable<CollectionRow | CollectionFailure> | Iterable<CollectionRow | CollectionFailure>, options: { signal?: AbortSignal | undefined } = {}): Promise<AddReport> {
+    checkIterable("The rows", rows, "a list or stream of rows");
+    const { signal } = readOptions(options, SIGNAL, "add");
     return this.write(async (writer) => {
       let added = 0, failed = 0;
       for await (const row of rows) {
-        throwIfAborted(options.signal, `adding to ${this.name}`);
+        throwIfAborted(signal, `adding to ${this.name}`);
+        checkHas("A row", row, "a row with its source", "source");
         if (isFailure(row)) {
           failed++;
           await writer.fail(row);
@@ -240,8 +248,12 @@ export class Collection {
 
   /** Removes places; unknown ones are ignored. Throws as `write`. */
   async remove(sources: Iterable<string>): Promise<void> {
+    checkIterable("The places", sources, "a list of places");
     await this.write(async (writer) => {
-      for (const source of sources) if (this.#live.find(source) !== undefined) await writer.remove(source);
+      for (const source of sources) {
+        checkText("A place", source);
+        if (this.#live.find(source) !== undefined) await writer.remove(source);
+      }
     });
   }
 
@@ -250,7 +262,8 @@ export class Collection {
    * @param options `below`: only parts with fewer rows
    * @throws as `write`
    */
-  async compact(options: { below?: number | undefined } = {}): Promise<void> {
+  async compact(given: { below?: number | undefined } = {}): Promise<void> {
+    const options = readOptions(given, BELOW, "compact");
     const lock = await this.#storage.lock();
     try {
       await this.refresh();
@@ -263,7 +276,7 @@ export class Collection {
 
   /** Reads every byte, and compares it with the digests. */
   async verify(options: { signal?: AbortSignal | undefined } = {}): Promise<PartsReport> {
-    return verifyParts(this.#storage, this.#parts, this.#damaged, options);
+    return verifyParts(this.#storage, this.#parts, this.#damaged, readOptions(options, SIGNAL, "verify"));
   }
 
   /** Moves damaged parts to the folder "damaged", writes the list of parts anew, and returns what was damaged: the images can then be added again. */
@@ -287,18 +300,24 @@ export class Collection {
    * @throws IJepaError `input/value`, `input/shape`, `collection/encoding`, `collection/damaged`, `io/read`, `aborted`
    */
   async search(query: SearchQuery, options: SearchOptions = {}): Promise<SearchResult[]> {
-    return (await this.searcher(options.signal)).search(query, options);
+    return (await this.searcher(signalOf(options))).search(query, options);
   }
 
   /** Groups of images whose features are closer than a threshold. Throws as `search`. */
   async duplicates(options: DuplicateOptions = {}): Promise<DuplicateGroup[]> {
-    return findDuplicates(await this.searcher(options.signal), options);
+    return findDuplicates(await this.searcher(signalOf(options)), options);
   }
 
   /** The matrices that searches run over, loaded once. */
   async searcher(signal?: AbortSignal): Promise<Searcher> {
+    checkType("signal", signal, "AbortSignal");
     return (this.#searcher ??= await Searcher.open(this.#storage, this.encoding, { parts: this.#parts, live: this.#live }, signal));
   }
+}
+
+/** The other options are read by the work itself. */
+function signalOf(options: { signal?: AbortSignal | undefined } | null): AbortSignal | undefined {
+  return options?.signal;
 }
 
 function storageAt(where: string | FolderStorage): FolderStorage {

@@ -1,6 +1,6 @@
 /** From a collection to a database: a table of PostgreSQL with pgvector, or a collection of Qdrant. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { checkHas, readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, checkText, readOptions, type OptionNames } from "../core/options.js";
 import type { Collection } from "./collection.js";
 import type { CollectionRow } from "./row.js";
 
@@ -40,7 +40,7 @@ export async function exportSql(collection: Collection, client: SqlClient, table
   );
   await client.query(`COMMENT ON TABLE "${table}" IS '${JSON.stringify(collection.encoding).replaceAll("'", "''")}'`);
   let done = 0;
-  for await (const { source, id, bytes, modified, width, height, label, digest, feature } of collection.rows(options)) {
+  for await (const { source, id, bytes, modified, width, height, label, digest, feature } of collection.rows({ signal: options.signal })) {
     await client.query(
       `INSERT INTO "${table}" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::vector) ON CONFLICT (source) DO UPDATE SET id = EXCLUDED.id, bytes = EXCLUDED.bytes, modified = EXCLUDED.modified, ` +
         "width = EXCLUDED.width, height = EXCLUDED.height, label = EXCLUDED.label, digest = EXCLUDED.digest, feature = EXCLUDED.feature",
@@ -70,6 +70,7 @@ const QDRANT_OPTIONS: OptionNames<QdrantOptions> = { ...EXPORT_OPTIONS, apiKey: 
 export async function exportQdrant(collection: Collection, url: string, given: QdrantOptions = {}): Promise<number> {
   const { apiKey, fetch = globalThis.fetch, ...options } = readOptions(given, QDRANT_OPTIONS, "exportQdrant");
   checkHas("The collection", collection, "a Collection", "encoding", "live");
+  checkText("The address of Qdrant", url);
   if (!URL.canParse(url)) throw new IJepaError("input/value", "The address of Qdrant must be a URL: http(s)://HOST[:PORT][/NAME].", { name: "url", value: undefined });
   const { origin, pathname } = new URL(url), name = pathname.replace(/^\/|\/$/g, "") || "ijepa", base = `${origin}/collections/${name}`;
   const send = async (path: string, method: string, body?: object): Promise<Response> => {
@@ -95,7 +96,7 @@ export async function exportQdrant(collection: Collection, url: string, given: Q
     images = [];
   };
   const seen = new Set<string>();
-  for await (const row of collection.rows(options)) {
+  for await (const row of collection.rows({ signal: options.signal })) {
     if (seen.has(row.id)) continue;
     seen.add(row.id);
     images.push(row);

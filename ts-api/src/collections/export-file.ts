@@ -19,7 +19,8 @@ export interface ExportFileOptions extends ExportOptions {
   include?: ((source: string) => boolean) | undefined;
 }
 
-const NAMES: OptionNames<ExportFileOptions> = { ...EXPORT_OPTIONS, include: "function" };
+const INCLUDE = { include: "function" } as const;
+const NAMES: OptionNames<ExportFileOptions> = { ...EXPORT_OPTIONS, ...INCLUDE };
 /** Rows of a piece. */
 const GROUP = 1024;
 
@@ -65,7 +66,8 @@ async function* pieces(collection: Collection, format: ExportFormat, options: Ex
 }
 
 /** The places of the rows of a .npy file, in its order, as a JSON list. */
-export function exportNames(collection: Collection, options: Pick<ExportFileOptions, "include"> = {}): Uint8Array {
+export function exportNames(collection: Collection, given: Pick<ExportFileOptions, "include"> = {}): Uint8Array {
+  const options = readOptions(given, INCLUDE, "exportNames");
   checkHas("The collection", collection, "a Collection", "encoding", "live");
   return new TextEncoder().encode(`[\n${placesOf(collection, options).map(({ source }) => JSON.stringify(source)).join(",\n")}\n]\n`);
 }

@@ -1,6 +1,6 @@
 /** From a model and pooling options to an encoder of features, with its encoding. */
 import { digestOf, NUMERICS_VERSION } from "../core/numerics.js";
-import { checkHas, readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, readOptions, wrongType, type OptionNames } from "../core/options.js";
 import { Tensor } from "../core/tensor.js";
 import type { BulkExtractor } from "../bulk/embed.js";
 import { featuresOf } from "../bulk/feature.js";
@@ -63,7 +63,7 @@ export class FeatureEncoder {
     const extractor = await imageFeatureExtraction(ref, loading);
     try {
       const named = typeof ref === "string" || ref === undefined ? ref : ref.name, { gridHeight, gridWidth } = extractor.model.config;
-      const encoding = await encodingOf(extractor, { model: named ?? null, revision: options.revision ?? null, pooling, layers, tokens: tokens ? [gridHeight, gridWidth] : null });
+      const encoding = await encodingOf(extractor, { model: named ?? null, revision: loading.revision ?? null, pooling, layers, tokens: tokens ? [gridHeight, gridWidth] : null });
       return new FeatureEncoder(extractor, encoding);
     } catch (error) {
       await extractor.dispose();
@@ -87,8 +87,13 @@ export class FeatureEncoder {
     return tokens === null ? this.finish(features.data) : this.finishTokens(features.data);
   }
 
-  /** From the features of the patches to those of a row. */
+  /**
+   * From the features of the patches to those of a row.
+   * @param tokens [tokens, width], row-major
+   * @throws TypeError for anything but a Float32Array
+   */
   async finishTokens(tokens: Float32Array): Promise<ImageFeature> {
+    if (!(tokens instanceof Float32Array)) throw wrongType("The features of the patches", "a Float32Array", tokens);
     const { width, pooling } = this.encoding, all = new Tensor("float32", tokens, [1, tokens.length / width, width]);
     const feature = pooling === "mean" ? meanPool(all).data : tokens.slice(0, width);
     return { feature, tokens, digest: await featureDigest(feature, tokens) };

@@ -14,6 +14,7 @@ const FIELD = /(?:"([^"]*(?:""[^"]*)*)"|((?!")[^,\r\n]*))(,|\r?\n|\r|$)/y;
  */
 export function parseLabels(text: string, name: string): Map<string, string> {
   checkText("The text of the labels", text);
+  checkText("The name of the table", name);
   const fail = (problem: string) => new IJepaError("input/value", `${name} ${problem}.`, { name: "labels", value: name });
   const [head = [], ...lines] = records(text.replace(/^\uFEFF/, ""), fail), names = head.map((column) => column.trim().toLowerCase());
   const source = names.indexOf("source"), label = names.indexOf("label"), labels = new Map<string, string>();
@@ -30,6 +31,7 @@ export function parseLabels(text: string, name: string): Map<string, string> {
 
 /** The labels of a table that `parseLabels` has read. */
 export function tableLabels(table: ReadonlyMap<string, string>): Labels {
+  checkHas("The table", table, "a Map of labels by place", "get", "size");
   return (source) => table.get(samePlace(source));
 }
 

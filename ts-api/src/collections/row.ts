@@ -45,8 +45,12 @@ export function isFailure(row: CollectionRow | CollectionFailure): row is Collec
   return "code" in row;
 }
 
-/** The id of an image: SHA-256, in hex, of the bytes of its file. */
-export function imageId(file: Uint8Array): Promise<string> {
+/**
+ * The id of an image: SHA-256, in hex, of the bytes of its file.
+ * @throws TypeError for anything but a Uint8Array
+ */
+export async function imageId(file: Uint8Array): Promise<string> {
+  if (!(file instanceof Uint8Array)) throw wrongType("A file", "a Uint8Array", file);
   return sha256(file);
 }
 

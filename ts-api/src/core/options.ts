@@ -82,6 +82,11 @@ export function checkList(name: string, value: unknown, expected: string): void 
   if (!Array.isArray(value)) throw wrongType(name, expected, value);
 }
 
+/** @throws TypeError unless all of the values are numbers */
+export function checkNumbers(name: string, ...values: readonly unknown[]): void {
+  for (const value of values) if (typeof value !== "number") throw wrongType(name, "a number", value);
+}
+
 /** @throws TypeError unless the value is a string */
 export function checkText(name: string, value: unknown, expected = "a string"): asserts value is string {
   if (typeof value !== "string") throw wrongType(name, expected, value);

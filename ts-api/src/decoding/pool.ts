@@ -2,7 +2,7 @@
 import { runtime } from "#runtime";
 import { onAbort } from "../core/abort.js";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
-import { readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, readOptions, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
 import { decodeImage, DEFAULT_SOURCE, type DecodeOptions } from "../image/decode.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
@@ -114,6 +114,7 @@ export class DecodePool {
    * @throws IJepaError as `decode`, and what `preprocess` throws
    */
   async prepare(bytes: Uint8Array, processor: IJepaImageProcessor, options: PoolDecodeOptions = {}): Promise<PreparedImage> {
+    checkHas("The processor", processor, "an IJepaImageProcessor", "toConfig");
     return (await this.#enqueue(bytes, processor.toConfig(), options)) as PreparedImage;
   }
 

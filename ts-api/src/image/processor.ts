@@ -94,7 +94,7 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
    * @throws IJepaError `config/field` for a field with an invalid value, and for one that requests an unsupported step
    */
   static fromConfig(config: unknown): IJepaImageProcessor {
-    if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    if (!isRecord(config)) {
       const message = "preprocessor_config.json must hold an object of fields.";
       throw new IJepaError("config/field", message, { field: "preprocessor_config.json", value: config });
     }

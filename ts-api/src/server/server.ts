@@ -2,7 +2,7 @@
 import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
 import { NUMERICS_VERSION } from "../core/numerics.js";
-import { wrongType as wrongValue } from "../core/options.js";
+import { checkHas, wrongType as wrongValue } from "../core/options.js";
 import { show } from "../core/show.js";
 import { readDataUrl } from "../image/data-url.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
@@ -200,7 +200,10 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
     return toResponse(answer);
   });
   return {
-    fetch: async (request) => app.fetch(request),
+    async fetch(request) {
+      checkHas("The request", request, "a Request", "url", "headers", "method");
+      return app.fetch(request);
+    },
     async stop() {
       await admission.stop();
       await decoders.close();

@@ -7,7 +7,7 @@ import {
   pipeline as open, type Classification, type IJepaForImageClassification as Classifier, type IJepaModel as Encoder, type Numerics, type Pipelines,
 } from "../index.js";
 import { AutoModel, AutoModelForImageClassification, AutoProcessor, callable, processorOf, type CallableModel, type CallableProcessor } from "./models.js";
-import { loadModel, loadOptions, type PretrainedOptions, type ProgressEvent } from "./options.js";
+import { loadModel, loadOptions, optionsOf, type PretrainedOptions, type ProgressEvent } from "./options.js";
 import { RawImage, type ImageInput } from "./raw-image.js";
 import { refused } from "./refused.js";
 import { concat } from "./tensor-functions.js";
@@ -99,23 +99,23 @@ interface Tasks {
  * @param model a folder, a URL, or the name of a model on the Hugging Face Hub with safetensors; default: the model of the package
  * @throws IJepaError `input/value` for an unsupported task or option, with the reason; what loading throws
  */
-export async function pipeline<T extends keyof Tasks>(task: T, model?: string | null, options: PretrainedOptions = {}): Promise<Tasks[T]> {
-  const report = options.progress_callback ?? undefined;
+export async function pipeline<T extends keyof Tasks>(task: T, model?: string | null, chosen?: PretrainedOptions | null): Promise<Tasks[T]> {
+  const options = chosen ?? {}, report = options.progress_callback ?? undefined;
   const isReady = (event: ProgressEvent) => (event.status === "ready" ? { status: "ready" as const, task, model: model ?? "demo" } : event);
   const given = loadOptions(report === undefined ? options : { ...options, progress_callback: (event) => report(isReady(event)) });
   const run = await loadModel(model, (ref) => open(task, ref, given));
   const parts = { task, model: callable<Encoder | Classifier>(run.model), processor: processorOf(run.processor), dispose: () => run.dispose() };
   if (task === "image-classification") {
     const classify = run as Pipelines["image-classification"];
-    const call = async (images: ImageInput | readonly ImageInput[], { topk, top_k = topk, ...rest }: LabelOptions = {}) => {
-      const settings = { ...(top_k === undefined ? {} : { top_k }), ...rest };
+    const call = async (images: ImageInput | readonly ImageInput[], given?: LabelOptions | null) => {
+      const { topk, top_k = topk, ...rest } = optionsOf(given, "image-classification"), settings = { ...(top_k === undefined ? {} : { top_k }), ...rest };
       return Array.isArray(images) ? classify(await readAll(images as readonly ImageInput[]), settings) : classify(await RawImage.read(images as ImageInput), settings);
     };
     return Object.assign(call, parts) as unknown as Tasks[T];
   }
   const extract = run as Pipelines["image-feature-extraction"];
-  const call = async (images: ImageInput | readonly ImageInput[], { pool, pooling, ...rest }: ExtractOptions = {}) => {
-    const loaded = await readAll(Array.isArray(images) ? (images as readonly ImageInput[]) : [images as ImageInput]);
+  const call = async (images: ImageInput | readonly ImageInput[], given?: ExtractOptions | null) => {
+    const { pool, pooling, ...rest } = optionsOf(given, "image-feature-extraction"), loaded = await readAll(Array.isArray(images) ? (images as readonly ImageInput[]) : [images as ImageInput]);
     if (loaded.length === 0) throw new IJepaError("input/missing", "The pipeline needs at least one image.", { name: "images" });
     const features = await extract(loaded, { ...rest, pool: pool ?? poolOf(pooling), return_tensors: true });
     return features.length === 1 ? Object.assign(concat(features), { numerics: features[0].numerics }) : concat(features);

@@ -1,5 +1,5 @@
 /** The functions on lists of numbers that programs for transformers.js import. */
-import { checkHas } from "../core/options.js";
+import { wrongType } from "../core/options.js";
 import { cosineSimilarity, type Tensor } from "../index.js";
 import { greatest } from "./tensor-math.js";
 
@@ -49,9 +49,9 @@ export function min(values: ArrayLike<number>): [number, number] {
   return [numbers[at], at];
 }
 
-/** @throws TypeError unless they are a list or typed array */
+/** @throws TypeError for anything but a list or typed array */
 function numbersOf(values: ArrayLike<number>): number[] {
-  checkHas("The numbers", values, "a list or typed array", "length");
+  if (!Array.isArray(values) && !ArrayBuffer.isView(values)) throw wrongType("The numbers", "a list or typed array", values);
   return Array.from(values);
 }
 

@@ -91,8 +91,7 @@ const OWN = ["threads", "groupSize", "resident", "signal", "fetch", "useMaskToke
 
 /** @throws IJepaError `input/value` for unsupported options, with the reason */
 export function loadOptions(chosen?: PretrainedOptions | null): ModelLoadOptions {
-  const options = chosen ?? {};
-  if (!isRecord(options)) throw wrongType("The options", "an object", options);
+  const options = optionsOf(chosen, "a model");
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || value === null || value === false) continue;
     if (ONNX_ONLY.includes(name)) throw refused(name, value, `${name} applies to ONNX files; ijepa reads config.json and model.safetensors. Leave it out.`);
@@ -172,4 +171,10 @@ function eventsOf({ status, name, file, loaded, total, progress }: ProgressInfo)
   const model = { name, file: "model" };
   if (status === "ready") return [{ status: "done", ...model }, { status: "ready", name }];
   return [status === "initiate" ? { status, ...model } : { status, ...model, loaded, total, progress }];
+}
+
+/** Options that were given: none for null. Throws TypeError for anything but an object. */
+export function optionsOf<T extends object>(given: T | null | undefined, owner: string): T {
+  if (!isRecord(given ?? {})) throw wrongType(`The options of ${owner}`, "an object", given);
+  return given ?? ({} as T);
 }

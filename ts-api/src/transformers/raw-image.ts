@@ -1,10 +1,11 @@
 /** Images with the methods of transformers.js. */
-import { checkHas } from "../core/options.js";
+import { checkHas, checkList, checkNumbers, checkText, wrongType } from "../core/options.js";
 import { runtime } from "#runtime";
 import { encodePng, loadImage, type Drawable, type RawImage as Pixels, type Tensor as Base } from "../index.js";
 import { dropAlpha, toRgb } from "../image/raw-image.js";
 import { resize } from "../image/resize.js";
 import { openResizer } from "../image/resizer.js";
+import { show } from "../core/show.js";
 import { refused } from "./refused.js";
 import { Tensor, withMethods } from "./tensor.js";
 
@@ -21,7 +22,10 @@ export class RawImage implements Pixels {
     public width: number,
     public height: number,
     public channels: number,
-  ) {}
+  ) {
+    if (!ArrayBuffer.isView(data)) throw wrongType("The pixels of an image", "a Uint8Array or Uint8ClampedArray", data);
+    checkNumbers("A size of an image", width, height, channels);
+  }
 
   /** [width, height]. */
   get size(): [number, number] {
@@ -58,6 +62,7 @@ export class RawImage implements Pixels {
    */
   static fromTensor(tensor: Base, layout: "CHW" | "HWC" = "CHW"): RawImage {
     checkHas("A tensor", tensor, "a Tensor", "type", "data", "dims");
+    checkLayout(layout);
     const { data, dims } = layout === "CHW" && tensor.dims.length === 3 ? withMethods(tensor).permute(1, 2, 0) : tensor;
     const [height, width, channels] = dims;
     if (tensor.type !== "uint8" || dims.length !== 3 || channels < 1 || channels > 4) {
@@ -98,6 +103,7 @@ export class RawImage implements Pixels {
    * @throws IJepaError `input/value` for another number
    */
   convert(channels: number): this {
+    checkNumbers("channels", channels);
     if (channels === 1) return this.grayscale();
     if (channels === 3) return this.rgb();
     if (channels === 4) return this.rgba();
@@ -109,6 +115,7 @@ export class RawImage implements Pixels {
    * @throws IJepaError `input/value` for a mask of another size, or with colours
    */
   putAlpha(mask: Pixels): this {
+    checkHas("The mask", mask, "an image", "data", "width", "height", "channels");
     const fits = mask.width === this.width && mask.height === this.height && mask.channels === 1;
     if (!fits) throw refused("mask", [mask.width, mask.height, mask.channels], `A mask must have ${this.width} x ${this.height} pixels in 1 channel, not ${mask.width} x ${mask.height} in ${mask.channels}.`);
     const { data } = this.rgba();
@@ -124,6 +131,7 @@ export class RawImage implements Pixels {
 
   /** The pixels as [channels, height, width], or as [height, width, channels]. */
   toTensor(layout: "CHW" | "HWC" = "CHW"): Tensor<"uint8"> {
+    checkLayout(layout);
     const tensor = new Tensor("uint8", Uint8Array.from(this.data), [this.height, this.width, this.channels]);
     return layout === "CHW" ? tensor.permute(2, 0, 1) : tensor;
   }
@@ -132,9 +140,11 @@ export class RawImage implements Pixels {
    * Resized to sizes in pixels, by Pillow's arithmetic. Default bilinear. A side that is null or negative follows from the other.
    * @throws IJepaError `input/value` for another filter
    */
-  async resize(givenWidth: number | null, givenHeight: number | null, { resample = 2 }: { resample?: keyof typeof FILTERS } = {}): Promise<RawImage> {
+  async resize(givenWidth: number | null, givenHeight: number | null, given?: { resample?: keyof typeof FILTERS } | null): Promise<RawImage> {
+    const { resample = 2 } = given ?? {};
     if (!Object.hasOwn(FILTERS, resample)) throw refused("resample", resample, `resample must be one of ${Object.keys(FILTERS).join(", ")}, not ${String(resample)}.`);
-    const isGiven = (side: number | null): side is number => typeof side === "number" && side >= 0;
+    checkNumbers("A side", givenWidth ?? 0, givenHeight ?? 0);
+    const isGiven = (side: number | null): side is number => (side ?? -1) >= 0;
     if (!isGiven(givenWidth) && !isGiven(givenHeight)) return this;
     const width = isGiven(givenWidth) ? givenWidth : Math.max(1, Math.round((givenHeight! / this.height) * this.width));
     const height = isGiven(givenHeight) ? givenHeight : Math.max(1, Math.round((width / this.width) * this.height));
@@ -146,7 +156,10 @@ export class RawImage implements Pixels {
    * The pixels of [left, top, right, bottom], the last two included.
    * @throws IJepaError `input/value` if it contains no pixel
    */
-  async crop([left, top, right, bottom]: [number, number, number, number]): Promise<RawImage> {
+  async crop(box: [number, number, number, number]): Promise<RawImage> {
+    checkList("The crop", box, "[left, top, right, bottom]");
+    const [left, top, right, bottom] = box;
+    checkNumbers("A side of the crop", left, top, right, bottom);
     const x = Math.max(0, left), y = Math.max(0, top), width = Math.min(right, this.width - 1) - x + 1, height = Math.min(bottom, this.height - 1) - y + 1;
     if (!(width > 0 && height > 0)) throw refused("crop", [left, top, right, bottom], `The crop [${[left, top, right, bottom].join(", ")}] lies outside the image of ${this.width} x ${this.height} pixels.`);
     const data = new Uint8ClampedArray(width * height * this.channels);
@@ -162,6 +175,7 @@ export class RawImage implements Pixels {
    * @throws IJepaError `input/value` for a size beyond the image's
    */
   async center_crop(width: number, height: number): Promise<RawImage> {
+    checkNumbers("A side", width, height);
     if (width > this.width || height > this.height) throw refused("center_crop", [width, height], `${width} x ${height} cannot be cut out of ${this.width} x ${this.height} pixels; resize first.`);
     const left = Math.floor((this.width - width) / 2), top = Math.floor((this.height - height) / 2);
     return this.crop([left, top, left + width - 1, top + height - 1]);
@@ -169,6 +183,8 @@ export class RawImage implements Pixels {
 
   /** With black around it, so many pixels on each side: [left, right, top, bottom]. Alpha there is 0. */
   async pad(sides: [number, number, number, number]): Promise<RawImage> {
+    checkList("The padding", sides, "[left, right, top, bottom]");
+    checkNumbers("A side of the padding", sides[0], sides[1], sides[2], sides[3]);
     const [left, right, top, bottom] = sides.map((side) => Math.max(0, side)), { channels } = this;
     const width = this.width + left + right, height = this.height + top + bottom, data = new Uint8ClampedArray(width * height * channels);
     for (let row = 0; row < this.height; row++) {
@@ -193,6 +209,7 @@ export class RawImage implements Pixels {
    * @throws IJepaError `input/value` for another kind of file, `io/write`
    */
   async save(path: string): Promise<void> {
+    checkText("The path", path);
     if (!/\.png$/i.test(path)) throw refused("path", path, `Images are written as .png only, not as ${path}.`);
     await runtime.writeFile(path, await encodePng(this));
   }
@@ -221,6 +238,10 @@ export class RawImage implements Pixels {
 
 /** transformers.js's name for `RawImage.read`. */
 export const load_image = (input: ImageInput): Promise<RawImage> => RawImage.read(input);
+
+function checkLayout(layout: unknown): void {
+  if (layout !== "CHW" && layout !== "HWC") throw refused("layout", layout, `The layout must be "CHW" or "HWC", not ${show(layout)}.`);
+}
 
 function made({ data, width, height, channels }: Pixels): RawImage {
   return new RawImage(data, width, height, channels);

@@ -1,5 +1,5 @@
 /** The functions on tensors that programs for transformers.js import beside the class. */
-import { checkHas, checkList } from "../core/options.js";
+import { checkHas, checkList, checkNumbers } from "../core/options.js";
 import type { Tensor as Base } from "../index.js";
 import { sizeOf } from "../core/tensor.js";
 import { refused } from "./refused.js";
@@ -134,6 +134,7 @@ export function layer_norm(tensor: Base<"float32">, normalized_shape: readonly n
 /** A tensor of a shape, of one value. */
 export function full(size: readonly number[], fill_value: number): Tensor<"float32"> {
   checkList("size", size, "a list of numbers");
+  checkNumbers("fill_value", fill_value);
   return new Tensor("float32", new Float32Array(sizeOf(size)).fill(fill_value), size);
 }
 

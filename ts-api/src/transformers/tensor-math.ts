@@ -1,4 +1,5 @@
 /** What tensors compute, on shapes and elements. */
+import { checkHas, checkNumbers, wrongType } from "../core/options.js";
 import { sizeOf, type TensorArrays, type TensorType } from "../core/tensor.js";
 import { refused } from "./refused.js";
 
@@ -13,6 +14,7 @@ export type Range = number | readonly (number | null)[] | null | undefined;
 
 /** An axis; a negative one counts from the end. */
 export function axisOf({ dims }: Elements, axis: number): number {
+  checkNumbers("An axis", axis);
   const at = axis < 0 ? axis + dims.length : axis;
   if (Number.isInteger(at) && at >= 0 && at < dims.length) return at;
   throw refused("dim", axis, `A tensor of [${dims.join(", ")}] has no axis ${axis}.`);
@@ -57,7 +59,8 @@ export function roundHalfEven(value: number): number {
 
 /** Element by element, with a number or a tensor of the same shape. */
 export function combined({ data, dims }: Elements, other: number | bigint | Elements, combine: (a: number, b: number) => number): number[] {
-  if (typeof other !== "object") return Array.from(data, (value) => combine(value, Number(other)));
+  if (typeof other === "number" || typeof other === "bigint") return Array.from(data, (value) => combine(value, Number(other)));
+  checkHas("The other operand", other, "a number or a Tensor", "data", "dims");
   if (other.dims.join() === dims.join()) return Array.from(data, (value, i) => combine(value, other.data[i]));
   throw refused("value", other.dims, `Tensors of [${dims.join(", ")}] and [${other.dims.join(", ")}] cannot be combined: there is no broadcasting here.`);
 }
@@ -79,7 +82,8 @@ export function sliced(tensor: Elements, ranges: readonly Range[]): { data: numb
 function boundsOf(range: Range, dim: number, { dims }: Elements): [number, number] {
   if (range === null || range === undefined) return [0, dim];
   const from = (n: number) => Math.max(0, Math.min(dim, n < 0 ? n + dim : n));
-  if (typeof range === "object") return [from(range[0] ?? 0), from(range[1] ?? dim)];
+  if (Array.isArray(range)) return [from(range[0] ?? 0), from(range[1] ?? dim)];
+  if (typeof range !== "number") throw wrongType("A range", "an index, [from, to] or null", range);
   if (Number.isInteger(range) && range >= -dim && range < dim) return [from(range), from(range) + 1];
   throw refused("slices", range, `A tensor of [${dims.join(", ")}] has no index ${range} in an axis of ${dim}.`);
 }
@@ -102,12 +106,13 @@ export function permuted(tensor: Elements, axes: readonly number[]): { data: num
 export function squeezed(tensor: Elements, axes: number | readonly number[] | null | undefined): number[] {
   const { dims } = tensor;
   if (axes === undefined || axes === null) return dims.filter((dim) => dim !== 1);
-  const dropped = (typeof axes === "number" ? [axes] : axes).map((axis) => axisOf(tensor, axis));
+  const dropped = (Array.isArray(axes) ? axes : [axes]).map((axis) => axisOf(tensor, axis));
   return dims.filter((dim, i) => dim !== 1 || !dropped.includes(i));
 }
 
 /** The shape with a new axis of 1. */
 export function unsqueezed({ dims }: Elements, axis: number): number[] {
+  checkNumbers("An axis", axis);
   const at = axis < 0 ? axis + dims.length + 1 : axis;
   return [...dims.slice(0, at), 1, ...dims.slice(at)];
 }

@@ -1,5 +1,5 @@
 /** Tensors with the methods that programs for transformers.js call on features. */
-import { checkHas } from "../core/options.js";
+import { checkHas, checkNumbers, checkType } from "../core/options.js";
 import { Tensor as Base, type TensorType } from "../index.js";
 import { sizeOf, type TensorArrays } from "../core/tensor.js";
 import { refused } from "./refused.js";
@@ -53,6 +53,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
 
   /** The same elements in another shape; one size of -1 is computed from the others. */
   view(...dims: number[]): Tensor<T> {
+    checkNumbers("A size", ...dims);
     const known = sizeOf(dims.filter((dim) => dim !== -1));
     return new Tensor(this.type, this.data, dims.map((dim) => (dim === -1 ? this.size / known : dim)));
   }
@@ -119,6 +120,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
 
   /** The elements several times along each axis of the shape. */
   repeat(...times: number[]): Tensor<T> {
+    checkNumbers("A count", ...times);
     const dims = [...Array.from({ length: Math.max(0, times.length - this.dims.length) }, () => 1), ...this.dims];
     const counts = dims.map((_, i) => times[i - (dims.length - times.length)] ?? 1), whole = dims.map((dim, i) => dim * counts[i]), strides = stridesOf(dims);
     const data = Array.from({ length: sizeOf(whole) }, (_, at) => {
@@ -192,6 +194,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
 
   /** What `callback` makes of each element, in the same shape. */
   map(callback: (value: number, index: number, data: TensorArrays[T]) => number): Tensor<T> {
+    checkType("callback", callback ?? false, "function");
     return made(this.type, { data: Array.from(this.data, (value, i) => callback(value, i, this.data)), dims: this.dims });
   }
 
@@ -262,12 +265,13 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
 
   /** Each element, or the nearer bound where it lies outside; the same shape. */
   clamp(min: number, max: number): Tensor<T> {
+    checkNumbers("A bound", min, max);
     return this.map((value) => Math.min(max, Math.max(min, value)));
   }
 
   /** As `clamp`: this tensor is changed. */
   clamp_(min: number, max: number): this {
-    return this.map_((value) => Math.min(max, Math.max(min, value)));
+    return overwritten(this, this.clamp(min, max).data);
   }
 
   /** Each element as the nearest whole number, halves as the even one; the same shape. */
@@ -282,11 +286,13 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
 
   /** 1 where an element is greater than `value`, in the same shape. */
   gt(value: number): Tensor<"bool"> {
+    checkNumbers("The value", value);
     return made("bool", { data: Array.from(this.data, (one) => Number(one > value)), dims: this.dims });
   }
 
   /** 1 where an element is less than `value`, in the same shape. */
   lt(value: number): Tensor<"bool"> {
+    checkNumbers("The value", value);
     return made("bool", { data: Array.from(this.data, (one) => Number(one < value)), dims: this.dims });
   }
 
@@ -298,6 +304,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
    * @throws IJepaError `input/value` for an index beyond it
    */
   part(index: number): Tensor<T> {
+    checkNumbers("An index", index);
     if (index >= (this.dims[0] ?? 0)) throw refused("index", index, `A tensor of [${this.dims.join(", ")}] has no part ${index}.`);
     const dims = this.dims.slice(1), size = sizeOf(dims);
     return new Tensor(this.type, this.data.subarray(index * size, (index + 1) * size) as TensorArrays[T], dims);
