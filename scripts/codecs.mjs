@@ -20,15 +20,20 @@ const COMPILE = ["-c", "-O3", "-msimd128", "-mbulk-memory", "-DNDEBUG", "-Wall",
  */
 const LINK = ["-nostartfiles", "-Wl,--lto-O3,--no-entry,--strip-all,-z,stack-size=262144,--initial-memory=1048576,--max-memory=4294901760"];
 
-const EIGHT_BIT = ["jdapistd", "jdcoefct", "jdcolor", "jddctmgr", "jddiffct", "jdlossls", "jdmainct", "jdmerge", "jdpostct", "jdsample", "jidctfst", "jidctflt", "jidctint", "jidctred", "jquant1", "jquant2", "jutils"];
+const EIGHT_BIT = ["jdapistd", "jdcoefct", "jdcolor", "jddctmgr", "jddiffct", "jdlossls", "jdmainct", "jdpostct", "jdsample", "jutils"];
 const PLAIN = ["jaricom", "jcomapi", "jdapimin", "jdarith", "jdhuff", "jdinput", "jdlhuff", "jdmarker", "jdmaster", "jdphuff", "jmemmgr", "jmemnobs"];
 /**
  * The bit buffer of 64-bit machines, which libjpeg-turbo also has for x86-64 with short pointers: how long it is decides which files
  * that end early are read.
  */
 const LONG_BIT_BUFFER = ["-D__x86_64__", "-D__ILP32__", "-Wno-macro-redefined"];
-/** What jdmaster.c names for samples of 9 to 16 bits, which are refused before it is called. */
-const OTHER_DEPTHS = [
+/**
+ * What the sources name and never call: other kinds and sizes of the inverse DCT, palettes, fast upsampling, and all for samples of 9 to
+ * 16 bits, which are refused before.
+ */
+const NEVER_CALLED = [
+  ...["ifast", "float", ...[1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16].map((side) => `${side}x${side}`)].map((kind) => `jpeg_idct_${kind}`),
+  ...["1pass_quantizer", "2pass_quantizer", "merged_upsampler"].map((name) => `jinit_${name}`),
   ...["1pass_quantizer", "2pass_quantizer", "merged_upsampler", "inverse_dct", "d_coef_controller"].map((name) => `j12init_${name}`),
   ...["j12", "j16"].flatMap((depth) => ["color_deconverter", "upsampler", "d_post_controller", "lossless_decompressor", "d_diff_controller", "d_main_controller"].map((name) => `${depth}init_${name}`)),
 ];
@@ -88,12 +93,12 @@ function build(name, sources, flags) {
 const work = mkdtempSync(join(tmpdir(), "codecs-"));
 try {
   for (const [name, text] of Object.entries(JPEG_HEADERS)) writeFileSync(join(work, name), text);
-  const refused = OTHER_DEPTHS.map((name) => `void ${name}(void *codec) { (void)codec; __builtin_trap(); }\n`);
-  writeFileSync(join(work, "other-depths.c"), refused.join(""));
+  const traps = NEVER_CALLED.map((name) => `void ${name}(void *codec${name.startsWith("jpeg_idct") ? ", void *component, void *coefficients, void *rows, unsigned column" : ""}) { __builtin_trap(); }\n`);
+  writeFileSync(join(work, "never-called.c"), traps.join(""));
   const jpeg = values["libjpeg-turbo"], webp = values.libwebp;
   if (jpeg) {
     const names = [...EIGHT_BIT.map((name) => `wrapper/${name}-8.c`), ...PLAIN.map((name) => `${name}.c`)];
-    const sources = [join(work, "other-depths.c"), ...names.map((name) => join(jpeg, "src", name))];
+    const sources = [join(work, "never-called.c"), join(root, "codecs", "jpeg-idct.c"), ...names.map((name) => join(jpeg, "src", name))];
     build("jpeg-decoder", sources, ["-I", work, "-I", join(jpeg, "src"), "-DNO_GETENV", ...LONG_BIT_BUFFER]);
   }
   if (webp) {

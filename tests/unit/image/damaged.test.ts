@@ -1,5 +1,6 @@
 /** Files that are not whole, or not right, and that are read nevertheless. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { deflateSync } from "node:zlib";
 import { decodeImage } from "../../../ts-api/src/image/decode.js";
@@ -81,4 +82,42 @@ test("damage in the data of a JPEG is read over, with the codec's words", async 
 test("a segment of a JPEG may say that it is shorter than its own length", async () => {
   const image = await decodeImage(concat(jpeg.subarray(0, 2), latin1("\xff\xe5\0\0"), jpeg.subarray(2)));
   assert.equal(sha256(image.data), sha256((await decodeImage(jpeg)).data));
+});
+
+test("coefficients that no encoder writes wrap and saturate as in Pillow", async () => {
+  const others = [readFileSync("tests/goldens/field/c-arith.jpg"), readFileSync("tests/goldens/field/c-ycck.jpg")].map((file) => new Uint8Array(file));
+  /** All factors of the quantization tables as large as they can be. */
+  const loud = (file: Uint8Array) => {
+    const copy = file.slice();
+    for (let at = 2; copy[at + 1] !== 0xda; at += 2 + 256 * copy[at + 2] + copy[at + 3]) {
+      for (let i = 4; copy[at + 1] === 0xdb && i < 2 + 256 * copy[at + 2] + copy[at + 3]; i++) if ((i - 4) % 65 > 0) copy[at + i] = 255;
+    }
+    return copy;
+  };
+  // Pillow 12.3 on x86-64. Without its SIMD code it has other pixels for each.
+  const pixels = [
+    "3ffb50ee10ca54b5a1052d7ee093f1beb9b8f023674a94f24ec379c12e3e0f29", "3ffb50ee10ca54b5a1052d7ee093f1beb9b8f023674a94f24ec379c12e3e0f29",
+    "b724487b4a2c9a034ceb9476279cfb565c2195d703dfa0696ea66492a0fb9bae", "91eae54b96f9367e5bce19f8803856bff884dd9867592bf7c0078a492874884f",
+  ];
+  for (const [i, file] of [jpeg, progressive, ...others].entries()) assert.equal(sha256((await decodeImage(loud(file))).data), pixels[i], `${i}`);
+});
+
+test("the first picture of an animated PNG is complete where the second begins", async () => {
+  const numbers = (...values: number[]) => new Uint8Array(Buffer.concat(values.map((value) => Buffer.from([value >>> 24, value >>> 16, value >>> 8, value]))));
+  const control = (frames: number) => pngChunk("acTL", numbers(frames, 0)), frame = pngChunk("fcTL", concat(numbers(0, 2, 1, 0, 0), new Uint8Array(6)));
+  const turned = pngChunk("eXIf", latin1("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"));
+  const still = (...before: Uint8Array[]) => png(2, 1, 8, 0, deflateSync(Uint8Array.of(0, 7, 8)), ...before).subarray(0, -12);
+  const sizeOf = async (...parts: Uint8Array[]) => {
+    const { width, height, warnings } = await decodeImage(concat(...parts));
+    return [width, height, warnings.length];
+  };
+  for (const first of [still(control(2), frame), still(control(1)), still(control(2))]) {
+    assert.deepEqual(await sizeOf(first, frame, turned, pngChunk("IEND", new Uint8Array(0))), [2, 1, 0]);
+    assert.deepEqual(await sizeOf(first, frame, turned.subarray(0, -9)), [2, 1, 0], "cut in the second picture");
+    assert.deepEqual(await sizeOf(first, turned, frame), [1, 2, 0]);
+  }
+  // One picture, and announcements that do not count.
+  for (const first of [still(control(1), frame), still(frame), still(control(0), frame), still(control(2), control(2), frame), still(control(2 ** 31 + 1), frame)]) {
+    assert.deepEqual(await sizeOf(first, frame, turned, pngChunk("IEND", new Uint8Array(0))), [1, 2, 0]);
+  }
 });

@@ -141,12 +141,24 @@ const BAD_FIELDS: Record<string, unknown>[] = [
   { image_mean: [0.5, "0.5", 0.5] },
   { image_mean: "half" },
   { image_processor_type: "CLIPImageProcessor" },
+  { image_processor_type: "CLIPImageProcessor", feature_extractor_type: "ViTFeatureExtractor" },
+  { feature_extractor_type: "CLIPFeatureExtractor", size: 224, resample: 3 },
+  { feature_extractor_type: 3, image_processor_type: null },
+  { input_data_format: "channels_first" },
+  { data_format: "channels_last" },
   { image_processor_type: 3 },
 ];
 
 for (const config of BAD_FIELDS) {
   test(`config ${JSON.stringify(config)} is refused`, () => fails(() => IJepaImageProcessor.fromConfig(config), "config/field"));
 }
+
+test("the type may be null, or stand under its older name", () => {
+  for (const config of [{ image_processor_type: null }, { feature_extractor_type: "ViTFeatureExtractor" }, { image_processor_type: null, feature_extractor_type: null, input_data_format: "channels_last" }]) {
+    assert.equal(IJepaImageProcessor.fromConfig(config).imageProcessorType, "ViTImageProcessor");
+  }
+  assert.equal(IJepaImageProcessor.fromConfig({ image_processor_type: "ViTImageProcessorFast", feature_extractor_type: "CLIPFeatureExtractor" }).imageProcessorType, "ViTImageProcessorFast");
+});
 
 test("a config that is no object is refused", async () => {
   for (const config of [null, [], "text", 3]) {

@@ -72,8 +72,10 @@ function readPixels(bytes: Uint8Array, at: number, file: PngChunks): number | un
 }
 
 function readTail(bytes: Uint8Array, at: number, file: PngChunks): void {
+  const animated = isAnimated(file.head);
   for (;;) {
     const chunk = chunkAt(bytes, at);
+    if (animated && chunk?.type === "fcTL") return; // what the other pictures of an animation have is not this one's
     if (chunk?.type === "IEND") {
       if (chunk.end > bytes.length) file.warnings.push("its end marker is not complete");
       else if (!checks(bytes, at, chunk.end)) file.warnings.push("the checksum of its end marker is wrong");
@@ -91,6 +93,14 @@ function readTail(bytes: Uint8Array, at: number, file: PngChunks): void {
     file.tail.push({ type: chunk.type, data: chunk.data });
     at = chunk.end;
   }
+}
+
+/** Whether more pictures follow, each behind a chunk fcTL. One that the first picture lacks makes it a picture of its own. */
+function isAnimated(head: readonly Chunk[]): boolean {
+  const [control, second] = head.filter(({ type }) => type === "acTL"), first = head.some(({ type }) => type === "fcTL") ? 1 : 0;
+  if (control === undefined || second !== undefined || control.data.length < 8) return false;
+  const frames = new DataView(control.data.buffer, control.data.byteOffset).getUint32(0);
+  return frames > first && frames <= 2 ** 31;
 }
 
 function warn({ warnings }: PngChunks, fault: string): void {

@@ -1,4 +1,4 @@
-/** The text chunks of PNG that may tell the orientation: XMP, and the EXIF that ImageMagick writes as hexadecimal. */
+/** The chunks of PNG that may tell the orientation: EXIF, XMP, and the EXIF that ImageMagick writes as hexadecimal text. */
 import { IJepaError } from "../core/errors.js";
 import { inflate, MAX_DEFLATE_RATIO } from "./inflate.js";
 import type { OrientationMetadata } from "./orientation.js";
@@ -7,6 +7,7 @@ import type { Chunk } from "./png-chunks.js";
 const XMP_KEYWORD = "XML:com.adobe.xmp";
 /** EXIF as it is, and in hexadecimal. */
 const EXIF_KEYWORD = "exif", PROFILE_KEYWORD = "Raw profile type exif";
+const TEXTS = ["tEXt", "zTXt", "iTXt"];
 const KEYWORDS = [XMP_KEYWORD, EXIF_KEYWORD, PROFILE_KEYWORD];
 /** A longer text is cut; nor may all texts together have more than this: a few kilobytes can be compressed gigabytes. */
 export const MAX_TEXT_BYTES = 2 ** 20, MAX_ALL_TEXT_BYTES = 8 * 2 ** 20;
@@ -16,15 +17,16 @@ const LEAST_TEXT_BYTES = 2 ** 14;
 const MAX_KEYWORD = 79;
 
 /**
- * Of each keyword the last text counts; other texts are not looked at.
+ * Of EXIF, plain or as a text of that name, the last counts, and of every other keyword the last text; other chunks are not looked at.
  *
- * @param chunks tEXt, zTXt and iTXt chunks
  * @throws IJepaError `image/too-complex` when the compressed texts make too many bytes
  */
-export async function readTexts(chunks: readonly Chunk[], source: string): Promise<OrientationMetadata> {
+export async function readMetadata(chunks: readonly Chunk[], source: string): Promise<OrientationMetadata> {
   const texts = new Map<string, Uint8Array>();
   let inflated = 0;
   for (const { type, data } of chunks) {
+    if (type === "eXIf") texts.set(EXIF_KEYWORD, data);
+    if (!TEXTS.includes(type)) continue;
     const end = data.subarray(0, MAX_KEYWORD + 1).indexOf(0), keyword = String.fromCharCode(...data.subarray(0, Math.max(end, 0)));
     if (!KEYWORDS.includes(keyword)) continue;
     const body = bodyOf(type, data.subarray(end + 1));

@@ -7,9 +7,9 @@
 import { corrupt } from "./image-error.js";
 import { inflate, MAX_DEFLATE_RATIO, type Inflated } from "./inflate.js";
 import type { OrientationMetadata } from "./orientation.js";
-import { readPngChunks, type Chunk, type PngChunks } from "./png-chunks.js";
+import { readPngChunks, type PngChunks } from "./png-chunks.js";
 import { decodePngPixels, inflatedBytes, wholeRows, type PngFormat } from "./png-pixels.js";
-import { readTexts } from "./png-text.js";
+import { readMetadata } from "./png-text.js";
 import type { DecodedImage } from "./raw-image.js";
 
 /** What the chunks of a PNG file tell. */
@@ -38,14 +38,7 @@ export async function readPngHeader(bytes: Uint8Array, source: string): Promise<
   }
   if (format === undefined) throw corrupt(source, "PNG", "its image data comes before its header");
   if (format.colourType === PALETTE) format.palette = checkPalette(palette, file.warnings, source);
-  const metadata = [...file.head, ...file.tail];
-  const exif = metadata.findLast(({ type }) => type === "eXIf")?.data;
-  const texts = await readTexts(metadata.filter(isText), source);
-  return { ...format, exif: exif ?? texts.exif, xmp: texts.xmp, file };
-}
-
-function isText({ type }: Chunk): boolean {
-  return ["tEXt", "zTXt", "iTXt"].includes(type);
+  return { ...format, ...(await readMetadata([...file.head, ...file.tail], source)), file };
 }
 
 function readFormat(data: Uint8Array, source: string): PngFormat {

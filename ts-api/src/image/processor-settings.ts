@@ -80,11 +80,14 @@ export const CONFIG_NAMES: { readonly [K in keyof ImageProcessorSettings]: strin
 export const MAX_RESULT_PIXELS = DEFAULT_MAX_PIXELS;
 
 /** Fields that say nothing about pixels. */
-const INERT = new Set(["processor_class", "feature_extractor_type", "auto_map", "transformers_version", "return_tensors", "device", "disable_grouping", "input_data_format", "image_seq_length", "model_input_names"]);
+const INERT = new Set(["processor_class", "feature_extractor_type", "auto_map", "transformers_version", "return_tensors", "device", "disable_grouping", "image_seq_length", "model_input_names"]);
+
+/** The order of the axes that images come in, and that the pixels for the model have. */
+const LAYOUTS: Record<string, string> = { input_data_format: "channels_last", data_format: "channels_first" };
 
 /** Whether an unknown field has no effect: irrelevant here, switched off, or done anyway. */
 export function isInert(field: string, value: unknown): boolean {
-  return value === null || value === undefined || value === false || field.startsWith("_") || INERT.has(field) || (field === "data_format" && value === "channels_first");
+  return value === null || value === undefined || value === false || field.startsWith("_") || INERT.has(field) || value === LAYOUTS[field];
 }
 
 /** Makes the error for a setting with a wrong value; `expected` completes "must be ...". */

@@ -104,10 +104,13 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
       given[name] = rest[field];
       delete rest[field];
     }
-    const { image_processor_type: type = DEFAULT_TYPE, ...otherFields } = rest;
-    if (typeof type !== "string" || !KNOWN_TYPES.test(type)) {
-      const message = `image_processor_type ${show(type)} is not supported; I-JEPA checkpoints have "${DEFAULT_TYPE}".`;
-      throw new IJepaError("config/field", message, { field: "image_processor_type", value: type });
+    const { image_processor_type, ...otherFields } = rest, type = image_processor_type ?? DEFAULT_TYPE;
+    // The older name of the field; it counts, as in transformers, where the newer one is not given.
+    const older = otherFields["feature_extractor_type"] ?? undefined;
+    const [field, named] = older === undefined || type === image_processor_type ? ["image_processor_type", type] : ["feature_extractor_type", older];
+    if (typeof named !== "string" || !KNOWN_TYPES.test(named)) {
+      const message = `${field} ${show(named)} is not supported; I-JEPA checkpoints have "${DEFAULT_TYPE}".`;
+      throw new IJepaError("config/field", message, { field, value: named });
     }
     for (const [field, value] of Object.entries(otherFields)) {
       if (isInert(field, value)) continue;
@@ -115,7 +118,7 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
       throw new IJepaError("config/field", message, { field, value });
     }
     const settings = readSettings(given, DEFAULT_SETTINGS, configError);
-    return new IJepaImageProcessor(settings, type, otherFields);
+    return new IJepaImageProcessor(settings, type as string, otherFields);
   }
 
   /** The fields as preprocessor_config.json has them; `fromConfig` reads them back. */
