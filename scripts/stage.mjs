@@ -17,7 +17,7 @@ const OF_THE_REPOSITORY = ["scripts", "publishConfig", "devDependencies", "overr
 const ADDRESSES = ["repository", "homepage", "bugs"];
 
 const readManifest = () => JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const writeManifest = (folder, manifest) => writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+const writeManifest = (folder, manifest) => writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 1)}\n`);
 
 /** Makes the package `ijepa` in a folder, which is emptied. */
 export async function stagePackage(folder) {

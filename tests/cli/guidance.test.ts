@@ -8,6 +8,7 @@ test("ijepa help, ijepa help COMMAND, -v", async () => {
   assert.equal(await succeed(["help"]), await succeed(["--help"]));
   assert.equal(await succeed(["help", "embed"]), await succeed(["embed", "--help"]));
   assert.equal(await succeed(["-v"]), await succeed(["--version"]));
+  assert.equal(await succeed(["version"]), await succeed(["--version"]));
   assert.equal((await ijepa(["help", "nothing"])).code, 2);
 });
 
@@ -23,6 +24,21 @@ test("commands and options that are misspelt: the one that was meant", async () 
   for (const [args, says] of cases) {
     const { code, stderr } = await ijepa(args);
     assert.equal(code, 2);
+    assert.match(stderr, says);
+  }
+});
+
+test("what is missing from a command is named", async () => {
+  const cases: [args: string[], says: RegExp][] = [
+    [[ROCKET], /Name a command before the image, such as "ijepa embed [^"]*rocket\.jpg"/],
+    [["search"], /"ijepa search" takes COLLECTION IMAGE\|ID, not 0 arguments/],
+    [["duplicates"], /"ijepa duplicates" takes COLLECTION, not 0 arguments/],
+    [["fit", "a", "b"], /"ijepa fit" takes COLLECTION, not 2 arguments/],
+    [["classify", ROCKET], /"ijepa classify" needs --model DIR, a classifier made by "ijepa fit"/],
+  ];
+  for (const [args, says] of cases) {
+    const { code, stderr } = await ijepa(args);
+    assert.equal(code, 2, stderr);
     assert.match(stderr, says);
   }
 });

@@ -23,7 +23,7 @@ export { findImages, type FindOptions } from "./bulk/files.js";
 export { isPattern } from "./bulk/glob.js";
 export { chunksOfFile, imagesOfLines, linesOf } from "./bulk/lines.js";
 export { isAddress, type BulkSource, type Source } from "./bulk/source.js";
-export { AutoImageProcessor, AutoModel, AutoModelForImageClassification } from "./pipelines/auto.js";
+export { AutoImageProcessor, AutoModel, AutoModelForImageClassification, AutoProcessor } from "./pipelines/auto.js";
 export { pipeline, type Pipelines } from "./pipelines/pipeline.js";
 export type { Classification, Classifications, ClassifyOptions, ImageClassificationPipeline } from "./pipelines/image-classification.js";
 export type { ExtractOptions, Features, ImageFeatureExtractionPipeline, NestedFeatures } from "./pipelines/image-feature-extraction.js";

@@ -65,6 +65,11 @@ test("a pooler size of null is the hidden size", () => {
 
 test("labels: id2label wins over num_labels", () => {
   assert.equal(IJepaConfig.fromJSON({ num_labels: 5 }).numLabels, 5);
+  const five = new IJepaConfig({ hiddenSize: 24, numLabels: 5 });
+  assert.deepEqual([five.numLabels, five.toJSON()["num_labels"], IJepaConfig.fromJSON(five.toJSON()).numLabels], [5, 5, 5]);
+  assert.deepEqual([new IJepaConfig({ ...five }).numLabels, "num_labels" in new IJepaConfig({ ...new IJepaConfig() }).toJSON()], [5, false]);
+  assert.throws(() => new IJepaConfig({ numLabels: -1 }), { code: "config/field" });
+  assert.throws(() => new IJepaConfig({ numLabels: 5 }, { id2label: { 0: "cat" } }), { code: "config/field" });
   assert.equal(IJepaConfig.fromJSON({ num_labels: 5, id2label: { 0: "cat", 1: "dog", 2: "owl" } }).numLabels, 3);
 });
 

@@ -71,9 +71,13 @@ test("first token, pooler and normalize", async () => {
 test("the Auto names", async () => {
   const { AutoImageProcessor, AutoModel, AutoModelForImageClassification } = ijepa;
   assert.equal(AutoModel, ijepa.IJepaModel);
+  assert.equal(ijepa.AutoProcessor, AutoImageProcessor);
   assert.equal(AutoModelForImageClassification, ijepa.IJepaForImageClassification);
   const processor = await AutoImageProcessor.fromPretrained("models/demo");
   assert.deepEqual(processor.toConfig(), extract.processor.toConfig());
+  assert.deepEqual((await AutoImageProcessor.fromPretrained()).toConfig(), processor.toConfig());
+  assert.deepEqual((await AutoImageProcessor.fromPretrained({ local_files_only: true })).toConfig(), processor.toConfig());
+  assert.throws(() => processor.preprocess(ijepa.loadImage(CHELSEA) as never), /images\[0\] must be \{ data, width, height, channels \}, as loadImage gives it, not a Promise/);
   await assert.rejects(AutoImageProcessor.fromPretrained("tests/goldens/full/vitb16"), (error) => isIJepaError(error, "config/missing"));
 });
 

@@ -1,6 +1,6 @@
 /** What programs for transformers.js call beside pipelines: functions on tensors, settings of a processor, names of its older versions. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -43,6 +43,11 @@ test("a processor's settings by their names in snake_case hold from then on; one
   assert.deepEqual((await model({ pixel_values, interpolate_pos_encoding: true })).last_hidden_state.dims, [1, 60, 192]);
   assert.throws(() => (image_processor["size"] = "large" as never), { code: "input/value" });
   assert.throws(() => (image_processor["do_resise"] = false), { code: "input/value" });
+  // An image processor of transformers.js has them itself.
+  assert.deepEqual([processor["size"], processor["do_rescale"], processor.feature_extractor], [{ height: 96, width: 160 }, true, image_processor]);
+  processor["size"] = { height: 64, width: 64 };
+  assert.deepEqual((await processor(ROCKET)).pixel_values.dims, [1, 3, 64, 64]);
+  assert.throws(() => (processor["do_resise"] = false), { code: "input/value" });
   await model.dispose();
 });
 
@@ -127,6 +132,56 @@ test("tensors: parts, shapes, and what changes them in place", () => {
   assert.deepEqual([changed.unsqueeze_(0).dims, changed.squeeze_().dims, changed.flatten_().dims], [[1, 2, 3], [2, 3], [6]]);
   close(row(3, 4).normalize_(2, 0).data, [0.6, 0.8]);
   assert.deepEqual([row(-3).clamp_(0, 1).item(), row(1.4).round_().item(), row(0).sigmoid_().item()], [0, 1, 0.5]);
+});
+
+test("tensors: numbers of one axis, indices from the end, long rows", () => {
+  const tensor = new Tensor("float32", [1, 2, 3, 4, 5, 6], [2, 3]);
+  assert.deepEqual([[...tensor[-1]], Math.max(...row(1, 3, 2)), tensor[-2][-1].item()], [[4, 5, 6], 3, 3]);
+  assert.throws(() => tensor[-3], isRefused(/no part -3/));
+  assert.throws(() => tensor[2], isRefused(/no part 2/));
+  assert.deepEqual([tensor.indexOf(5), tensor.indexOf(7), new Tensor("int32", [4, 9], [2]).indexOf(9n)], [4, -1, 1]);
+  const long = transformers.ones([1, 400_000]).normalize();
+  assert.equal(long.data[399_999], Math.fround(1 / Math.sqrt(400_000)));
+});
+
+test("progress_total follows each progress; env.fetch makes the requests", async () => {
+  const events: transformers.ProgressInfo[] = [], asked: string[] = [];
+  await (await transformers.AutoModel.from_pretrained(MODEL, { progress_callback: (event) => void events.push(event) })).dispose();
+  const totals = events.filter(({ status }) => status === "progress_total");
+  assert.equal(totals.length, events.filter(({ status }) => status === "progress").length);
+  const last = totals.at(-1)!;
+  assert.deepEqual([last.progress, last.loaded, last.files], [100, last.total, { model: { loaded: last.total, total: last.total } }]);
+  env.fetch = ((input: URL | string) => {
+    asked.push(String(input));
+    return Promise.resolve(new Response("", { status: 404 }));
+  }) as typeof globalThis.fetch;
+  try {
+    await assert.rejects(transformers.AutoModel.from_pretrained("nobody/nothing", { cache_dir: "build/no-cache" }), (error: IJepaError) => error.code.startsWith("hub/"));
+    assert.ok(asked.length > 0);
+  } finally {
+    env.fetch = undefined;
+  }
+});
+
+test("images with alpha, and grey ones, are made RGB, as its image processors do", async () => {
+  const rocket = await RawImage.read(ROCKET), processor = await transformers.AutoProcessor.from_pretrained();
+  const { data } = (await processor(rocket)).pixel_values, withAlpha = rocket.clone().rgba(), grey = rocket.clone().grayscale();
+  assert.deepEqual((await processor(withAlpha)).pixel_values.data, data);
+  assert.equal(withAlpha.channels, 4);
+  const extractor = await pipeline("image-feature-extraction", null, { device: { model: "wasm" } });
+  assert.deepEqual((await extractor(grey)).data, (await extractor(grey.clone().rgb())).data);
+  assert.deepEqual((await extractor([withAlpha])).data, (await extractor(rocket)).data);
+  await extractor.dispose();
+});
+
+test("a folder of ONNX files: the message says what to name in its place", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "ijepa-onnx-"));
+  copyFileSync(join(MODEL, "config.json"), join(folder, "config.json"));
+  try {
+    await assert.rejects(transformers.AutoModel.from_pretrained(folder), (error: IJepaError) => error.code === "weights/missing" && /ONNX files are not read here/.test(error.message));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("images: channels in place, alpha, padding, files", async () => {

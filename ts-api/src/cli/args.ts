@@ -55,7 +55,7 @@ export const OPTIONS = {
   revectorize: { help: "require 256-bit vectors, an experimental feature of V8, and fail without them (default: use them where they are faster and give the same bits)" },
   pool: { value: POOLS.join("|"), help: "none: one feature vector per token; mean: the mean of all tokens; first: the first token only (default: none)" },
   normalize: { help: "scale each feature vector, after --pool, to length 1" },
-  out: { value: "FILE", help: "file to write: .npy, .json, .jsonl, .safetensors or .parquet; - prints one line of JSON per image" },
+  out: { value: "FILE", short: "o", help: "file to write: .npy, .json, .jsonl, .safetensors or .parquet; - prints one line of JSON per image" },
   kind: { value: KINDS.join("|"), help: "what to draw: principal components, similarity to one patch, or attention (default: pca)" },
   patch: { value: "COLUMN,ROW", help: "column and row of a patch, counted from 0 at the top left (default for similarity: the centre)" },
   layer: { value: "N", help: "layer, counted from 1 (default: the model's output; for attention, the last layer)" },
@@ -269,8 +269,9 @@ function unknownOption({ name, options }: Command, given: string): UsageError {
   return new UsageError(`Unknown option '${shorten(given)}'${near === undefined ? "." : `; did you mean --${near}?`} See "ijepa ${name} --help".`);
 }
 
-function checkCount({ name, images: [min, max], models }: Command, count: number): void {
+function checkCount({ name, usage, images: [min, max], models }: Command, count: number): void {
   if (models === undefined ? count >= min && count <= max : count === models) return;
+  if (usage.startsWith("COLLECTION")) throw new UsageError(`"ijepa ${name}" takes ${usage.split(/ (?:--|\[)/)[0]}, not ${count} arguments. See "ijepa ${name} --help".`);
   const some = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
   const wanted = models !== undefined ? some(models, "model") : max === 0 ? "no images" : min === max ? some(min, "image") : `at least ${some(min, "image")}`;
   throw new UsageError(`"ijepa ${name}" takes ${wanted}, not ${count}. See "ijepa ${name} --help".`);

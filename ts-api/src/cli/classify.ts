@@ -3,7 +3,7 @@ import { classifyImages, pipeline, type BulkLabels } from "../index.js";
 import type { CliHost, TextOutput } from "../runtime/cli-host.js";
 import { modelOptions, SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { textOf, wholeOf } from "./collection-options.js";
-import { report } from "./exit.js";
+import { report, UsageError } from "./exit.js";
 import { checkImages, countOfImages, imagesOf, MANY_OPTIONS, openDecoders } from "./image-sources.js";
 import { ProgressBar, showDownloads } from "./progress.js";
 import { downloadTime, warnOfDamage } from "./read-image.js";
@@ -33,6 +33,7 @@ export const classify: Command = {
 
 async function runClassify(settings: Settings, host: CliHost): Promise<number> {
   const { model, json, maxPixels, strict, given } = settings, { signal, stdout } = host, top = wholeOf(given, "top-k", 1, MOST_LABELS) ?? 5;
+  if (model === undefined) throw new UsageError('"ijepa classify" needs --model DIR, a classifier made by "ijepa fit". See "ijepa classify --help".');
   await checkImages(settings);
   const bar = new ProgressBar(host.stderr), loading = { ...modelOptions(settings), signal, encoder: textOf(given, "encoder"), progress_callback: showDownloads(bar) };
   const classifier = await pipeline("image-classification", model, loading).finally(() => bar.clear()), decoders = openDecoders(settings);

@@ -45,7 +45,7 @@ async function dispatch(host: CliHost): Promise<number> {
     await stdout.write(mainHelp(COMMANDS, version));
     return 0;
   }
-  if (name === "--version" || name === "-v") {
+  if (name === "--version" || name === "-v" || name === "version") {
     await stdout.write(`${version}\n`);
     return 0;
   }
@@ -58,6 +58,7 @@ async function dispatch(host: CliHost): Promise<number> {
 }
 
 function unknownCommand(name: string): UsageError {
+  if (/\.(png|jpe?g|webp)$/i.test(name)) return new UsageError(`Name a command before the image, such as "ijepa embed ${shorten(name)}". See "ijepa --help".`);
   const what = name.startsWith("-") ? "option" : "command";
   const known = COMMANDS.map((command) => command.name), near = nearest(name, known);
   const meant = near === undefined ? "" : `; did you mean ${JSON.stringify(near)}`;

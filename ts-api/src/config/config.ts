@@ -47,9 +47,11 @@ export interface IJepaConfigFields {
   poolerOutputSize: number;
   /** Activation of the optional pooler. Default "tanh". */
   poolerAct: ActivationName;
+  /** Number of classes of a classification head. Default 2. */
+  numLabels: number;
 }
 
-type Field = keyof IJepaConfigFields;
+type Field = Exclude<keyof IJepaConfigFields, "numLabels">;
 
 const JSON_NAMES: { readonly [F in Field]: string } = {
   hiddenSize: "hidden_size",
@@ -104,7 +106,8 @@ export class IJepaConfig implements IJepaConfigFields {
    */
   constructor(fields: Partial<IJepaConfigFields> = {}, json: Readonly<Record<string, unknown>> = {}) {
     if (!isRecord(json)) throw wrongType("The further keys of a configuration", "an object", json);
-    this.numLabels = readNumLabels(json);
+    const further = withLabels(json, fields);
+    this.numLabels = readNumLabels(further);
     const check = new FieldReader(withoutLabels(fields, this.numLabels), JSON_NAMES);
     this.hiddenSize = check.whole("hiddenSize", 768, 1, 8192);
     this.numHiddenLayers = check.whole("numHiddenLayers", 12, 1, 256);
@@ -121,7 +124,7 @@ export class IJepaConfig implements IJepaConfigFields {
     this.qkvBias = check.boolean("qkvBias", true);
     this.poolerOutputSize = check.whole("poolerOutputSize", this.hiddenSize, 1, 8192);
     this.poolerAct = check.activation("poolerAct", "tanh");
-    this.#json = { ...json };
+    this.#json = { ...further };
     this.#checkTogether();
   }
 
@@ -242,8 +245,14 @@ function widthOf(size: Size): number {
   return typeof size === "number" ? size : size[1];
 }
 
-/** A configuration that is spread into another one brings its `numLabels` along; it is ignored if it is that of `json`. */
-function withoutLabels(fields: Partial<IJepaConfigFields>, numLabels: number): Partial<IJepaConfigFields> {
+/** `json`, with the `numLabels` of the fields where it says something else. */
+function withLabels(json: Readonly<Record<string, unknown>>, fields: Partial<IJepaConfigFields> | null): Readonly<Record<string, unknown>> {
+  const count = fields?.numLabels;
+  return count === undefined || count === readNumLabels(json) ? json : { ...json, num_labels: count };
+}
+
+/** `numLabels` is no field of its own in config.json, where `id2label` counts. */
+function withoutLabels(fields: Partial<IJepaConfigFields>, numLabels: number): Partial<Pick<IJepaConfigFields, Field>> {
   if ((fields as { numLabels?: unknown } | null)?.numLabels !== numLabels) return fields;
   return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== "numLabels"));
 }

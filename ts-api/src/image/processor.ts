@@ -1,9 +1,11 @@
 /** From pixels of any size to the tensor that a model takes. */
+import { runtime } from "#runtime";
 import { IJepaError } from "../core/errors.js";
 import { checkNames as checkKnown, isRecord, readOptions, wrongType } from "../core/options.js";
 import { show } from "../core/show.js";
 import { Tensor } from "../core/tensor.js";
 import { readProcessorConfig } from "../weights/checkpoint.js";
+import { modelAndOptions, type ModelRef } from "../weights/model-folder.js";
 import { SOURCE_OPTIONS, type SourceOptions } from "../weights/source-options.js";
 import { centerCrop, resizedSize } from "./geometry.js";
 import { CONFIG_NAMES, DEFAULT_SETTINGS, isInert, MAX_RESULT_PIXELS, readSettings } from "./processor-settings.js";
@@ -76,14 +78,19 @@ export class IJepaImageProcessor implements ImageProcessorSettings {
     this.otherFields = otherFields;
   }
 
+  /** The image processor of the model of the package. Throws the same errors as with a named model. */
+  static fromPretrained(options: SourceOptions): Promise<IJepaImageProcessor>;
   /**
    * The image processor of a model; no weights are read.
    *
-   * @param ref a folder or URL with preprocessor_config.json, or the name of a model on the Hugging Face Hub
+   * @param ref a folder or URL with preprocessor_config.json, or the name of a model on the Hugging Face Hub; default: the model of the
+   *   package
    * @throws IJepaError `config/missing` without preprocessor_config.json, `config/field`, `hub/*`, `io/*`, `aborted`
    */
-  static async fromPretrained(ref: string, options: SourceOptions = {}): Promise<IJepaImageProcessor> {
-    const [config] = await Promise.all([readProcessorConfig(ref, readOptions(options, SOURCE_OPTIONS, "IJepaImageProcessor.fromPretrained")), openResizer()]);
+  static fromPretrained(ref?: ModelRef | URL, options?: SourceOptions | null): Promise<IJepaImageProcessor>;
+  static async fromPretrained(ref?: ModelRef | URL | SourceOptions, options?: SourceOptions | null): Promise<IJepaImageProcessor> {
+    const [model = runtime.defaultModel, rest] = modelAndOptions(ref, options);
+    const [config] = await Promise.all([readProcessorConfig(model, readOptions(rest, SOURCE_OPTIONS, "IJepaImageProcessor.fromPretrained")), openResizer()]);
     return IJepaImageProcessor.fromConfig(config);
   }
 

@@ -1,5 +1,8 @@
 /** Decoded images: what they consist of, and the check of those that callers hand over. */
 import { IJepaError } from "../core/errors.js";
+import { wrongType } from "../core/options.js";
+
+const PIXELS = "{ data, width, height, channels }, as loadImage gives it";
 
 /** Above this many pixels Pillow refuses an image as a decompression bomb: twice its `MAX_IMAGE_PIXELS`. */
 export const DEFAULT_MAX_PIXELS = 2 * 89_478_485;
@@ -39,9 +42,10 @@ export interface DecodedImage extends RgbImage {
  */
 export function checkRawImage(image: RawImage, name: string): void {
   if (typeof image !== "object" || image === null) {
-    throw new TypeError(`${name} must be { data, width, height, channels }, not ${image === null ? "null" : typeof image}.`);
+    throw wrongType(name, PIXELS, image);
   }
   const { data, width, height, channels } = image;
+  if (data === undefined) throw wrongType(name, PIXELS, image);
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
     throw new TypeError(`${name}.data must be a Uint8Array of 8-bit pixels.`);
   }

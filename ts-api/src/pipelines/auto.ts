@@ -9,3 +9,5 @@ export const AutoModel = IJepaModel;
 export const AutoModelForImageClassification = IJepaForImageClassification;
 /** The image processor of a model, by Hugging Face's name. */
 export const AutoImageProcessor = IJepaImageProcessor;
+/** The image processor of a model, by the name that Hugging Face's examples of I-JEPA use. */
+export const AutoProcessor = IJepaImageProcessor;

@@ -8,7 +8,7 @@ import {
 } from "../index.js";
 import { AutoModel, AutoModelForImageClassification, AutoProcessor, callable, processorOf, type CallableModel, type CallableProcessor } from "./models.js";
 import { loadModel, loadOptions, optionsOf, type PretrainedOptions, type ProgressEvent } from "./options.js";
-import { RawImage, type ImageInput } from "./raw-image.js";
+import { readRgb, type ImageInput, type RawImage } from "./raw-image.js";
 import { refused } from "./refused.js";
 import { concat } from "./tensor-functions.js";
 import type { Tensor } from "./tensor.js";
@@ -72,6 +72,9 @@ export interface FeatureExtractionPipeline {
   dispose(): Promise<void>;
 }
 
+/** transformers.js's name for it. */
+export type ImageFeatureExtractionPipeline = FeatureExtractionPipeline;
+
 /** From images to labels; a function. */
 export interface ClassificationPipeline {
   /** The labels of an image, or of each; `top_k` of them, default 5. */
@@ -87,6 +90,15 @@ export interface ClassificationPipeline {
   /** Frees the model, after the calls under way. */
   dispose(): Promise<void>;
 }
+
+/** transformers.js's name for it. */
+export type ImageClassificationPipeline = ClassificationPipeline;
+/** transformers.js's name for what `progress_callback` is told. */
+export type ProgressInfo = ProgressEvent;
+/** The type of `progress_callback`. */
+export type ProgressCallback = (event: ProgressEvent) => void;
+/** transformers.js's name for the options of `from_pretrained`. */
+export type PretrainedModelOptions = PretrainedOptions;
 
 interface Tasks {
   "image-feature-extraction": FeatureExtractionPipeline;
@@ -109,7 +121,7 @@ export async function pipeline<T extends keyof Tasks>(task: T, model?: string | 
     const classify = run as Pipelines["image-classification"];
     const call = async (images: ImageInput | readonly ImageInput[], given?: LabelOptions | null) => {
       const { topk, top_k = topk, ...rest } = optionsOf(given, "image-classification"), settings = { ...(top_k === undefined ? {} : { top_k }), ...rest };
-      return Array.isArray(images) ? classify(await readAll(images as readonly ImageInput[]), settings) : classify(await RawImage.read(images as ImageInput), settings);
+      return Array.isArray(images) ? classify(await readAll(images as readonly ImageInput[]), settings) : classify(await readRgb(images as ImageInput), settings);
     };
     return Object.assign(call, parts) as unknown as Tasks[T];
   }
@@ -130,7 +142,7 @@ function poolOf(pooling: ExtractOptions["pooling"]): "mean" | "none" {
 }
 
 function readAll(images: readonly ImageInput[]): Promise<RawImage[]> {
-  return Promise.all(images.map((image) => RawImage.read(image)));
+  return Promise.all(images.map((image) => readRgb(image)));
 }
 
 /** For programs that go on with transformers.js for other models: `from_pretrained` throws the reason. */

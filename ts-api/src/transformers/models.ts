@@ -4,7 +4,7 @@ import {
 } from "../index.js";
 import { CONFIG_NAMES } from "../image/processor-settings.js";
 import { loadModel, loadOptions, type PretrainedOptions } from "./options.js";
-import { RawImage, type ImageInput } from "./raw-image.js";
+import { readRgb, type ImageInput } from "./raw-image.js";
 import { refused } from "./refused.js";
 import { type Tensor, withMethods } from "./tensor.js";
 
@@ -89,8 +89,12 @@ export interface CallableProcessor {
    * calls that follow.
    */
   readonly image_processor: SettableProcessor;
+  /** The name that transformers.js had for `image_processor`. */
+  readonly feature_extractor: SettableProcessor;
   /** The fields of preprocessor_config.json. */
   readonly config: Record<string, unknown>;
+  /** The settings of `image_processor` are here too: an image processor of transformers.js is called, and has them. */
+  [setting: string]: unknown;
 }
 
 const INPUTS: Record<keyof ModelInputs, string | undefined> = {
@@ -130,18 +134,18 @@ export class AutoModelForImageClassification {
 /** Loads the image processor of a model. */
 export class AutoProcessor {
   /**
-   * The processor of a model in a folder, at a URL or on the Hub.
+   * The processor of a model in a folder, at a URL or on the Hub; default: of the model of the package.
    * @throws IJepaError `config/*`, `hub/*`, `io/*`, `input/value`
    */
-  static async from_pretrained(model: string, options: PretrainedOptions = {}): Promise<CallableProcessor> {
+  static async from_pretrained(model?: string | null, options: PretrainedOptions = {}): Promise<CallableProcessor> {
     const given = loadOptions(options);
-    return processorOf(await loadModel(model, (ref) => IJepaImageProcessor.fromPretrained(ref ?? model, given)));
+    return processorOf(await loadModel(model, (ref) => IJepaImageProcessor.fromPretrained(ref, given)));
   }
 }
 
 export function processorOf(processor: IJepaImageProcessor): CallableProcessor {
   const run = async (images: ImageInput | readonly ImageInput[]): Promise<ProcessorOutputs> => {
-    const loaded = await Promise.all((Array.isArray(images) ? (images as readonly ImageInput[]) : [images as ImageInput]).map((image) => RawImage.read(image)));
+    const loaded = await Promise.all((Array.isArray(images) ? (images as readonly ImageInput[]) : [images as ImageInput]).map((image) => readRgb(image)));
     const pixels = processor.preprocess(loaded).pixelValues, [, , height, width] = pixels.dims;
     return {
       pixel_values: withMethods(pixels),
@@ -149,7 +153,11 @@ export function processorOf(processor: IJepaImageProcessor): CallableProcessor {
       reshaped_input_sizes: loaded.map(() => [height, width]),
     };
   };
-  return Object.assign(run, { image_processor: inSnakeCase(processor), config: processor.toConfig() });
+  const settings = inSnakeCase(processor);
+  return new Proxy(Object.assign(run, { image_processor: settings, config: processor.toConfig() }), {
+    get: (target, key) => (key === "feature_extractor" ? settings : (Reflect.get(key in target ? target : settings, key) as unknown)),
+    set: (target, key, value) => Reflect.set(key in target ? target : settings, key, value),
+  }) as CallableProcessor;
 }
 
 const SETTINGS = new Map(Object.entries(CONFIG_NAMES).map(([name, field]) => [field, name]));

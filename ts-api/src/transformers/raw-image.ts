@@ -243,6 +243,12 @@ function checkLayout(layout: unknown): void {
   if (layout !== "CHW" && layout !== "HWC") throw refused("layout", layout, `The layout must be "CHW" or "HWC", not ${show(layout)}.`);
 }
 
+/** In three channels, as the image processors of transformers.js make it; the image that was given keeps its own. */
+export async function readRgb(input: ImageInput): Promise<RawImage> {
+  const image = await RawImage.read(input);
+  return image.channels === 3 ? image : image.clone().rgb();
+}
+
 function made({ data, width, height, channels }: Pixels): RawImage {
   return new RawImage(data, width, height, channels);
 }

@@ -9,12 +9,12 @@ import {
 
 /** A dense, row-major array with a shape, and the methods of transformers.js. Those that end in "_" change this tensor and return it. */
 export class Tensor<T extends TensorType = TensorType> extends Base<T> {
-  /** The slice at an index of the first axis. */
+  /** The slice at an index of the first axis; a negative one counts from the end. */
   readonly [index: number]: Tensor<T>;
 
   constructor(type: T, data: TensorArrays[T] | readonly number[], dims: readonly number[]) {
     super(type, Array.isArray(data) ? arrayOf(type, data) : (data as TensorArrays[T]), dims);
-    return new Proxy(this, { get: (target, key) => (typeof key === "string" && /^\d+$/.test(key) ? target.part(Number(key)) : (Reflect.get(target, key) as unknown)) });
+    return new Proxy(this, { get: (target, key) => (typeof key === "string" && /^-?\d+$/.test(key) ? target.part(Number(key)) : (Reflect.get(target, key) as unknown)) });
   }
 
   /** Where the elements are: always "cpu". */
@@ -22,9 +22,14 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return "cpu";
   }
 
-  /** The parts along the first axis, each of the shape without it. */
-  *[Symbol.iterator](): Generator<Tensor<T>> {
-    for (let i = 0; i < (this.dims[0] ?? 0); i++) yield this.part(i);
+  /** The parts along the first axis, each of the shape without it; of a tensor with one axis the numbers, as in transformers.js. */
+  *[Symbol.iterator](): Generator<Tensor<T> & number> {
+    for (let i = 0; i < (this.dims[0] ?? 0); i++) yield (this.dims.length === 1 ? this.data[i] : this.part(i)) as Tensor<T> & number;
+  }
+
+  /** The index of the first element with this value, row-major; -1 if there is none. */
+  indexOf(item: number | bigint): number {
+    return this.data.indexOf(typeof item === "bigint" ? Number(item) : item);
   }
 
   /**
@@ -182,7 +187,7 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
   normalize(p = 2, axis = 1): Tensor<"float32"> {
     if (p !== 2) throw refused("p", p, "normalize supports only the Euclidean norm, p = 2.");
     const at = axisOf(this, axis), stride = sizeOf(this.dims.slice(at + 1)), length = this.dims[at];
-    const norms = rowsOf(this, at).map((row) => Math.hypot(...row));
+    const norms = rowsOf(this, at).map((row) => Math.sqrt(sum(row.map((value) => value * value))));
     const data = Float32Array.from(this.data as Iterable<number>, (value, i) => value / norms[Math.floor(i / (stride * length)) * stride + (i % stride)]);
     return new Tensor("float32", data, this.dims);
   }
@@ -300,14 +305,14 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
   dispose(): void {}
 
   /**
-   * The part at an index of the first axis, of the shape without that axis; the same memory.
+   * The part at an index of the first axis, of the shape without that axis; the same memory. A negative index counts from the end.
    * @throws IJepaError `input/value` for an index beyond it
    */
   part(index: number): Tensor<T> {
     checkNumbers("An index", index);
-    if (index >= (this.dims[0] ?? 0)) throw refused("index", index, `A tensor of [${this.dims.join(", ")}] has no part ${index}.`);
-    const dims = this.dims.slice(1), size = sizeOf(dims);
-    return new Tensor(this.type, this.data.subarray(index * size, (index + 1) * size) as TensorArrays[T], dims);
+    const [parts = 0, ...dims] = this.dims, at = index < 0 ? index + parts : index, size = sizeOf(dims);
+    if (!(at >= 0 && at < parts)) throw refused("index", index, `A tensor of [${this.dims.join(", ")}] has no part ${index}.`);
+    return new Tensor(this.type, this.data.subarray(at * size, (at + 1) * size) as TensorArrays[T], dims);
   }
 }
 
