@@ -52,7 +52,7 @@ export function min(values: ArrayLike<number>): [number, number] {
 /** @throws TypeError for anything but a list or typed array */
 function numbersOf(values: ArrayLike<number>): number[] {
   if (!Array.isArray(values) && !ArrayBuffer.isView(values)) throw wrongType("The numbers", "a list or typed array", values);
-  return Array.from(values);
+  return Array.from<number>(values);
 }
 
 function asGiven<A extends ArrayLike<number>>(given: A, values: number[]): A extends Float32Array ? Float32Array : number[] {

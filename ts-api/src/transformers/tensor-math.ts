@@ -82,7 +82,10 @@ export function sliced(tensor: Elements, ranges: readonly Range[]): { data: numb
 function boundsOf(range: Range, dim: number, { dims }: Elements): [number, number] {
   if (range === null || range === undefined) return [0, dim];
   const from = (n: number) => Math.max(0, Math.min(dim, n < 0 ? n + dim : n));
-  if (Array.isArray(range)) return [from(range[0] ?? 0), from(range[1] ?? dim)];
+  if (Array.isArray(range)) {
+    const [first, end] = range as readonly (number | null)[];
+    return [from(first ?? 0), from(end ?? dim)];
+  }
   if (typeof range !== "number") throw wrongType("A range", "an index, [from, to] or null", range);
   if (Number.isInteger(range) && range >= -dim && range < dim) return [from(range), from(range) + 1];
   throw refused("slices", range, `A tensor of [${dims.join(", ")}] has no index ${range} in an axis of ${dim}.`);
@@ -106,7 +109,7 @@ export function permuted(tensor: Elements, axes: readonly number[]): { data: num
 export function squeezed(tensor: Elements, axes: number | readonly number[] | null | undefined): number[] {
   const { dims } = tensor;
   if (axes === undefined || axes === null) return dims.filter((dim) => dim !== 1);
-  const dropped = (Array.isArray(axes) ? axes : [axes]).map((axis) => axisOf(tensor, axis));
+  const dropped = (Array.isArray(axes) ? (axes as readonly number[]) : [axes as number]).map((axis) => axisOf(tensor, axis));
   return dims.filter((dim, i) => dim !== 1 || !dropped.includes(i));
 }
 
