@@ -89,6 +89,15 @@ test("failures are kept, once each, until the image is taken in", async () => {
   assert.deepEqual((await collection.failures()).map(({ source }) => source), ["b"]);
 });
 
+test("nothing is made for an encoding that is none, nor for options that are wrong or aborted", async () => {
+  const path = join(temporaryFolder(), "c"), none = [undefined, null, "int4", {}, { ...ENCODING, width: 0 }, Promise.resolve(ENCODING)];
+  for (const encoding of none) await assert.rejects(Collection.openOrCreate(path, encoding as never), { name: "TypeError", message: /^The encoding of a collection must be/ });
+  await assert.rejects(Collection.inMemory(undefined as never), TypeError);
+  await assert.rejects(Collection.openOrCreate(path, ENCODING, { skipDamage: true } as never), (error) => isIJepaError(error, "input/value") && /did you mean "skipDamaged"/.test(error.message));
+  await assert.rejects(Collection.openOrCreate(path, ENCODING, { signal: AbortSignal.abort() }), (error) => isIJepaError(error, "aborted"));
+  assert.ok(!existsSync(path));
+});
+
 test("another encoding is refused by name, also in a part that was put there", async () => {
   const path = join(temporaryFolder(), "c"), other = join(temporaryFolder(), "d");
   const collection = await Collection.openOrCreate(path, ENCODING);

@@ -1,10 +1,10 @@
 /** The features of many images of one encoding, in a folder (docs/collections.md). */
 import { runtime } from "#runtime";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { checkHas, checkIterable, checkText, checkType, readOptions, type OptionNames } from "../core/options.js";
+import { checkHas, checkIterable, checkText, checkType, readOptions, wrongType, type OptionNames } from "../core/options.js";
 import type { FolderStorage } from "../runtime/storage.js";
 import { compactParts } from "./compact.js";
-import { checkEncoding, type Encoding } from "./encoding.js";
+import { checkEncoding, isEncoding, type Encoding } from "./encoding.js";
 import { hasHead, isPartPath, pathOfPart, readFailures, readHead, writeHead, writeManifest } from "./layout.js";
 import { LiveRows, type RowPlace } from "./live-rows.js";
 import { openMatrix, type MatrixFile, type MatrixKind } from "./matrix.js";
@@ -77,9 +77,10 @@ export class Collection {
    * Opens a collection, or creates one.
    * @throws IJepaError `collection/encoding` where it has another encoding, and what `open` throws; `io/write`
    */
-  static async openOrCreate(where: string | FolderStorage, encoding: Encoding, options: CollectionOptions = {}): Promise<Collection> {
-    const storage = storageAt(where);
-    checkEncoding(encoding, encoding, storage.name);
+  static async openOrCreate(where: string | FolderStorage, encoding: Encoding, given: CollectionOptions = {}): Promise<Collection> {
+    const options = readOptions(given, NAMES, "Collection.openOrCreate"), storage = storageAt(where);
+    if (!isEncoding(encoding)) throw wrongType("The encoding of a collection", "that of a FeatureEncoder", encoding);
+    throwIfAborted(options.signal, `opening ${storage.name}`);
     if (!(await hasHead(storage))) {
       const lock = await storage.lock();
       try {
