@@ -1,6 +1,6 @@
 /**
- * A guide is called by its first heading, not by its file, and stands with those of its folder; a module is called as programs import
- * it; every page leads to the one to try.
+ * A plugin of TypeDoc: guides get their first heading as title and are grouped by folder, modules are named as programs import them, and
+ * every page links to the page to try.
  */
 import { Converter, JSX, ReflectionKind } from "typedoc";
 
