@@ -16,10 +16,7 @@ const built = join(root, "build/ts-api/src");
 const require = createRequire(import.meta.url);
 
 const NOBLE = join(dirname(require.resolve("@noble/hashes/sha2")), "esm");
-/**
- * Dependencies as the library names them: their files for browsers, and what the library takes from them. It loads them only when an image
- * or the Hub needs them.
- */
+/** Dependencies as the library names them: their files for browsers, and what the library takes from them. Each is loaded only when something needs it. */
 const VENDOR = {
   "@noble/hashes/legacy": { file: join(NOBLE, "legacy.js"), names: ["sha1"] },
   "@noble/hashes/sha2": { file: join(NOBLE, "sha2.js"), names: ["sha256"] },

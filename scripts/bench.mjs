@@ -2,10 +2,8 @@
  * Builds, then runs a bench: `npm run bench -- ops`. Arguments before the bench's name go to node; with --node24 it runs on Node 24,
  * which is installed for the tests.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { installDebian } from "./debian.mjs";
+import { has, installDebian } from "./debian.mjs";
 import { installEngines } from "./engines.mjs";
 import { root, run } from "./run.mjs";
 import { installBench, installLocked } from "./setup.mjs";
@@ -22,12 +20,11 @@ if (["engines", "peers", "file", "bulk"].includes(bench[0])) installLocked(join(
 if (bench[0] === "worker") installLocked(join(root, "tests/package"));
 if (bench[0] === "queue") {
   installLocked(join(root, "tests/queue"));
-  if (spawnSync("which", ["redis-server"]).status !== 0) installDebian("redis-server");
+  if (!has("redis-server")) installDebian("redis-server");
 }
 if (bench[0] === "engines") {
   for (const folder of ["bench/engines", "tests/runtimes/node24", "tests/runtimes/bun", "tests/runtimes/webgpu"]) installBench(join(root, folder));
   installEngines();
-  if (!existsSync("/usr/bin/chromium")) installDebian("chromium");
 }
 let node = process.execPath;
 if (process.argv.includes("--node24")) {

@@ -2,6 +2,7 @@
  * Rebuilds the image codecs of codecs/ from the sources that codecs/README.md names:
  *
  * node scripts/codecs.mjs --libjpeg-turbo FOLDER --libwebp FOLDER
+ *
  * The folders are the unpacked source archives. Needs clang and wasm-ld 14 with wasi-libc. `npm run build` only copies what is there.
  */
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";

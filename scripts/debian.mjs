@@ -1,9 +1,15 @@
 /** Installs programs that npm does not have, from Debian, if this is a Debian and the user may install. */
+import { spawnSync } from "node:child_process";
 import { tryRun } from "./run.mjs";
 
 const env = { DEBIAN_FRONTEND: "noninteractive" };
 const apt = (...args) => tryRun("apt-get", ["-qq", ...args], { env, quiet: true }) === 0;
 let updated;
+
+/** True if the program is installed. */
+export function has(program) {
+  return spawnSync("which", [program]).status === 0;
+}
 
 /** False if the packages could not be installed; prints that, and what it means for the tests. */
 export function installDebian(...packages) {

@@ -1,10 +1,9 @@
 /**
  * Installs the engines that tests/runtimes/engines.test.ts runs: other versions of Node, Firefox, WebKit, and Node for ARM64 under qemu.
  */
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { downloadDebian, installDebian } from "./debian.mjs";
+import { downloadDebian, has, installDebian } from "./debian.mjs";
 import { root, tryRun } from "./run.mjs";
 import { installBench } from "./setup.mjs";
 
@@ -30,10 +29,6 @@ export function installBrowsers() {
   if (!has("firefox-esr")) installDebian("firefox-esr");
   if (!has("chromium")) installDebian("chromium");
   if (!existsSync(MINIBROWSER) || !has("xvfb-run") || !has("WebKitWebDriver")) installDebian("webkit2gtk-driver", "xvfb", "xauth");
-}
-
-function has(program) {
-  return spawnSync("which", [program]).status === 0;
 }
 
 /** The binary, and the libraries that it is linked with. */

@@ -1,8 +1,9 @@
 /**
  * Builds, then tries random inputs until the time is over:
  *
- * npm run fuzz -- [PART ...] [--seconds N] [--seed N] [--runs N] [--built] The parts are in tests/fuzz/parts.ts; without a name each of
- * them runs for these seconds. --built: build/ and dist/ exist already.
+ * npm run fuzz -- [PART ...] [--seconds N] [--seed N] [--runs N] [--built]
+ *
+ * The parts are in tests/fuzz/parts.ts; without a name each of them runs for so many seconds. --built: build/ and dist/ are there already.
  */
 import { root, run } from "./run.mjs";
 import { webgpuEnv } from "./webgpu.mjs";

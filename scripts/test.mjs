@@ -3,12 +3,11 @@
  *
  * `node scripts/test.mjs unit/image cli` runs only the suites under tests/unit/image and tests/cli.
  */
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { globSync } from "./glob.mjs";
 import { run, root } from "./run.mjs";
 import { installBrowsers, installEngines } from "./engines.mjs";
-import { installDebian } from "./debian.mjs";
+import { has, installDebian } from "./debian.mjs";
 import { installBench } from "./setup.mjs";
 import { installLlvmpipe, webgpuEnv } from "./webgpu.mjs";
 
@@ -33,8 +32,9 @@ if (files.length === 0) {
 }
 if (needs("runtimes")) installEngines();
 else if (needs("examples")) installBrowsers();
-if (needs("queue") && spawnSync("which", ["redis-server"]).status !== 0) installDebian("redis-server");
-if (needs("queue") && spawnSync("which", ["valkey-server"]).status !== 0) installDebian("valkey-server");
-if (needs("queue") && !existsSync("/usr/lib/postgresql")) installDebian("postgresql");
+if (needs("queue")) {
+  for (const server of ["redis-server", "valkey-server"]) if (!has(server)) installDebian(server);
+  if (!existsSync("/usr/lib/postgresql")) installDebian("postgresql");
+}
 installLlvmpipe();
 run(process.execPath, ["--test", "--test-reporter=spec", ...files], { env: await webgpuEnv() });
