@@ -1,6 +1,6 @@
 /**
- * One command in a process of its own: first over few images, until engine and threads are warm and V8's young generation has the size
- * that it grows to in any long run, then over those that count. Prints the peak of the second run, in MB, as a line of JSON.
+ * One command in a process of its own: first over few images, so that the engine and its threads are warm and V8's young generation is as
+ * large as in any long run, then over those that count. Prints the peak of the second run, in MB, as a line of JSON.
  *
  * Arguments: index or embed, a folder for results, the folder of the first images, the folders of the others.
  */
@@ -14,7 +14,7 @@ import { peakMemory } from "../support/machine.js";
 /** A tiny model, so that what is measured is not its weights. */
 const MODEL = ["--model", "tests/goldens/models/tiny", "--dtype", "fp32"];
 
-/** Looks without growth after which there is none to come. */
+/** The heap counts as grown after so many looks without growth. */
 const STEADY_LOOKS = 20;
 
 export interface Peak {

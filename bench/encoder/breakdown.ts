@@ -1,4 +1,4 @@
-/** One image through an encoder in, a table of the time of each kind of call out. */
+/** A table of the time that one image spends in each kind of call. */
 import { loadOn } from "../../tests/support/models.js";
 import { modulesHere } from "../../tests/support/modules.js";
 import { recipePixels } from "../../tests/support/recipe.js";

@@ -1,4 +1,4 @@
-/** Times all models in an engine, in a page or a process. Only types are imported, so that every engine can load it. */
+/** Times all models in an engine, in a page or a process. It imports nothing of an engine, so that all of them can load it. */
 import type { IJepaModel, Tensor } from "../../ts-api/src/index.js";
 import { gaussArray } from "../../tests/support/random.js";
 

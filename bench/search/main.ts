@@ -15,6 +15,7 @@ import { keepIndex } from "../../ts-api/src/collections/parts.js";
 import { cosineSimilarity } from "../../ts-api/src/model/pooling.js";
 import { runtime } from "../../ts-api/src/runtime/node.js";
 import type { FolderStorage } from "../../ts-api/src/runtime/storage.js";
+import { median } from "../support/measure.js";
 import { table } from "../support/table.js";
 import type { Outcome } from "./child.js";
 
@@ -51,8 +52,8 @@ async function measure(folder: string, count: number): Promise<string[]> {
   const { opened, times, used, results, peak } = JSON.parse(stdout) as Outcome;
   const from = performance.now(), expected = await bruteForce(storage, queries[0], count), slow = performance.now() - from;
   if (JSON.stringify(results) !== JSON.stringify(expected)) throw new Error("The search gives other results than brute force.");
-  const middle = (values: readonly number[]) => values.slice(1).sort((a, b) => a - b)[(values.length - 1) >> 1].toFixed(1);
-  return [String(count), (opened / 1000).toFixed(2), times[0].toFixed(1), middle(times), middle(used), slow.toFixed(0), "same", peak.toFixed(0)];
+  const later = (values: readonly number[]) => median(values.slice(1)).toFixed(1);
+  return [String(count), (opened / 1000).toFixed(2), times[0].toFixed(1), later(times), later(used), slow.toFixed(0), "same", peak.toFixed(0)];
 }
 
 /** @returns queries close to some of its features */

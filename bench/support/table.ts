@@ -11,7 +11,7 @@ export function table(headers: readonly string[], rows: readonly (readonly strin
   return [line(headers), rule, ...rows.map(line)].join("\n");
 }
 
-/** A number with three significant digits, never in exponent form. */
+/** Three digits of a number between 0.1 and 1000; whole above, thousandths below. */
 export function digits(value: number): string {
   if (value >= 100) return value.toFixed(0);
   return value.toFixed(value >= 10 ? 1 : value >= 1 ? 2 : 3);

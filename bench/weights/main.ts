@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dtype } from "../../ts-api/src/core/numerics.js";
 import { recipeConfig, recipeFolder, type ModelName } from "../support/models.js";
+import { median } from "../support/measure.js";
 import { digits, table } from "../support/table.js";
 import type { Outcome, Step } from "./child.js";
 
@@ -42,8 +43,8 @@ export async function benchWeights({ rounds, model, dtypes }: WeightsOptions): P
       const bytes = readdirSync(target).reduce((sum, name) => sum + statSync(join(target, name)).size, 0);
       console.log(`\n${model} ${dtype}: ${digits(bytes / 1e6)} MB, ${((8 * bytes) / weights).toFixed(3)} bits for each weight of the layers' matrices; digest ${resident.digest}\n`);
       const rows = outcomes.map(({ step, ready, forwards, peak }) => {
-        const [first, ...later] = forwards, sorted = [...later].sort((a, b) => a - b);
-        const times = forwards.length === 0 ? ["", "", ""] : [first, sorted[0] ?? first, sorted[sorted.length >> 1] ?? first].map(digits);
+        const [first] = forwards, later = forwards.length > 1 ? forwards.slice(1) : forwards;
+        const times = forwards.length === 0 ? ["", "", ""] : [first, Math.min(...later), median(later)].map(digits);
         return [step, digits(ready), ...times, digits(peak), digits(peak - empty)];
       });
       console.log(table(["step", "ready ms", "first ms", "min ms", "median ms", "peak MB", "above empty MB"], rows));
