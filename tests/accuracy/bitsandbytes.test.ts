@@ -27,7 +27,7 @@ for (const folder of folders) {
     assert.equal(digests.length, 6);
   });
 
-  test(`accuracy ${folder}: as near to the exact output as transformers is, and nearer`, async (t) => {
+  test(`accuracy ${folder}: no farther from the exact output than transformers is`, async (t) => {
     const golden = await readTensors(`${path}/cases/plain.safetensors`), pixels = golden.get("in.pixel_values")!;
     const exact = golden.get("exact.last_hidden_state")!.data, bar = relativeError(golden.get("hf.last_hidden_state")!.data, exact);
     const run = async (dtype: "fp32" | typeof format) => (await encodeOn(await openBackend("wasm"), path, dtype, pixels)).lastHiddenState;

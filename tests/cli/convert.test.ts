@@ -68,7 +68,7 @@ test("models are counted; a target that is the source is refused", async (t) => 
   assert.deepEqual(await readdir(folder), ["mine"]);
 });
 
-test("a full disk: exit code 6, and nothing is left", { skip: process.platform === "win32" ? "NOT RUN: no ulimit" : false }, async (t) => {
+test("a full disk: exit code 6, and nothing is left", { skip: process.platform === "win32" ? "not run: no ulimit" : false }, async (t) => {
   const folder = await temporaryFolder(t);
   // Files may not grow beyond 200 blocks of 512 or 1024 bytes.
   const child = spawn("sh", ["-c", `ulimit -f 200; exec "$0" dist/cli.js convert "$1" "$2"`, process.execPath, DEMO, join(folder, "packed")]);

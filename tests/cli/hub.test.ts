@@ -4,20 +4,26 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { run } from "../../ts-api/src/cli/run.js";
-import { COMMIT, openHubStandIn, refuse } from "../support/hub.js";
+import { COMMIT, openHubStandIn, refuse, type HubStandIn } from "../support/hub.js";
 import { setHubEnvironment } from "../unit/hub/helpers.js";
 import { finish, recordingHost, ROCKET, start, temporaryFolder, TINY } from "./helpers.js";
 
 const REPO = "someone/tiny";
 
-test("a model of the Hub by name: downloaded once, pinned, offline", async (t) => {
+/** A stand-in that has the model, and an environment that leads there. */
+async function openHub(t: TestContext): Promise<{ hub: HubStandIn; cache: string }> {
   const files = ["config.json", "model.safetensors"].map(async (name) => [name, new Uint8Array(await readFile(join(TINY, name)))] as const);
   const hub = await openHubStandIn(REPO, Object.fromEntries(await Promise.all(files)));
   t.after(() => hub.stop());
   const cache = await temporaryFolder(t);
   setHubEnvironment(t, { HF_ENDPOINT: hub.endpoint, HF_HOME: join(cache, "home") });
+  return { hub, cache };
+}
+
+test("a model of the Hub by name: downloaded once, pinned, offline", async (t) => {
+  const { hub, cache } = await openHub(t);
   const embed = async (model: string, ...options: string[]) => {
     const { code, stdout, stderr } = await finish(start(["embed", ROCKET, "--json", "--model", model, ...options]));
     assert.deepEqual([code, stderr], [0, ""]);
@@ -41,11 +47,7 @@ test("a model of the Hub by name: downloaded once, pinned, offline", async (t) =
 });
 
 test("convert, inspect and compare know the Hub as the others do; with two models for both", async (t) => {
-  const files = ["config.json", "model.safetensors"].map(async (name) => [name, new Uint8Array(await readFile(join(TINY, name)))] as const);
-  const hub = await openHubStandIn(REPO, Object.fromEntries(await Promise.all(files)));
-  t.after(() => hub.stop());
-  const cache = await temporaryFolder(t);
-  setHubEnvironment(t, { HF_ENDPOINT: hub.endpoint, HF_HOME: join(cache, "home") });
+  const { hub, cache } = await openHub(t);
   const from = ["--cache-dir", join(cache, "mine")], offline = [...from, "--local-files-only"], target = join(cache, "packed");
   const ends = async (code: number, pattern: RegExp, ...args: string[]) => {
     const ended = await finish(start(args));
@@ -64,10 +66,7 @@ test("convert, inspect and compare know the Hub as the others do; with two model
 });
 
 test("a name that is no folder: it is said at once that the Hub is asked; one that has no such model is not asked twice", async (t) => {
-  const hub = await openHubStandIn(REPO, {});
-  t.after(() => hub.stop());
-  const cache = await temporaryFolder(t);
-  setHubEnvironment(t, { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: cache, HF_HOME: cache });
+  const { hub, cache } = await openHub(t);
   for (const status of [404, 401]) {
     hub.onHub = (_, response) => (refuse(response, status, status === 401 ? "RepoNotFound" : undefined), true);
     hub.requests.length = 0;
@@ -94,11 +93,7 @@ test("a name that is no folder: it is said at once that the Hub is asked; one th
 });
 
 test("an address of the Hub's site is the model that it shows", async (t) => {
-  const files = ["config.json", "model.safetensors"].map(async (name) => [name, new Uint8Array(await readFile(join(TINY, name)))] as const);
-  const hub = await openHubStandIn(REPO, Object.fromEntries(await Promise.all(files)));
-  t.after(() => hub.stop());
-  const cache = await temporaryFolder(t);
-  setHubEnvironment(t, { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: cache, HF_HOME: cache });
+  await openHub(t);
   for (const address of [`https://huggingface.co/${REPO}`, `https://huggingface.co/${REPO}/tree/main`, `https://huggingface.co/${REPO}/tree/${COMMIT}`]) {
     const host = recordingHost(["inspect", address], undefined);
     assert.equal(await run(host), 0, host.printed.stderr);
@@ -109,11 +104,7 @@ test("an address of the Hub's site is the model that it shows", async (t) => {
 });
 
 test("a download has a bar on a terminal, also for one image", async (t) => {
-  const files = ["config.json", "model.safetensors"].map(async (name) => [name, new Uint8Array(await readFile(join(TINY, name)))] as const);
-  const hub = await openHubStandIn(REPO, Object.fromEntries(await Promise.all(files)));
-  t.after(() => hub.stop());
-  const cache = await temporaryFolder(t);
-  setHubEnvironment(t, { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: cache, HF_HOME: cache });
+  await openHub(t);
   const host = recordingHost(["embed", ROCKET, "--model", REPO], 80);
   assert.equal(await run(host), 0);
   assert.match(host.printed.stderr, /\r\x1b\[K\[#*\.*\] \d+\/\d+ MB of model\.safetensors/);

@@ -6,7 +6,7 @@ import { exportOf, KERNELS, kernelsFor } from "../../ts-api/src/backends/wasm/ke
 import { openWasm } from "../../ts-api/src/backends/wasm/wasm.js";
 import { runtime } from "#runtime";
 import { modulesHere, sharedModulesHere } from "../support/modules.js";
-import type { Case } from "./case.js";
+import { describedCalls, type Case } from "./case.js";
 import { ALL_CASES } from "./cases.js";
 import { assertSameWords, runCase } from "./run.js";
 
@@ -53,8 +53,7 @@ type Named = Parameters<typeof exportOf>[0];
 
 /** The kernels that accept the case's call; the tensors do not matter for that. */
 function kernelsOf(testCase: Case): Named[] {
-  const tensors = Object.fromEntries(Object.entries(testCase.tensors).map(([name, desc]) => [name, { ...desc, name, bytes: 0 }]));
-  return kernelsFor(testCase.call(tensors));
+  return describedCalls(testCase).flatMap((call) => kernelsFor(call));
 }
 
 /** The kernel that runs before this one. */

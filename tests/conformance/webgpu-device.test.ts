@@ -1,5 +1,6 @@
 /** Opening, refusing and losing a WebGPU device. */
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { attest } from "../../ts-api/src/backends/attest.js";
 import { openDevice } from "../../ts-api/src/backends/open.js";
@@ -9,7 +10,7 @@ import type { IJepaError } from "../../ts-api/src/core/errors.js";
 import { gpuHere } from "../support/webgpu.js";
 
 const { gpu, reason } = await gpuHere();
-const skip = gpu === undefined ? `NOT RUN: ${reason}` : false;
+const skip = gpu === undefined ? `not run: ${reason}` : false;
 
 /** A GPU without adapters. */
 const noAdapter = { requestAdapter: async () => null, wgslLanguageFeatures: new Set() } as unknown as GPU;
@@ -27,7 +28,6 @@ test("an unknown device is a TypeError", async () => {
 });
 
 test("the shaders of the package are those of gpu/", async () => {
-  const { readdirSync, readFileSync } = await import("node:fs");
   const files = readdirSync("gpu", { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".wgsl"));
   const sources = files.map((path) => [path.replaceAll("\\", "/").replace(/\.wgsl$/, ""), readFileSync(`gpu/${path}`, "utf8")]);
   assert.deepEqual(SHADERS, Object.fromEntries(sources));

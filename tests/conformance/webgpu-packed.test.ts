@@ -16,7 +16,7 @@ import { DEMO_MODEL } from "../support/models.js";
 import { gpuHere } from "../support/webgpu.js";
 
 const { gpu, reason } = await gpuHere();
-const skip = gpu === undefined ? `NOT RUN: ${reason}` : false;
+const skip = gpu === undefined ? `not run: ${reason}` : false;
 
 for (const dtype of ["bf16", "int8", "int4"] as const) {
   test(`webgpu: a packed model, ${dtype}`, { skip }, async () => {

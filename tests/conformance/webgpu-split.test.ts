@@ -17,7 +17,7 @@ import { ALL_CASES, CHAINS } from "./cases.js";
 import { assertSameWords, runCase } from "./run.js";
 
 const { gpu, reason } = await gpuHere();
-const skip = gpu === undefined ? `NOT RUN: ${reason}` : false;
+const skip = gpu === undefined ? `not run: ${reason}` : false;
 
 /** Cases, by how their ids start, and a binding that holds the least part of their tensors and not all. */
 const SPLIT: readonly (readonly [string, number])[] = [

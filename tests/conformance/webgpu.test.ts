@@ -32,7 +32,7 @@ function oracleOutputs(testCase: Case | Chain): Promise<Outputs> {
 }
 
 if (gpu === undefined) {
-  test("webgpu conformance", { skip: `NOT RUN: ${reason}` }, () => {});
+  test("webgpu conformance", { skip: `not run: ${reason}` }, () => {});
 } else {
   for (const tier of ["fast", "pinned"] as const) {
     const covered = new Set<string>();

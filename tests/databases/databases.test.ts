@@ -11,6 +11,7 @@ import { exportQdrant, exportSql, type SqlClient } from "../../ts-api/src/collec
 import { exportFile } from "../../ts-api/src/collections/export-file.js";
 import { isIJepaError } from "../../ts-api/src/core/errors.js";
 import { runtime } from "../../ts-api/src/runtime/node.js";
+import { freePort } from "../support/free-port.js";
 import { ENCODING, rows, temporaryFolder } from "../unit/collections/helpers.js";
 
 const MODULES = resolve("tests/databases/node_modules");
@@ -114,11 +115,3 @@ test("Qdrant's REST interface gets every image once", async () => {
   }
   await assert.rejects(exportQdrant(collection, url), (error) => isIJepaError(error, "io/write"));
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}

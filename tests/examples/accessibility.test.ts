@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { CAMERA, MAKE_PHOTOS, noCamera, openBrowser, openTab, PATIENCE_MS, type Page } from "./page.js";
 
 const AXE = "tests/examples/node_modules/axe-core/axe.min.js";
-const skip = noCamera ?? (existsSync(AXE) ? false : `NOT RUN: no ${AXE}`);
+const skip = noCamera ?? (existsSync(AXE) ? false : `not run: no ${AXE}`);
 
 interface Violation {
   id: string;

@@ -11,7 +11,7 @@ export const SCREENSHOTS = "build/tests/examples/screenshots";
 /** A browser with a camera that it makes up. */
 export const CAMERA = { executablePath: DEBIAN_CHROMIUM, more: ["--use-fake-device-for-media-stream"] };
 /** Why there is none; undefined where there is. */
-export const noCamera = noChromium ?? (existsSync(DEBIAN_CHROMIUM) ? undefined : `NOT RUN: no ${DEBIAN_CHROMIUM}`);
+export const noCamera = noChromium ?? (existsSync(DEBIAN_CHROMIUM) ? undefined : `not run: no ${DEBIAN_CHROMIUM}`);
 
 /** A function for a browser: so many cuts of the two samples, in turn, as a DataTransfer. */
 export const MAKE_PHOTOS = `async (count) => {

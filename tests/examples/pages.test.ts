@@ -4,7 +4,8 @@ import { cpSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { noChromium } from "../support/chromium.js";
-import { absent, addFiles, assertBuilt, assertShown, chromium, closeBrowser, DIGEST, node22, PHOTO, projectFor, removeTarball, shownBy, startServer, unless } from "./projects.js";
+import { absent, newNode, unless } from "../support/engines.js";
+import { addFiles, assertBuilt, assertShown, chromium, closeBrowser, DIGEST, PHOTO, projectFor, removeTarball, shownBy, startServer } from "./projects.js";
 
 after(async () => {
   await closeBrowser();
@@ -96,7 +97,7 @@ for (const [bundler, basePath] of [["turbopack", "/photos"], ["webpack", ""]]) {
 const FRAMEWORKS = [
   { name: "sveltekit", files: "static", node: process.execPath, server: ["node", "build"], threads: [1, 2], env: { HOST: "localhost", PORT: "20310" } },
   // Its pages are static: their headers are those of the host.
-  { name: "astro", files: "public", node: node22, server: ["node", "dist/server/entry.mjs"], threads: [1], env: { HOST: "localhost", PORT: "20320", ASTRO_TELEMETRY_DISABLED: "1" } },
+  { name: "astro", files: "public", node: newNode, server: ["node", "dist/server/entry.mjs"], threads: [1], env: { HOST: "localhost", PORT: "20320", ASTRO_TELEMETRY_DISABLED: "1" } },
 ];
 for (const { name, files, node, server: command, threads, env } of FRAMEWORKS) {
   test(`examples/${name}: a page and a server route`, unless(noChromium, absent(node)), async (t) => {

@@ -8,7 +8,8 @@ import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { pipeline } from "../../ts-api/src/index.js";
 import { noChromium } from "../support/chromium.js";
-import { absent, addFiles, assertBuilt, BUN, closeBrowser, DENO, DIGEST, node22, NODE24, PHOTO, projectFor, removeTarball, serveFolder, startServer, unless, type Project } from "./projects.js";
+import { absent, BUN, DENO, newNode, NODE24, unless } from "../support/engines.js";
+import { addFiles, assertBuilt, closeBrowser, DIGEST, PHOTO, projectFor, removeTarball, serveFolder, startServer, type Project } from "./projects.js";
 
 after(async () => {
   await closeBrowser();
@@ -87,11 +88,11 @@ function assertAlone(project: Project, built: string, command: (moved: string) =
   }
 }
 
-test("examples/worker: wrangler", unless(absent(node22)), async (t) => {
+test("examples/worker: wrangler", unless(absent(newNode)), async (t) => {
   const project = await projectFor(t, "worker");
   if (project === undefined) return;
   project.script("model");
-  const server = await startServer(project, ["wrangler", "dev", "--port", "20400", "--var", "DTYPE:bf16"], { node: node22 });
+  const server = await startServer(project, ["wrangler", "dev", "--port", "20400", "--var", "DTYPE:bf16"], { node: newNode });
   try {
     const answer = await fetch(`${server.url}/embed`, { method: "POST", body: readFileSync(PHOTO) });
     const text = await answer.text();
@@ -121,8 +122,8 @@ test("examples/jest", async (t) => {
   (await projectFor(t, "jest"))?.script("test", { env: { PHOTO, DIGEST } });
 });
 
-test("examples/vitest", unless(absent(node22)), async (t) => {
-  (await projectFor(t, "vitest"))?.script("test", { env: { PHOTO, DIGEST }, node: node22 });
+test("examples/vitest", unless(absent(newNode)), async (t) => {
+  (await projectFor(t, "vitest"))?.script("test", { env: { PHOTO, DIGEST }, node: newNode });
 });
 
 for (const typescript of ["5.7.3", "5.9.3", "6.0.3", "7.0.2"]) {

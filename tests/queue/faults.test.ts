@@ -11,20 +11,21 @@ import type { Tensor } from "../../ts-api/src/core/tensor.js";
 import { loadImage } from "../../ts-api/src/image/source.js";
 import type * as Queues from "../../ts-api/src/queue/index.js";
 import { finish, ijepa, TINY, type Finished } from "../cli/helpers.js";
-import { Bench, MODEL, reportOf } from "./bench.js";
-import { absent, command, freePort, noValkey, packageModule, PASSWORD, Redis } from "./servers.js";
+import { freePort } from "../support/free-port.js";
+import { Fixture, MODEL, reportOf } from "./fixture.js";
+import { absent, command, noValkey, packageModule, PASSWORD, Redis } from "./servers.js";
 
 describe("what is wrong", { skip: absent }, () => {
-  const bench = new Bench(60);
+  const fixture = new Fixture(60);
   let redis: Redis;
 
   before(async () => {
-    await bench.prepare();
-    mkdirSync(join(bench.root, "redis"));
-    redis = await Redis.start(join(bench.root, "redis"));
+    await fixture.prepare();
+    mkdirSync(join(fixture.root, "redis"));
+    redis = await Redis.start(join(fixture.root, "redis"));
   });
   after(async () => {
-    bench.end();
+    fixture.end();
     await redis.kill();
   });
 
@@ -67,38 +68,38 @@ describe("what is wrong", { skip: absent }, () => {
   });
 
   test("a worker of another encoding gives the job back, and says why", async () => {
-    const done = finish(bench.producer(redis.url, "other")), other = await finish(bench.worker(redis.url, undefined, ["--model", TINY, "--dtype", "int4"]));
+    const done = finish(fixture.producer(redis.url, "other")), other = await finish(fixture.worker(redis.url, undefined, ["--model", TINY, "--dtype", "int4"]));
     assert.equal(other.code, 8);
     assert.match(other.stderr, /weight format int4, not fp32/);
     // The same producer once more.
-    const twice = await finish(bench.producer(redis.url, "other"));
+    const twice = await finish(fixture.producer(redis.url, "other"));
     assert.deepEqual([twice.code, codeOf(twice.stderr).code], [8, "collection/locked"]);
-    const right = bench.worker(redis.url);
+    const right = fixture.worker(redis.url);
     // The queue is another's while this one is at work.
-    await bench.sameAsWhole("other", reportOf(await done));
+    await fixture.sameAsWhole("other", reportOf(await done));
     right.kill("SIGKILL");
   });
 
   test("the queue has jobs of another collection", async () => {
-    const first = bench.producer(redis.url, "first"), ended = finish(first);
+    const first = fixture.producer(redis.url, "first"), ended = finish(first);
     await new Promise((resolve) => setTimeout(resolve, 3000));
-    const second = await finish(bench.producer(redis.url, "second"));
+    const second = await finish(fixture.producer(redis.url, "second"));
     assert.deepEqual([second.code, codeOf(second.stderr).code], [9, "queue/owner"]);
-    const right = bench.worker(redis.url);
-    await bench.sameAsWhole("first", reportOf(await ended));
+    const right = fixture.worker(redis.url);
+    await fixture.sameAsWhole("first", reportOf(await ended));
     right.kill("SIGKILL");
-    const files = readdirSync(join(bench.root, "first"), { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+    const files = readdirSync(join(fixture.root, "first"), { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
     assert.ok(files.length > 2 && files.every((file) => !readFileSync(join(file.parentPath, file.name)).includes(PASSWORD)), "no file holds the password");
   });
 
   test("a damaged picture is told as without a queue, and with --strict it is a failure", async () => {
-    const folder = join(bench.root, "damaged");
+    const folder = join(fixture.root, "damaged");
     mkdirSync(folder);
     for (const name of ["p-no-iend.png", "p-idat-bad-crc.png"]) cpSync(`tests/goldens/field/${name}`, join(folder, name));
-    cpSync(join(bench.photos, "1.png"), join(folder, "good.png"));
-    const run = (collection: string, ...more: string[]) => ["index", folder, "--collection", join(bench.root, collection), ...MODEL, "--json", ...more];
+    cpSync(join(fixture.photos, "1.png"), join(folder, "good.png"));
+    const run = (collection: string, ...more: string[]) => ["index", folder, "--collection", join(fixture.root, collection), ...MODEL, "--json", ...more];
     const outcome = ({ code, stdout, stderr }: Finished) => ({ code, root: (JSON.parse(stdout) as { root: string }).root, told: stderr.split("\n").filter((line) => !line.startsWith('{"progress"')).sort() });
-    const child = bench.worker(redis.url);
+    const child = fixture.worker(redis.url);
     for (const strict of [[], ["--strict"]]) {
       const alone = outcome(await ijepa(run(`damaged-alone${strict.join("")}`, ...strict))), queued = outcome(await finish(command(run(`damaged-queued${strict.join("")}`, "--queue", redis.url, ...strict))));
       assert.deepEqual(queued, alone);
@@ -110,8 +111,8 @@ describe("what is wrong", { skip: absent }, () => {
 
   test("a picture of which every worker fails is a line in failures.jsonl, and the others are computed", async () => {
     const { FeatureEncoder } = (await packageModule("collections")) as typeof Collections, { openBroker, work } = (await packageModule("queue")) as typeof Queues;
-    const done = finish(bench.producer(redis.url, "failing")), encoder = await FeatureEncoder.open(TINY, { dtype: "fp32", threads: 1 }), broker = await openBroker(redis.url), stop = new AbortController();
-    const { model } = encoder.extractor, forward = model.forward.bind(model), { pixelValues: bad } = encoder.extractor.processor.preprocess(await loadImage(join(bench.photos, "3.png")));
+    const done = finish(fixture.producer(redis.url, "failing")), encoder = await FeatureEncoder.open(TINY, { dtype: "fp32", threads: 1 }), broker = await openBroker(redis.url), stop = new AbortController();
+    const { model } = encoder.extractor, forward = model.forward.bind(model), { pixelValues: bad } = encoder.extractor.processor.preprocess(await loadImage(join(fixture.photos, "3.png")));
     const isBad = ({ data, dims: [images] }: Tensor<"float32">) => Array.from({ length: images }, (_, i) => data.subarray(i * bad.size, (i + 1) * bad.size)).some((pixels) => pixels.every((value, at) => value === bad.data[at]));
     model.forward = async (inputs, options) => {
       if (isBad(inputs.pixelValues)) throw new RangeError("Array buffer allocation failed");
@@ -131,19 +132,19 @@ describe("what is wrong", { skip: absent }, () => {
     await working;
     await broker.close();
     await encoder.dispose();
-    const collection = await Collection.open(join(bench.root, "failing")), failures = new Map((await collection.failures()).map(({ source, message }) => [source, message]));
-    assert.deepEqual([code !== 0, collection.size.places, [...failures.keys()].sort()], [true, 58, ["3.png", "7.png"].map((name) => join(bench.photos, name))]);
-    assert.match(failures.get(join(bench.photos, "3.png"))!, /No worker could compute .*3\.png: Array buffer allocation failed/);
+    const collection = await Collection.open(join(fixture.root, "failing")), failures = new Map((await collection.failures()).map(({ source, message }) => [source, message]));
+    assert.deepEqual([code !== 0, collection.size.places, [...failures.keys()].sort()], [true, 58, ["3.png", "7.png"].map((name) => join(fixture.photos, name))]);
+    assert.match(failures.get(join(fixture.photos, "3.png"))!, /No worker could compute .*3\.png: Array buffer allocation failed/);
     // The job, and then the picture alone, at six workers each.
     assert.deepEqual([failed, (JSON.parse(stdout) as { repeated: number }).repeated], [12, 10]);
   });
 
   test("over Valkey", { skip: noValkey }, async (t) => {
-    mkdirSync(join(bench.root, "valkey"));
-    const valkey = await Redis.startValkey(join(bench.root, "valkey"));
+    mkdirSync(join(fixture.root, "valkey"));
+    const valkey = await Redis.startValkey(join(fixture.root, "valkey"));
     t.after(() => valkey.kill());
-    const children = [bench.worker(valkey.url), bench.worker(valkey.url)];
-    await bench.sameAsWhole("over-valkey", reportOf(await finish(bench.producer(valkey.url, "over-valkey", "--audit", "10%"))));
+    const children = [fixture.worker(valkey.url), fixture.worker(valkey.url)];
+    await fixture.sameAsWhole("over-valkey", reportOf(await finish(fixture.producer(valkey.url, "over-valkey", "--audit", "10%"))));
     for (const child of children) child.kill("SIGKILL");
   });
 
@@ -154,16 +155,16 @@ describe("what is wrong", { skip: absent }, () => {
       response.writeHead(404).end();
     });
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/gone.png`, list = join(bench.root, "list.txt");
-    writeFileSync(list, `${url}\n${join(bench.photos, "1.png")}\n`);
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/gone.png`, list = join(fixture.root, "list.txt");
+    writeFileSync(list, `${url}\n${join(fixture.photos, "1.png")}\n`);
     try {
       for (const [folder, more] of [["public", []], ["private", ["--allow-private"]]] as const) {
-        const child = bench.keep(command(["worker", "--queue", redis.url, ...MODEL, "--json", ...more]));
-        const { code, stdout } = await finish(command(["index", "--from-file", list, "--collection", join(bench.root, folder), "--queue", redis.url, ...MODEL, "--json"]));
+        const child = fixture.keep(command(["worker", "--queue", redis.url, ...MODEL, "--json", ...more]));
+        const { code, stdout } = await finish(command(["index", "--from-file", list, "--collection", join(fixture.root, folder), "--queue", redis.url, ...MODEL, "--json"]));
         child.kill("SIGKILL");
         assert.equal(code, 6);
         assert.equal((JSON.parse(stdout) as { failed: number }).failed, 1);
-        const [failure, ...others] = await (await Collection.open(join(bench.root, folder))).failures();
+        const [failure, ...others] = await (await Collection.open(join(fixture.root, folder))).failures();
         assert.deepEqual([failure.source, failure.code, others.length], [url, "io/read", 0]);
         assert.equal(asked, more.length);
       }
@@ -174,13 +175,13 @@ describe("what is wrong", { skip: absent }, () => {
 
   test("clocks that are an hour wrong", async () => {
     const clocks = ["3600000", "-3600000"].map((wrong) => [process.execPath, "--import", `data:text/javascript,const now=Date.now;Date.now=()=>now()+(${wrong})`]);
-    const workers = clocks.map((engine) => bench.worker(redis.url, engine)), ended = finish(workers[0]);
-    const done = finish(bench.producer(redis.url, "clocks"));
+    const workers = clocks.map((engine) => fixture.worker(redis.url, engine)), ended = finish(workers[0]);
+    const done = finish(fixture.producer(redis.url, "clocks"));
     await new Promise((resolve) => workers[0].stdout!.once("data", resolve));
     await new Promise((resolve) => setTimeout(resolve, 500));
     workers[0].kill("SIGKILL");
     await ended;
-    await bench.sameAsWhole("clocks", reportOf(await done));
+    await fixture.sameAsWhole("clocks", reportOf(await done));
     workers[1].kill("SIGKILL");
   });
 });

@@ -8,28 +8,29 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { finish } from "../cli/helpers.js";
-import { Bench, MODEL, reportOf, type Report } from "./bench.js";
+import { freePort } from "../support/free-port.js";
+import { Fixture, MODEL, reportOf, type Report } from "./fixture.js";
 import { Machine, noNamespaces } from "./namespaces.js";
-import { absent, CLI, command, freePort, noPostgres, PASSWORD, Postgres, Redis } from "./servers.js";
+import { absent, CLI, command, noPostgres, PASSWORD, Postgres, Redis } from "./servers.js";
 
 /** As many as `IJEPA_TEST_PICTURES` says: the published runs have 3000. */
 const PICTURES = Number(process.env["IJEPA_TEST_PICTURES"] ?? 300);
 const CUT_OFF = 20_000;
 
 describe("killed and cut off", { skip: absent, concurrency: 4 }, () => {
-  const bench = new Bench(PICTURES);
+  const fixture = new Fixture(PICTURES);
   const folder = (name: string) => {
-    mkdirSync(join(bench.root, name));
-    return join(bench.root, name);
+    mkdirSync(join(fixture.root, name));
+    return join(fixture.root, name);
   };
 
-  before(() => bench.prepare());
-  after(() => bench.end());
+  before(() => fixture.prepare());
+  after(() => fixture.end());
 
   test("over Redis: workers, the broker and the producer are killed", async (t) => {
     const redis = await Redis.start(folder("redis"));
     t.after(() => redis.kill());
-    const kills = await bench.killAll(redis.url, "redis-killed", async () => {
+    const kills = await fixture.killAll(redis.url, "redis-killed", async () => {
       await redis.kill();
       await redis.start();
     });
@@ -39,7 +40,7 @@ describe("killed and cut off", { skip: absent, concurrency: 4 }, () => {
   test("over PostgreSQL: the same, and what is wrong with the server is told without the password", { skip: noPostgres }, async (t) => {
     const postgres = await Postgres.start();
     t.after(() => postgres.end());
-    const kills = await bench.killAll(postgres.url, "postgres-killed", async () => {
+    const kills = await fixture.killAll(postgres.url, "postgres-killed", async () => {
       await postgres.stop();
       await postgres.run();
     });
@@ -57,11 +58,11 @@ describe("killed and cut off", { skip: absent, concurrency: 4 }, () => {
     t.after(() => redis.kill());
     // It takes all that the engine gives it once a job is done and the next is under way.
     const leak = 'const write = process.stdout.write; process.stdout.write = function (...args) { if (String(args[0]).includes(\'"progress"\')) setInterval(() => (globalThis.held ??= []).push(new Array(2 ** 20).fill(Math.random())), 1); return write.apply(this, args); }';
-    const poor = bench.worker(redis.url, [process.execPath, "--max-old-space-size=128", "--import", `data:text/javascript,${encodeURIComponent(leak)}`]), ended = finish(poor);
-    const done = finish(bench.producer(redis.url, "out-of-memory")), { code, signal, stderr } = await ended;
+    const poor = fixture.worker(redis.url, [process.execPath, "--max-old-space-size=128", "--import", `data:text/javascript,${encodeURIComponent(leak)}`]), ended = finish(poor);
+    const done = finish(fixture.producer(redis.url, "out-of-memory")), { code, signal, stderr } = await ended;
     assert.ok(code !== 0 && /heap out of memory/.test(stderr), `${code} ${signal} ${stderr}`);
-    const good = bench.worker(redis.url), report = reportOf<Report & { repeated: number }>(await done);
-    await bench.sameAsWhole("out-of-memory", report);
+    const good = fixture.worker(redis.url), report = reportOf<Report & { repeated: number }>(await done);
+    await fixture.sameAsWhole("out-of-memory", report);
     assert.ok(report.repeated >= 1, "its job was begun again, and the report says so");
     good.kill("SIGKILL");
   });
@@ -71,15 +72,15 @@ describe("killed and cut off", { skip: absent, concurrency: 4 }, () => {
     t.after(end);
     const redis = await Redis.start(folder("cut-off"), { address: broker.address, spawn: (program, args) => broker.run(program, args) });
     t.after(() => redis.kill());
-    const run = (machine: Machine, args: readonly string[]) => bench.keep(machine.run(process.execPath, [CLI, ...args, "--queue", redis.url, ...MODEL, "--json"]));
+    const run = (machine: Machine, args: readonly string[]) => fixture.keep(machine.run(process.execPath, [CLI, ...args, "--queue", redis.url, ...MODEL, "--json"]));
     const workers = [run(first, ["worker"]), run(second, ["worker"])], ended = workers.map(finish);
-    const done = finish(run(producer, ["index", bench.photos, "--collection", join(bench.root, "networked")]));
+    const done = finish(run(producer, ["index", fixture.photos, "--collection", join(fixture.root, "networked")]));
     // The first has begun, and most is still to do.
     await Promise.race([new Promise((resolve) => workers[0].stdout!.on("data", (text: string) => text.includes('"progress"') && resolve(undefined))), done]);
     first.unplug();
     await sleep(CUT_OFF);
     first.plugIn();
-    await bench.sameAsWhole("networked", reportOf(await done));
+    await fixture.sameAsWhole("networked", reportOf(await done));
     for (const child of workers) child.kill("SIGTERM");
     for (const { code } of await Promise.all(ended)) assert.equal(code, 0);
   });

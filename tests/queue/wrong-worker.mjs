@@ -1,4 +1,4 @@
-// A worker whose layer-norm flips one bit of every image, as memory does that goes bad once the worker has begun.
+// A worker whose layer-norm flips one bit of every image once it has begun, as memory that goes bad would.
 import { DecodePool, FeatureEncoder } from "ijepa/collections";
 import { openBroker, work } from "ijepa/queue";
 

@@ -1,16 +1,17 @@
 /** The permissions that Deno has to be given, use by use: those of the table in docs/runtimes.md are enough, and an import needs none. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
+import { absent, DENO, unless } from "../support/engines.js";
 import { openHubStandIn, type HubStandIn } from "../support/hub.js";
 
-const DENO = resolve("tests/runtimes/webgpu/node_modules/@deno/linux-x64-glibc/deno"), TINY = "tests/goldens/models/tiny", REPO = "someone/tiny";
-const options = { skip: existsSync(DENO) ? (false as const) : `NOT RUN: no ${DENO}` };
+const TINY = "tests/goldens/models/tiny", REPO = "someone/tiny";
+const options = unless(absent(DENO));
 const stored = JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>;
 const PACKAGE = [resolve("dist"), resolve("models")].join();
 

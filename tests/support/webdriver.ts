@@ -1,11 +1,12 @@
 /** Firefox by Marionette, which it has built in, and WebKitGTK by WebKitWebDriver: the same commands of WebDriver, by socket and by HTTP. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { absentBrowser, endGroup, MINIBROWSER, writeFirefoxPrefs } from "./browsers.js";
+import { freePort } from "./free-port.js";
 
 export type DrivenBrowser = "Firefox" | "WebKit";
 
@@ -41,7 +42,7 @@ type Send = (command: string, method: "GET" | "POST" | "DELETE", path: string, b
 
 /** Why the browser cannot be driven here; undefined where it can. */
 export function undrivable(name: DrivenBrowser): string | undefined {
-  return absentBrowser(name) ?? (name === "WebKit" && !existsSync(WEBKIT_DRIVER) ? `NOT RUN: no ${WEBKIT_DRIVER}` : undefined);
+  return absentBrowser(name) ?? (name === "WebKit" && !existsSync(WEBKIT_DRIVER) ? `not run: no ${WEBKIT_DRIVER}` : undefined);
 }
 
 export async function drive(name: DrivenBrowser): Promise<Driver> {
@@ -139,12 +140,4 @@ function start(program: string, args: readonly string[], profile: string): Child
 
 async function until(isReady: () => boolean | Promise<boolean>): Promise<void> {
   for (const end = Date.now() + START_MS; !(await isReady()); await setTimeout(POLL_MS)) if (Date.now() > end) throw new Error("The browser did not start.");
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

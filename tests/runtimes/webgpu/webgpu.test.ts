@@ -9,12 +9,12 @@ import { FUSIONS } from "../../../ts-api/src/backends/webgpu/fusions.js";
 import { KERNELS } from "../../../ts-api/src/backends/webgpu/kernels.js";
 import type { Tier } from "../../../ts-api/src/backends/webgpu/pipelines.js";
 import { noChromium } from "../../support/chromium.js";
+import { DENO } from "../../support/engines.js";
 import { runInChromium } from "./chromium.js";
 import type { SuiteReport } from "./suite.js";
 
 const PACKAGES = resolve("tests/runtimes/webgpu/node_modules");
 const SOFTWARE = `${PACKAGES}/.software`;
-const DENO = `${PACKAGES}/@deno/linux-x64-glibc/deno`;
 /** Debian's mesa-vulkan-drivers, or any description of Mesa's llvmpipe that the machine has. */
 const LLVMPIPE = [process.env.IJEPA_LLVMPIPE_ICD ?? "", "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json", "/usr/share/vulkan/icd.d/lvp_icd.json"];
 /** The import map of the compiled library in Deno: the files that `#runtime` and `#devices` name. */
@@ -33,7 +33,7 @@ const drivers = [
 
 for (const { driver, icd, tiers } of drivers) {
   const missing = !existsSync(DENO) ? `no ${DENO}` : icd === undefined || !existsSync(icd) ? `no Vulkan driver ${driver} (apt-get install mesa-vulkan-drivers)` : "";
-  test(`Deno on ${driver}`, { skip: missing === "" ? false : `NOT RUN: ${missing}` }, (t) => {
+  test(`Deno on ${driver}`, { skip: missing === "" ? false : `not run: ${missing}` }, (t) => {
     const program = fileURLToPath(new URL("deno.js", import.meta.url));
     const env = { ...process.env, VK_ICD_FILENAMES: icd, LD_LIBRARY_PATH: SOFTWARE, NO_COLOR: "1" };
     const result = spawnSync(DENO, ["run", "--no-config", "--no-lock", "--allow-all", "--unstable-webgpu", `--import-map=${HOST_FILES}`, program, ...tiers], { encoding: "utf8", env, timeout: 400_000 });
@@ -48,7 +48,7 @@ test("Chromium on SwiftShader", { skip: noChromium ?? false }, async (t) => {
 });
 
 function check(t: { diagnostic(message: string): void; skip(message: string): void }, report: SuiteReport | { absent: string }, tiers: readonly Tier[]): void {
-  if ("absent" in report) return t.skip(`NOT RUN: ${report.absent}`);
+  if ("absent" in report) return t.skip(`not run: ${report.absent}`);
   const runs = Object.values(report.ran).reduce((sum, count) => sum + count, 0);
   t.diagnostic(`${report.device}: ${runs} case runs, ${report.wrong.length} wrong`);
   assert.deepEqual(report.wrong, []);

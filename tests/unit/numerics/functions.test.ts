@@ -32,9 +32,9 @@ for (const [name, truth] of Object.entries(TRUTH) as [Activation, (x: number) =>
     }
   });
 
+  if (name === "none") continue;
   test(`${name} of anything is finite, never subnormal and never -0`, () => {
     for (const x of [0, -0, 1e-45, -1e-45, 2 ** -50, -(2 ** -50), 100, -100, 2 ** 50, -(2 ** 50), 3e38, -3e38, Infinity, -Infinity, NaN]) {
-      if (name === "none") continue;
       const y = activate(name, x);
       assert.ok(Number.isFinite(y) && !Object.is(y, -0) && (y === 0 || Math.abs(y) >= 2 ** -126), `${name}(${x}) is ${y}`);
     }

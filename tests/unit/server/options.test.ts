@@ -1,7 +1,7 @@
 /** What requests and `createServer` take by name: null is absent, an unknown name is refused with the nearest known one. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isIJepaError } from "../../../ts-api/src/index.js";
+import { IJepaForImageClassification, isIJepaError, pipeline } from "../../../ts-api/src/index.js";
 import { createServer, type ServedPipeline, type ServerOptions } from "../../../ts-api/src/server/index.js";
 import { answer, bytesOf, dataUrl, extract, post, postJson, refused, server, type Embedding } from "./helpers.js";
 
@@ -60,7 +60,6 @@ test("values nested thousands of times are refused as any other", async () => {
 });
 
 test("top_k that is no number is shown as it came", async () => {
-  const { IJepaForImageClassification, pipeline } = await import("../../../ts-api/src/index.js");
   const head = await pipeline("image-classification", "tests/goldens/classifiers/classify-single", { dtype: "fp32" });
   assert.ok(head.model instanceof IJepaForImageClassification);
   const { fetch } = createServer(head);

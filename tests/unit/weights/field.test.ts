@@ -1,5 +1,6 @@
 /** What lies in people's folders in the place of a model's files. */
 import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
@@ -111,7 +112,6 @@ test("checkpoints of the research code are files under all of their names, and f
       if (/\./.test(name)) assert.deepEqual((await failure("weights/missing", () => openCheckpoint(`${folder}/absent-${name.replace("-latest.model", ".bin")}`))).details.what, "file");
     });
   }
-  const { mkdir, writeFile } = await import("node:fs/promises");
   for (const name of ["v1.pt", "model.bin", "jepa.pth.tar"]) {
     await inFolder({}, async (folder) => {
       await mkdir(`${folder}/${name}`);

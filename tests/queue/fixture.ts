@@ -19,7 +19,8 @@ export interface Report {
   readonly images: number;
 }
 
-export class Bench {
+/** What the tests of one file share. */
+export class Fixture {
   readonly root = temporaryFolder();
   readonly photos = join(this.root, "photos");
   readonly children = new Set<ChildProcess>();
