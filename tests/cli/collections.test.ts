@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { before, test } from "node:test";
 import { Collection } from "../../ts-api/src/collections/collection.js";
 import { finish, ijepa, photo, start, succeed, TINY } from "./helpers.js";
-import { temporaryFolder } from "../unit/collections/helpers.js";
+import { ENCODING, temporaryFolder } from "../unit/collections/helpers.js";
 
 const FOLDERS = { cat: ["jpeg-420.jpg", "jpeg-422.jpg", "jpeg-444.jpg", "webp-lossy.webp"], other: ["rocket.jpg", "coffee.png", "png-gray.png", "astronaut.png"] };
 const root = temporaryFolder(), photos = join(root, "photos"), folder = join(root, "my.collection");
@@ -83,6 +83,11 @@ test("search: by photo, by id, with a page", async () => {
   assert.doesNotMatch(html, /(src|href)="(?!data:)/);
   assert.equal((await ijepa(["search", folder, query, "--patch", "1,1"])).code, 7);
   assert.equal((await ijepa(["search", folder, "0".repeat(64)])).code, 7);
+  for (const id of [results[0].id.toUpperCase(), `sha256:${results[0].id}`, results[0].id.slice(0, 16)]) assert.match(await succeed(["search", folder, id, "-k", "1"]), /1\.000000 .*\+1/);
+  await Collection.openOrCreate(join(root, "moved"), { ...ENCODING, model: "was here" });
+  const moved = await ijepa(["search", join(root, "moved"), query]);
+  assert.equal(moved.code, 4);
+  assert.match(moved.stderr, /names this encoder; if it is elsewhere, use --encoder/);
   assert.equal((await ijepa(["search", folder, query, "-k", "0"])).code, 2);
   assert.equal((await ijepa(["search", join(root, "none"), query])).code, 8);
 });
@@ -170,6 +175,9 @@ test("collection: checked, exported, damaged, repaired", async () => {
   const lines = (await succeed(["collection", copy, "--export", join(root, "x.jsonl")])) && readFileSync(join(root, "x.jsonl"), "utf8").trim().split("\n");
   const { embedding } = JSON.parse(lines[0]) as { embedding: number[] };
   assert.deepEqual(Float32Array.from(embedding), new Float32Array(new Uint8Array(readFileSync(npy).subarray(128, 128 + 192 * 4)).buffer));
+  copyFileSync(photo("chelsea.png"), join(photos, "other", "coffee.png"));
+  assert.match(await succeed(["collection", copy, "--verify", "100%"]), /8 encoded again: the same bits\n1 file changed since it was indexed/);
+  copyFileSync(photo("coffee.png"), join(photos, "other", "coffee.png"));
   const before = await json<{ root: string }>(["collection", copy]), [part] = readdirSync(join(copy, "parts"));
   truncateSync(join(copy, "parts", part), 999);
   const refused = await ijepa(["search", copy, join(photos, "cat", "jpeg-420.jpg")]);

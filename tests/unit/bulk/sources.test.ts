@@ -59,8 +59,13 @@ test("patterns", async () => {
   assert.deepEqual(await match("a/**"), ["a/1.JPG", "a/2.png", "a/no-extension", "a/deep/3.webp", "a/deep/deeper/4.jpg"]);
   assert.deepEqual(await match(".hidden/*.jpg"), [".hidden/6.jpg"]);
   assert.deepEqual(await match("a/.*"), ["a/._1.JPG"]);
+  mkdirSync(join(root, "2023 [scans]"));
+  for (const name of ["[1].jpg", "x.jpg"]) copyFileSync(PHOTO, join(root, "2023 [scans]", name));
+  assert.deepEqual(await match("2023 [scans]/*.jpg"), ["2023 [scans]/[1].jpg", "2023 [scans]/x.jpg"]);
+  rmSync(join(root, "2023 [scans]"), { recursive: true });
   const [nothing] = await all(findImages([`${root}/*.tiff`]));
   await fails(() => nothing.read(never), "io/read", /no file matches/);
+  await fails(async () => (await all(findImages([`${root}/[z-a]*`])))[0].read(never), "io/read", /no file matches/);
   assert.deepEqual(parsePatterns("/x*/y").map(({ folder }) => folder), ["/"]);
 });
 
@@ -104,7 +109,7 @@ test("what is not there, links that lead nowhere and names that are no UTF-8 say
 test("sources know size and time, and read their bytes; URLs are read as they are", async () => {
   const bytes = readFileSync(PHOTO), data = `data:image/jpeg;base64,${bytes.toString("base64")}`;
   const sources = await all(findImages([PHOTO, pathToFileURL(PHOTO).href, data]));
-  assert.equal((await sources[0].look!()).bytes, bytes.length);
+  assert.equal((await sources[0].look!())?.bytes, bytes.length);
   for (const source of sources) assert.ok(bytes.equals(await source.read(never)), source.name);
   assert.ok(sources[2].name.length < 50);
 });
@@ -127,6 +132,33 @@ test("lines: paths, URLs and base64, one image each", async () => {
   const sources = await all(imagesOfLines(linesOf(chunks())));
   assert.deepEqual(sources.map(({ name }) => name.slice(0, 20)), [PHOTO.slice(0, 20), "line 3", "absent.jpg", "line 6"]);
   for (const i of [0, 1, 3]) assert.ok(bytes.equals(await sources[i].read(never)));
+});
+
+test("names that end in NUL may have line breaks; carriage returns stay theirs", async () => {
+  const lines = async (...pieces: string[]) => {
+    async function* chunks() {
+      for (const piece of pieces) yield new TextEncoder().encode(piece);
+    }
+    return (await all(imagesOfLines(linesOf(chunks())))).map(({ name }) => name);
+  };
+  assert.deepEqual(await lines("a", "\r\n", "b.jpg\0c.jpg\r", "\n"), ["a", "b.jpg\0c.jpg"]);
+  assert.deepEqual(await lines("a\nb.jpg\0c.jpg\r", "\0d.jpg"), ["a\nb.jpg", "c.jpg\r", "d.jpg"]);
+  assert.deepEqual(await lines("\uFEFFa.jpg\r\nb.jpg"), ["a.jpg", "b.jpg"]);
+});
+
+test("files of the working folder whose names look like URLs", async () => {
+  const folder = join(root, "urls"), before = process.cwd();
+  mkdirSync(folder);
+  for (const name of ["data:a.jpg", "http:b.jpg", "c:d.jpg"]) copyFileSync(PHOTO, join(folder, name));
+  try {
+    process.chdir(folder);
+    const sources = await all(findImages(["."]));
+    assert.deepEqual(sources.map(({ name }) => name), ["c:d.jpg", "./data:a.jpg", "./http:b.jpg"]);
+    for (const source of sources) assert.ok((await source.read(never)).length > 0);
+  } finally {
+    process.chdir(before);
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("100,000 lines", async () => {

@@ -81,6 +81,7 @@ for (const layers of ["last", "last4"] as const) {
     weights[weights.length - 2] ^= 0x40;
     writeFileSync(join(other, "model.safetensors"), weights);
     await refused({ encoder: other }, /encoder [0-9a-f]{12}, not/);
+    await refused({ encoder: "tests/goldens/models/tiny" }, /another encoder than .*hiddenSize 64, not 192/);
   });
 }
 

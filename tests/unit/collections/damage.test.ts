@@ -1,6 +1,6 @@
 /** Files of a collection that are damaged, lost, mixed up or left behind: what is wrong is said, and what is stored stays. */
 import assert from "node:assert/strict";
-import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parquetWriteBuffer } from "hyparquet-writer";
@@ -8,10 +8,11 @@ import { Collection } from "../../../ts-api/src/collections/collection.js";
 import { exportFile } from "../../../ts-api/src/collections/export-file.js";
 import { partName } from "../../../ts-api/src/collections/layout.js";
 import { memoryStorage } from "../../../ts-api/src/collections/memory-storage.js";
+import { featureDigest } from "../../../ts-api/src/collections/row.js";
 import { encodePart } from "../../../ts-api/src/collections/parquet.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import type { FolderStorage } from "../../../ts-api/src/runtime/storage.js";
-import { ENCODING, row, rows, sha256, temporaryFolder } from "./helpers.js";
+import { diskStorage, ENCODING, row, rows, sha256, temporaryFolder } from "./helpers.js";
 
 const INT4 = { ...ENCODING, dtype: "int4", encoder: sha256("x") } as const;
 const damaged = (says: RegExp) => (error: unknown) => isIJepaError(error, "collection/damaged") && says.test(error.message);
@@ -124,10 +125,46 @@ test("a bit that has turned in the cache changes nothing", async () => {
   assert.equal(await whole(path), root);
 });
 
+test("nor does one in the cache of features, for searches and for copies", async () => {
+  const { path } = await made(), query = (await row("x", 99)).feature, expected = await (await Collection.open(path)).search(query, { k: 20 });
+  const file = join(path, "cache", readdirSync(join(path, "cache")).find((name) => name.endsWith(".feature"))!), bytes = readFileSync(file);
+  for (let at = 12; at < bytes.length; at += 41) {
+    const turned = Uint8Array.from(bytes);
+    turned[at] ^= 1 << at % 8;
+    writeFileSync(file, turned);
+    const collection = await Collection.open(path);
+    for (const place of collection.live.rows()) {
+      const { feature, digest } = await collection.imageAt(place);
+      assert.equal(await featureDigest(feature), digest, `byte ${at}`);
+    }
+    await collection.close();
+    writeFileSync(file, turned);
+    assert.deepEqual(await collection.search(query, { k: 20 }), expected, `byte ${at}`);
+    await collection.close();
+  }
+  const storage = diskStorage(path), fixed = { ...storage, write: () => Promise.reject(new Error("EROFS")), remove: () => Promise.reject(new Error("EROFS")) };
+  const turned = Uint8Array.from(bytes);
+  turned[bytes.length - 1] ^= 1;
+  writeFileSync(file, turned);
+  await assert.rejects((await Collection.open(fixed)).search(query, { k: 20 }), damaged(/cache\/.* is damaged.*Remove it: it is made anew/));
+});
+
+test("a reader is not misled by a writer that joins parts at that moment", async () => {
+  const { path, root } = await made(3), storage = diskStorage(path), before = readFileSync(join(path, "parts.json")), writer = await Collection.open(path);
+  let reads = 0;
+  const late: FolderStorage = { ...storage, async open(file) {
+    if (file !== "parts.json" || reads++ > 0) return storage.open(file);
+    await writer.compact();
+    return { name: file, size: before.length, read: async (offset, length) => before.subarray(offset, offset + length), close: async () => {} };
+  } };
+  assert.equal(await (await Collection.open(late)).rootDigest(), root);
+});
+
 test("locks that a dead process of another machine, or a power cut, has left behind", async () => {
   const { path } = await made(1), collection = await Collection.open(path), lock = join(path, "lock"), foreign = JSON.stringify({ token: "x", host: "another machine", pid: 1 });
-  for (const content of [foreign, "", "\0\0\0"]) {
-    writeFileSync(lock, content);
+  for (const content of [foreign, "", "\0\0\0", undefined]) {
+    if (content === undefined) mkdirSync(join(lock, "folder"), { recursive: true });
+    else writeFileSync(lock, content);
     await assert.rejects(collection.add(await rows(1)), (error) => isIJepaError(error, "collection/locked"));
     const past = Date.now() / 1000 - 120;
     utimesSync(lock, past, past);

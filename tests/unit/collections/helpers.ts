@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { after } from "node:test";
 import type { Encoding } from "../../../ts-api/src/collections/encoding.js";
 import { featureDigest, type CollectionRow } from "../../../ts-api/src/collections/row.js";
+import { runtime } from "../../../ts-api/src/runtime/node.js";
+import { nodeStorage } from "../../../ts-api/src/runtime/node-storage.js";
 
 export const sha256 = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
 
@@ -30,6 +32,8 @@ export function temporaryFolder(): string {
   after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
+
+export const diskStorage = (path: string) => nodeStorage(path, (file) => runtime.openFile(file));
 
 /** Numbers from -1 to 1 that are the same in every run. */
 export function numbers(seed: number): () => number {

@@ -1,6 +1,6 @@
 /** Photos into a collection: only what is new is computed, and the bits are those of the pipelines. */
 import assert from "node:assert/strict";
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fitClassifier, type FitClassifierOptions } from "../../../ts-api/src/collections/classifier.js";
@@ -11,7 +11,7 @@ import { FeatureEncoder } from "../../../ts-api/src/collections/feature-encoder.
 import { indexImages } from "../../../ts-api/src/collections/indexing.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import { findImages, pipeline } from "../../../ts-api/src/index.js";
-import { sha256, temporaryFolder } from "./helpers.js";
+import { rows, sha256, temporaryFolder } from "./helpers.js";
 
 const PHOTOS = ["rocket.jpg", "jpeg-420.jpg", "webp-lossy.webp", "png-palette.png"].map((name) => `tests/goldens/images/files/${name}`);
 const encoder = await FeatureEncoder.open();
@@ -45,6 +45,50 @@ test("features have the bits of the pipeline, and a second run computes nothing"
   assert.deepEqual(best.sources, [photos[0], join(folder, "copy")]);
   assert.ok(Math.abs(best.score - 1) < 1e-12);
   await collection.close();
+});
+
+test("what is gone is not known any more; what is there again is no failure any more", async () => {
+  const folder = temporaryFolder(), path = join(folder, "a"), collection = await Collection.inMemory(encoder.encoding), index = () => indexImages(collection, encoder, [path]);
+  copyFileSync(PHOTOS[3], path);
+  assert.equal((await index()).added, 1);
+  renameSync(path, join(folder, "away"));
+  assert.equal((await index()).failed, 1);
+  assert.deepEqual((await collection.failures()).map(({ source }) => source), [path]);
+  renameSync(join(folder, "away"), path);
+  assert.equal((await index()).unchanged, 1);
+  assert.deepEqual(await collection.failures(), []);
+  assert.equal(collection.size.places, 1);
+});
+
+test("an image that says nothing of itself before it is read is stored once", async () => {
+  const collection = await Collection.inMemory(encoder.encoding), source = { name: "sha256:x", read: async () => readFileSync(PHOTOS[3]) };
+  assert.deepEqual(await indexImages(collection, encoder, [source]), { added: 1, copies: 0, unchanged: 0, failed: 0 });
+  assert.deepEqual(await indexImages(collection, encoder, [source, source]), { added: 0, copies: 0, unchanged: 2, failed: 0 });
+  assert.deepEqual(collection.partSizes, [1]);
+});
+
+test("a file of a time that no Date has", async () => {
+  const collection = await Collection.inMemory(encoder.encoding), source = { name: "late", look: async () => ({ bytes: undefined, modified: 1e17 }), read: async () => readFileSync(PHOTOS[3]) };
+  assert.equal((await indexImages(collection, encoder, [source])).added, 1);
+  assert.equal((await indexImages(collection, encoder, [source])).unchanged, 1);
+});
+
+test("without joining, rows keep their order, whatever the size of their parts", async () => {
+  const order = async (join: boolean) => {
+    const collection = await Collection.inMemory({ ...encoder.encoding, width: 40 }), sources: string[] = [];
+    for (let part = 0, first = 0; part < 18; part++) {
+      const given = await rows(part === 3 ? 600 : 2, first);
+      await collection.add(given);
+      first += given.length;
+    }
+    await indexImages(collection, { ...encoder, encoding: collection.encoding } as FeatureEncoder, [], { join });
+    for await (const { source } of collection.rows()) sources.push(source);
+    return { parts: collection.partSizes.length, sources };
+  };
+  const kept = await order(false), joined = await order(true);
+  assert.deepEqual(kept.sources, Array.from({ length: 634 }, (_, i) => `photos/${i}.jpg`));
+  assert.deepEqual([kept.parts, joined.parts], [18, 2]);
+  assert.deepEqual(joined.sources.sort(), kept.sources.sort());
 });
 
 test("damaged images are taken in, and told of", async () => {

@@ -31,6 +31,11 @@ test("search: the query, the results in their order, names without their common 
   await assert.rejects(searchPage(ROCKET, [], { grids: [1, 1] } as object), (error) => isIJepaError(error, "input/value"));
 });
 
+test("places that have no folder in common", async () => {
+  const html = await searchPage(ROCKET, [found(["/photos/a.jpg", "b.jpg"], 1), found(["https://host.invalid/c.jpg"], 0.5), found(["/"], 0.4)]);
+  assert.match(html, />\/photos\/a\.jpg<.*>b\.jpg<.*>https:\/\/host\.invalid\/c\.jpg</);
+});
+
 test("places like a patch are marked where they are", async () => {
   const html = await searchPage(ROCKET, [found([CHELSEA], 0.9, { patch: [3, 2] })], { grid: [4, 8], patch: [0, 3] });
   assert.deepEqual([...html.matchAll(/<i style="([^"]*)"/g)].map(([, style]) => style), ["left:0.00%;top:75.00%;width:12.50%;height:25.00%", "left:37.50%;top:50.00%;width:12.50%;height:25.00%"]);

@@ -79,12 +79,14 @@ test("duplicates: every pair within the threshold, in groups", async () => {
   for (const [i, one] of given.entries()) given[i] = { ...one, digest: await featureDigest(one.feature) };
   await collection.add(given.slice(0, 50));
   await collection.add([...given.slice(50), { ...given[77], source: "copy.jpg" }]);
-  for (const threshold of [0.97, 0.9, 1]) {
-    const near = new Map(given.map(({ id }) => [id, new Set([id])]));
+  for (const threshold of [0.97, 0.9, 1, -1]) {
+    const scores: number[] = [], near = new Map(given.map(({ id }) => [id, new Set([id])]));
     let pairs = 0;
     for (const [i, a] of given.entries()) {
       for (const b of given.slice(i + 1)) {
-        if (cosineSimilarity(a.feature, b.feature) < threshold) continue;
+        const score = cosineSimilarity(a.feature, b.feature);
+        if (score < threshold) continue;
+        scores.push(score);
         pairs++;
         const joined = new Set([...near.get(a.id)!, ...near.get(b.id)!]);
         for (const id of joined) near.set(id, joined);
@@ -94,6 +96,7 @@ test("duplicates: every pair within the threshold, in groups", async () => {
     const groups = await collection.duplicates({ threshold });
     assert.deepEqual(groups.map(({ images }) => images.map(({ id }) => id).join()).sort(), expected, `threshold ${threshold}: ${pairs} pairs`);
     assert.ok(groups.every(({ closest, farthest }) => closest >= farthest && farthest >= threshold || closest === 1));
+    if (threshold === -1) assert.deepEqual(groups.map(({ closest, farthest }) => [closest, farthest]), [[1, Math.min(...scores)]]);
     assert.ok(groups.some(({ images }) => images.some(({ sources }) => sources.includes("copy.jpg"))));
   }
 });

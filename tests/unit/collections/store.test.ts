@@ -10,17 +10,14 @@ import { memoryStorage } from "../../../ts-api/src/collections/memory-storage.js
 import type { CollectionRow } from "../../../ts-api/src/collections/row.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import { smallPart } from "../../../ts-api/src/collections/writer.js";
-import { nodeStorage } from "../../../ts-api/src/runtime/node-storage.js";
 import type { FolderStorage } from "../../../ts-api/src/runtime/storage.js";
-import { runtime } from "../../../ts-api/src/runtime/node.js";
-import { ENCODING, row, rows, sha256, temporaryFolder } from "./helpers.js";
+import { diskStorage, ENCODING, row, rows, sha256, temporaryFolder } from "./helpers.js";
 
 const all = async (collection: Collection) => {
   const found: CollectionRow[] = [];
   for await (const one of collection.rows()) found.push(one);
   return found.sort((a, b) => (a.source < b.source ? -1 : 1));
 };
-const diskStorage = (path: string) => nodeStorage(path, (file) => runtime.openFile(file));
 const partsOf = (path: string) => readdirSync(join(path, "parts")).sort();
 
 for (const [name, storage] of [["disk", () => diskStorage(join(temporaryFolder(), "c"))], ["memory", () => memoryStorage()]] as const) {
@@ -168,8 +165,10 @@ test("one writer at a time; the lock of a process that is gone counts for nothin
   for (const holder of [{ token: "x", host: hostname(), pid: dead, started: "then" }, { token: "x", host: hostname(), pid: process.pid, started: "before it was there" }]) {
     writeFileSync(join(path, "lock"), JSON.stringify(holder));
     writeFileSync(join(path, "parts", "half.tmp"), "half");
+    writeFileSync(join(path, "draft.tmp"), "the user's own");
     await other.add(await rows(1));
     assert.ok(!existsSync(join(path, "parts", "half.tmp")), "what was left behind is cleared away");
+    assert.ok(existsSync(join(path, "draft.tmp")), "what others have put there stays");
   }
   writeFileSync(join(path, "lock"), JSON.stringify({ token: "x", host: "another machine", pid: 1 }));
   await assert.rejects(other.add(await rows(1)), (error) => isIJepaError(error, "collection/locked") && /another machine/.test(error.message));
@@ -219,11 +218,25 @@ test("a real disk says what it lacks, and keeps no half-written part", async () 
 
 test("rows that do not fit are refused before anything is written", async () => {
   const collection = await Collection.inMemory(ENCODING), [good] = await rows(1);
-  for (const bad of [{ feature: new Float32Array(3) }, { feature: good.feature.map(() => NaN) }, { id: "x" }, { digest: "" }, { bytes: -1 }, { tokens: new Float32Array(40) }]) {
+  for (const bad of [{ feature: new Float32Array(3) }, { feature: good.feature.map(() => NaN) }, { id: "x" }, { digest: "" }, { bytes: -1 }, { width: 1.5 }, { height: 2 ** 31 }, { modified: NaN }, { modified: 9e15 }, { modified: undefined as never }, { label: 5 as never }, { tokens: new Float32Array(40) }]) {
     await assert.rejects(collection.add([{ ...good, ...bad }]), (error) => isIJepaError(error) && error.code.startsWith("input/"), JSON.stringify(bad));
   }
-  await assert.rejects(collection.add([{ ...good, source: "" }]), TypeError);
+  for (const source of ["", "\ud800.jpg"]) await assert.rejects(collection.add([{ ...good, source }]), TypeError);
   assert.equal(collection.size.places, 0);
+});
+
+test("searches and writes in turn, and searches at once, leave no file open", { skip: existsSync("/proc/self/fd") ? false : "the system does not list open files" }, async () => {
+  const collection = await Collection.openOrCreate(join(temporaryFolder(), "c"), ENCODING), open = () => readdirSync("/proc/self/fd").length;
+  await collection.add(await rows(4));
+  const before = open(), { feature } = await row("x", 1);
+  for (let i = 0; i < 30; i++) {
+    const searching = [1, 2, 3].map((k) => collection.search(feature, { k }));
+    await collection.add([await row(`${i}.jpg`, 10 + i)]);
+    assert.deepEqual((await Promise.all(searching)).map(({ length }) => length), [1, 2, 3]);
+    assert.equal((await collection.search(feature, { k: 100 })).length, 5 + i);
+  }
+  await collection.close();
+  assert.equal(open(), before);
 });
 
 test("the cache may be gone, or be rubbish", async () => {

@@ -111,7 +111,9 @@ class Walk {
     }
     for (const name of names.sort((a, b) => (a < b ? -1 : 1))) {
       if (name.startsWith(".") && pattern?.test(name) !== true) continue;
-      yield { name, path: base + name, info: await this.files.stat(base + name).catch(() => undefined) };
+      // In the working folder a name may look like a URL.
+      const path = /^(data|blob|file|https?):/i.test(base + name) ? `./${name}` : base + name;
+      yield { name, path, info: await this.files.stat(path).catch(() => undefined) };
     }
   }
 

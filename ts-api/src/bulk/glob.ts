@@ -39,5 +39,12 @@ function nameOf(part: string): RegExp | undefined {
     if (token.length > 1) return `[${token.slice(1, -1).replace(/^!/, "^").replaceAll("\\", "\\\\")}]`;
     return token.replace(/[.+^${}()|[\]\\]/, "\\$&");
   });
-  return new RegExp(`^${part.startsWith(".") ? "" : "(?!\\.)"}${source}$`, "u");
+  const literal = part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), start = part.startsWith(".") ? "" : "(?!\\.)";
+  try {
+    // The name itself matches too: people have folders such as "2023 [scans]".
+    return new RegExp(`^${start}(?:${source}|${literal})$`, "u");
+  } catch {
+    // Not a range, such as [z-a].
+    return new RegExp(`^${literal}$`, "u");
+  }
 }

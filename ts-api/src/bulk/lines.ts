@@ -12,7 +12,8 @@ const CHUNK = 2 ** 16;
 const BASE64_IMAGE = /^(\/9j\/|iVBORw0KGgo|UklGR|R0lGOD|Qk)[A-Za-z0-9+/]{60,}={0,2}$/;
 
 /**
- * The lines of a text in UTF-8, without their ends; the last may lack one.
+ * The lines of a text in UTF-8, without their ends; the last may lack one. Names that end in NUL, as "find -print0" writes them, may
+ * contain line breaks.
  *
  * @throws IJepaError `input/value` for a line that is too long
  */
@@ -20,20 +21,23 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
   checkIterable("chunks", chunks, "the bytes of a list, in pieces");
   const decoder = new TextDecoder();
   // The pieces of a line so far: joined only once, because lines may be long.
-  let parts: string[] = [], length = 0;
+  let parts: string[] = [], length = 0, end: string | undefined;
+  const lineOf = (text: string) => (end === "\0" ? text : text.replace(/\r$/, ""));
   for await (const chunk of chunks) {
-    const texts = decoder.decode(chunk, { stream: true }).split("\n");
+    const piece = decoder.decode(chunk, { stream: true });
+    end ??= ["\0", "\n"].find((one) => piece.includes(one));
+    const texts = piece.split(end ?? "\n");
     for (const [i, text] of texts.entries()) {
       parts.push(text);
       length += text.length;
       if (length > MAX_LINE) throw new IJepaError("io/read", `A line of the list has more than ${MAX_LINE} characters.`, { path: "the list" });
       if (i === texts.length - 1) break;
-      yield parts.join("").replace(/\r$/, "");
+      yield lineOf(parts.join(""));
       [parts, length] = [[], 0];
     }
   }
   const last = parts.join("") + decoder.decode();
-  if (last !== "") yield last.replace(/\r$/, "");
+  if (last !== "") yield lineOf(last);
 }
 
 /** A file, piece by piece. Throws IJepaError `io/read`. */

@@ -9,8 +9,11 @@ import type { FileInfo } from "../runtime/env.js";
 export interface BulkSource {
   /** Its name in results and messages: a path or URL. */
   readonly name: string;
-  /** Size in bytes, and when it was last written in milliseconds since 1970, as far as that is known without reading it. */
-  look?(): Promise<SourceFacts>;
+  /**
+   * Size in bytes, and when it was last written in milliseconds since 1970, as far as that is known without reading it; undefined if it is
+   * not there.
+   */
+  look?(): Promise<SourceFacts | undefined>;
   /**
    * The bytes of the file. If it rejects, the image becomes a failure.
    *
@@ -47,7 +50,7 @@ export function isAddress(text: string): boolean {
 /** @param info the file system's entry, if it was read already */
 export function addressSource(address: string, info?: FileInfo): BulkSource {
   if (/^data:/i.test(address)) return dataSource(`${address.slice(0, 32)}...${checksumOf(address)}`, address);
-  return { name: address, look: async () => factsOf(info ?? (await infoOf(address))), read: (signal, { timeout } = {}) => readImageBytes(address, { signal, timeout }) };
+  return { name: address, look: async () => factsOf(address, info ?? (await infoOf(address))), read: (signal, { timeout } = {}) => readImageBytes(address, { signal, timeout }) };
 }
 
 /** Reads the image of an http(s) URL. It decides which hosts may be asked. */
@@ -68,7 +71,8 @@ async function infoOf(address: string): Promise<FileInfo | undefined> {
   return isAddress(address) ? undefined : runtime.files?.stat(address).catch(() => undefined);
 }
 
-function factsOf(info: FileInfo | undefined): SourceFacts {
+function factsOf(address: string, info: FileInfo | undefined): SourceFacts | undefined {
+  if (info === undefined && runtime.files !== undefined && !isAddress(address)) return undefined;
   return info?.kind === "file" ? { bytes: info.size, modified: info.modified } : { bytes: undefined, modified: undefined };
 }
 

@@ -72,7 +72,7 @@ export const OPTIONS = {
   concurrency: { value: "N", help: "maximum number of images in progress, over all requests (default: 256)" },
   timeout: { value: "SECONDS", help: "seconds allowed to download an image from a URL (default: 60)" },
   recursive: { short: "r", help: "include images in subfolders" },
-  "from-file": { value: "LIST", help: "read image names from a file, or from standard input with -: one path, URL or base64 image per line" },
+  "from-file": { value: "LIST", help: "read image names from a file, or from standard input with -: one path, URL or base64 image per line, or names that end in NUL (find -print0)" },
   "decode-threads": { value: "N|auto", help: "threads that decode images, or auto for one per processor; 0 decodes on the main thread (default: auto)" },
   "decode-timeout": { value: "SECONDS", help: "seconds allowed to decode one image (default: 60)" },
   "allow-urls": { help: "accept image URLs (http, https) in requests and download them" },

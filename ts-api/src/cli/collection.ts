@@ -1,6 +1,6 @@
 /** `ijepa collection`: describes a collection, and verifies, repairs, compacts or exports it. */
 import { runtime } from "#runtime";
-import { IJepaError } from "../index.js";
+import { IJepaError, imagesOfLines } from "../index.js";
 import type { Collection } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
@@ -55,29 +55,41 @@ interface Checked {
   readonly different: readonly string[];
   /** Images that could not be read again. */
   readonly unreadable: readonly string[];
+  /** Images whose files have changed since they were indexed. */
+  readonly changed: readonly string[];
 }
 
 async function verify(opened: Collection, share: number, settings: Settings, host: CliHost): Promise<Checked> {
   const { signal } = host, { parts, bad } = await opened.verify({ signal });
-  const places = [...opened.live.rows()], count = Math.ceil(share * places.length), different: string[] = [], unreadable: string[] = [];
-  if (count === 0) return { parts, bad, encoded: 0, different, unreadable };
-  const { checkEncoding } = await import("../collections/index.js"), encoder = await openEncoderOf(opened, settings, signal);
+  const places = [...opened.live.rows()], count = Math.ceil(share * places.length), different: string[] = [], unreadable: string[] = [], changed: string[] = [];
+  if (count === 0) return { parts, bad, encoded: 0, different, unreadable, changed };
+  const { imageId } = await import("../collections/index.js"), encoder = await openEncoderOf(opened, settings, signal);
   try {
-    checkEncoding(encoder.encoding, opened.encoding, opened.name);
     for (let i = 0; i < count; i++) {
       const { part, row } = places[Math.floor((i * places.length) / count)], index = opened.live.parts[part], source = index.source(row);
       try {
-        if ((await encoder.embed(source, { signal })).digest !== index.digest(row)) different.push(source);
+        const file = await readPlace(source, signal);
+        if ((await imageId(file)) !== index.id(row)) changed.push(source);
+        else if ((await encoder.embed(file, { signal })).digest !== index.digest(row)) different.push(source);
       } catch (error) {
         if (!(error instanceof IJepaError) || error.code === "aborted") throw error;
         await reportFailure(host, error, { json: settings.json, file: source });
         unreadable.push(source);
       }
     }
-    return { parts, bad, encoded: count - unreadable.length, different, unreadable };
+    return { parts, bad, encoded: count - unreadable.length - changed.length, different, unreadable, changed };
   } finally {
     await encoder.dispose();
   }
+}
+
+/** The bytes of the image at a place, whatever its name looks like. */
+async function readPlace(place: string, signal: AbortSignal): Promise<Uint8Array> {
+  async function* line() {
+    yield place;
+  }
+  const { value } = await imagesOfLines(line()).next();
+  return value!.read(signal);
 }
 
 async function exportTo(opened: Collection, target: string, host: CliHost, bar: ProgressBar): Promise<{ target: string; rows: number }> {
@@ -123,10 +135,11 @@ function toText({ collection: folder, places, images, failures, parts, root, enc
     if (anew.length > 0) lines.push("written anew:", ...anew.map(describe));
   }
   if (checked !== undefined) {
-    const { bad, encoded, different, unreadable } = checked;
+    const { bad, encoded, different, unreadable, changed } = checked;
     lines.push(bad.length === 0 ? "every file is as it was written" : "damaged:", ...bad.map(describe));
     if (encoded > 0) lines.push(`${encoded} encoded again: ${different.length === 0 ? "the same bits" : `${different.length} with other bits`}`, ...different.map((source) => `  ${printable(source)}`));
     if (unreadable.length > 0) lines.push(`${unreadable.length} could not be read again`);
+    if (changed.length > 0) lines.push(`${countOf(changed.length, "file")} changed since ${changed.length === 1 ? "it was" : "they were"} indexed; "ijepa index" reads ${changed.length === 1 ? "it" : "them"} anew`);
   }
   if (exported !== undefined) lines.push(`${exported.rows} rows exported to ${printable(exported.target)}`);
   return `${lines.join("\n")}\n`;

@@ -57,9 +57,10 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
   if (pool !== "mean") throw new UsageError("Many images in one file need --pool mean. Only --out - can write the features of every token.");
   if (settings.normalize) throw new UsageError("--normalize works with --out - and with a few named images. The features of many images are stored unscaled.");
   await host.checkWritable(out);
-  if ((await runtime.files!.stat(out)) !== undefined) throw new IJepaError("io/write", `${out} already exists and will not be replaced. Choose another name, or remove it first.`, { path: out });
-
-  const bar = new ProgressBar(host.stderr), folder = `${out}.partial`;
+  const bar = new ProgressBar(host.stderr), folder = `${out}.partial`, { stat } = runtime.files!, isNew = (await stat(folder)) === undefined;
+  for (const path of [out, ...(/\.npy$/i.test(out) && isNew ? [namesBeside(out)] : [])]) {
+    if ((await stat(path)) !== undefined) throw new IJepaError("io/write", `${path} already exists and will not be replaced. Choose another name, or remove it first.`, { path });
+  }
   const encoder = await FeatureEncoder.open(settings.model, { ...modelOptions(settings), pooling: "mean", signal, progress_callback: showDownloads(bar) }).finally(() => bar.clear());
   try {
     await warnOfUnused(encoder.extractor.model, host);
@@ -79,6 +80,7 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
       maxPixels,
       strict,
       timeout: downloadTime(settings),
+      join: false,
       total: countOfImages(settings),
       onProgress: (progress) => bar.showBulk(progress),
       onFailure: async (failure) => {
@@ -92,8 +94,9 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
       },
     }).finally(() => bar.clear());
     const include = listed && ((source: string) => listed.has(source)), { failed, added } = indexed, seconds = (performance.now() - start) / 1000;
-    const written = indexed.added + indexed.copies + indexed.unchanged;
-    if (written > 0) await exportTo(collection, out, { include, signal });
+    let written = indexed.added + indexed.copies + indexed.unchanged;
+    // A place that was named twice is one row.
+    if (written > 0) await exportTo(collection, out, { include, signal, onProgress: (rows) => (written = rows) });
     await runtime.files!.removeFolder(folder);
     const summary = { out: written > 0 ? out : null, images: written, computed: added, failed, seconds: Number(seconds.toFixed(3)), encoding: encoder.encoding satisfies Encoding };
     await host.stdout.write(json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary));

@@ -55,7 +55,6 @@ async function runFit(settings: Settings, host: CliHost): Promise<number> {
     }
   };
   try {
-    tools.checkEncoding(encoder.encoding, collection.encoding, collection.name);
     const result = await tools.fitClassifier(collection, {
       labels, seed, holdOut, C, signal, views: flips === undefined ? undefined : views, onProgress: (done, total) => bar.show(done, total, "fits"),
     });

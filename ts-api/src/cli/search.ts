@@ -20,7 +20,7 @@ export const search: Command = {
   optionHelp: { patch: "column and row of a patch of the query, counted from 0 at the top left" },
   images: [2, 2],
   notes: [
-    "The query is the path or URL of an image, or the id (SHA-256 of the file) of an image in the collection, which needs no model. The search is exact. Scores are cosine similarities; equal scores are ordered by id.",
+    "The query is the path or URL of an image, or the id (SHA-256 of the file) of an image in the collection, or its first digits, which needs no model. The search is exact. Scores are cosine similarities; equal scores are ordered by id.",
     "--patch finds the patches of all images that are most similar to one patch of the query. The collection must have been made with --tokens.",
   ],
   run: runSearch,
@@ -30,11 +30,11 @@ async function runSearch(settings: Settings, host: CliHost): Promise<number> {
   const { images: [folder, asked], patch, json, given } = settings, { signal } = host, k = wholeOf(given, "results", 1, MOST_RESULTS) ?? 10, html = textOf(given, "html");
   if (html !== undefined) await host.checkWritable(html);
   const { Collection, searchPage } = await import("../collections/index.js");
-  const collection = await Collection.open(folder, { signal }), isId = /^[0-9a-f]{64}$/.test(asked);
+  const collection = await Collection.open(folder, { signal }), id = await idOf(asked, collection);
   const { tokens } = collection.encoding;
   if (patch !== undefined && tokens === null) throw new IJepaError("input/value", `${folder} has no features of patches. Make it with "ijepa index --tokens".`, { name: "patch", value: patch });
-  let query: SearchQuery = { id: asked };
-  if (!isId) {
+  let query: SearchQuery = { id: id ?? "" };
+  if (id === undefined) {
     const encoder = await openEncoderOf(collection, settings, signal);
     try {
       query = await featureOf(encoder, collection, settings, host);
@@ -44,15 +44,26 @@ async function runSearch(settings: Settings, host: CliHost): Promise<number> {
   }
   const results = await collection.search(query, { k, patches: patch !== undefined, patch, signal });
   await collection.close();
-  if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(await searchPage(asked, results, { signal, patch, grid: tokens ?? undefined })));
+  if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(await searchPage(id ?? asked, results, { signal, patch, grid: tokens ?? undefined })));
   await host.stdout.write(json ? `${JSON.stringify({ collection: folder, query: asked, patch, results }, null, 2)}\n` : toTable(results));
   return 0;
 }
 
+/** The id that the user named, by its first digits or more; undefined if that names a file. */
+async function idOf(asked: string, { live, name }: Collection): Promise<string | undefined> {
+  const digits = /^(?:sha256:)?([0-9a-f]{8,64})$/i.exec(asked)?.[1].toLowerCase();
+  if (digits === undefined || digits.length === 64 || (await runtime.files!.stat(asked)) !== undefined) return digits?.length === 64 ? digits : undefined;
+  const ids = new Set<string>();
+  for (const { part, row } of live.rows()) {
+    const id = live.parts[part].id(row);
+    if (id.startsWith(digits)) ids.add(id);
+  }
+  if (ids.size > 1) throw new IJepaError("input/value", `${ids.size} images of ${name} have ids that begin with ${digits}. Give more digits.`, { name: "id", value: asked });
+  return [...ids][0];
+}
+
 async function featureOf(encoder: FeatureEncoder, collection: Collection, settings: Settings, host: CliHost): Promise<Float32Array> {
-  const { images: [, file], patch } = settings, image = await readImage(file, settings, host);
-  const { checkEncoding } = await import("../collections/index.js"), { signal } = host;
-  checkEncoding(encoder.encoding, collection.encoding, collection.name);
+  const { images: [, file], patch } = settings, image = await readImage(file, settings, host), { signal } = host;
   const { tokens: grid, width } = collection.encoding, { feature, tokens } = await encoder.embedLoaded(image, signal);
   if (patch === undefined) return feature;
   const [column, row] = patch, [rows, columns] = grid!;

@@ -7,9 +7,9 @@ import { compactParts } from "./compact.js";
 import { checkEncoding, isEncoding, type Encoding } from "./encoding.js";
 import { hasHead, isPartPath, pathOfPart, readFailures, readHead, writeHead, writeManifest } from "./layout.js";
 import { LiveRows, type RowPlace } from "./live-rows.js";
-import { openMatrix, type MatrixFile, type MatrixKind } from "./matrix.js";
+import { openMatrix, withCache, type MatrixFile, type MatrixKind } from "./matrix.js";
 import { memoryStorage } from "./memory-storage.js";
-import { openParts, rowsOfPart, type DamagedPart, type OpenPart } from "./parts.js";
+import { damagedError, openParts, rowsOfPart, type DamagedPart, type OpenPart } from "./parts.js";
 import { rootDigest } from "./root-digest.js";
 import { isFailure, type CollectionFailure, type CollectionRow } from "./row.js";
 import { Searcher, type SearchOptions, type SearchQuery, type SearchResult } from "./search.js";
@@ -157,7 +157,11 @@ export class Collection {
   /** The row of a place that is stored, with its feature, but without its label. */
   async imageAt(place: RowPlace): Promise<CollectionRow> {
     checkHas("The place", place, "a place of live.rows()", "part", "row");
-    const { part, row } = place, { index } = this.#parts[part], modified = index.modified[row], grid = this.encoding.tokens;
+    return withCache(this.#storage, () => this.close(), () => this.#imageAt(place));
+  }
+
+  async #imageAt({ part, row }: RowPlace): Promise<CollectionRow> {
+    const { index } = this.#parts[part], modified = index.modified[row], grid = this.encoding.tokens;
     const rows = async (kind: MatrixKind, count: number) => (await this.#matrixOf(part, kind)).readRows(row * count, count);
     return {
       source: index.source(row),
@@ -214,6 +218,7 @@ export class Collection {
       await this.refresh();
       const writer = new CollectionWriter(this.#storage, lock, this.encoding, this.#parts, ({ index }) => {
         this.#live.add(index);
+        void this.#searcher?.close().catch(() => undefined);
         this.#searcher = undefined;
       });
       try {
@@ -301,18 +306,31 @@ export class Collection {
    * @throws IJepaError `input/value`, `input/shape`, `collection/encoding`, `collection/damaged`, `io/read`, `aborted`
    */
   async search(query: SearchQuery, options: SearchOptions = {}): Promise<SearchResult[]> {
-    return (await this.searcher(signalOf(options))).search(query, options);
+    return this.#searching(signalOf(options), (searcher) => searcher.search(query, options));
   }
 
   /** Groups of images whose features are closer than a threshold. Throws as `search`. */
   async duplicates(options: DuplicateOptions = {}): Promise<DuplicateGroup[]> {
-    return findDuplicates(await this.searcher(signalOf(options)), options);
+    return this.#searching(signalOf(options), (searcher) => findDuplicates(searcher, options));
   }
 
   /** The matrices that searches run over, loaded once. */
   async searcher(signal?: AbortSignal): Promise<Searcher> {
     checkType("signal", signal, "AbortSignal");
-    return (this.#searcher ??= await Searcher.open(this.#storage, this.encoding, { parts: this.#parts, live: this.#live }, signal));
+    while (this.#searcher === undefined) {
+      const live = this.#live, parts = [...this.#parts], opened = await Searcher.open(this.#storage, this.encoding, { parts, live }, signal);
+      // Another call was faster, or there are new parts.
+      if (this.#searcher !== undefined || live !== this.#live || parts.length !== this.#parts.length) await opened.close();
+      else this.#searcher = opened;
+    }
+    return this.#searcher;
+  }
+
+  #searching<T>(signal: AbortSignal | undefined, work: (searcher: Searcher) => Promise<T>): Promise<T> {
+    return withCache(this.#storage, () => this.close(), async () => {
+      const searcher = await this.searcher(signal);
+      return searcher.use(() => work(searcher));
+    });
   }
 }
 
@@ -329,13 +347,4 @@ function storageAt(where: string | FolderStorage): FolderStorage {
   if (typeof where !== "string" || where === "") throw new TypeError("A collection is opened by the path of its folder, or by a FolderStorage.");
   if (runtime.openStorage !== undefined) return runtime.openStorage(where.replace(/[/\\]+$/, "") || "/");
   throw new IJepaError("io/read", "This runtime has no files: pass storage, such as memoryStorage().", { path: where });
-}
-
-function damagedError(path: string, damaged: readonly DamagedPart[]): IJepaError<"collection/damaged"> {
-  const list = damaged.map(({ file, problem, rows, first, last }) => {
-    const lost = rows === undefined ? "" : `, which had ${rows === 1 ? "one place" : `${rows} places`}, from ${JSON.stringify(first)} to ${JSON.stringify(last)}`;
-    return `${file}${lost}: ${problem}`;
-  });
-  const message = `${path} is damaged: ${list.join("; ")}. "ijepa collection ${path} --repair" moves damaged parts aside; "ijepa index" then restores what they held.`;
-  return new IJepaError("collection/damaged", message, { path, files: damaged.map(({ file, problem, rows }) => ({ file, problem, rows })) });
 }

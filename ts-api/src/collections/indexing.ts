@@ -6,7 +6,7 @@ import type { Source } from "../bulk/source.js";
 import type { Collection } from "./collection.js";
 import { checkEncoding } from "./encoding.js";
 import type { FeatureEncoder } from "./feature-encoder.js";
-import type { CollectionRow } from "./row.js";
+import { LATEST, type CollectionRow } from "./row.js";
 import { smallPart, type CollectionWriter } from "./writer.js";
 
 /** Options of `indexImages`. */
@@ -15,11 +15,13 @@ export interface IndexOptions extends Pick<EmbedImagesOptions, "signal" | "decod
   onFailure?: ((failure: BulkFailure) => void | Promise<void>) | undefined;
   /** Called for each damaged image that could still be read. */
   onWarning?: ((image: Pick<BulkRow, "source" | "warnings">) => void | Promise<void>) | undefined;
+  /** Join small parts at the end if there are many, which may change the order of the rows. Default true. */
+  join?: boolean | undefined;
 }
 
 const NAMES: OptionNames<IndexOptions> = {
   signal: "AbortSignal", decoders: true, maxPixels: "number", strict: "boolean", timeout: "number", total: true, onProgress: "function", ahead: true, batchSize: true,
-  onFailure: "function", onWarning: "function",
+  onFailure: "function", onWarning: "function", join: "boolean",
 };
 
 /** The result of `indexImages`, in numbers of places. */
@@ -47,10 +49,11 @@ export async function indexImages(collection: Collection, encoder: FeatureEncode
   checkHas("The collection", collection, "a Collection", "encoding", "live");
   checkHas("The encoder", encoder, "a FeatureEncoder", "encoding", "extractor");
   checkEncoding(encoder.encoding, collection.encoding, collection.name);
-  const { onFailure, onWarning, ...bulk } = readOptions(options, NAMES, "indexImages"), { layers, pooling, tokens } = collection.encoding, report = { added: 0, copies: 0, unchanged: 0, failed: 0 };
+  const { onFailure, onWarning, join = true, ...bulk } = readOptions(options, NAMES, "indexImages"), { layers, pooling, tokens } = collection.encoding, report = { added: 0, copies: 0, unchanged: 0, failed: 0 };
   await collection.write(async (writer) => {
     const known: EmbedImagesOptions["known"] = (source, bytes, modified) => isKnown(collection, writer, source, bytes, modified);
     const skip = (id: string) => collection.live.findId(id) !== undefined || writer.pendingId(id) !== undefined;
+    const isStored = ({ source, bytes, modified }: BulkSkip | BulkRow, id: string) => idAt(collection, writer, source) === id && isKnown(collection, writer, source, bytes, modified);
     for await (const result of embedImages(encoder.extractor, sources, { ...bulk, layers, pool: tokens === null ? pooling : "none", known, skip })) {
       if (result.kind === "failure") {
         report.failed++;
@@ -60,10 +63,11 @@ export async function indexImages(collection: Collection, encoder: FeatureEncode
         // Copies that were encoded at the same time.
         if (skip(result.id)) report.copies++;
         else report.added++;
-        await writer.put(await rowOf(encoder, result));
+        if (!isStored(result, result.id)) await writer.put(await rowOf(encoder, result));
         if (result.warnings.length > 0) await onWarning?.(result);
-      } else if (result.id === undefined) {
+      } else if (result.id === undefined || isStored(result, result.id)) {
         report.unchanged++;
+        await writer.succeed(result.source);
       } else {
         report.copies++;
         await writer.put(await copyOf(collection, writer, result, result.id));
@@ -71,7 +75,7 @@ export async function indexImages(collection: Collection, encoder: FeatureEncode
     }
   });
   const below = smallPart(collection.encoding);
-  if (collection.partSizes.filter((rows) => rows < below).length >= MANY_PARTS) await collection.compact({ below });
+  if (join && collection.partSizes.filter((rows) => rows < below).length >= MANY_PARTS) await collection.compact({ below });
   return report;
 }
 
@@ -86,6 +90,12 @@ export function isKnown(collection: Collection, writer: CollectionWriter, source
   return isSame(part.fileBytes[place.row], part.modified[place.row]);
 }
 
+/** The id of the image at a place; undefined where there is none. */
+function idAt(collection: Collection, writer: CollectionWriter, source: string): string | undefined {
+  const pending = writer.pending(source), place = collection.live.find(source);
+  return pending?.id ?? (place && collection.live.parts[place.part].id(place.row));
+}
+
 export async function rowOf(encoder: FeatureEncoder, { source, id, bytes, modified, width, height, feature, digest }: BulkRow): Promise<CollectionRow> {
   const made = encoder.encoding.tokens === null ? { feature, digest } : await encoder.finishTokens(feature);
   return { source, id, bytes, modified: wholeTime(modified), width, height, ...made };
@@ -98,5 +108,5 @@ async function copyOf(collection: Collection, writer: CollectionWriter, { source
 }
 
 function wholeTime(modified: number | undefined): number | null {
-  return modified === undefined ? null : Math.floor(modified);
+  return modified === undefined || !(Math.abs(modified) <= LATEST) ? null : Math.floor(modified);
 }

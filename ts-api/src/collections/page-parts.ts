@@ -107,7 +107,7 @@ function markOf({ at: [column, row], grid: [rows, columns] }: NonNullable<Card["
 
 /** The common folder of all places, with a slash at its end; "" if there is none. */
 export function commonFolder(sources: Iterable<string>): string {
-  const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/", path.length - 2) + 1);
+  const parentOf = (path: string) => path.slice(0, path.slice(0, -1).lastIndexOf("/") + 1);
   let folder: string | undefined;
   for (const source of sources) {
     folder ??= parentOf(source);

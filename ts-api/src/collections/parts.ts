@@ -9,7 +9,7 @@ import { readFacts, readRows } from "./parquet.js";
 import { encodeIndex, PartIndex } from "./part-index.js";
 import type { CollectionRow } from "./row.js";
 
-const NOT_ITS_BYTES = "its bytes do not match the digest in its name", NOT_A_PART = "it is not a Parquet file of a collection";
+const NOT_ITS_BYTES = "its bytes do not match the digest in its name", GONE = "it is gone", NOT_A_PART = "it is not a Parquet file of a collection";
 
 export interface OpenPart {
   readonly entry: PartEntry;
@@ -30,8 +30,11 @@ export interface DamagedPart {
   readonly last: string | undefined;
 }
 
-/** @throws IJepaError `collection/encoding` for a part of another encoding, `io/read` */
-export async function openParts(storage: FolderStorage, encoding: Encoding): Promise<{ parts: OpenPart[]; damaged: DamagedPart[] }> {
+/**
+ * @param tries how often the list is read again where a part is gone: a writer may have replaced both
+ * @throws IJepaError `collection/encoding` for a part of another encoding, `io/read`
+ */
+export async function openParts(storage: FolderStorage, encoding: Encoding, tries = 2): Promise<{ parts: OpenPart[]; damaged: DamagedPart[] }> {
   const { names, entries, damage } = await listParts(storage), nothing = { rows: undefined, first: undefined, last: undefined };
   const parts: OpenPart[] = [], damaged: DamagedPart[] = damage === undefined ? [] : [{ ...damage, ...nothing }];
   for (const name of names) {
@@ -39,12 +42,21 @@ export async function openParts(storage: FolderStorage, encoding: Encoding): Pro
     if ("problem" in part) damaged.push({ ...part, file: pathOfPart(name), rows: entry?.rows, first: entry?.first, last: entry?.last });
     else parts.push(part);
   }
-  return { parts, damaged };
+  return tries > 0 && damaged.some(({ problem }) => problem === GONE) ? openParts(storage, encoding, tries - 1) : { parts, damaged };
+}
+
+export function damagedError(path: string, damaged: readonly DamagedPart[]): IJepaError<"collection/damaged"> {
+  const list = damaged.map(({ file, problem, rows, first, last }) => {
+    const lost = rows === undefined ? "" : `, which had ${rows === 1 ? "one place" : `${rows} places`}, from ${JSON.stringify(first)} to ${JSON.stringify(last)}`;
+    return `${file}${lost}: ${problem}`;
+  });
+  const message = `${path} is damaged: ${list.join("; ")}. "ijepa collection ${path} --repair" moves damaged parts aside; "ijepa index" then restores what they held.`;
+  return new IJepaError("collection/damaged", message, { path, files: damaged.map(({ file, problem, rows }) => ({ file, problem, rows })) });
 }
 
 async function openPart(storage: FolderStorage, encoding: Encoding, name: string, entry: PartEntry | undefined): Promise<OpenPart | { problem: string }> {
   const file = await storage.open(pathOfPart(name));
-  if (file === undefined) return { problem: "it is gone" };
+  if (file === undefined) return { problem: GONE };
   try {
     if (entry !== undefined && entry.bytes !== file.size) return { problem: `it has ${file.size} bytes, not ${entry.bytes}` };
     const index = (await cachedIndex(storage, encoding, name)) ?? (await readIndex(storage, encoding, name, file));
@@ -109,7 +121,7 @@ export async function* rowsOfPart(storage: FolderStorage, name: string): AsyncGe
     const message = `${storage.name}/${path} is damaged: ${problem}. "ijepa collection ${storage.name} --verify 0%" says what is lost.`;
     return new IJepaError("collection/damaged", message, { path: storage.name, files: [{ file: path, problem, rows: undefined }] }, { cause });
   };
-  if (bytes === undefined) throw fail("it is gone");
+  if (bytes === undefined) throw fail(GONE);
   if (!(await sha256(bytes)).startsWith(digestOfName(name))) throw fail(NOT_ITS_BYTES);
   try {
     yield* readRows(inMemory(path, bytes));

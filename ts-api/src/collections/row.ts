@@ -36,6 +36,9 @@ export interface CollectionFailure {
   readonly message: string;
 }
 
+/** The last moment of a Date, in milliseconds. Some disks have files of a later one. */
+export const LATEST = 8.64e15;
+
 /** A row whose place is gone: it has no id, and no feature. */
 export function tombstone(source: string): CollectionRow {
   return { source, id: "", bytes: 0, modified: null, width: 0, height: 0, feature: new Float32Array(0), digest: "" };

@@ -66,6 +66,8 @@ export interface Matrices {
 
 export class Searcher {
   readonly #matrices = new Map<MatrixKind, Promise<Matrices>>();
+  #running = 0;
+  #retired = false;
   /** For each part the rows that represent their image. */
   readonly images: readonly Uint8Array[];
 
@@ -97,14 +99,33 @@ export class Searcher {
   async #load(kind: MatrixKind, signal: AbortSignal | undefined): Promise<Matrices> {
     const { tokens, width } = this.encoding;
     const files: MatrixFile[] = [];
-    for (const { entry } of this.parts) {
-      throwIfAborted(signal, `loading ${this.storage.name}`);
-      files.push(await openMatrix(this.storage, entry.name, kind, width));
+    try {
+      for (const { entry } of this.parts) {
+        throwIfAborted(signal, `loading ${this.storage.name}`);
+        files.push(await openMatrix(this.storage, entry.name, kind, width));
+      }
+      return { files, scanner: await Scanner.load(files), units: kind === "feature" || tokens === null ? 1 : tokens[0] * tokens[1] };
+    } catch (error) {
+      for (const file of files) await file.close();
+      throw error;
     }
-    return { files, scanner: await Scanner.load(files), units: kind === "feature" || tokens === null ? 1 : tokens[0] * tokens[1] };
   }
 
+  /** Runs work during which the files stay open. */
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    this.#running++;
+    try {
+      return await work();
+    } finally {
+      this.#running--;
+      if (this.#retired) await this.close();
+    }
+  }
+
+  /** Closes the files, once nothing uses them any more. */
   async close(): Promise<void> {
+    this.#retired = true;
+    if (this.#running > 0) return;
     for (const loading of this.#matrices.values()) for (const file of (await loading).files) await file.close();
     this.#matrices.clear();
   }

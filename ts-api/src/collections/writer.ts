@@ -7,7 +7,7 @@ import { numberOf, partName, pathOfPart, readAudits, readFailures, writeAudits, 
 import { encodePart } from "./parquet.js";
 import { encodeIndex } from "./part-index.js";
 import { entryOf, keepIndex, type OpenPart } from "./parts.js";
-import { tombstone, type CollectionFailure, type CollectionRow } from "./row.js";
+import { LATEST, tombstone, type CollectionFailure, type CollectionRow } from "./row.js";
 
 /** A part is written when it has so many rows or so many numbers: rows that wait for it are in memory, and once more as its bytes. */
 const MOST_ROWS = 2048, MOST_NUMBERS = 6 * 2 ** 20;
@@ -64,8 +64,12 @@ export class CollectionWriter {
   async put(row: CollectionRow): Promise<void> {
     this.#check(row);
     await this.#take(row);
-    const failures = await this.#knownFailures();
-    if (failures.delete(row.source)) this.#failuresChanged = true;
+    await this.succeed(row.source);
+  }
+
+  /** Forgets the failure of a place, if there was one. */
+  async succeed(source: string): Promise<void> {
+    if ((await this.#knownFailures()).delete(source)) this.#failuresChanged = true;
   }
 
   /** Records that the image of a place could not be indexed. */
@@ -135,13 +139,17 @@ export class CollectionWriter {
     return (this.#failures ??= await readFailures(this.storage));
   }
 
-  #check({ source, id, digest, feature, tokens, bytes }: CollectionRow): void {
+  #check({ source, id, digest, feature, tokens, label, modified, ...counts }: CollectionRow): void {
     const { width, tokens: grid } = this.encoding, wanted = grid === null ? undefined : grid[0] * grid[1] * width;
-    if (typeof source !== "string" || source === "") throw new TypeError("A row needs the path or URL of its image as a string.");
+    if (typeof source !== "string" || source === "" || /\p{Surrogate}/u.test(source)) throw new TypeError("A row needs the path or URL of its image as a string of Unicode.");
     const wrong = (name: string, value: unknown, expected: string) => new IJepaError("input/value", `The ${name} of ${source} must be ${expected}.`, { name, value });
     if (!/^[0-9a-f]{64}$/.test(id)) throw wrong("id", id, "a SHA-256 in hex");
     if (!/^[0-9a-f]{64}$/.test(digest)) throw wrong("digest", digest, "a SHA-256 in hex");
-    if (!Number.isSafeInteger(bytes) || bytes < 0) throw wrong("bytes", bytes, "a whole number");
+    for (const name of ["bytes", "width", "height"] as const) {
+      if (!Number.isSafeInteger(counts[name]) || counts[name] < 0 || (name !== "bytes" && counts[name] >= 2 ** 31)) throw wrong(name, counts[name], "a whole number");
+    }
+    if (modified !== null && !(Number.isInteger(modified) && Math.abs(modified) <= LATEST)) throw wrong("modified", modified, "a time in milliseconds, or null");
+    if (typeof (label ?? "") !== "string") throw wrong("label", label, "a string, or null");
     if (feature.length === width && tokens?.length === wanted && feature.every(Number.isFinite)) return;
     const message = `The feature of ${source} has ${feature.length} numbers${tokens === undefined ? "" : ` and ${tokens.length} of patches`}; the collection has ${width}${wanted === undefined ? "" : ` and ${wanted}`}, all of them finite.`;
     throw new IJepaError("input/shape", message, { name: "feature", expected: `${width} finite numbers`, actual: [feature.length] });

@@ -127,9 +127,10 @@ class Producer {
     let group: string[] = [];
     for await (const source of sources) {
       throwIfAborted(this.options.signal, "making jobs");
-      const from = sourceOf(source), { name } = from, facts = await from.look?.();
+      const from = sourceOf(source), { name } = from, facts = (await from.look?.()) ?? { bytes: undefined, modified: undefined };
       if (this.#asked.has(name)) continue;
-      if (facts === undefined) {
+      // A path that is not here may be there for the workers.
+      if (from.look === undefined) {
         await this.#fail(await unsendable(from, this.options.signal));
         continue;
       }

@@ -113,7 +113,7 @@ async function takeAway(path: string, dead: Holder | "unreadable"): Promise<void
   const taken = await holderOf(aside);
   const isDead = typeof taken === "object" ? typeof dead === "object" && taken.token === dead.token : dead === "unreadable";
   if (!isDead) await link(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
+  await rm(aside, { force: true, recursive: true });
 }
 
 /** Linux counts ticks since boot; together with the boot id that is unique. */

@@ -10,6 +10,8 @@ import { TEMPORARY, type FolderStorage } from "./storage.js";
 
 /** Characters of a path in a message. */
 const MAX_SHOWN = 500;
+/** Temporary names in the folder itself, which may be one where a user keeps other files. */
+const OWN_TEMPORARY = /\.[0-9a-f-]{36}\.tmp$/;
 
 /** @param openFile the runtime's own */
 export function nodeStorage(root: string, openFile: (path: string) => Promise<ByteSource>): FolderStorage {
@@ -71,7 +73,7 @@ export function nodeStorage(root: string, openFile: (path: string) => Promise<By
       await writing("", () => mkdir(root, { recursive: true }));
       const lock = await lockFolder(root);
       for (const folder of [".", "parts", "cache"]) {
-        const left = (await list(folder)).filter((name) => name.endsWith(TEMPORARY));
+        const left = (await list(folder)).filter((name) => (folder === "." ? OWN_TEMPORARY.test(name) : name.endsWith(TEMPORARY)));
         await Promise.all(left.map((name) => rm(join(at(folder), name), { force: true })));
       }
       return lock;

@@ -17,6 +17,9 @@ import type { SafetensorsFile } from "./safetensors/reader.js";
 export const ENCODER_FIELD = "ijepa_encoder";
 const HEAD_TENSORS = ["classifier.weight", "classifier.bias"] as const;
 
+/** What decides the shapes of an encoder's tensors. */
+const STRUCTURE = ["hiddenSize", "numHiddenLayers", "intermediateSize", "numPatches", "patchInputs", "qkvBias"] as const;
+
 /** The encoder of a head, and everything that decides the bits of the head's input. */
 export interface EncoderReference {
   /** A path, URL or name of the Hub; null for the model of the package. */
@@ -78,6 +81,10 @@ function join(
   ref: string, config: IJepaConfig, preprocessor: Record<string, unknown> | undefined, files: readonly SafetensorsFile[], encoder: Checkpoint,
   { layers, dtype, groupSize }: EncoderReference,
 ): Checkpoint {
+  const wrong = STRUCTURE.filter((name) => encoder.config[name] !== config[name]).map((name) => `${name} ${encoder.config[name]}, not ${config[name]}`);
+  if (wrong.length > 0) {
+    throw new IJepaError("collection/encoding", `The head was trained on features of another encoder than ${encoder.ref}: ${wrong.join("; ")}. Load it with its own encoder.`, { path: encoder.ref, differences: wrong });
+  }
   const stored = new Map(files.flatMap((file) => [...file.tensors.values()].map((info) => [info.name, { info: { ...info, file: file.name }, file }] as const)));
   const inputs = config.hiddenSize * (layers === "last4" ? 4 : 1);
   const shapes: Record<string, readonly number[]> = { "classifier.weight": [config.numLabels, inputs], "classifier.bias": [config.numLabels] };
