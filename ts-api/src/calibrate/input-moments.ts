@@ -8,7 +8,7 @@ import type { CpuOptions } from "../backends/open.js";
 import { bound } from "../core/float.js";
 import type { InputMoments } from "../quantize/balance.js";
 import type { InputWeights } from "../quantize/candidates.js";
-import { CalibrationRun, type WideParts } from "./calibration-run.js";
+import type { CalibrationRun, WideParts } from "./calibration-run.js";
 import type { IJepaConfig } from "../config/config.js";
 import type { Pixels } from "../encoder/pixels.js";
 import { PRODUCTS, type Product } from "../packing/matrix-reader.js";
@@ -59,7 +59,7 @@ export class MomentSource {
 
   private async next(each?: (product: Product, moments: Moments) => Promise<void>): Promise<LayerMoments> {
     const index = this.known.length, layer: Partial<LayerMoments> = {};
-    this.run ??= await CalibrationRun.open(this.config, this.parts, this.options);
+    this.run ??= await (await import("./calibration-run.js")).CalibrationRun.open(this.config, this.parts, this.options);
     await this.run.layer(index, async (product, operands, inner) => {
       const moments = (layer[product] = momentsOf(operands, inner));
       await each?.(product, moments);

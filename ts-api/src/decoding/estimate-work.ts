@@ -1,9 +1,8 @@
 /**
  * Estimates the work that an image file announces, from its header: to refuse too much, and to keep long work from delaying short work.
  */
-import { MAX_DEFLATE_RATIO } from "../image/inflate.js";
 import { readJpegHeader } from "../image/jpeg.js";
-import { MAX_ALL_TEXT_BYTES, MAX_TEXT_BYTES } from "../image/png-text.js";
+import { MAX_ALL_TEXT_BYTES, MAX_DEFLATE_RATIO, MAX_TEXT_BYTES } from "../image/png-format.js";
 
 /** Beyond this a file counts as long work: more than a second for the decoders. */
 export const HEAVY = 100_000_000;

@@ -5,7 +5,6 @@ import { CodecError } from "./codec.js";
 import { corrupt, unsupported } from "./image-error.js";
 import { decodeJpeg, readJpegHeader } from "./jpeg.js";
 import { applyOrientation, readOrientation, type OrientationMetadata } from "./orientation.js";
-import { decodePng, readPngHeader } from "./png.js";
 import { DEFAULT_MAX_PIXELS, type DecodedImage } from "./raw-image.js";
 import { openResizer } from "./resizer.js";
 import { decodeWebp, readWebpHeader } from "./webp.js";
@@ -137,7 +136,7 @@ async function openJpeg(bytes: Uint8Array, source: string): Promise<OpenedImage>
 }
 
 async function openPng(bytes: Uint8Array, source: string): Promise<OpenedImage> {
-  const header = await readPngHeader(bytes, source);
+  const { decodePng, readPngHeader } = await import("./png.js"), header = await readPngHeader(bytes, source);
   return { ...header, pixels: () => decodePng(header, source) };
 }
 

@@ -1,5 +1,5 @@
-/** DEFLATE expands one byte to at most this many. */
-export const MAX_DEFLATE_RATIO = 1032;
+/** Inflates zlib data up to a bound, in the pieces in which Pillow does. */
+
 /** Bytes that Pillow gives zlib at a time. */
 const PIECE_BYTES = 64 * 1024;
 const NO_FLUSH = 0, STREAM_END = 1, BUF_ERROR = -5;

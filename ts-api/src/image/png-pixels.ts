@@ -1,4 +1,5 @@
 /** PNG pixels: undoes the row filters and Adam7 interlacing and expands every colour type to RGB, as Pillow's `convert("RGB")`. */
+import { paeth } from "./png-format.js";
 import type { RgbImage } from "./raw-image.js";
 
 export interface PngFormat {
@@ -112,16 +113,6 @@ function unfilter(filter: number, row: Uint8Array, above: Uint8Array, pixelBytes
     default:
       throw new RangeError(`a row has the unknown filter ${filter}`);
   }
-}
-
-/** Of the pixels to the left, above and above to the left, the one nearest to left + up - upLeft (PNG specification, section 9.4). */
-export function paeth(left: number, up: number, upLeft: number): number {
-  const estimate = left + up - upLeft;
-  const toLeft = Math.abs(estimate - left);
-  const toUp = Math.abs(estimate - up);
-  const toUpLeft = Math.abs(estimate - upLeft);
-  if (toLeft <= toUp && toLeft <= toUpLeft) return left;
-  return toUp <= toUpLeft ? up : upLeft;
 }
 
 /** Writes `cols` unfiltered pixels to `out`, from byte `to` on, `step` bytes apart. */

@@ -1,16 +1,15 @@
 /** The chunks of PNG that may tell the orientation: EXIF, XMP, and the EXIF that ImageMagick writes as hexadecimal text. */
 import { IJepaError } from "../core/errors.js";
-import { inflate, MAX_DEFLATE_RATIO } from "./inflate.js";
+import { inflate } from "./inflate.js";
 import type { OrientationMetadata } from "./orientation.js";
 import type { Chunk } from "./png-chunks.js";
+import { MAX_ALL_TEXT_BYTES, MAX_DEFLATE_RATIO, MAX_TEXT_BYTES } from "./png-format.js";
 
 const XMP_KEYWORD = "XML:com.adobe.xmp";
 /** EXIF as it is, and in hexadecimal. */
 const EXIF_KEYWORD = "exif", PROFILE_KEYWORD = "Raw profile type exif";
 const TEXTS = ["tEXt", "zTXt", "iTXt"];
 const KEYWORDS = [XMP_KEYWORD, EXIF_KEYWORD, PROFILE_KEYWORD];
-/** A longer text is cut; nor may all texts together have more than this: a few kilobytes can be compressed gigabytes. */
-export const MAX_TEXT_BYTES = 2 ** 20, MAX_ALL_TEXT_BYTES = 8 * 2 ** 20;
 /** What a compressed text counts at least: to begin with it takes as long. */
 const LEAST_TEXT_BYTES = 2 ** 14;
 /** Of the specification. */

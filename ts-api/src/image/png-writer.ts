@@ -1,7 +1,7 @@
 /** From pixels to the bytes of a PNG file. */
 import { concatBytes } from "../core/bytes.js";
 import { crc32 } from "./crc32.js";
-import { paeth } from "./png-pixels.js";
+import { paeth } from "./png-format.js";
 import { checkRawImage, type RawImage } from "./raw-image.js";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];

@@ -5,9 +5,10 @@
  * without a bound, so that a file of a few megabytes can take gigabytes. Only the inflation is a package's (pako).
  */
 import { corrupt } from "./image-error.js";
-import { inflate, MAX_DEFLATE_RATIO, type Inflated } from "./inflate.js";
+import { inflate, type Inflated } from "./inflate.js";
 import type { OrientationMetadata } from "./orientation.js";
 import { readPngChunks, type PngChunks } from "./png-chunks.js";
+import { MAX_DEFLATE_RATIO } from "./png-format.js";
 import { decodePngPixels, inflatedBytes, wholeRows, type PngFormat } from "./png-pixels.js";
 import { readMetadata } from "./png-text.js";
 import type { DecodedImage } from "./raw-image.js";
