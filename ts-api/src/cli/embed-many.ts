@@ -107,7 +107,7 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
 }
 
 async function exportTo(collection: Collection, out: string, options: ExportFileOptions): Promise<void> {
-  if (/\.npy$/i.test(out)) await runtime.writeFile(namesBeside(out), exportNames(collection, options));
+  if (/\.npy$/i.test(out)) await runtime.writeFile(namesBeside(out), exportNames(collection, { include: options.include }));
   await runtime.writeFile(out, exportFile(collection, out, options));
 }
 
