@@ -25,6 +25,17 @@ test("compressed comments of a PNG count as what they take, broken ones too", as
   }
 });
 
+test("the scans of a JPEG count more where they take longer", async () => {
+  const file = readBytes("files/jpeg-420-progressive.jpg"), at = Buffer.from(file).lastIndexOf("\xff\xda", -1, "latin1");
+  const scan = file.subarray(at, at + 4 + file[at + 3] - 2), begin = file.subarray(0, 2), scans = new Array<Uint8Array>(10_300).fill(scan);
+  const many = (...segments: Uint8Array[]) => concat(begin, ...segments, file.subarray(2, -2), ...scans, latin1("\xff\xd9"));
+  assert.equal((await pool.decode(many())).width, 151);
+  await fails(() => pool.decode(many(latin1("\xff\xdd\0\x04\0\x01"))), "image/too-complex", /in 103\d\d scans/);
+  const frame = Buffer.from(file).indexOf("\xff\xc2", 0, "latin1"), arithmetic = many();
+  arithmetic[frame + 1] = 0xca;
+  await fails(() => decodeImage(arithmetic), "image/too-complex", /in 103\d\d scans/);
+});
+
 test("hundreds of thousands of chunks take no longer than their bytes", async () => {
   const many = (type: string, before: Uint8Array) => concat(before, Buffer.alloc(12 * 400_000, pngChunk(type, new Uint8Array(0))));
   const file = png(1, 1, 8, 0, onePixel), headless = concat(file.subarray(0, 8), pngChunk("teSt", new Uint8Array(0)));

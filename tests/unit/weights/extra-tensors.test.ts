@@ -11,6 +11,7 @@ test("tensors that an encoder may need are named together, and refused", async (
   const names = [
     "embeddings.cls_token", "encoder.layer.1.layernorm_before.bias", "encoder.layer.0.layer_scale1.lambda1", "encoder.layernorm.weight",
     "embeddings.mask_tokens", "embeddings.patch_embeddings.projection.wieght", "layers.1.mlp.fc1.weight",
+    "register_tokens", "reg_token", "norm_pre.weight", "pos_embed_spatial",
   ];
   await withTensors((tensors) => names.forEach((name) => tensors.set(name, f32([1], [0]))), async (folder) => {
     const error = await failure("weights/unexpected", () => openCheckpoint(folder));
@@ -69,6 +70,7 @@ test("weights that other libraries have quantized are named for what they are", 
     [/8-bit weights \(I8\)/, { [weight]: bytes("I8") }],
     [/float8 weights \(F8_E4M3\)/, { [weight]: bytes("F8_E4M3") }],
     [/float8 weights \(F8_E5M2\)/, { [weight]: bytes("F8_E5M2") }],
+    [/float8 weights \(F8_E4M3FNUZ\)/, { [weight]: bytes("F8_E4M3FNUZ") }],
     [/float8 or whole numbers, with scales/, { [`${module}.weight_scale_inv`]: f32([1, 1], [1]) }],
     [/float8 or whole numbers, with scales/, { [`${module}.weight_scale`]: f32([], [1]) }],
     [/float8 or whole numbers, with scales/, { [`${module}.input_scale`]: f32([1], [1]) }],

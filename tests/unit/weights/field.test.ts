@@ -96,9 +96,15 @@ test("weights of other formats are named", async () => {
   const formats: [head: Uint8Array, words: RegExp][] = [
     [zip({ "a/data.pkl": pickle(null) }), /a zip, as torch\.save writes/],
     [begin("GGUF"), /GGUF/], [begin(0x89, "HDF\r\n"), /HDF5/], [begin(0x1f, 0x8b), /gzip/], [begin(0x80, 2, 0x8a), /pickle of Python/],
+    [begin(0xfd, "7zXZ"), /xz/], [begin("BZh9"), /bzip2/], [begin("7z", 0xbc, 0xaf), /7z archive/], [begin(0x93, "NUMPY"), /NumPy/], [begin(0x1c, 0, 0, 0, "TFL3"), /TensorFlow Lite/],
+    [begin(8, 7, 0x12, 7, "pytorch"), /ONNX/], [begin(8, 8, ":"), /ONNX/], [begin(0x81, 0xa6, "params"), /Flax/],
   ];
   for (const [head, words] of formats) {
-    await inFolder({ ...smallModel(), "model.safetensors": head }, async (folder) => assert.match((await failure("weights/format", () => openCheckpoint(folder))).message, words));
+    await inFolder({ ...smallModel(), "model.safetensors": head, "model.bin": head }, async (folder) => {
+      assert.match((await failure("weights/format", () => openCheckpoint(folder))).message, words);
+      const message = head[0] === 0x50 ? "" : (await failure("weights/format", () => openCheckpoint(`${folder}/model.bin`))).message;
+      if (message !== "") assert.match(message, head[0] === 0x80 ? /before PyTorch 1\.6/ : words);
+    });
   }
 });
 

@@ -144,6 +144,28 @@ test("no file, no encoder, another model: said with names", async () => {
   await inFolder({ [FILE]: other }, async (folder) => {
     assert.deepEqual((await failure("weights/missing", () => openCheckpoint(`${folder}/${FILE}`))).details.names, ["pos_embed"]);
   });
+  /** The encoder alone, under other names; a tensor without one is left out. */
+  const renamed = (rename: (name: string) => string | undefined): Uint8Array => {
+    const entries: Record<string, Uint8Array> = {}, dict = new Map<string, Pickled>();
+    for (const [name, parameter] of state) {
+      const to = rename(name), key = String(dict.size);
+      if (to === undefined) continue;
+      entries[`a/data/${key}`] = bytesOf(parameter);
+      dict.set(to, { key, storage: "FloatStorage", count: parameter.data.length, shape: parameter.shape });
+    }
+    return zip({ "a/data.pkl": pickle(new Map([["encoder", dict]])), ...entries });
+  };
+  const wrong: [files: Uint8Array, code: "weights/missing" | "weights/format", words: RegExp][] = [
+    [zip({ "a/data.pkl": pickle(new Map<string, Pickled>([["target_encoder", new Map()]])) }), "weights/missing", /Pass { checkpointKey: "target_encoder" }/],
+    [renamed((name) => `module.backbone.${name}`), "weights/missing", /It has "backbone\.pos_embed": names without/],
+    [zip({ "a/data.pkl": pickle(null), "a/constants.pkl": pickle(null) }), "weights/format", /program of TorchScript/],
+    [zip({ "a/data.pkl": pickle(new Raw(globalOf("torch._utils", "_rebuild_qtensor"))) }), "weights/format", /tensors of torch\._utils\._rebuild_qtensor, such as quantized/],
+    [zip({ "a/data.pkl": pickle(new Raw(globalOf("torch", "ComplexFloatStorage"))) }), "weights/format", /tensors of torch\.ComplexFloatStorage/],
+    [renamed((name) => (name === "blocks.0.norm1.weight" ? undefined : name)), "weights/missing", /lacks a tensor: encoder\.layer\.0\.layernorm_before\.weight/],
+  ];
+  for (const [file, code, words] of wrong) {
+    await inFolder({ [FILE]: file }, async (folder) => assert.match((await failure(code, () => openCheckpoint(`${folder}/${FILE}`, HEADS))).message, words));
+  }
 });
 
 test("tensors of another type, views of one storage: read; unknown tensors: reported", async () => {

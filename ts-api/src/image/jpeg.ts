@@ -19,6 +19,8 @@ interface Frame {
   height: number;
   /** The same, up to whole blocks of every component. */
   paddedPixels: number;
+  /** Coded by Huffman's method, in lossy transforms: what is decoded fastest. */
+  fast: boolean;
 }
 
 interface JpegExports extends CodecExports {
@@ -28,7 +30,7 @@ interface JpegExports extends CodecExports {
   warning_parameters(): number;
 }
 
-const SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, JPG = 0xc8, DHT = 0xc4, DAC = 0xcc;
+const SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, JPG = 0xc8, DHT = 0xc4, DAC = 0xcc, DRI = 0xdd;
 /** Start of frame: sequential, progressive or lossless; with Huffman coding, and the first two with arithmetic coding. */
 const KNOWN_FRAMES = [0xc0, 0xc1, 0xc2, 0xc3, 0xc9, 0xca];
 const EXIF_PREFIX = "Exif\0\0";
@@ -39,6 +41,8 @@ const XMP_PREFIX = "http://ns.adobe.com/xap/1.0/\0";
  */
 const MAX_SCANNED_PIXELS = 2 ** 31;
 const USUAL_SCANS = 16;
+/** How much longer arithmetic and lossless coding, and restarts within a scan, can take. */
+const SLOWER = 8;
 /** The cost of a scan besides its pixels, in pixels: the decoder makes tables for it. */
 const PIXELS_OF_SCAN = 2 ** 13;
 
@@ -71,8 +75,8 @@ export function readJpegHeader(bytes: Uint8Array, source: string): JpegHeader {
     at = end;
     if (marker !== SOS) continue;
     if (frame === undefined) throw corrupt(source, "JPEG", "its image data comes before its frame header");
-    const scans = 1 + countScans(bytes, end), { width, height } = frame;
-    checkScans(scans, frame, source);
+    const { width, height } = frame, { scans, restarts } = countScans(bytes);
+    checkScans(scans, frame, frame.fast && !restarts ? 1 : SLOWER, source);
     return { width, height, scannedPixels: scans * frame.paddedPixels, exif: exif.length > 0 ? concatBytes(exif) : undefined, xmp };
   }
 }
@@ -97,25 +101,27 @@ function readFrame(marker: number, segment: Uint8Array, source: string): Frame {
   const factors = Array.from({ length: components }, (_, i) => segment[7 + 3 * i] ?? 0x11);
   const padded = (side: number, factor: number) => Math.ceil(side / (8 * factor)) * 8 * factor;
   const across = Math.max(...factors.map((factor) => factor >> 4), 1), down = Math.max(...factors.map((factor) => factor & 15), 1);
-  return { width, height, paddedPixels: padded(width, across) * padded(height, down) };
+  return { width, height, paddedPixels: padded(width, across) * padded(height, down), fast: marker < 0xc3 };
 }
 
-/** The scans that begin after byte `at`. */
-function countScans(bytes: Uint8Array, at: number): number {
-  for (let scans = 0; ; ) {
+/** How many scans a file has, and whether it restarts within them. */
+function countScans(bytes: Uint8Array): { scans: number; restarts: boolean } {
+  let scans = 0, restarts = false;
+  for (let at = 2; ; ) {
     at = bytes.indexOf(0xff, at);
-    if (at < 0) return scans;
+    if (at < 0) return { scans, restarts };
     while (bytes[at] === 0xff) at++;
     const marker = bytes[at++];
-    if (at >= bytes.length || marker === EOI || marker === SOI) return scans;
+    if (at >= bytes.length || marker === EOI || marker === SOI) return { scans, restarts };
     if (marker === SOS) scans++;
+    if (marker === DRI) restarts = true;
     if (marker >= 0xc0 && hasSegment(marker)) at += Math.max(2, (bytes[at] << 8) | bytes[at + 1]);
   }
 }
 
 /** @throws IJepaError `image/too-complex` */
-function checkScans(scans: number, { width, height, paddedPixels }: Frame, source: string): void {
-  if (scans <= USUAL_SCANS || scans * (paddedPixels + PIXELS_OF_SCAN) <= MAX_SCANNED_PIXELS) return;
+function checkScans(scans: number, { width, height, paddedPixels }: Frame, cost: number, source: string): void {
+  if (scans <= USUAL_SCANS || scans * (paddedPixels + PIXELS_OF_SCAN) * cost <= MAX_SCANNED_PIXELS) return;
   const message = `${source} is a JPEG image of ${width} x ${height} pixels in ${scans} scans, too much work for one picture. Save it again.`;
   throw new IJepaError("image/too-complex", message, { source, kind: "JPEG", what: "scans", count: scans });
 }

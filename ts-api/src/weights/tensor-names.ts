@@ -74,7 +74,7 @@ export function isOptionalTensor(name: string): boolean {
 }
 
 /** The modules that an encoder's tensors are in, in Hugging Face's naming and in that of the research code. */
-const ENCODER = /^(?:(?:embeddings|encoder|layers|layernorm|blocks|patch_embed|norm)\.|pos_embed$|cls_token$)/;
+const ENCODER = /^(?:(?:embeddings|encoder|layers|layernorm|blocks|patch_embed|norm|norm_pre|ln_pre|rel_pos_bias)\.|pos_embed|(?:cls|dist|reg|register|storage)_tokens?$)/;
 
 /** True for names that belong to an encoder, this one or another: not to a head, nor to another network beside it. */
 export function isEncoderTensor(name: string): boolean {

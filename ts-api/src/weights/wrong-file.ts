@@ -32,17 +32,28 @@ export function describeText(head: Uint8Array): string | undefined {
   return /^[\t\n\r\x20-\x7e]+$/.test(text) ? `it is a text that begins with ${show(text)}; download the file itself` : undefined;
 }
 
+/** Formats by how their files begin, as Latin-1. */
+const FORMATS: readonly (readonly [begin: RegExp, name: string])[] = [
+  [/^PK\x03\x04/, "a zip, as torch.save writes"],
+  [/^\x80[\x02-\x05]/, "a pickle of Python"],
+  [/^GGUF/, "a GGUF file"],
+  [/^\x89HDF/, "an HDF5 file"],
+  [/^\x93NUMPY/, "an array of NumPy"],
+  [/^\x08[\x01-\x0f][\x12:]/, "an ONNX file"],
+  [/^....TFL/s, "a TensorFlow Lite file"],
+  [/^[\x81-\x8f][\xa1-\xbf]\w/, "a file of Flax (MessagePack)"],
+  [/^\x1f\x8b/, "compressed with gzip"],
+  [/^\x28\xb5\x2f\xfd/, "compressed with zstd"],
+  [/^\xfd7zXZ/, "compressed with xz"],
+  [/^BZh\d/, "compressed with bzip2"],
+  [/^7z\xbc\xaf/, "a 7z archive"],
+  [/^.{257}ustar/s, "a tar archive"],
+];
+
 /** The format of a file that is not of the expected one; undefined if it is not known. */
 export function formatOf(head: Uint8Array): string | undefined {
-  const starts = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
-  if (starts(0x50, 0x4b, 3, 4)) return "a zip, as torch.save writes";
-  if (starts(0x80) && head[1] >= 2 && head[1] <= 5) return "a pickle of Python";
-  if (starts(0x47, 0x47, 0x55, 0x46)) return "a GGUF file";
-  if (starts(0x89, 0x48, 0x44, 0x46)) return "an HDF5 file";
-  if (starts(0x1f, 0x8b)) return "compressed with gzip";
-  if (starts(0x28, 0xb5, 0x2f, 0xfd)) return "compressed with zstd";
-  if (new TextDecoder("latin1").decode(head.subarray(257, 262)) === "ustar") return "a tar archive";
-  return undefined;
+  const text = String.fromCharCode(...head.subarray(0, HEAD_BYTES));
+  return FORMATS.find(([begin]) => begin.test(text))?.[1];
 }
 
 /** True for what begins as a safetensors file: eight bytes of a length, then JSON. */

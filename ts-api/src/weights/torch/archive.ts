@@ -72,6 +72,7 @@ export async function openTorchArchive(source: ByteSource, signal?: AbortSignal)
     if (entry.size > most) throw broken(source, `${entry.name} claims ${entry.size} bytes; at most ${most} are expected`, entry.header);
     return readRange(source, await dataStart(source, entry, signal), entry.size, signal);
   };
+  if (entries.has(`${root}constants.pkl`)) throw broken(source, "it is a program of TorchScript; save the state dict of its model instead");
   const order = entries.get(`${root}byteorder`);
   if (order !== undefined && new TextDecoder().decode(await read(order, 16)) !== "little") throw broken(source, "its numbers are not little-endian");
   const value = readPickle(await read(pickle, MAX_PICKLE), hostOf(source, (key) => entries.get(`${root}data/${key}`)));
@@ -95,8 +96,8 @@ function noZip(head: Uint8Array): string {
   const impostor = describeWrongFile(head), format = formatOf(head);
   if (impostor !== undefined) return impostor;
   if (isSafetensors(head)) return "it is a safetensors file; pass the folder that it is in, with config.json beside it";
-  if (format !== undefined && !format.startsWith("a pickle")) return `it is ${format}; unpack or convert it first`;
-  return describeText(head) ?? "it is not a zip; save files from before PyTorch 1.6 again with a newer torch.save";
+  if (format?.startsWith("a pickle")) return "it is not a zip; save files from before PyTorch 1.6 again with a newer torch.save";
+  return format === undefined ? (describeText(head) ?? "it is not a zip") : `it is ${format}; unpack or convert it first`;
 }
 
 function hostOf(source: ByteSource, entryOf: (key: string) => ZipEntry | undefined): Host {
@@ -107,6 +108,9 @@ function hostOf(source: ByteSource, entryOf: (key: string) => ZipEntry | undefin
     global(module, name) {
       const path = `${module}.${name}`;
       if ([DICT, TENSOR, PARAMETER].includes(path) || (module === "torch" && Object.hasOwn(STORAGES, name))) return new Global(path);
+      if (/^torch\.(_utils\._rebuild_|(storage\.)?\w+Storage$)/.test(path)) {
+        throw refuse(`it has tensors of ${path.slice(0, 100)}, such as quantized, sparse or complex ones; save the weights in f32, f16 or bf16`);
+      }
       const message =
         `${source.name} asks for ${JSON.stringify(path.slice(0, 100))}, which is neither a tensor nor a dict. Such a file could run any code in Python, ` +
         "and is not read here. Save the state dict alone, or convert the checkpoint to safetensors.";

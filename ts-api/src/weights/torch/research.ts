@@ -85,8 +85,9 @@ export async function openResearch(
 function stateDict(source: ByteSource, checkpoint: unknown, key: string): Map<string, TorchTensor> {
   const state = checkpoint instanceof Map ? (checkpoint.get(key) as unknown) : undefined;
   if (!(state instanceof Map)) {
-    const keys = checkpoint instanceof Map ? [...checkpoint.keys()].slice(0, 20).map(show).join(", ") : "no dict";
-    const message = `${source.name} has no state dict ${JSON.stringify(key)}; it has ${keys}. Is it a checkpoint of the I-JEPA research code?`;
+    const keys = checkpoint instanceof Map ? [...checkpoint.keys()] : [], other = CHECKPOINT_KEYS.find((known) => keys.includes(known));
+    const what = other === undefined ? "Is it a checkpoint of the I-JEPA research code?" : `Pass { checkpointKey: "${other}" } to take that one.`;
+    const message = `${source.name} has no state dict ${JSON.stringify(key)}; it has ${keys.slice(0, 20).map(show).join(", ") || "no dict"}. ${what}`;
     throw new IJepaError("weights/missing", message, { what: "state dict", names: [key] });
   }
   const tensors = new Map<string, TorchTensor>();
@@ -103,13 +104,15 @@ function configOf(source: ByteSource, state: ReadonlyMap<string, TorchTensor>, g
   const shapeOf = (name: string, dims: number) => {
     const shape = state.get(name)?.shape;
     if (shape !== undefined && shape.length === dims) return shape;
-    const message = `${source.name} has no ${name} of ${dims} dimensions. Is it a checkpoint of the I-JEPA research code?`;
+    const longer = [...state.keys()].find((key) => key.endsWith(`.${name}`));
+    const what = longer === undefined ? "Is it a checkpoint of the I-JEPA research code?" : `It has ${show(longer)}: names without what stands before ${name} can be read.`;
+    const message = `${source.name} has no ${name} of ${dims} dimensions. ${what}`;
     throw new IJepaError("weights/missing", message, { what: "tensor", names: [name] });
   };
   const [, patches, hiddenSize] = shapeOf("pos_embed", 3);
   const [, numChannels, patchHeight, patchWidth] = shapeOf("patch_embed.proj.weight", 4);
   const [intermediateSize] = shapeOf("blocks.0.mlp.fc1.weight", 2);
-  const numHiddenLayers = [...state.keys()].filter((name) => /^blocks\.\d+\.norm1\.weight$/.test(name)).length;
+  const numHiddenLayers = [...state.keys()].reduce((layers, name) => Math.max(layers, 1 + Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? 0)), 0);
   const side = Math.round(Math.sqrt(patches)), numAttentionHeads = given.numAttentionHeads ?? HEADS[`${hiddenSize}x${numHiddenLayers}`];
   if (numAttentionHeads === undefined) {
     const message =
