@@ -72,7 +72,7 @@ const benches: Record<string, () => Promise<void>> = {
   file: () => benchFile({ rounds: rounds(9) }),
   queue: () => benchQueue({ rounds: rounds(5), model: model(), dtype: dtypes()[0], threads: threads() }),
   search: () => benchSearch({ rows: values.rows.map((rows) => wholeNumber("--rows", rows)) }),
-  bulk: () => values.memory ? benchBulkMemory({ counts: values.images.map((count) => wholeNumber("--images", count)), warm: 3000, side: 64 }) : benchBulk({ rounds: rounds(3), revectorize: values.revectorize }),
+  bulk: () => values.memory ? benchBulkMemory({ counts: values.images.map((count) => wholeNumber("--images", count)), warm: 3000, side: 64, rounds: rounds(3) }) : benchBulk({ rounds: rounds(3), revectorize: values.revectorize }),
   page: () => benchPage({ rounds: rounds(1), photos: wholeNumber("--photos", values.photos) }),
   threads: () =>
     benchThreads({ rounds: rounds(21), model: model(), dtypes: dtypes(), threads: Math.max(2, threads()), revectorize: values.revectorize }),

@@ -1,10 +1,11 @@
 /**
- * One command in a process of its own: first over few images, so that the engine and its threads are warm and V8's young generation is as
- * large as in any long run, then over those that count. Prints the peak of the second run, in MB, as a line of JSON.
+ * One command in a process of its own, over the images of several folders. Its peak counts from where the images of the first folder are
+ * read: then the engine and its threads are warm, and V8's young generation is as large as in any long run. Prints the peak, in MB, as a
+ * line of JSON.
  *
  * Arguments: index or embed, a folder for results, the folder of the first images, the folders of the others.
  */
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { getHeapSpaceStatistics } from "node:v8";
 import { run } from "../../ts-api/src/cli/run.js";
@@ -19,16 +20,23 @@ const STEADY_LOOKS = 20;
 
 export interface Peak {
   readonly peak: number;
-  /** Of the second run. */
+  /** From where the peak counts to the end. */
   readonly seconds: number;
 }
 
 const [name, results, warm, ...photos] = process.argv.slice(2), host = openCliHost();
+let start = 0;
 
-async function work(number: number, folders: readonly string[]): Promise<void> {
-  const target = name === "index" ? ["--collection", join(results, `${number}.collection`)] : ["--pool", "mean", "--out", join(results, `${number}.parquet`)];
-  const argv = [name, ...folders, ...target, ...MODEL], code = await run({ ...host, argv, stdout: { columns: undefined, gone: false, write: async () => {} } });
-  if (code !== 0) throw new Error(`ijepa ${name} ended with ${code}; nothing was measured.`);
+/** The lines of a list of images. The command asks for more of it as it reads them. */
+async function* namesOfImages(): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const folder of [warm, ...photos]) {
+    if (folder === photos[0]) {
+      // From here on the system counts the peak anew.
+      writeFileSync("/proc/self/clear_refs", "5");
+      start = performance.now();
+    }
+    for (const file of readdirSync(folder)) yield Buffer.from(`${join(folder, file)}\n`);
+  }
 }
 
 /** Makes objects that live for a short while, until V8 gives them no more room. */
@@ -47,9 +55,8 @@ function growYoungGeneration(): void {
 }
 
 growYoungGeneration();
-await work(1, [warm]);
-// From here on the system counts the peak anew.
-writeFileSync("/proc/self/clear_refs", "5");
-const start = performance.now();
-await work(2, photos);
+const target = name === "index" ? ["--collection", join(results, "photos.collection")] : ["--pool", "mean", "--out", join(results, "features.parquet")];
+const argv = [name, "--from-file", "-", ...target, ...MODEL], stdout = { columns: undefined, gone: false, write: async () => {} };
+const code = await run({ ...host, argv, stdinChunks: namesOfImages, stdout });
+if (code !== 0 || start === 0) throw new Error(`ijepa ${name} ended with ${code}; nothing was measured.`);
 console.log(JSON.stringify({ peak: peakMemory(), seconds: (performance.now() - start) / 1000 } satisfies Peak));

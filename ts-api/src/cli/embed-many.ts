@@ -95,6 +95,8 @@ async function writeFile(settings: Settings, host: CliHost, decoders: DecodePool
     }).finally(() => bar.clear());
     const include = listed && ((source: string) => listed.has(source)), { failed, added } = indexed, seconds = (performance.now() - start) / 1000;
     let written = indexed.added + indexed.copies + indexed.unchanged;
+    // The file takes the place of the model and the decoders in memory.
+    await Promise.all([decoders.close(), encoder.dispose()]);
     // A place that was named twice is one row.
     if (written > 0) await exportTo(collection, out, { include, signal, onProgress: (rows) => (written = rows) });
     await runtime.files!.removeFolder(folder);
