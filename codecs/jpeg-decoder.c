@@ -2,7 +2,7 @@
  * JPEG to RGB with libjpeg-turbo, in the steps and with the settings of Pillow's decoder, so that the same files are read, with the
  * same pixels: input that ends makes libjpeg stop and wait, and whatever is whole by then counts.
  *
- * An error never returns: `fail` is the host's, throws, and the host gives this instance up.
+ * An error never returns: `fail` is the host's, throws, and the host drops this instance.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 /** `text` is a printf template, `values` are 8 ints or up to 80 characters. */
 __attribute__((import_module("host"), import_name("fail"))) _Noreturn void fail(const char *text, const void *values);
 
-/** Rows that are read at a time make about so many bytes. */
+/** Bytes of the rows that are read at a time, about. */
 #define STRIP_BYTES 65536
 #define PIECE_BYTES 65536
 

@@ -38,7 +38,7 @@ uint32_t EXPORT(height)(void) {
   return WebPDemuxGetI(file, WEBP_FF_CANVAS_HEIGHT);
 }
 
-/** Finds the chunk of this name, 4 characters as a little-endian number. Gives its length; where it begins says `chunk_bytes`. */
+/** Finds the chunk of this name, 4 characters as a little-endian number. Gives its length; `chunk_bytes` says where it begins. */
 size_t EXPORT(find_chunk)(uint32_t name) {
   char fourcc[5] = { (char)name, (char)(name >> 8), (char)(name >> 16), (char)(name >> 24), 0 };
   WebPDemuxReleaseChunkIterator(&chunk);

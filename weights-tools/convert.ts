@@ -58,7 +58,7 @@ export interface ConvertReport {
   sourceBytes: number;
   /** Bytes of the files written. */
   bytes: number;
-  /** With `calibrate`. */
+  /** With `calibrate`: the images that were used. */
   calibration: Calibration | undefined;
 }
 
@@ -81,7 +81,8 @@ const MAX_TEXT = 2 ** 20;
  * @param destination a folder that does not exist or is empty: it appears when everything is written, and not at all on failure. Or your
  *   own writer.
  * @throws IJepaError what loading the source throws; `io/write` (disk full, read-only, a folder that is not empty, the source itself);
- *   `input/value` when a tensor does not fit into `shardSize`, or for `calibrate` without images or where nothing is quantized to int8 or int4; `aborted`. TypeError for options of a wrong type
+ *   `input/value` when a tensor does not fit into `shardSize`, or for `calibrate` without images or where nothing is quantized to int8
+ *   or int4; `aborted`. TypeError for options of a wrong type
  */
 export async function convertModel(source: ModelRef, destination: string | FolderWriter, given: ConvertOptions = {}): Promise<ConvertReport> {
   const options = readOptions(given, NAMES, "convertModel"), { shardSize } = options;
@@ -195,7 +196,7 @@ class Reading {
     }
   }
 
-  /** Of a checkpoint. */
+  /** Counts a tensor of a checkpoint. */
   async tensor(name: string, bytes: Uint8Array): Promise<void> {
     if (this.known.has(name)) return;
     const entry = { name, digest: "" };
@@ -209,7 +210,7 @@ class Reading {
     return [...this.known.values()];
   }
 
-  /** Of packed files. */
+  /** Counts the buffers of a part of packed files. */
   part(buffers: readonly PackedBuffer[]): void {
     this.add(buffers.length, buffers.reduce((sum, { bytes }) => sum + bytes.length, 0));
   }

@@ -36,7 +36,7 @@ export interface InspectReport {
   tensors: { name: string; dtype: string; shape: readonly number[]; bytes: number; file: string }[];
   /** Bytes of all tensors. */
   bytes: number;
-  /** Of the encoder. */
+  /** Number of weights of the encoder. */
   parameters: number;
   /** Format that the estimates and errors are for. */
   dtype: Dtype;
@@ -46,7 +46,7 @@ export interface InspectReport {
   imageSize: readonly [height: number, width: number];
   /** Memory and operations for one image. */
   estimate: Estimate;
-  /** With `source`: of every layer. */
+  /** With `source`: the errors of every layer. */
   layers: LayerError[] | undefined;
 }
 

@@ -12,7 +12,7 @@ export function squares(actual: Float32Array, expected: Float32Array): { noise: 
   return { noise, signal };
 }
 
-/** Infinite without noise. */
+/** The ratio of two sums of squares in dB; infinite without noise. */
 export function decibels(signal: number, noise: number): number {
   return 10 * Math.log10(signal / noise);
 }

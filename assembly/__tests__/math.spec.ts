@@ -1,4 +1,4 @@
-/** The scalar functions of the kernels (lib/math.ts, lib/normal-tail.ts): limits, ties, special values. */
+/** The functions of lib/math.ts, lib/activation.ts and lib/normal-tail.ts: limits, ties, special values. */
 import { MAX_BITS as MAX, MIN_BITS as MIN } from "../lib/constants";
 import { bound, exp, reciprocal, roundBf16, roundToInt, rsqrt, sigmoid } from "../lib/math";
 import { activate, GELU } from "../lib/activation";

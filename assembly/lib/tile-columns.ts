@@ -8,6 +8,7 @@
  * lib/pack-rows.ts transposes them back.
  */
 import { PAIR_OF_ONES, splat } from "./constants";
+import { pairs, product } from "./tile-int4-wide";
 
 export const COLUMNS_ROWS: i32 = 8;
 
@@ -82,17 +83,6 @@ export function tileColumns(acc: usize, x: usize, w: usize, count: i32, first: b
   v128.store(acc, s20, 64);
   v128.store(acc, s31, 112);
   v128.store(acc, s30, 96);
-}
-
-@inline
-function product(q: v128, u: v128): v128 {
-  return i16x8.relaxed_dot_i8x16_i7x16_s(q, u);
-}
-
-/** first + sums of pairs. */
-@inline
-function pairs(d: v128, ones: v128, first: v128): v128 {
-  return i32x4.add(i32x4.dot_i16x8_s(d, ones), first);
 }
 
 @inline

@@ -21,7 +21,7 @@ export const DOT16_ROWS: i32 = 4;
 export const PANEL_SUMS: usize = 282 * 32;
 
 @inline
-function product(q: v128, u: v128): v128 {
+export function product(q: v128, u: v128): v128 {
   return i16x8.relaxed_dot_i8x16_i7x16_s(q, u);
 }
 
@@ -32,7 +32,7 @@ function dot16(q: v128, u: v128, sum: v128): v128 {
 
 /** first + sums of pairs. Not i32x4.extadd_pairwise_i16x8_s, which builds a vector of ones at every use. */
 @inline
-function pairs(d: v128, ones: v128, first: v128): v128 {
+export function pairs(d: v128, ones: v128, first: v128): v128 {
   return i32x4.add(i32x4.dot_i16x8_s(d, ones), first);
 }
 

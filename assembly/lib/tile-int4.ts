@@ -39,12 +39,12 @@ export function addScaled(acc: usize, f0: v128, f1: v128, m: v128, s0: v128, s1:
 }
 
 @inline
-function dot32(q: v128, u: v128, sum: v128): v128 {
+export function dot32(q: v128, u: v128, sum: v128): v128 {
   return i32x4.relaxed_dot_i8x16_i7x16_add_s(q, u, sum);
 }
 
 @inline
-function dotPlain(q: v128, w: v128, sum: v128): v128 {
+export function dotPlain(q: v128, w: v128, sum: v128): v128 {
   return i32x4.add(sum, i32x4.dot_i16x8_s(q, w));
 }
 

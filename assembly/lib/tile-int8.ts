@@ -4,8 +4,8 @@
  *   d         = sum over the block of q[r][k] * u[k][c]       integers, exact in any order
  *   acc[r][c] += (d * 2^e[r][block]) * s[block][c]            one f32 rounding: |d| < 2^19, s has 5 bits
  *
- * As in lib/tile-int4.ts no integer is converted: bits(m) + d is the float m + d * 2^e for m = 1.5 * 2^(23 + e), |d| < 2^22. There
- * too is the loop for one panel of 8 columns by i32x4.dot_i16x8_s (tilePlain). Here:
+ * As in lib/tile-int4.ts no integer is converted: bits(m) + d is the float m + d * 2^e for m = 1.5 * 2^(23 + e), |d| < 2^22. The loop
+ * for one panel of 8 columns by i32x4.dot_i16x8_s (tilePlain) is in that file too. Here:
  *
  * tileWide: the same for two panels, 4 rows. x and blocks as for tilePlain; w [count * 16][32] i16: 2 inputs of 16 columns;
  * s [count][16]; acc: the sums of the first panel, [4][8], and PANEL_SUMS further on those of the second. Sixteen vectors of sums: for
@@ -16,18 +16,8 @@
  * x as for tileDot32 of int4; blocks [count]{ 6 x i32 first, 6 x f32 m }, first = bits(m) / 16 - 8 * sum of q;
  * w [count][2][8][32] u8: h of 4 inputs of 8 columns, eight times, then l. s and acc as for one panel.
  */
-import { addScaled } from "./tile-int4";
+import { addScaled, dot32, dotPlain } from "./tile-int4";
 import { PANEL_SUMS } from "./tile-int4-wide";
-
-@inline
-function dotWide(q: v128, u: v128, sum: v128): v128 {
-  return i32x4.add(sum, i32x4.dot_i16x8_s(q, u));
-}
-
-@inline
-function dotHalf(q: v128, u: v128, sum: v128): v128 {
-  return i32x4.relaxed_dot_i8x16_i7x16_add_s(q, u, sum);
-}
 
 export function tileWide(acc: usize, x: usize, blocks: usize, w: usize, s: usize, count: i32): void {
   for (const last = w + (<usize>count << 10); w < last; ) {
@@ -39,43 +29,43 @@ export function tileWide(acc: usize, x: usize, blocks: usize, w: usize, s: usize
     for (const end = w + 1024; w < end; w += 256) {
       u0 = v128.load(w); u1 = v128.load(w, 16); u2 = v128.load(w, 32); u3 = v128.load(w, 48);
       q = v128.load_splat<i32>(x);
-      d00 = dotWide(q, u0, d00); d01 = dotWide(q, u1, d01); d02 = dotWide(q, u2, d02); d03 = dotWide(q, u3, d03);
+      d00 = dotPlain(q, u0, d00); d01 = dotPlain(q, u1, d01); d02 = dotPlain(q, u2, d02); d03 = dotPlain(q, u3, d03);
       q = v128.load_splat<i32>(x, 4);
-      d10 = dotWide(q, u0, d10); d11 = dotWide(q, u1, d11); d12 = dotWide(q, u2, d12); d13 = dotWide(q, u3, d13);
+      d10 = dotPlain(q, u0, d10); d11 = dotPlain(q, u1, d11); d12 = dotPlain(q, u2, d12); d13 = dotPlain(q, u3, d13);
       q = v128.load_splat<i32>(x, 8);
-      d20 = dotWide(q, u0, d20); d21 = dotWide(q, u1, d21); d22 = dotWide(q, u2, d22); d23 = dotWide(q, u3, d23);
+      d20 = dotPlain(q, u0, d20); d21 = dotPlain(q, u1, d21); d22 = dotPlain(q, u2, d22); d23 = dotPlain(q, u3, d23);
       q = v128.load_splat<i32>(x, 12);
-      d30 = dotWide(q, u0, d30); d31 = dotWide(q, u1, d31); d32 = dotWide(q, u2, d32); d33 = dotWide(q, u3, d33);
+      d30 = dotPlain(q, u0, d30); d31 = dotPlain(q, u1, d31); d32 = dotPlain(q, u2, d32); d33 = dotPlain(q, u3, d33);
       x += 16;
       u0 = v128.load(w, 64); u1 = v128.load(w, 80); u2 = v128.load(w, 96); u3 = v128.load(w, 112);
       q = v128.load_splat<i32>(x);
-      d00 = dotWide(q, u0, d00); d01 = dotWide(q, u1, d01); d02 = dotWide(q, u2, d02); d03 = dotWide(q, u3, d03);
+      d00 = dotPlain(q, u0, d00); d01 = dotPlain(q, u1, d01); d02 = dotPlain(q, u2, d02); d03 = dotPlain(q, u3, d03);
       q = v128.load_splat<i32>(x, 4);
-      d10 = dotWide(q, u0, d10); d11 = dotWide(q, u1, d11); d12 = dotWide(q, u2, d12); d13 = dotWide(q, u3, d13);
+      d10 = dotPlain(q, u0, d10); d11 = dotPlain(q, u1, d11); d12 = dotPlain(q, u2, d12); d13 = dotPlain(q, u3, d13);
       q = v128.load_splat<i32>(x, 8);
-      d20 = dotWide(q, u0, d20); d21 = dotWide(q, u1, d21); d22 = dotWide(q, u2, d22); d23 = dotWide(q, u3, d23);
+      d20 = dotPlain(q, u0, d20); d21 = dotPlain(q, u1, d21); d22 = dotPlain(q, u2, d22); d23 = dotPlain(q, u3, d23);
       q = v128.load_splat<i32>(x, 12);
-      d30 = dotWide(q, u0, d30); d31 = dotWide(q, u1, d31); d32 = dotWide(q, u2, d32); d33 = dotWide(q, u3, d33);
+      d30 = dotPlain(q, u0, d30); d31 = dotPlain(q, u1, d31); d32 = dotPlain(q, u2, d32); d33 = dotPlain(q, u3, d33);
       x += 16;
       u0 = v128.load(w, 128); u1 = v128.load(w, 144); u2 = v128.load(w, 160); u3 = v128.load(w, 176);
       q = v128.load_splat<i32>(x);
-      d00 = dotWide(q, u0, d00); d01 = dotWide(q, u1, d01); d02 = dotWide(q, u2, d02); d03 = dotWide(q, u3, d03);
+      d00 = dotPlain(q, u0, d00); d01 = dotPlain(q, u1, d01); d02 = dotPlain(q, u2, d02); d03 = dotPlain(q, u3, d03);
       q = v128.load_splat<i32>(x, 4);
-      d10 = dotWide(q, u0, d10); d11 = dotWide(q, u1, d11); d12 = dotWide(q, u2, d12); d13 = dotWide(q, u3, d13);
+      d10 = dotPlain(q, u0, d10); d11 = dotPlain(q, u1, d11); d12 = dotPlain(q, u2, d12); d13 = dotPlain(q, u3, d13);
       q = v128.load_splat<i32>(x, 8);
-      d20 = dotWide(q, u0, d20); d21 = dotWide(q, u1, d21); d22 = dotWide(q, u2, d22); d23 = dotWide(q, u3, d23);
+      d20 = dotPlain(q, u0, d20); d21 = dotPlain(q, u1, d21); d22 = dotPlain(q, u2, d22); d23 = dotPlain(q, u3, d23);
       q = v128.load_splat<i32>(x, 12);
-      d30 = dotWide(q, u0, d30); d31 = dotWide(q, u1, d31); d32 = dotWide(q, u2, d32); d33 = dotWide(q, u3, d33);
+      d30 = dotPlain(q, u0, d30); d31 = dotPlain(q, u1, d31); d32 = dotPlain(q, u2, d32); d33 = dotPlain(q, u3, d33);
       x += 16;
       u0 = v128.load(w, 192); u1 = v128.load(w, 208); u2 = v128.load(w, 224); u3 = v128.load(w, 240);
       q = v128.load_splat<i32>(x);
-      d00 = dotWide(q, u0, d00); d01 = dotWide(q, u1, d01); d02 = dotWide(q, u2, d02); d03 = dotWide(q, u3, d03);
+      d00 = dotPlain(q, u0, d00); d01 = dotPlain(q, u1, d01); d02 = dotPlain(q, u2, d02); d03 = dotPlain(q, u3, d03);
       q = v128.load_splat<i32>(x, 4);
-      d10 = dotWide(q, u0, d10); d11 = dotWide(q, u1, d11); d12 = dotWide(q, u2, d12); d13 = dotWide(q, u3, d13);
+      d10 = dotPlain(q, u0, d10); d11 = dotPlain(q, u1, d11); d12 = dotPlain(q, u2, d12); d13 = dotPlain(q, u3, d13);
       q = v128.load_splat<i32>(x, 8);
-      d20 = dotWide(q, u0, d20); d21 = dotWide(q, u1, d21); d22 = dotWide(q, u2, d22); d23 = dotWide(q, u3, d23);
+      d20 = dotPlain(q, u0, d20); d21 = dotPlain(q, u1, d21); d22 = dotPlain(q, u2, d22); d23 = dotPlain(q, u3, d23);
       q = v128.load_splat<i32>(x, 12);
-      d30 = dotWide(q, u0, d30); d31 = dotWide(q, u1, d31); d32 = dotWide(q, u2, d32); d33 = dotWide(q, u3, d33);
+      d30 = dotPlain(q, u0, d30); d31 = dotPlain(q, u1, d31); d32 = dotPlain(q, u2, d32); d33 = dotPlain(q, u3, d33);
       x += 16;
     }
     u0 = v128.load(s); u1 = v128.load(s, 16); u2 = v128.load(s, 32); u3 = v128.load(s, 48);
@@ -107,68 +97,68 @@ export function tileHalves(acc: usize, x: usize, blocks: usize, w: usize, s: usi
     let d50 = v128.load_splat<i32>(blocks, 20), d51 = d50;
     for (const end = w + 512; ; x -= 192) {
       u0 = v128.load(w); u1 = v128.load(w, 16);
-      q = v128.load_splat<i32>(x); d00 = dotHalf(q, u0, d00); d01 = dotHalf(q, u1, d01);
-      q = v128.load_splat<i32>(x, 4); d10 = dotHalf(q, u0, d10); d11 = dotHalf(q, u1, d11);
-      q = v128.load_splat<i32>(x, 8); d20 = dotHalf(q, u0, d20); d21 = dotHalf(q, u1, d21);
-      q = v128.load_splat<i32>(x, 12); d30 = dotHalf(q, u0, d30); d31 = dotHalf(q, u1, d31);
-      q = v128.load_splat<i32>(x, 16); d40 = dotHalf(q, u0, d40); d41 = dotHalf(q, u1, d41);
-      q = v128.load_splat<i32>(x, 20); d50 = dotHalf(q, u0, d50); d51 = dotHalf(q, u1, d51);
+      q = v128.load_splat<i32>(x); d00 = dot32(q, u0, d00); d01 = dot32(q, u1, d01);
+      q = v128.load_splat<i32>(x, 4); d10 = dot32(q, u0, d10); d11 = dot32(q, u1, d11);
+      q = v128.load_splat<i32>(x, 8); d20 = dot32(q, u0, d20); d21 = dot32(q, u1, d21);
+      q = v128.load_splat<i32>(x, 12); d30 = dot32(q, u0, d30); d31 = dot32(q, u1, d31);
+      q = v128.load_splat<i32>(x, 16); d40 = dot32(q, u0, d40); d41 = dot32(q, u1, d41);
+      q = v128.load_splat<i32>(x, 20); d50 = dot32(q, u0, d50); d51 = dot32(q, u1, d51);
       x += 24;
       u0 = v128.load(w, 32); u1 = v128.load(w, 48);
-      q = v128.load_splat<i32>(x); d00 = dotHalf(q, u0, d00); d01 = dotHalf(q, u1, d01);
-      q = v128.load_splat<i32>(x, 4); d10 = dotHalf(q, u0, d10); d11 = dotHalf(q, u1, d11);
-      q = v128.load_splat<i32>(x, 8); d20 = dotHalf(q, u0, d20); d21 = dotHalf(q, u1, d21);
-      q = v128.load_splat<i32>(x, 12); d30 = dotHalf(q, u0, d30); d31 = dotHalf(q, u1, d31);
-      q = v128.load_splat<i32>(x, 16); d40 = dotHalf(q, u0, d40); d41 = dotHalf(q, u1, d41);
-      q = v128.load_splat<i32>(x, 20); d50 = dotHalf(q, u0, d50); d51 = dotHalf(q, u1, d51);
+      q = v128.load_splat<i32>(x); d00 = dot32(q, u0, d00); d01 = dot32(q, u1, d01);
+      q = v128.load_splat<i32>(x, 4); d10 = dot32(q, u0, d10); d11 = dot32(q, u1, d11);
+      q = v128.load_splat<i32>(x, 8); d20 = dot32(q, u0, d20); d21 = dot32(q, u1, d21);
+      q = v128.load_splat<i32>(x, 12); d30 = dot32(q, u0, d30); d31 = dot32(q, u1, d31);
+      q = v128.load_splat<i32>(x, 16); d40 = dot32(q, u0, d40); d41 = dot32(q, u1, d41);
+      q = v128.load_splat<i32>(x, 20); d50 = dot32(q, u0, d50); d51 = dot32(q, u1, d51);
       x += 24;
       u0 = v128.load(w, 64); u1 = v128.load(w, 80);
-      q = v128.load_splat<i32>(x); d00 = dotHalf(q, u0, d00); d01 = dotHalf(q, u1, d01);
-      q = v128.load_splat<i32>(x, 4); d10 = dotHalf(q, u0, d10); d11 = dotHalf(q, u1, d11);
-      q = v128.load_splat<i32>(x, 8); d20 = dotHalf(q, u0, d20); d21 = dotHalf(q, u1, d21);
-      q = v128.load_splat<i32>(x, 12); d30 = dotHalf(q, u0, d30); d31 = dotHalf(q, u1, d31);
-      q = v128.load_splat<i32>(x, 16); d40 = dotHalf(q, u0, d40); d41 = dotHalf(q, u1, d41);
-      q = v128.load_splat<i32>(x, 20); d50 = dotHalf(q, u0, d50); d51 = dotHalf(q, u1, d51);
+      q = v128.load_splat<i32>(x); d00 = dot32(q, u0, d00); d01 = dot32(q, u1, d01);
+      q = v128.load_splat<i32>(x, 4); d10 = dot32(q, u0, d10); d11 = dot32(q, u1, d11);
+      q = v128.load_splat<i32>(x, 8); d20 = dot32(q, u0, d20); d21 = dot32(q, u1, d21);
+      q = v128.load_splat<i32>(x, 12); d30 = dot32(q, u0, d30); d31 = dot32(q, u1, d31);
+      q = v128.load_splat<i32>(x, 16); d40 = dot32(q, u0, d40); d41 = dot32(q, u1, d41);
+      q = v128.load_splat<i32>(x, 20); d50 = dot32(q, u0, d50); d51 = dot32(q, u1, d51);
       x += 24;
       u0 = v128.load(w, 96); u1 = v128.load(w, 112);
-      q = v128.load_splat<i32>(x); d00 = dotHalf(q, u0, d00); d01 = dotHalf(q, u1, d01);
-      q = v128.load_splat<i32>(x, 4); d10 = dotHalf(q, u0, d10); d11 = dotHalf(q, u1, d11);
-      q = v128.load_splat<i32>(x, 8); d20 = dotHalf(q, u0, d20); d21 = dotHalf(q, u1, d21);
-      q = v128.load_splat<i32>(x, 12); d30 = dotHalf(q, u0, d30); d31 = dotHalf(q, u1, d31);
-      q = v128.load_splat<i32>(x, 16); d40 = dotHalf(q, u0, d40); d41 = dotHalf(q, u1, d41);
-      q = v128.load_splat<i32>(x, 20); d50 = dotHalf(q, u0, d50); d51 = dotHalf(q, u1, d51);
+      q = v128.load_splat<i32>(x); d00 = dot32(q, u0, d00); d01 = dot32(q, u1, d01);
+      q = v128.load_splat<i32>(x, 4); d10 = dot32(q, u0, d10); d11 = dot32(q, u1, d11);
+      q = v128.load_splat<i32>(x, 8); d20 = dot32(q, u0, d20); d21 = dot32(q, u1, d21);
+      q = v128.load_splat<i32>(x, 12); d30 = dot32(q, u0, d30); d31 = dot32(q, u1, d31);
+      q = v128.load_splat<i32>(x, 16); d40 = dot32(q, u0, d40); d41 = dot32(q, u1, d41);
+      q = v128.load_splat<i32>(x, 20); d50 = dot32(q, u0, d50); d51 = dot32(q, u1, d51);
       x += 24;
       u0 = v128.load(w, 128); u1 = v128.load(w, 144);
-      q = v128.load_splat<i32>(x); d00 = dotHalf(q, u0, d00); d01 = dotHalf(q, u1, d01);
-      q = v128.load_splat<i32>(x, 4); d10 = dotHalf(q, u0, d10); d11 = dotHalf(q, u1, d11);
-      q = v128.load_splat<i32>(x, 8); d20 = dotHalf(q, u0, d20); d21 = dotHalf(q, u1, d21);
-      q = v128.load_splat<i32>(x, 12); d30 = dotHalf(q, u0, d30); d31 = dotHalf(q, u1, d31);
-      q = v128.load_splat<i32>(x, 16); d40 = dotHalf(q, u0, d40); d41 = dotHalf(q, u1, d41);
-      q = v128.load_splat<i32>(x, 20); d50 = dotHalf(q, u0, d50); d51 = dotHalf(q, u1, d51);
+      q = v128.load_splat<i32>(x); d00 = dot32(q, u0, d00); d01 = dot32(q, u1, d01);
+      q = v128.load_splat<i32>(x, 4); d10 = dot32(q, u0, d10); d11 = dot32(q, u1, d11);
+      q = v128.load_splat<i32>(x, 8); d20 = dot32(q, u0, d20); d21 = dot32(q, u1, d21);
+      q = v128.load_splat<i32>(x, 12); d30 = dot32(q, u0, d30); d31 = dot32(q, u1, d31);
+      q = v128.load_splat<i32>(x, 16); d40 = dot32(q, u0, d40); d41 = dot32(q, u1, d41);
+      q = v128.load_splat<i32>(x, 20); d50 = dot32(q, u0, d50); d51 = dot32(q, u1, d51);
       x += 24;
       u0 = v128.load(w, 160); u1 = v128.load(w, 176);
-      q = v128.load_splat<i32>(x); d00 = dotHalf(q, u0, d00); d01 = dotHalf(q, u1, d01);
-      q = v128.load_splat<i32>(x, 4); d10 = dotHalf(q, u0, d10); d11 = dotHalf(q, u1, d11);
-      q = v128.load_splat<i32>(x, 8); d20 = dotHalf(q, u0, d20); d21 = dotHalf(q, u1, d21);
-      q = v128.load_splat<i32>(x, 12); d30 = dotHalf(q, u0, d30); d31 = dotHalf(q, u1, d31);
-      q = v128.load_splat<i32>(x, 16); d40 = dotHalf(q, u0, d40); d41 = dotHalf(q, u1, d41);
-      q = v128.load_splat<i32>(x, 20); d50 = dotHalf(q, u0, d50); d51 = dotHalf(q, u1, d51);
+      q = v128.load_splat<i32>(x); d00 = dot32(q, u0, d00); d01 = dot32(q, u1, d01);
+      q = v128.load_splat<i32>(x, 4); d10 = dot32(q, u0, d10); d11 = dot32(q, u1, d11);
+      q = v128.load_splat<i32>(x, 8); d20 = dot32(q, u0, d20); d21 = dot32(q, u1, d21);
+      q = v128.load_splat<i32>(x, 12); d30 = dot32(q, u0, d30); d31 = dot32(q, u1, d31);
+      q = v128.load_splat<i32>(x, 16); d40 = dot32(q, u0, d40); d41 = dot32(q, u1, d41);
+      q = v128.load_splat<i32>(x, 20); d50 = dot32(q, u0, d50); d51 = dot32(q, u1, d51);
       x += 24;
       u0 = v128.load(w, 192); u1 = v128.load(w, 208);
-      q = v128.load_splat<i32>(x); d00 = dotHalf(q, u0, d00); d01 = dotHalf(q, u1, d01);
-      q = v128.load_splat<i32>(x, 4); d10 = dotHalf(q, u0, d10); d11 = dotHalf(q, u1, d11);
-      q = v128.load_splat<i32>(x, 8); d20 = dotHalf(q, u0, d20); d21 = dotHalf(q, u1, d21);
-      q = v128.load_splat<i32>(x, 12); d30 = dotHalf(q, u0, d30); d31 = dotHalf(q, u1, d31);
-      q = v128.load_splat<i32>(x, 16); d40 = dotHalf(q, u0, d40); d41 = dotHalf(q, u1, d41);
-      q = v128.load_splat<i32>(x, 20); d50 = dotHalf(q, u0, d50); d51 = dotHalf(q, u1, d51);
+      q = v128.load_splat<i32>(x); d00 = dot32(q, u0, d00); d01 = dot32(q, u1, d01);
+      q = v128.load_splat<i32>(x, 4); d10 = dot32(q, u0, d10); d11 = dot32(q, u1, d11);
+      q = v128.load_splat<i32>(x, 8); d20 = dot32(q, u0, d20); d21 = dot32(q, u1, d21);
+      q = v128.load_splat<i32>(x, 12); d30 = dot32(q, u0, d30); d31 = dot32(q, u1, d31);
+      q = v128.load_splat<i32>(x, 16); d40 = dot32(q, u0, d40); d41 = dot32(q, u1, d41);
+      q = v128.load_splat<i32>(x, 20); d50 = dot32(q, u0, d50); d51 = dot32(q, u1, d51);
       x += 24;
       u0 = v128.load(w, 224); u1 = v128.load(w, 240);
-      q = v128.load_splat<i32>(x); d00 = dotHalf(q, u0, d00); d01 = dotHalf(q, u1, d01);
-      q = v128.load_splat<i32>(x, 4); d10 = dotHalf(q, u0, d10); d11 = dotHalf(q, u1, d11);
-      q = v128.load_splat<i32>(x, 8); d20 = dotHalf(q, u0, d20); d21 = dotHalf(q, u1, d21);
-      q = v128.load_splat<i32>(x, 12); d30 = dotHalf(q, u0, d30); d31 = dotHalf(q, u1, d31);
-      q = v128.load_splat<i32>(x, 16); d40 = dotHalf(q, u0, d40); d41 = dotHalf(q, u1, d41);
-      q = v128.load_splat<i32>(x, 20); d50 = dotHalf(q, u0, d50); d51 = dotHalf(q, u1, d51);
+      q = v128.load_splat<i32>(x); d00 = dot32(q, u0, d00); d01 = dot32(q, u1, d01);
+      q = v128.load_splat<i32>(x, 4); d10 = dot32(q, u0, d10); d11 = dot32(q, u1, d11);
+      q = v128.load_splat<i32>(x, 8); d20 = dot32(q, u0, d20); d21 = dot32(q, u1, d21);
+      q = v128.load_splat<i32>(x, 12); d30 = dot32(q, u0, d30); d31 = dot32(q, u1, d31);
+      q = v128.load_splat<i32>(x, 16); d40 = dot32(q, u0, d40); d41 = dot32(q, u1, d41);
+      q = v128.load_splat<i32>(x, 20); d50 = dot32(q, u0, d50); d51 = dot32(q, u1, d51);
       x += 24;
       w += 256;
       if (w == end) break;

@@ -67,7 +67,8 @@ function attend(
   format: i32, form: i32, x: usize, headMask: usize, attentionMask: usize, y: usize, probabilities: usize,
   tokens: i32, heads: i32, headDim: i32, scale: f32, scratch: usize, unit: i32,
 ): void {
-  const columns = form == COLUMNS, tileRows = columns ? 4 : format == BF16 ? EXACT_ROWS : PINNED_ROWS, tileWords = columns ? 16 : tileRows, hidden = heads * headDim, stride = (tokens + 31) & ~31;
+  const columns = form == COLUMNS, tileRows = columns ? 4 : format == BF16 ? EXACT_ROWS : PINNED_ROWS, tileWords = columns ? 16 : tileRows;
+  const hidden = heads * headDim, stride = (tokens + 31) & ~31;
   const panels = (tokens + 7) >> 3, keyTiles = (tokens + tileRows - 1) / tileRows, valueTiles = (headDim + tileRows - 1) / tileRows;
   const rowBytes = <usize>hidden * 12, headBytes = <usize>headDim << 2, keyBytes = headBytes * <usize>tileWords, valueBytes = <usize>(tokens * tileWords) << 2;
   const sums = scratch, mixed = sums + 1024, rows = mixed + (<usize>(valueTiles * tileRows) << 5), q = rows + (headBytes << 3);

@@ -2,7 +2,8 @@
 // in int4, 19 and 5 in int8. A scale is of a group of one or two blocks.
 //
 // A workgroup has 64 rows and 64 columns; an invocation 8 rows and 4 columns of them. The op's file declares params,
-// blocks, scales and scalesOf, from the bits of four scales to their values, and calls fetchBlock and placeBlock before a barrier, then accumulateBlock.
+// blocks, scales and scalesOf, from the bits of four scales to their values, and calls fetchBlock and placeBlock before a barrier,
+// then accumulateBlock.
 // Before it: lib/math.wgsl, lib/accumulate.wgsl, lib/sums.wgsl. Twin: addScaled in assembly/lib/tile-int4.ts.
 
 var<workgroup> powers: array<f32, 64>;

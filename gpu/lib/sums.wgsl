@@ -6,7 +6,7 @@
 /// Rows and columns of a workgroup, in fours.
 const QUADS: u32 = 16;
 
-/// Row by row, four columns each. Members, and no array, so that they stay in registers.
+/// Row by row, four columns each. Members rather than an array, so that they stay in registers.
 struct Sums { r0: vec4f, r1: vec4f, r2: vec4f, r3: vec4f, r4: vec4f, r5: vec4f, r6: vec4f, r7: vec4f }
 
 /// activation(sum + bias) of four columns from `col` on, +0 for those that y does not have.

@@ -1,5 +1,5 @@
 /**
- * linear, all formats but int4: y = activation(x W^T + bias) (+ residual).
+ * linear, all formats but int8 and int4: y = activation(x W^T + bias) (+ residual).
  *
  * linear_pack_*: x [rows][inner] f32, as quantize-rows leaves it (bounded, or rounded to bf16), to packed, side by side as the tiles
  * read it. Units of PACK_ROWS rows. linear_*: bias [panels * 8]; y [rows][cols]; inner a multiple of 32. Units: panels.

@@ -1,8 +1,10 @@
 /**
- * linear_pack_int4_* and linear_pack_int8_halves: rows as the tiles of lib/tile-int4.ts, tile-int4-wide.ts and tile-int8.ts read them, those of a tile side by side.
+ * linear_pack_int4_* and linear_pack_int8_halves: rows as the tiles of lib/tile-int4.ts, tile-int4-wide.ts and tile-int8.ts read
+ * them, those of a tile side by side.
  *
  * x [rows][inner] int8 and blocks [rows][inner / 32] { f32 2^e, i16 pair }, as quantize-rows leaves them: -8 * sum of q over
- * k mod 4 in {0, 1} and {2, 3}. packed: the tiles' blocks, then their x; rows beyond the last repeat it. Units: PACK_ROWS rows, for columns COLUMNS_PACK_ROWS.
+ * k mod 4 in {0, 1} and {2, 3}. packed: the tiles' blocks, then their x; rows beyond the last repeat it. Units: PACK_ROWS rows, for
+ * columns COLUMNS_PACK_ROWS.
  */
 import { packRows } from "../../lib/pack-rows";
 import { COLUMNS_ROWS } from "../../lib/tile-columns";
@@ -33,12 +35,13 @@ function unitOf(loop: i32): i32 {
   return loop == DOT16_COLUMNS ? COLUMNS_PACK_ROWS : PACK_ROWS;
 }
 
-/** Bytes of one block of one row in `packed`: the data beside its values, and the values. */
+/** Bytes that one block of one row has among the blocks of `packed`. */
 @inline
 export function blockBytes(loop: i32): i32 {
   return loop == DOT16_LANES ? 12 : 8;
 }
 
+/** Bytes of its values. */
 @inline
 export function valueBytes(loop: i32): i32 {
   return loop == DOT16_LANES ? 36 : loop == PLAIN ? 64 : 32;

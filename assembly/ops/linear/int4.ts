@@ -1,9 +1,10 @@
 /**
  * linear, int4 weights: y = activation(x W^T + bias) (+ residual), W[c][k] = (u[c][k] - 8) * s[c][k / group].
  *
- * packed: the rows, as linear_pack_int4_* of the same loop leaves them (int4-rows.ts). form: of the tiles (lib/forms.ts). w panels [panel][inner / 4][16] bytes:
- * byte 4 c + i holds u of column c (low nibble) and column c + 4 (high nibble), input 4 j + i. scales [panel][inner / group,
- * rounded up][8] bf16, group 32 or 64; bias [panels * 8]; y [rows][cols]. Units: panels, for dot16 two of them.
+ * packed: the rows, as linear_pack_int4_* of the same loop leaves them (int4-rows.ts). form: of the tiles (lib/forms.ts).
+ * w panels [panel][inner / 4][16] bytes: byte 4 c + i holds u of column c (low nibble) and column c + 4 (high nibble), input 4 j + i.
+ * scales [panel][inner / group, rounded up][8] bf16, group 32 or 64; bias [panels * 8]; y [rows][cols]. Units: panels, for dot16 two
+ * of them.
  * Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.
  * scratch: for each panel of a unit PANEL_SUMS bytes of sums and 17 * K_BLOCK of unpacked weights and scales.
  *

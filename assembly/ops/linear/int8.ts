@@ -2,7 +2,8 @@
  * linear, int8 weights: y = activation(x W^T + bias) (+ residual), W[c][k] = u[c][k] * s[c][k / 32].
  *
  * packed: the rows, as int4-rows.ts leaves them: for `plain` and `wide` as int4's plain loop reads them, for `halves` by
- * linear_pack_int8_halves. form: of the tiles (lib/forms.ts). w panels [panel][inner / 4][32] bytes: byte 4 c + i holds u of column c and input 4 j + i.
+ * linear_pack_int8_halves. form: of the tiles (lib/forms.ts). w panels [panel][inner / 4][32] bytes: byte 4 c + i holds u of column c
+ * and input 4 j + i.
  * scales [panel][inner / 32][8] bf16, of which 5 significant bits count; bias [panels * 8]; y [rows][cols]. Units: panels, for
  * `wide` two of them.
  * Order: integers inside a block of 32, blocks in order from +0. Exact class: exact products, one rounding a block.

@@ -18,7 +18,7 @@ const MAX_THREADS = 64;
 const MAX_IMAGE_SIDE = 65535;
 /** As `drawMap` takes it. */
 const MAX_PICTURE_SIDE = 16384;
-const MAX_PORT = 65535;
+export const MAX_PORT = 65535;
 const MAX_INDEX = 100_000;
 /** Largest --max-body. Half of it is the longest string of an engine, and so the longest JSON text. */
 const MAX_BODY = 2 ** 30;

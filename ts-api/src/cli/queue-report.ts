@@ -1,12 +1,13 @@
 /** Reports the progress of an index through a queue, and of a worker: as lines of JSON for logs, and as metrics for Prometheus. */
 import type { CliHost, TextOutput } from "../runtime/cli-host.js";
 import type { QueueProgress } from "../queue/index.js";
-import type { Settings } from "./args.js";
+import { MAX_PORT, type Settings } from "./args.js";
 import { wholeOf } from "./collection-options.js";
 
 /** Milliseconds between two lines. */
 const LINE_EVERY = 10_000;
-const MAX_PORT = 65535, METRICS_TIMEOUT = 10_000;
+/** Milliseconds. */
+const METRICS_TIMEOUT = 10_000;
 
 /** Lines of JSON, the first at once and then one every ten seconds. */
 export class ProgressLines {

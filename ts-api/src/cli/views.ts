@@ -34,7 +34,10 @@ export interface Views {
 /** Photos side by side, at most so many in a row. */
 const IN_A_ROW = 4;
 
-/** The chosen patch; for similarity the middle one by default. @throws IJepaError `input/value` for a layer or head that there is not */
+/**
+ * The request, with the middle patch where similarity is asked for without one.
+ * @throws IJepaError `input/value` for a layer or head that the model does not have
+ */
 export function checked({ kind, patch, layer, head }: Request, config: IJepaConfig): Request {
   const { gridWidth, gridHeight, numHiddenLayers: layers, numAttentionHeads: heads } = config;
   if (layer !== undefined && layer > layers) throw beyond("layer", layer, layers);
@@ -99,13 +102,18 @@ function featuresOf({ lastHiddenState, hiddenStates }: ModelOutput, layer: numbe
   return layer === undefined ? lastHiddenState : hiddenStates![layer];
 }
 
-/** The patches of all photos as one photo, each photo below the other. */
+/** The patches of all photos as those of one, each photo below the one before. */
 function joined(features: readonly Tensor<"float32">[]): Tensor<"float32"> {
   const width = features[0].dims.at(-1)!, data = new Float32Array(features.reduce((size, one) => size + one.size, 0));
-  features.reduce((at, one) => (data.set(one.data, at), at + one.size), 0);
+  let at = 0;
+  for (const one of features) {
+    data.set(one.data, at);
+    at += one.size;
+  }
   return new Tensor("float32", data, [data.length / width, width]);
 }
 
+/** Cuts a map of photos below each other into one map a photo. */
 function parts({ data, width, height, channels }: RawImage, count: number): RawImage[] {
   const size = data.length / count;
   return Array.from({ length: count }, (_, i) => ({ data: data.subarray(i * size, (i + 1) * size), width, height: height / count, channels }));

@@ -5,7 +5,6 @@ import { checkText, isRecord, wrongType } from "../core/options.js";
 import { show } from "../core/show.js";
 import type { ActivationName } from "../ops/activation.js";
 
-
 /**
  * Largest number of elements of one weight tensor, and of one activation (tokens x width) of one image: 2^28, that is
  * 1 GiB in f32. The largest published I-JEPA (ViT-g/16) has 8.7 million in its largest matrix.

@@ -25,6 +25,7 @@ export const MAX_BITS = 0x58800000;
 export const INT8_SCALE_BITS = 0xfff80000;
 /** The value of MAX_BITS. */
 export const MAX_VALUE = 2 ** 50;
+
 /** The entrance of every op: |v| < 2^-50 and -0 become +0; |v| > 2^50, infinities and NaN become +-2^50. */
 export function bound(v: number): number {
   const bits = bitsOf(v);

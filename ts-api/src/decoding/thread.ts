@@ -41,7 +41,7 @@ export class DecoderThread {
     }
   }
 
-  /** It can be used no more. */
+  /** True once it can no longer be used. */
   get ended(): boolean {
     return this.#ended !== undefined;
   }

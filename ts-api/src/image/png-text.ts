@@ -63,7 +63,7 @@ async function inflateText(bytes: Uint8Array, most: number): Promise<Uint8Array 
   }
 }
 
-/** "\nexif\n<length>\n<hexadecimal, in lines>" to bytes; nothing when a digit is none. */
+/** "\nexif\n<length>\n<hexadecimal, in lines>" to bytes; undefined if one of the digits is not hexadecimal. */
 function readHexProfile(text: string): Uint8Array | undefined {
   let at = 0;
   for (let lines = 0; lines < 3; lines++) {

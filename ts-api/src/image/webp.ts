@@ -11,7 +11,7 @@ export interface WebpHeader extends OrientationMetadata {
 }
 
 interface WebpExports extends CodecExports {
-  /** Gives the length of a chunk, and then its address. */
+  /** Finds a chunk and gives its length, 0 if there is none; `chunk_bytes` is its address. */
   find_chunk(fourcc: number): number;
   chunk_bytes(): number;
 }

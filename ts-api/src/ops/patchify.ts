@@ -1,4 +1,4 @@
-/** The op `patchify`: its call, its checks, and the bytes that it moves. */
+/** The op `patchify`: its call, and its checks. */
 import { need, needSize, type DeviceTensor, type OpContract } from "./contract.js";
 
 /** Pixels to one row a patch: x [batch][channels][height][width] f32 to y [batch * patches][channels * patchHeight * patchWidth]. */

@@ -1,4 +1,4 @@
-/** The op `quantize-rows`: its call, its checks, and the bytes that it moves. */
+/** The op `quantize-rows`: its call, and its checks. */
 import { BLOCK } from "../core/numerics.js";
 import { need, needSize, type DeviceTensor, type OpContract } from "./contract.js";
 

@@ -31,7 +31,8 @@ export interface Matrix<B> {
 /**
  * @param name of the matrix; its buffers are called name.weight and name.scales
  * @param data [cols][inputs] f32, finite
- * @param format what to store: fp32 keeps the values, bf16 rounds to nearest even, int8 and int4 quantize in groups (without knowledge of the inputs), nf4 and fp4 as bitsandbytes
+ * @param format what to store: fp32 keeps the values, bf16 rounds to nearest even, int8 and int4 quantize in groups (without
+ *   knowledge of the inputs), nf4 and fp4 as bitsandbytes
  * @param group int4: inputs of one scale
  */
 export function packMatrix(
@@ -64,7 +65,7 @@ export function packMatrix(
 
 /**
  * Matrices in bitsandbytes' four bits, one below the other, to the panels of nf4 or fp4: the codes stay as they are. Where a panel's group
- * of inputs would need two scales (inputs no multiple of 32, blocks that are none), or a scale is beyond the contract's limit, the weights
+ * of inputs would need two scales (inputs that are not a multiple of 32, blocks of another size), or a scale is beyond the contract's limit, the weights
  * are decoded to bf16, which gives the same products.
  *
  * @param parts of one codebook, and together [cols][inputs]

@@ -8,7 +8,7 @@ import type { FolderStorage } from "./storage.js";
 export type { ByteSource } from "./byte-source.js";
 
 /**
- * The WebAssembly modules the library uses: its own kernels, the quantizer, the resizer and the image codecs, each a file of
+ * The WebAssembly modules the library uses: its own kernels, the quantizer, the scanner, the resizer and the image codecs, each a file of
  * dist/wasm. Shared ones import a shared memory, for several threads; an instance's memory is of one kind or the other.
  */
 export const WASM_MODULES = [

@@ -58,7 +58,7 @@ export async function fetchModule(url: URL | string): Promise<WebAssembly.Module
   const response = await download(url);
   // Only a response of this type can be compiled while it arrives.
   if (response.headers.get("content-type") === "application/wasm") {
-    // What is no WebAssembly fails too, with the words of the engine: only its bytes tell.
+    // A file that is not WebAssembly fails as well. Its bytes, read once more, tell the two apart.
     return WebAssembly.compileStreaming(response).catch(async (failure: unknown) => {
       await moduleBytes(url, await download(url));
       throw failure;

@@ -39,7 +39,7 @@ export const runtime: Runtime = {
     try {
       checkLength(path);
       const kind = await stat(path);
-      if (!kind.isFile()) throw new Error(kind.isDirectory() ? "it is a folder" : "it is no regular file");
+      if (!kind.isFile()) throw new Error(kind.isDirectory() ? "it is a folder" : "it is not a regular file");
       const handle = await open(path, "r");
       const { size } = await handle.stat();
       return {

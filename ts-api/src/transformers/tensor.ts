@@ -141,7 +141,10 @@ export class Tensor<T extends TensorType = TensorType> extends Base<T> {
     return this.repeat(...times);
   }
 
-  /** The mean over an axis, or of all; summed in double precision, as the other reductions. The shape loses the axis, or keeps it as 1 with `keepdim`. */
+  /**
+   * The mean over an axis, or of all; summed in double precision, as the other reductions. The shape loses the axis, or keeps it as 1
+   * with `keepdim`.
+   */
   mean(axis?: number | null, keepdim = false): Tensor<"float32"> {
     return made("float32", reduced(this, axis, keepdim, (row) => sum(row) / row.length));
   }

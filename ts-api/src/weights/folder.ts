@@ -79,7 +79,7 @@ export function openFolderOf(ref: string): { folder: ModelFolder; name: string }
     try {
       return { folder: folderAt(url.href), name: decodeURIComponent(name) };
     } catch {
-      throw badRef(ref, "is no valid URL");
+      throw badRef(ref, "is not a valid URL");
     }
   }
   const path = /^file:/i.test(ref) ? pathOfFileUrl(ref) : ref, end = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
@@ -152,7 +152,7 @@ function localFolder(path: string): ModelFolder {
 }
 
 function urlFolder(ref: string): ModelFolder {
-  if (!URL.canParse(ref)) throw badRef(ref, "is no valid URL");
+  if (!URL.canParse(ref)) throw badRef(ref, "is not a valid URL");
   const urlOf = (name: string): URL => {
     const url = new URL(ref);
     url.pathname = `${url.pathname.replace(/\/+$/, "")}/${encodeURIComponent(name)}`;

@@ -1,5 +1,4 @@
-/** From the first bytes of a file that is no checkpoint to what it is, for messages: a web page, a Git LFS pointer, another format. */
-
+/** From the first bytes of a file that is not a checkpoint to what it is, for messages: a web page, a Git LFS pointer, another format. */
 import { show } from "../core/show.js";
 
 /** Bytes that are enough to recognise a file. */

@@ -70,11 +70,12 @@ function sumBytes({ rows }: CallOf<"linear">): number {
   return (Math.min(rows, ROW_BLOCK) + TILE_SLACK) * 32;
 }
 
-/** The packing step. `width`: bytes of a value in the packed rows; `unit`: rows of a unit of packing. */
+/** Bytes of the packed rows. `width`: bytes of a value in them; `unit`: rows of a unit of packing. */
 function packedBytes({ rows, inner }: CallOf<"linear">, width: number, unit = PACK_ROWS): number {
   return roundUp(rows, unit) * inner * width;
 }
 
+/** The step that packs the rows. */
 function packer(name: `linear_pack_${string}`, width: number, unit = PACK_ROWS): Pick<WasmKernel<"linear">, "name" | "step"> {
   return {
     name,

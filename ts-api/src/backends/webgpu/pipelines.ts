@@ -4,7 +4,7 @@ import type { Products, Shader, ShaderName } from "./kernels.js";
 import { SHADERS } from "./shaders.js";
 
 /**
- * `fast` leaves sums of exact products to the compiler, which may fuse but is not seen to reorder them; `pinned` forces every
+ * `fast` leaves sums of exact products to the compiler, which may fuse them but was never seen to reorder them; `pinned` forces every
  * step. Attestation (backends/attest.ts) decides which one a device may use.
  */
 export type Tier = "fast" | "pinned";

@@ -47,7 +47,7 @@ export function pathOfFileUrl(url: string): string {
     if (host !== "") return `//${host}${path}`;
     return /^\/[a-z]:/i.test(path) ? path.slice(1) : path;
   } catch (cause) {
-    const message = `${JSON.stringify(url)} is no file URL that names a path. Pass the path itself.`;
+    const message = `${JSON.stringify(url)} is not a file URL that names a path. Pass the path itself.`;
     throw new IJepaError("input/value", message, { name: "model", value: url }, { cause });
   }
 }

@@ -105,7 +105,7 @@ class Resource {
 
   constructor(url: string, options: UrlOptions) {
     if (!/^https?:/i.test(url) || !URL.canParse(url)) {
-      throw new IJepaError("input/value", `${JSON.stringify(url)} is no http(s) URL.`, { name: "url", value: url });
+      throw new IJepaError("input/value", `${JSON.stringify(url)} is not an http(s) URL.`, { name: "url", value: url });
     }
     this.name = displayUrl(url);
     this.#url = url;

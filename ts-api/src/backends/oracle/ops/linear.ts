@@ -1,5 +1,5 @@
 /**
- * Twins: assembly/ops/linear/float.ts, assembly/ops/linear/int8.ts, assembly/ops/linear/int4.ts, gpu/ops/linear.wgsl,
+ * linear as plain loops: y = activation(x W^T + bias) (+ residual). Twins: assembly/ops/linear/float.ts, assembly/ops/linear/int8.ts, assembly/ops/linear/int4.ts, gpu/ops/linear.wgsl,
  * gpu/ops/linear-codes.wgsl, gpu/ops/linear-int8.wgsl, gpu/ops/linear-int4.wgsl.
  */
 import { CODEBOOKS, isCodebook, type CodebookName } from "../../../core/codebooks.js";
