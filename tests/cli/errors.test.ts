@@ -43,6 +43,7 @@ test("2: usage", async () => {
     [["embed", ROCKET, "--pool", "max"], /--pool must be one of none, mean, first, not "max"/],
     [["embed", ROCKET, "--out", "x.csv"], /x\.csv.*\.npy, \.json, \.jsonl, \.safetensors/],
     [["embed", ROCKET, "--out", ""], /its name must end in/],
+    [["serve", "--host", ""], /--host must not be empty/],
   ];
   wrong.push([["embed", ROCKET, "--threads=65"], /--threads must be a whole number from 1 to 64/]);
   for (const number of ["0", "-1", "1.5", "", "1e3", "many", "99999999999999999999"]) {

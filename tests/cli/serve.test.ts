@@ -98,6 +98,10 @@ test("requests that Node itself refuses are answered as all others, with a body 
     const { error } = JSON.parse(body.replace(/^[0-9a-f]+\r\n|\r\n0$/g, "")) as { error: { code: string; message: string; type: string; param: null } };
     assert.deepEqual([error.code, error.type, error.param, error.message.length > 10], [code, "invalid_request_error", null, true], request.slice(0, 60));
   }
+  // As health checks of load balancers ask, without a Host header.
+  for (const request of ["GET /healthz HTTP/1.0\r\n\r\n", "HEAD /healthz HTTP/1.0\r\n\r\n"]) {
+    assert.match(await converse(server.url, (socket) => socket.write(request)), /^HTTP\/1\.1 200 OK/);
+  }
   assert.equal((await send(server.url, "/healthz", undefined, "")).status, 200);
   server.child.kill("SIGTERM");
   await stopped(server);

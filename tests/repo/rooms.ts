@@ -19,7 +19,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ["core", "ops"],
   packing: ["core", "ops", "quantize", "backends/backend", "config"],
   weights: ["core", "ops", "quantize", "config", "runtime/env", "runtime/build-tool", "#runtime"],
-  image: ["core", "weights/checkpoint", "weights/model-folder", "weights/source-options", "weights/wrong-file", "#runtime"],
+  image: ["core", "weights/checkpoint", "weights/model-folder", "weights/source-options", "weights/sources/network", "weights/wrong-file", "#runtime"],
   decoding: ["core", "runtime/env", "runtime/modules", "image", "#runtime"],
   threads: ["backends/wasm", "decoding"],
   encoder: ["core", "ops", "backends/backend", "config", "packing"],

@@ -15,6 +15,11 @@ let address = "";
 const server = createServer((request, response) => {
   if (request.url === "/silent") return;
   if (request.url === "/cat.jpg") return void response.end(file);
+  if (request.url === "/members") {
+    const isKnown = request.headers.authorization === `Basic ${Buffer.from("user:p@s%").toString("base64")}`;
+    return void response.writeHead(isKnown ? 200 : 401).end(isKnown ? file : "");
+  }
+  if (request.url === "/proxy") return void response.writeHead(407).end();
   response.writeHead(200, { "content-type": "image/jpeg", "content-length": String(file.length) }).write(file.subarray(0, 1));
   if (request.url !== "/trickle") return;
   let at = 1;
@@ -72,6 +77,25 @@ test("carriers that cannot be read", async () => {
   assert.ok(cancelled);
   const controller = new AbortController(), stuck = new ReadableStream<Uint8Array>({ start: () => controller.abort() });
   await fails(() => loadImage(stuck, { signal: controller.signal }), "aborted");
+});
+
+test("a name and a password in a URL go along as curl sends them, and are shown nowhere", async () => {
+  assert.equal(sha256((await loadImage(`${address.replace("//", "//user:p%40s%@")}/members`)).data as Uint8Array), rgb);
+  for (const path of ["members", "cat.jpg?x"]) {
+    const url = `${address.replace("//", "//user:secret@")}/${path}`;
+    await assert.rejects(loadImage(url), (error: Error) => !/user|secret/.test(error.message) && error.message.includes(`${address}/`));
+  }
+});
+
+test("bytes that were given away, limits that are none, hosts that cannot draw, other kinds of URLs", async () => {
+  const buffer = file.slice().buffer, view = new Uint8Array(buffer);
+  structuredClone(buffer, { transfer: [buffer] });
+  for (const gone of [buffer, view]) await assert.rejects(loadImage(gone), { name: "TypeError", message: /their buffer was transferred/ });
+  for (const maxBytes of [-1, NaN]) await fails(() => loadImage(file, { maxBytes }), "input/value", /maxBytes/);
+  await fails(() => loadImage({ [Symbol.toStringTag]: "ImageBitmap", width: 2, height: 2 } as unknown as ImageSource), "io/read", /no canvas.*Pass the bytes/);
+  for (const url of ["ftp://host/a.png", "s3://bucket/a.png"]) await fails(() => loadImage(url), "io/read", /a URL of a kind that cannot be read/);
+  await fails(() => loadImage(`${address}/proxy`), "io/read", /407.*HTTPS_PROXY/);
+  await assert.rejects(loadImage({ data: [1, 2, 3], width: 1, height: 1, channels: 3 } as unknown as ImageSource), { name: "TypeError", message: /8-bit pixels, not \[1, 2, 3\]/ });
 });
 
 test("a host that says nothing, stops in the middle, or sends a byte now and then is given up", async (t) => {

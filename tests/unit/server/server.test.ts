@@ -119,6 +119,13 @@ test("GET /healthz, /v1/models; other paths and methods", async () => {
   assert.deepEqual([health.status, health.model, health.dtype], ["ok", "tiny", "int4"]);
   assert.deepEqual((await answer<{ data: { id: string }[] }>(await get("/v1/models"))).data.map(({ id }) => id), ["tiny"]);
   assert.match((await refused(await get("/v2/embeddings"), 404, "request/path")).message, /POST \/v1\/embeddings/);
+  for (const path of ["/healthz", "/metrics", "/v1/models", "/v1/models/tiny"]) {
+    const [whole, head] = [await get(path), await get(path, "HEAD")];
+    assert.deepEqual([head.status, head.headers.get("content-type"), await head.text()], [200, whole.headers.get("content-type"), ""], path);
+    assert.equal((await get(path, "OPTIONS")).headers.get("allow"), "GET, HEAD, OPTIONS");
+    assert.equal((await get(path, "POST")).headers.get("allow"), "GET, HEAD");
+  }
+  assert.deepEqual([(await get("/embed", "HEAD")).status, (await get("/v1/models/other", "HEAD")).status], [405, 404]);
   const wrong = await get("/embed", "PUT");
   assert.equal(wrong.headers.get("allow"), "POST");
   await refused(wrong, 405, "request/method");

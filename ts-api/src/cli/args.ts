@@ -1,6 +1,6 @@
 /** From the words of a command line to checked settings. Every option of every command is listed here. */
 import { nearest } from "../core/options.js";
-import { shorten } from "../core/show.js";
+import { shorten, show } from "../core/show.js";
 import { DTYPES, GROUPS, type Device, type Dtype, type ExtractOptions, type Group, type LoadOptions, type Patch, type Threads } from "../index.js";
 import { parseArgs, type CliHost } from "../runtime/cli-host.js";
 import { COLLECTION_OPTIONS, type GivenOptions } from "./collection-options.js";
@@ -215,7 +215,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Set
     shardSize: byteSize("shard-size", text("shard-size"), Number.MAX_SAFE_INTEGER),
     maxPixels: whole("max-pixels", text("max-pixels"), Number.MAX_SAFE_INTEGER),
     strict: values["strict"] === true,
-    host: text("host"),
+    host: named("host", text("host")),
     port: whole("port", text("port"), MAX_PORT, 0),
     maxBody: byteSize("max-body", text("max-body"), MAX_BODY),
     concurrency: whole("concurrency", text("concurrency"), MAX_CONCURRENCY),
@@ -277,10 +277,16 @@ function checkCount({ name, usage, images: [min, max], models }: Command, count:
   throw new UsageError(`"ijepa ${name}" takes ${wanted}, not ${count}. See "ijepa ${name} --help".`);
 }
 
+/** An empty address would mean all network interfaces. */
+function named(name: OptionName, value: string | undefined): string | undefined {
+  if (value === "") throw new UsageError(`--${name} must not be empty.`);
+  return value;
+}
+
 function choice<T extends string>(name: OptionName, value: string | undefined, allowed: readonly T[]): T | undefined {
   if (value === undefined) return undefined;
   const known = allowed.find((one) => one === value);
-  if (known === undefined) throw new UsageError(`--${name} must be one of ${allowed.join(", ")}, not ${JSON.stringify(value)}.`);
+  if (known === undefined) throw new UsageError(`--${name} must be one of ${allowed.join(", ")}, not ${show(value)}.`);
   return known;
 }
 
@@ -288,14 +294,14 @@ function whole(name: OptionName, value: string | undefined, max: number, min = 1
   if (value === undefined) return undefined;
   const number = Number(value);
   if (/^\d+$/.test(value) && number >= min && number <= max) return number;
-  throw new UsageError(`--${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(value)}.`);
+  throw new UsageError(`--${name} must be a whole number from ${min} to ${max}, not ${show(value)}.`);
 }
 
 function share(name: OptionName, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (/^\d*\.?\d+$/.test(value) && number <= 1) return number;
-  throw new UsageError(`--${name} must be a number from 0 to 1, not ${JSON.stringify(value)}.`);
+  throw new UsageError(`--${name} must be a number from 0 to 1, not ${show(value)}.`);
 }
 
 /** Bytes, with or without a unit. */
@@ -304,12 +310,12 @@ function byteSize(name: OptionName, value: string | undefined, max: number): num
   const [, digits, unit] = /^(\d+)(KiB|MiB|GiB|)$/.exec(value) ?? [];
   const bytes = Number(digits) * (UNITS[unit] ?? NaN);
   if (bytes >= 1 && bytes <= max) return bytes;
-  throw new UsageError(`--${name} must be a size from 1 to ${max} bytes, such as 500KiB or 20MiB, not ${JSON.stringify(value)}.`);
+  throw new UsageError(`--${name} must be a size from 1 to ${max} bytes, such as 500KiB or 20MiB, not ${show(value)}.`);
 }
 
 function patchOf(value: string | undefined): Patch | undefined {
   if (value === undefined) return undefined;
   const [, column, row] = /^(\d{1,6}),(\d{1,6})$/.exec(value) ?? [];
   if (row !== undefined) return [Number(column), Number(row)];
-  throw new UsageError(`--patch must be a column and a row, such as 3,5, not ${JSON.stringify(value)}.`);
+  throw new UsageError(`--patch must be a column and a row, such as 3,5, not ${show(value)}.`);
 }

@@ -52,6 +52,9 @@ export interface FailureReport {
   file?: string | undefined;
 }
 
+/** Characters of a message: an argument may be as long as a system allows. */
+const MAX_MESSAGE = 2000;
+
 type FailureCode = ErrorCode | "usage" | "unexpected";
 
 /** Prints `error` on stderr, one line, with its stack only under IJEPA_DEBUG. Returns its exit code. */
@@ -63,8 +66,9 @@ export async function reportFailure(host: CliHost, error: unknown, { json, file 
 }
 
 /** The same for one image of many. */
-export async function report(host: CliHost, { code, message }: Pick<BulkFailure, "message"> & { code: FailureCode }, { json, file }: FailureReport): Promise<number> {
-  const exitCode = exitCodeOf(code);
+export async function report(host: CliHost, { code, message: whole }: Pick<BulkFailure, "message"> & { code: FailureCode }, { json, file }: FailureReport): Promise<number> {
+  const exitCode = exitCodeOf(code), isLong = whole.length > MAX_MESSAGE;
+  const message = isLong ? `${whole.slice(0, MAX_MESSAGE / 2)}... ${whole.slice(-MAX_MESSAGE / 2)}` : whole;
   await host.stderr.write(`${json ? JSON.stringify({ error: { code, message, exitCode, file } }) : printable(`ijepa: ${message} [${code}]`)}\n`);
   return exitCode;
 }

@@ -1,6 +1,7 @@
 /** From a collection to one file of its features, a few rows in memory at a time: for `collection --export` and `embed --out`. */
 import { IJepaError } from "../core/errors.js";
 import { checkHas, checkText, readOptions, type OptionNames } from "../core/options.js";
+import { shorten } from "../core/show.js";
 import { npyHeader } from "../weights/npy.js";
 import { layoutSafetensors } from "../weights/safetensors/writer.js";
 import type { Collection } from "./collection.js";
@@ -30,7 +31,7 @@ export function exportFormat(name: string): ExportFormat {
   const format = EXPORT_FORMATS.find((ending) => name.toLowerCase().endsWith(`.${ending}`));
   if (format !== undefined) return format;
   const endings = EXPORT_FORMATS.map((ending) => `.${ending}`).join(", ");
-  throw new IJepaError("input/value", `The features of many images cannot be written to ${JSON.stringify(name)}; its name must end in ${endings}.`, { name: "out", value: name });
+  throw new IJepaError("input/value", `The features of many images cannot be written to ${JSON.stringify(shorten(name, 500))}; its name must end in ${endings}.`, { name: "out", value: name });
 }
 
 /**

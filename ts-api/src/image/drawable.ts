@@ -47,6 +47,7 @@ export async function drawnPixels(source: Drawable, name: string, maxPixels: num
     throw new IJepaError("image/too-large", message, { source: name, width, height, maxPixels });
   }
   const context = contextOf(width, height);
+  if (!context) throw readError(name, "this host has no canvas that reads its pixels", undefined, "Pass the bytes of its file.");
   try {
     context.drawImage(source, 0, 0, width, height);
     return { ...pixelsOf(context.getImageData(0, 0, width, height, { colorSpace: "srgb" })), channels: 4 };
@@ -72,7 +73,7 @@ function lengthOf(length: unknown): number | undefined {
   return baseVal === undefined ? undefined : Math.round(baseVal.value);
 }
 
-function contextOf(width: number, height: number): CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D {
-  const canvas = typeof OffscreenCanvas === "function" ? new OffscreenCanvas(width, height) : Object.assign(document.createElement("canvas"), { width, height });
-  return (canvas as OffscreenCanvas).getContext("2d", { willReadFrequently: true })!;
+function contextOf(width: number, height: number): OffscreenCanvasRenderingContext2D | null | undefined {
+  const canvas = typeof OffscreenCanvas === "function" ? new OffscreenCanvas(width, height) : globalThis.document && Object.assign(document.createElement("canvas"), { width, height });
+  return (canvas as OffscreenCanvas | undefined)?.getContext("2d", { willReadFrequently: true });
 }

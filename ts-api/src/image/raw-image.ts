@@ -1,6 +1,7 @@
 /** Decoded images: what they consist of, and the check of those that callers hand over. */
 import { IJepaError } from "../core/errors.js";
 import { wrongType } from "../core/options.js";
+import { show } from "../core/show.js";
 
 const PIXELS = "{ data, width, height, channels }, as loadImage gives it";
 
@@ -47,7 +48,7 @@ export function checkRawImage(image: RawImage, name: string): void {
   const { data, width, height, channels } = image;
   if (data === undefined) throw wrongType(name, PIXELS, image);
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
-    throw new TypeError(`${name}.data must be a Uint8Array of 8-bit pixels.`);
+    throw new TypeError(`${name}.data must be a Uint8Array of 8-bit pixels, not ${show(data)}.`);
   }
   if (![width, height].every((side) => Number.isInteger(side) && side >= 0)) {
     throw new TypeError(`${name} must have whole numbers as width and height, not ${String(width)} and ${String(height)}.`);

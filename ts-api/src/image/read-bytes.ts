@@ -2,8 +2,10 @@
 import { runtime } from "#runtime";
 import { onAbort } from "../core/abort.js";
 import { concatBytes } from "../core/bytes.js";
+import { hideCredentials, withoutCredentials } from "../core/credentials.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { show, shorten } from "../core/show.js";
+import { networkFailure } from "../weights/sources/network.js";
 import { readDataUrl } from "./data-url.js";
 import { readError, tooLong } from "./image-error.js";
 
@@ -26,9 +28,9 @@ const MAX_PATH = 4096;
 /** The longest name in a message, and the longest reason: fetch repeats what it cannot parse. */
 const MAX_NAME = 200, MAX_REASON = 500;
 
-/** An address for messages. Of a data: URL, which holds the whole image, only the beginning is shown. */
+/** An address for messages, without a password. Of a data: URL, which holds the whole image, only the beginning is shown. */
 export function nameOf(address: string): string {
-  return /^data:/i.test(address) ? `${address.slice(0, 32)}...` : shorten(address, MAX_NAME);
+  return /^data:/i.test(address) ? `${address.slice(0, 32)}...` : shorten(hideCredentials(address), MAX_NAME);
 }
 
 /**
@@ -45,7 +47,9 @@ export async function readAddress(address: string, limits: ReadLimits): Promise<
   if (address.length > MAX_PATH) {
     throw readError(name, `it has ${address.length} characters, too many for a path. Pass an image in base64 as "data:image/png;base64,..."`);
   }
-  return readFile(/^file:/i.test(address) ? pathOf(address, name) : address, limits);
+  if (/^file:/i.test(address)) return readFile(pathOf(address, name), limits);
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(address)) throw readError(name, "it is a URL of a kind that cannot be read", undefined, "Pass a path, or an http(s), data, blob or file URL.");
+  return readFile(address, limits);
 }
 
 /**
@@ -99,7 +103,9 @@ export async function guarded<T>({ name, signal }: ReadLimits, work: () => Promi
   } catch (cause) {
     throwIfAborted(signal, `loading ${name}`);
     if (cause instanceof IJepaError || (cause instanceof TypeError && cause.message.startsWith(name))) throw cause;
-    throw readError(name, shorten(reason(cause), MAX_REASON), cause);
+    // fetch says that it failed; why is deeper.
+    const { problem, mayPass } = networkFailure(cause), words = cause instanceof Error ? cause.message : "";
+    throw readError(name, shorten(mayPass && words !== "" && !problem.startsWith(words) ? `${words} (${problem})` : problem, MAX_REASON), cause);
   }
 }
 
@@ -123,7 +129,8 @@ function pathOf(url: string, name: string): string {
 }
 
 async function readUrl(url: string, limits: ReadLimits): Promise<Uint8Array> {
-  return inTime(limits, (signal) => guarded(limits, async () => readResponse(await fetch(url, { signal }), { ...limits, signal })));
+  const { url: plain, headers } = withoutCredentials(url);
+  return inTime(limits, (signal) => guarded(limits, async () => readResponse(await runtime.fetch(plain, { signal, headers }), { ...limits, signal })));
 }
 
 /** Ends a download that stalls or trickles at its time limit. */
@@ -143,10 +150,4 @@ export async function inTime<T>({ name, timeout, signal: outer }: ReadLimits, do
     stopListening();
     controller.abort();
   }
-}
-
-/** The message of an error; `fetch` hides the reason in the cause. */
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
 }

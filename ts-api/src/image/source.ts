@@ -88,6 +88,7 @@ export async function downloadImageBytes(address: string, download: DownloadImag
 }
 
 function limitsOf(name: string, { maxBytes = DEFAULT_MAX_BYTES, timeout = DEFAULT_TIMEOUT, signal }: LoadImageOptions): ReadLimits {
+  if (!(maxBytes >= 0)) throw new IJepaError("input/value", `maxBytes must be a number of bytes, not ${show(maxBytes)}.`, { name: "maxBytes", value: maxBytes });
   if (timeout > 0 && timeout <= MAX_TIMEOUT) return { name, maxBytes, timeout, signal };
   throw new IJepaError("input/value", `timeout must be milliseconds, from 1 to ${MAX_TIMEOUT}, not ${show(timeout)}.`, { name: "timeout", value: timeout });
 }
@@ -96,11 +97,11 @@ function limitsOf(name: string, { maxBytes = DEFAULT_MAX_BYTES, timeout = DEFAUL
 async function bytesOf(source: ImageSource, limits: ReadLimits): Promise<Uint8Array | undefined> {
   if (typeof source === "string" || source instanceof URL) return readAddress(String(source), limits);
   if (typeof source !== "object" || source === null) return undefined;
-  if (ArrayBuffer.isView(source)) return isByteView(source) ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength) : undefined;
+  if (ArrayBuffer.isView(source)) return isByteView(source) ? bytesIn(source.buffer, source.byteOffset, source.byteLength) : undefined;
   switch (Object.prototype.toString.call(source)) {
     case "[object ArrayBuffer]":
     case "[object SharedArrayBuffer]":
-      return new Uint8Array(source as ArrayBuffer);
+      return bytesIn(source as ArrayBuffer);
     case "[object Blob]":
     case "[object File]":
       return readBlob(source as Blob, limits);
@@ -119,6 +120,15 @@ async function bytesOf(source: ImageSource, limits: ReadLimits): Promise<Uint8Ar
 function readBlob(blob: Blob, limits: ReadLimits): Promise<Uint8Array> {
   if (blob.size > limits.maxBytes) throw tooLong(limits.name, blob.size, limits.maxBytes);
   return guarded(limits, async () => new Uint8Array(await blob.arrayBuffer()));
+}
+
+/** A transferred buffer has no bytes any more. */
+function bytesIn(buffer: ArrayBufferLike, begin?: number, length?: number): Uint8Array {
+  try {
+    return new Uint8Array(buffer, begin, length);
+  } catch (cause) {
+    throw new TypeError("The bytes of the image are not there any more: their buffer was transferred.", { cause });
+  }
 }
 
 /** Arrays of wider numbers are not the bytes of a file. */

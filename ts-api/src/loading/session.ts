@@ -6,7 +6,7 @@ import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import { DTYPES, type Dtype, type Group } from "../core/numerics.js";
 import { wrongType, type OptionNames } from "../core/options.js";
 import { show } from "../core/show.js";
-import type { Checkpoint } from "../weights/checkpoint.js";
+import { isWrongWeights, type Checkpoint } from "../weights/checkpoint.js";
 import { openModelCheckpoint, type HeadOptions } from "../weights/head-checkpoint.js";
 import { randomCheckpoint } from "../weights/random-weights.js";
 import { isModelSource, type ModelRef } from "../weights/model-folder.js";
@@ -105,6 +105,9 @@ export class Session<X> {
       await session.ready();
       streaming = options.resident === false;
       return session;
+    } catch (error) {
+      if (isWrongWeights(error) && (await checkpoint.repair?.(options.signal))) return await Session.open(ref, options, loadExtra);
+      throw error;
     } finally {
       if (!streaming) await checkpoint.close();
     }

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
-import { messageOf } from "../core/show.js";
+import { messageOf, shorten } from "../core/show.js";
 
 export { parseArgs } from "node:util";
 
@@ -50,6 +50,8 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** The signal that stopped the command; undefined for commands that always end by one. */
 let stoppedBy: (typeof SIGNALS)[number] | undefined;
 
+/** Characters of a path in a message. */
+const MAX_SHOWN = 500;
 /** The limit of `loadImage` for files. */
 const MAX_STDIN = 256 * 2 ** 20;
 
@@ -145,7 +147,7 @@ async function checkWritable(path: string): Promise<void> {
     });
     if (existing?.isDirectory()) throw new Error("it is a folder");
   } catch (cause) {
-    const message = `Cannot write ${path}: ${messageOf(cause)}. Check that the folder exists and may be written.`;
-    throw new IJepaError("io/write", message, { path }, { cause });
+    const shown = shorten(path, MAX_SHOWN), message = `Cannot write ${shown}: ${shorten(messageOf(cause), MAX_SHOWN)}. Check that the folder exists and may be written.`;
+    throw new IJepaError("io/write", message, { path: shown }, { cause });
   }
 }

@@ -3,6 +3,7 @@ import { getRequestListener, RequestError } from "@hono/node-server";
 import { createServer, STATUS_CODES, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { IJepaError } from "../core/errors.js";
+import { shorten } from "../core/show.js";
 import { TickQueue } from "./tick-queue.js";
 
 export interface ListenOptions {
@@ -62,6 +63,8 @@ export async function listen(fetch: (request: Request) => Promise<Response>, { h
   // Node's own answer to a missing Host header has no body.
   const settings = { ...limits, keepAliveTimeout: IDLE_MS, connectionsCheckingInterval: CHECK_MS, requireHostHeader: false };
   const server = createServer(settings, (request, response) => {
+    // HTTP/1.0, which health checks speak, has no Host header.
+    if (request.httpVersion === "1.0") request.headers.host ??= "localhost";
     answering.add(response);
     if (closing) response.setHeader("connection", "close");
     response.once("close", () => {
@@ -69,7 +72,7 @@ export async function listen(fetch: (request: Request) => Promise<Response>, { h
       if (answering.size === 0) drained?.();
     });
     // Health checks and metrics do not wait.
-    if (request.method === "GET") void respond(request, response);
+    if (request.method === "GET" || request.method === "HEAD") void respond(request, response);
     else queue.wait(() => void (response.destroyed || respond(request, response)));
   });
   server.maxConnections = MAX_CONNECTIONS;
@@ -87,7 +90,7 @@ export async function listen(fetch: (request: Request) => Promise<Response>, { h
   server.setTimeout(2 * (timeout + MARGIN_MS));
   await new Promise<void>((resolve, reject) => {
     server.once("listening", resolve).once("error", (cause: NodeJS.ErrnoException) => {
-      const address = `${host}:${port}`, why = cause.code === "EADDRINUSE" ? "it is in use" : cause.message;
+      const address = `${shorten(host)}:${port}`, why = cause.code === "EADDRINUSE" ? "it is in use" : shorten(cause.message, 200);
       reject(new IJepaError("io/listen", `Cannot listen on ${address}: ${why}. Choose another port or host.`, { address }, { cause }));
     });
     server.listen(port, host);

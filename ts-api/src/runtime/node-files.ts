@@ -1,5 +1,5 @@
 /** The file system of Node, Bun and Deno. */
-import { copyFile, mkdir, open, readdir, realpath, rename, rm, stat, symlink } from "node:fs/promises";
+import { copyFile, mkdir as makeOne, open, readdir, realpath, rename, rm, stat, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, relative } from "node:path";
 import type { Files } from "./env.js";
@@ -18,10 +18,10 @@ export const files: Files = {
 
   list: async (folder) => (await orAbsent(() => readdir(folder))) ?? [],
   realPath: (path) => orAbsent(() => realpath(path)),
-  makeFolder: async (path) => void (await mkdir(path, { recursive: true })),
+  makeFolder: mkdir,
 
   async create(path) {
-    await mkdir(dirname(path), { recursive: true });
+    await mkdir(dirname(path));
     const handle = await open(path, "wx");
     let closed = false;
     const close = async (): Promise<void> => {
@@ -41,7 +41,7 @@ export const files: Files = {
   },
 
   async link(target, path) {
-    await mkdir(dirname(path), { recursive: true });
+    await mkdir(dirname(path));
     const temporary = temporaryName(path);
     try {
       await symlink(relative(dirname(path), target), temporary).catch(() => copyFile(target, temporary));
@@ -57,12 +57,34 @@ export const files: Files = {
   removeFolder: (path) => rm(path, { force: true, recursive: true }),
 };
 
+/** Makes a folder and those above it. Node's own way to do so never ends in places such as /proc. */
+export async function mkdir(path: string): Promise<void> {
+  try {
+    await makeOne(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException, above = dirname(path);
+    if (code === "ENOENT" && above !== path) {
+      await mkdir(above);
+      await makeOne(path).catch(unlessFolder(path));
+    } else await unlessFolder(path)(error);
+  }
+}
+
+function unlessFolder(path: string): (error: unknown) => Promise<void> {
+  return async (error) => {
+    if (!(await stat(path).catch(() => undefined))?.isDirectory()) throw error;
+  };
+}
+
+/** Names that are too long, and links in a circle, lead nowhere either. */
+const NOWHERE = ["ELOOP", "ENAMETOOLONG"];
+
 /** What `look` finds; undefined if nothing is there. */
 async function orAbsent<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
     return await look();
   } catch (error) {
-    if (isAbsent(error)) return undefined;
+    if (isAbsent(error) || NOWHERE.includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw error;
   }
 }

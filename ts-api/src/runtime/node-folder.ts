@@ -1,24 +1,31 @@
 /** Writes a folder that appears only when it is complete. */
 import { mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { IJepaError } from "../core/errors.js";
-import { messageOf } from "../core/show.js";
+import { messageOf, shorten } from "../core/show.js";
 import type { FolderWriter } from "./env.js";
 import { temporaryName } from "./node-paths.js";
+import { endOfLinks } from "./replace-file.js";
+
+/** Characters of a path in a message. */
+const MAX_SHOWN = 500;
 
 export async function createFolder(path: string): Promise<FolderWriter> {
-  const final = resolve(path), temporary = temporaryName(final);
+  let final = "", temporary = "";
   const handles = new Set<FileHandle>();
   const guard = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (cause) {
-      const message = `Cannot write ${path}: ${messageOf(cause)}. Choose a new or empty folder in a place that may be written and has room.`;
-      throw new IJepaError("io/write", message, { path }, { cause });
+      const shown = shorten(path, MAX_SHOWN), reason = shorten(messageOf(cause), MAX_SHOWN);
+      const message = `Cannot write ${shown}: ${reason}. Choose a new or empty folder in a place that may be written and has room.`;
+      throw new IJepaError("io/write", message, { path: shown }, { cause });
     }
   };
 
   await guard(async () => {
+    final = await endOfLinks(path);
+    temporary = temporaryName(final);
     if ((await entriesOf(final)).length > 0) throw new Error("the folder is there and not empty");
     await mkdir(temporary);
   });

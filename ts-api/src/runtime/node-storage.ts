@@ -1,9 +1,10 @@
 /** A FolderStorage in the file system of Node, Bun and Deno. */
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { IJepaError } from "../core/errors.js";
 import { messageOf, shorten } from "../core/show.js";
 import type { ByteSource } from "./env.js";
+import { mkdir } from "./node-files.js";
 import { lockFolder } from "./node-lock.js";
 import { isAbsent, temporaryName } from "./node-paths.js";
 import { TEMPORARY, type FolderStorage } from "./storage.js";
@@ -46,7 +47,7 @@ export function nodeStorage(root: string, openFile: (path: string) => Promise<By
     write: (path, content) =>
       writing(path, async () => {
         const temporary = temporaryName(at(path));
-        await mkdir(dirname(temporary), { recursive: true });
+        await mkdir(dirname(temporary));
         try {
           const handle = await open(temporary, "wx");
           try {
@@ -65,12 +66,12 @@ export function nodeStorage(root: string, openFile: (path: string) => Promise<By
       }),
     rename: (from, to) =>
       writing(to, async () => {
-        await mkdir(dirname(at(to)), { recursive: true });
+        await mkdir(dirname(at(to)));
         await rename(at(from), at(to));
       }),
     remove: (path) => writing(path, () => rm(at(path), { force: true })),
     async lock() {
-      await writing("", () => mkdir(root, { recursive: true }));
+      await writing("", () => mkdir(root));
       const lock = await lockFolder(root);
       for (const folder of [".", "parts", "cache"]) {
         const left = (await list(folder)).filter((name) => (folder === "." ? OWN_TEMPORARY.test(name) : name.endsWith(TEMPORARY)));

@@ -1,7 +1,7 @@
 /** The runtime of Node, Bun and Deno: files, compiled modules, threads, the model of the package. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readFile, stat } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { availableParallelism, hostname } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ import { messageOf, shorten } from "../core/show.js";
 import { whereToLook } from "./build-tool.js";
 import type { ByteSource, Runtime, WasmModuleName } from "./env.js";
 import { checkedModule, missingModule, packageModule, wasmModules } from "./modules.js";
-import { files } from "./node-files.js";
+import { files, mkdir } from "./node-files.js";
 import { createFolder } from "./node-folder.js";
 import { nodeStorage } from "./node-storage.js";
 import { replaceFile } from "./replace-file.js";
@@ -66,7 +66,7 @@ export const runtime: Runtime = {
     const name = shorten(path, MAX_SHOWN);
     try {
       checkLength(path);
-      if (makeFolder) await mkdir(dirname(path), { recursive: true });
+      if (makeFolder) await mkdir(dirname(path));
       await replaceFile(path, content);
     } catch (cause) {
       if (cause instanceof IJepaError) throw cause;

@@ -36,14 +36,26 @@ function heedsItself(): boolean {
 }
 
 async function openProxied(): Promise<Fetch | undefined> {
+  let undici: typeof Undici;
   try {
     // A variable, so that bundlers do not look for an optional package.
-    const { EnvHttpProxyAgent, fetch: own } = (await import(PACKAGE)) as typeof Undici;
-    const dispatcher = new EnvHttpProxyAgent();
-    // The package's own types of requests and answers; the objects are those of the standard.
-    return (input, init) => own(input as never, { ...init, dispatcher } as never) as unknown as Promise<Response>;
+    undici = (await import(PACKAGE)) as typeof Undici;
   } catch {
     isInstalled = false;
     return undefined;
   }
+  const http = proxyOf("http_proxy"), https = proxyOf("https_proxy");
+  const dispatcher = new undici.EnvHttpProxyAgent({ ...(http === undefined ? {} : { httpProxy: http }), ...(https === undefined ? {} : { httpsProxy: https }) });
+  // The package's own types of requests and answers; the objects are those of the standard.
+  return (input, init) => undici.fetch(input as never, { ...init, dispatcher } as never) as unknown as Promise<Response>;
+}
+
+/** The URL in a variable, which may lack its scheme, as for curl. */
+function proxyOf(name: string): string | undefined {
+  const upper = name.toUpperCase(), value = (process.env[name] ?? process.env[upper] ?? "").trim();
+  if (value === "") return undefined;
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
+  if (/^https?:/i.test(url) && URL.canParse(url)) return url;
+  // The value may hold a password.
+  throw new Error(`the proxy in ${upper} must be a URL such as http://host:3128`);
 }

@@ -14,8 +14,9 @@ const PERMISSIONS = 0o7777;
  * directly.
  */
 export async function replaceFile(path: string, content: Content): Promise<void> {
-  const target = await endOfLinks(path), existing = await stat(target).catch(() => undefined);
-  if (existing !== undefined && !existing.isFile() && !existing.isDirectory()) return write(await open(target, "w"), content);
+  const existing = await stat(path).catch(() => undefined);
+  if (existing !== undefined && !existing.isFile() && !existing.isDirectory()) return write(await open(path, "w"), content);
+  const target = await endOfLinks(path);
   const temporary = temporaryName(target);
   try {
     await write(await open(temporary, "wx"), content);
@@ -36,9 +37,9 @@ async function write(file: FileHandle, content: Content): Promise<void> {
   }
 }
 
-/** The target of a link, even if it does not exist yet. */
-async function endOfLinks(path: string): Promise<string> {
-  let target = path;
+/** The absolute path, through links; their target need not exist. */
+export async function endOfLinks(path: string): Promise<string> {
+  let target = resolve(path);
   for (let links = 0; links < MAX_LINKS; links++) {
     const next = await readlink(target).catch(() => undefined);
     if (next === undefined) return target;

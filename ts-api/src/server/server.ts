@@ -185,9 +185,11 @@ export function createServer(pipeline: ServedPipeline, options: ServerOptions = 
     app.all(path, (context) => {
       context.set("label", label);
       const asked = context.req.method;
-      if (asked === method) return handle(context);
-      if (asked === "OPTIONS") return new Response(null, { status: 204, headers: { allow: `${method}, OPTIONS` } });
-      throw new HttpError(405, "request/method", `${label} takes ${method}.`, { allow: method });
+      // Of the answer to HEAD, Hono sends the head.
+      const allow = method === "GET" ? "GET, HEAD" : method;
+      if (allow.split(", ").includes(asked)) return handle(context);
+      if (asked === "OPTIONS") return new Response(null, { status: 204, headers: { allow: `${allow}, OPTIONS` } });
+      throw new HttpError(405, "request/method", `${label} takes ${method}.`, { allow });
     });
   }
   app.notFound(() => {

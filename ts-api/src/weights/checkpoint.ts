@@ -1,6 +1,6 @@
 /** From a path, URL or name on the Hub to an open checkpoint: a checked configuration, and tensors that can be read one by one. */
 import { runtime } from "#runtime";
-import { IJepaError, throwIfAborted } from "../core/errors.js";
+import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import type { CodebookName } from "../core/codebooks.js";
 import type { Dtype, Group } from "../core/numerics.js";
 import { IJepaConfig } from "../config/config.js";
@@ -10,7 +10,7 @@ import type { CheckpointTensor } from "./checkpoint-tensor.js";
 import { checkFinite, checkTensor, checkTensors, missingTensors } from "./checks.js";
 import { toFloat32 } from "./dtypes.js";
 import { checkQuantization, refuseForeignTensors } from "./foreign-quantization.js";
-import { checkLength, openFolder, openFolderOf, readFile, readJson } from "./folder.js";
+import { checkLength, openFolder, openFolderOf, readFile, readJson, repairing } from "./folder.js";
 import { formatOf, HEAD_BYTES, describeWrongFile } from "./wrong-file.js";
 import type { ModelFolder, ModelRef, OpenOptions } from "./model-folder.js";
 import { canonicalName, expectedTensors, isOptionalTensor } from "./tensor-names.js";
@@ -62,6 +62,12 @@ export interface Checkpoint {
   bytes(tensor: CheckpointTensor, signal?: AbortSignal): Promise<Uint8Array>;
   /** Another file of the folder, whole; undefined if there is none, and for a .pth.tar file. */
   file(name: string, signal?: AbortSignal): Promise<Uint8Array | undefined>;
+  /**
+   * Of a cache, after its tensors turned out to be wrong: fetches damaged files again.
+   * @returns true if there were any; then the checkpoint has to be opened again
+   * @throws IJepaError `hub/corrupt` if one cannot be fetched
+   */
+  repair?(signal?: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -93,6 +99,11 @@ export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions =
   const { where, folder, config, preprocessorConfig, files } = await openParts(ref, options);
   const close = async (): Promise<void> => {
     await Promise.all(files.map((file) => file.close()));
+  };
+  const repair = async (signal?: AbortSignal): Promise<boolean> => {
+    let repaired = false;
+    for (const name of ["config.json", ...files.map((file) => file.name.split(/[/\\]/).at(-1)!)]) repaired = ((await folder?.repair?.(name, signal)) ?? false) || repaired;
+    return repaired;
   };
   try {
     const { tensors, fileOf } = gather(files), matrices = takeQuantized(tensors);
@@ -133,6 +144,7 @@ export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions =
         return [...tensors].flatMap(([name, info]) => (used.has(name) || (packed !== undefined && !isOptionalTensor(name)) ? [] : [info.name]));
       },
       bytes: (tensor, signal) => fileOf(tensor).readTensor(tensor, signal),
+      repair,
       close,
       async tensor(name, signal, into) {
         const info = tensors.get(name);
@@ -149,8 +161,14 @@ export async function openCheckpoint(ref: ModelRef, options: CheckpointOptions =
     };
   } catch (error) {
     await close();
+    if (isWrongWeights(error) && (await repair(options.signal))) return openCheckpoint(ref, options);
     throw error;
   }
+}
+
+/** What damaged files may look like. */
+export function isWrongWeights(error: unknown): boolean {
+  return isIJepaError(error) && error.code.startsWith("weights/");
 }
 
 async function openParts(ref: ModelRef, options: CheckpointOptions): Promise<Opened> {
@@ -216,11 +234,13 @@ export async function readProcessorConfig(ref: ModelRef, options: SourceOptions 
 
 async function readConfig(folder: ModelFolder, options: OpenOptions): Promise<IJepaConfig> {
   const file = folder.pathOf("config.json");
-  const json = await readJson(folder, "config.json", { ...options, required: true }, unusable);
-  if (json === undefined) throw new IJepaError("config/missing", `There is no ${file}. ${howToGet(folder)}`, { file });
-  const config = IJepaConfig.fromJSON(json, file);
-  checkQuantization(json as Record<string, unknown>, file);
-  return config;
+  return repairing(folder, "config.json", options.signal, async () => {
+    const json = await readJson(folder, "config.json", { ...options, required: true }, unusable);
+    if (json === undefined) throw new IJepaError("config/missing", `There is no ${file}. ${howToGet(folder)}`, { file });
+    const config = IJepaConfig.fromJSON(json, file);
+    checkQuantization(json as Record<string, unknown>, file);
+    return config;
+  });
 }
 
 /** The error for a configuration that cannot be read: `config/missing`, or `config/field` where a value in it is invalid. */
@@ -242,11 +262,13 @@ function howToGet(folder: ModelFolder): string {
  */
 export async function readPreprocessorConfig(folder: ModelFolder, options: OpenOptions): Promise<Record<string, unknown> | undefined> {
   const file = folder.pathOf("preprocessor_config.json");
-  const json = await readJson(folder, "preprocessor_config.json", options, unusable);
-  if (json !== undefined && (typeof json !== "object" || json === null || Array.isArray(json))) {
-    throw new IJepaError("config/field", `${file} must hold a JSON object.`, { field: "preprocessor_config", value: json });
-  }
-  return json as Record<string, unknown> | undefined;
+  return repairing(folder, "preprocessor_config.json", options.signal, async () => {
+    const json = await readJson(folder, "preprocessor_config.json", options, unusable);
+    if (json !== undefined && (typeof json !== "object" || json === null || Array.isArray(json))) {
+      throw new IJepaError("config/field", `${file} must hold a JSON object.`, { field: "preprocessor_config", value: json });
+    }
+    return json as Record<string, unknown> | undefined;
+  });
 }
 
 /** One map over all files, by canonical name. */

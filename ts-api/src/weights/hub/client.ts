@@ -5,6 +5,7 @@ import { Connection, failure, statusFailure, type Reply } from "./connection.js"
 import { parseJson } from "../../core/json.js";
 import { digestOfEtag, type Digest } from "./digest.js";
 import { isCommit, resolveUrl } from "./names.js";
+import { displayUrl } from "../sources/url.js";
 import { pauseAfter, Transient, type Pace } from "./retry.js";
 import type { HubSettings } from "./settings.js";
 
@@ -207,7 +208,7 @@ export class HubClient {
     const plain = etag?.replace(/^W\//, "").replace(/^"(.*)"$/, "$1");
     if (plain === undefined || !/^\w[\w.-]{0,199}$/.test(plain)) throw notTheHub("it gives no usable ETag");
     const bytes = Number(size);
-    if (size === undefined || !Number.isSafeInteger(bytes) || bytes < 0) throw notTheHub("it does not give the size");
+    if (!/^\d+$/.test(String(size)) || !Number.isSafeInteger(bytes)) throw notTheHub("it does not give the size");
     return { name, commit, url, size: bytes, etag: plain, digest: digestOfEtag(plain) };
   }
 
@@ -216,9 +217,10 @@ export class HubClient {
     const { status, headers } = response, { repo } = this, { token } = this.settings;
     const code = headers.get("x-error-code"), words = headers.get("x-error-message");
     const what = `the model ${repo} of ${new URL(url).host}`;
-    const says = words === null ? "" : ` The Hub says: ${JSON.stringify(words.slice(0, 200))}.`;
+    const bucket = status === 403 && code === null ? ` That was the answer for ${displayUrl(url)}; S3 and CloudFront also give it for a file that is not there.` : "";
+    const says = words === null ? bucket : ` The Hub says: ${JSON.stringify(words.slice(0, 200))}.`;
     if (code === "RevisionNotFound") return new IJepaError("hub/missing", `There is no revision ${revision} of ${what}.`, { repo, revision });
-    if (code === "RepoNotFound" || status === 404) {
+    if (code === "RepoNotFound" || isAbsence(status)) {
       const hint = token === undefined ? "If it is private or gated, set HF_TOKEN." : "If it is private, check that the token may read it.";
       return new IJepaError("hub/missing", `There is neither a folder ${repo} here, nor ${what}.${says} ${hint}`, { repo, revision });
     }
@@ -233,10 +235,15 @@ export class HubClient {
   }
 }
 
+/** Not found, or gone. */
+function isAbsence(status: number): boolean {
+  return status === 404 || status === 410;
+}
+
 /** Only the file is missing: the Hub itself named this commit, so the model and the revision exist. */
 function isEntryMissing({ status, headers }: Response, revision: string): boolean {
   const code = headers.get("x-error-code");
-  return status === 404 && (code === "EntryNotFound" || (code === null && (isCommit(revision) || headers.get("x-repo-commit") !== null)));
+  return isAbsence(status) && (code === "EntryNotFound" || (code === null && (isCommit(revision) || headers.get("x-repo-commit") !== null)));
 }
 
 /** Mirrors on S3 or CloudFront answer 403 for missing files of a commit that exists. */

@@ -1,5 +1,6 @@
 /** One HTTP request to the Hub: it follows redirects without the token, and gives up a connection that falls silent. */
 import { onAbort } from "../../core/abort.js";
+import { withoutCredentials } from "../../core/credentials.js";
 import { IJepaError, throwIfAborted } from "../../core/errors.js";
 import { networkFailure, proxyRefusal } from "../sources/network.js";
 import { displayUrl } from "../sources/url.js";
@@ -35,6 +36,8 @@ export type Reach = "anywhere" | "hub";
 
 export class Connection {
   readonly #origin: string;
+  /** A name and password in the endpoint. */
+  readonly #basic: Record<string, string>;
   /** Browsers hide redirects; they drop the token themselves when one leads to another host. */
   #redirectsAreHidden = false;
 
@@ -51,10 +54,12 @@ export class Connection {
 
   constructor(readonly settings: ConnectionSettings) {
     this.#origin = new URL(settings.endpoint).origin;
+    this.#basic = withoutCredentials(settings.endpoint).headers;
   }
 
+  /** Also where the same host answers over TLS. */
   isHub(url: string): boolean {
-    return new URL(url).origin === this.#origin;
+    return [this.#origin, this.#origin.replace(/^http:/, "https:")].includes(new URL(url).origin);
   }
 
   /** @throws Transient for a failure of the network; IJepaError `io/read`, `aborted` */
@@ -85,9 +90,9 @@ export class Connection {
 
   #ask(url: string, method: "GET" | "HEAD", headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
     const { token, fetch } = this.settings;
-    const authorization = token !== undefined && this.isHub(url) ? { authorization: `Bearer ${token}` } : {};
+    const bearer = token === undefined ? {} : { authorization: `Bearer ${token}` }, authorization = this.isHub(url) ? { ...bearer, ...this.#basic } : {};
     const redirect = this.#redirectsAreHidden ? "follow" : "manual";
-    return fetch.call(globalThis, url, { method, headers: { ...headers, ...authorization }, redirect, signal });
+    return fetch.call(globalThis, withoutCredentials(url).url, { method, headers: { ...headers, ...authorization }, redirect, signal });
   }
 }
 

@@ -110,7 +110,9 @@ export async function openHubFolder(repo: string, options: SourceOptions, parts:
       checkFileName(name);
       const report = reporter(repo, name, options);
       report("initiate", 0, 0);
-      const source = await (offline ? openOffline(name, required) : openOnline(name, required, report, signal));
+      const source = await (offline ? openOffline(name, required) : openOnline(name, required, report, signal)).catch((error: unknown) => {
+        throw cacheFailure(error, cacheFolder);
+      });
       if (source !== undefined) report("done", source.size, source.size);
       return source;
     },
@@ -120,6 +122,12 @@ export async function openHubFolder(repo: string, options: SourceOptions, parts:
 function damaged({ path, expected, actual }: Check, why: string, cause?: unknown): IJepaError<"hub/corrupt"> {
   const message = `${path}, in the Hub's cache, is damaged: its digest is ${actual}, and its name says ${expected}. It cannot be fetched again: ${why.replace(/\.$/, "")}. Remove it, or load the model online.`;
   return new IJepaError("hub/corrupt", message, { file: path, expected, actual }, { cause });
+}
+
+/** What a file system says of a cache that may not be read. */
+function cacheFailure(error: unknown, cacheFolder = ""): unknown {
+  if (!(error instanceof Error && "syscall" in error)) return error;
+  return new IJepaError("io/read", `Cannot read the Hub's cache: ${error.message}. Check its permissions, or pass another cache_dir.`, { path: cacheFolder }, { cause: error });
 }
 
 interface Reporter {

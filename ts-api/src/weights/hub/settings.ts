@@ -1,5 +1,6 @@
 /** From the user's options and environment to where the Hub and its cache are, by the rules of huggingface_hub. */
 import { runtime } from "#runtime";
+import { hideCredentials } from "../../core/credentials.js";
 import { IJepaError } from "../../core/errors.js";
 import { messageOf, show } from "../../core/show.js";
 import type { ByteSource } from "../../runtime/env.js";
@@ -33,6 +34,7 @@ export async function readSettings(options: SourceOptions): Promise<HubSettings>
   if (offline !== undefined && typeof offline !== "boolean") throw new TypeError(`local_files_only must be true or false, not ${show(offline)}.`);
   if (token !== undefined && token !== false && typeof token !== "string") throw new TypeError("token must be a string or false.");
   const cacheFolder = runtime.files === undefined ? undefined : trimSlashes(cache === undefined || cache === "" ? defaultCache() : expandHome(cache));
+  if (cacheFolder?.includes("\0")) throw new IJepaError("input/value", "cache_dir holds a zero byte.", { name: "cache_dir", value: show(cacheFolder) });
   if ((cacheFolder?.length ?? 0) > MAX_PATH) throw new IJepaError("input/value", `cache_dir has ${cacheFolder!.length} characters, too many for a path.`, { name: "cache_dir", value: show(cacheFolder) });
   return {
     endpoint: readEndpoint(),
@@ -47,7 +49,7 @@ export async function readSettings(options: SourceOptions): Promise<HubSettings>
 function readEndpoint(): string {
   const endpoint = trimSlashes(variable("HF_ENDPOINT") ?? DEFAULT_ENDPOINT);
   if (/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint)) return endpoint;
-  const message = `HF_ENDPOINT is ${show(endpoint)}, which is not an http(s) URL. Set it to a URL such as ${DEFAULT_ENDPOINT}, or unset it.`;
+  const message = `HF_ENDPOINT is ${show(hideCredentials(endpoint))}, which is not an http(s) URL. Set it to a URL such as ${DEFAULT_ENDPOINT}, or unset it.`;
   throw new IJepaError("input/value", message, { name: "HF_ENDPOINT", value: endpoint });
 }
 

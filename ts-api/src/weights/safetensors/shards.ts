@@ -55,8 +55,8 @@ async function readIndex(folder: ModelFolder, options: OpenOptions): Promise<Set
   const refuse = (file: string, problem: string, cause?: unknown): IJepaError =>
     new IJepaError("weights/format", `${file} is not a valid index: ${problem}.`, { file }, { cause });
   const json = await readJson(folder, INDEX, { ...options, required: true }, refuse).catch((error: unknown) => {
-    if (!isIJepaError(error, "io/read")) throw error;
-    throw new IJepaError("io/read", `${error.message} ${SINGLE} is not there either.`, error.details, { cause: error });
+    if (!isIJepaError(error, "io/read") && !isIJepaError(error, "hub/access")) throw error;
+    throw new IJepaError(error.code, `${error.message} ${SINGLE} is not there either.`, error.details, { cause: error });
   });
   if (json === undefined) {
     const message =

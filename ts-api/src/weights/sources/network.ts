@@ -1,5 +1,6 @@
 /** From a failed fetch to its reason, in words, and whether the next request may succeed. */
 import { runtime } from "#runtime";
+import { show } from "../../core/show.js";
 
 export interface NetworkFailure {
   readonly problem: string;
@@ -38,6 +39,6 @@ function reasonsOf(error: unknown): string[] {
     else if (typeof code === "string") reasons.push(code);
     at = at instanceof AggregateError && at.errors.length > 0 ? (at.errors as unknown[])[0] : at.cause;
   }
-  if (!(error instanceof Error)) reasons.push(String(error));
+  if (!(error instanceof Error) && error !== undefined) reasons.push(show(error));
   return reasons;
 }

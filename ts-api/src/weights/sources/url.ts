@@ -1,5 +1,6 @@
 /** An http(s) URL as a `ByteSource`, read in ranges. */
 import { runtime } from "#runtime";
+import { withoutCredentials } from "../../core/credentials.js";
 import { IJepaError, throwIfAborted } from "../../core/errors.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { bytesSource } from "./bytes.js";
@@ -101,6 +102,7 @@ export function displayUrl(url: string): string {
 class Resource {
   readonly name: string;
   readonly #url: string;
+  readonly #headers: Record<string, string>;
   readonly #fetch: typeof globalThis.fetch;
 
   constructor(url: string, options: UrlOptions) {
@@ -108,7 +110,7 @@ class Resource {
       throw new IJepaError("input/value", `${JSON.stringify(url)} is not an http(s) URL.`, { name: "url", value: url });
     }
     this.name = displayUrl(url);
-    this.#url = url;
+    ({ url: this.#url, headers: this.#headers } = withoutCredentials(url));
     this.#fetch = options.fetch ?? runtime.fetch;
   }
 
@@ -164,8 +166,9 @@ class Resource {
     });
   }
 
-  #request(init: RequestInit, signal?: AbortSignal): Promise<Response> {
-    return this.#guard(signal, () => this.#fetch.call(globalThis, this.#url, signal === undefined ? init : { ...init, signal }));
+  #request({ headers = {}, ...init }: { method?: string; headers?: Record<string, string> }, signal?: AbortSignal): Promise<Response> {
+    const all = { ...init, headers: { ...this.#headers, ...headers }, ...(signal === undefined ? {} : { signal }) };
+    return this.#guard(signal, () => this.#fetch.call(globalThis, this.#url, all));
   }
 
   async #guard<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
