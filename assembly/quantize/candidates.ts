@@ -5,8 +5,8 @@
 import { ROUND_MAGIC, splat } from "../lib/constants";
 
 /**
- * Number of the candidate with the first smallest cost. scratch holds `bytes` of scales s [j] f32, then their reciprocals, then room
- * for four costs; gain: gainWeight / norm, 0 without a norm; codes are `least` to `most`.
+ * Number of the candidate of least cost, the first of equals. scratch holds `bytes` of scales s [j] f32, then their reciprocals, then
+ * room for four costs; gain: gainWeight / norm, 0 without a norm; codes are `least` to `most`.
  */
 @inline
 export function cheapest(w: usize, importance: usize, length: usize, gain: f32, scratch: usize, bytes: usize, least: f32, most: f32): usize {

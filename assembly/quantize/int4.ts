@@ -2,7 +2,7 @@
  * Quantizes rows of weights to int4: of 16 candidate scales a group takes the one whose error matters least.
  *
  *   s[j] = roundBf16(extreme * factors[j]), u[k] = w[k] / s[j] rounded half to even and clamped to -8 ... 7, d[k] = w[k] - u[k] s[j]
- *   cost[j] = sum of v d^2 + gainWeight (sum of v w d)^2 / sum of v w^2; the first smallest cost is taken
+ *   cost[j] = sum of v d^2 + gainWeight (sum of v w d)^2 / sum of v w^2; the least cost is taken, the first of equals
  *   shift = sum of (w - u s) mean over the row: what the bias has to make up for
  *
  * w [rows][inner] f32, inner a multiple of 32, padded with zeros; importance v and mean [inner] f32; factors [16] f32.

@@ -3,7 +3,7 @@
  *
  *   s[j] = bound(largest / 127, rounded up to 5 significant bits, and steps[j] last bits more)
  *   u[k] = w[k] / s[j] rounded half to even and clamped to -127 ... 127, d[k] = w[k] - u[k] s[j]
- *   cost[j] = sum of v d^2 + gainWeight (sum of v w d)^2 / sum of v w^2; the first smallest cost is taken
+ *   cost[j] = sum of v d^2 + gainWeight (sum of v w d)^2 / sum of v w^2; the least cost is taken, the first of equals
  *   shift = sum of (w - u s) mean over the row: what the bias has to make up for
  *
  * w [rows][inner] f32, inner a multiple of 32, padded with zeros; importance v and mean [inner] f32; steps [8] i32, in bits.

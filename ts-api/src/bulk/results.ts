@@ -90,4 +90,3 @@ export function failureOf(source: string, error: unknown): BulkFailure {
   if (code === "aborted" || code === "backend/unavailable" || code === "backend/busy") throw error;
   return { kind: "failure", source, code, message };
 }
-

@@ -117,4 +117,3 @@ function summaryText({ out, images, failed, computed, seconds }: { out: string |
   const rate = computed > 0 ? `, ${(computed / seconds).toFixed(1)} images a second` : "", failures = failed > 0 ? `, ${countOf(failed, "failure")}` : "";
   return `${out === null ? "nothing was written" : printable(out)}: ${countOf(images, "image")}${failures}${rate}\n`;
 }
-

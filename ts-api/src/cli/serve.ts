@@ -106,4 +106,3 @@ async function openModel(settings: Settings, loading: Pick<LoadOptions, "signal"
     return pipeline("image-feature-extraction", model, options);
   }
 }
-

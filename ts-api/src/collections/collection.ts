@@ -269,8 +269,7 @@ export class Collection {
    * @throws as `write`
    */
   async compact(given: { below?: number | undefined } = {}): Promise<void> {
-    const options = readOptions(given, BELOW, "compact");
-    const lock = await this.#storage.lock();
+    const options = readOptions(given, BELOW, "compact"), lock = await this.#storage.lock();
     try {
       await this.refresh();
       await compactParts(this.#storage, lock, this.encoding, { parts: this.#parts, live: this.#live }, options);

@@ -24,7 +24,7 @@ export interface CodeRange {
   readonly most: number;
 }
 
-/** The candidate with the first smallest cost for a group of weights; gain: what an error proportional to the weights costs. */
+/** The candidate of least cost for a group of weights, the first of equals; gain: what an error proportional to the weights costs. */
 export function cheapest(w: Float32Array, importance: Float32Array, gain: number, candidates: readonly number[], range: CodeRange): number {
   let best = candidates[0], lowest = Infinity;
   for (const scale of candidates) {
@@ -54,7 +54,7 @@ export function roundCode(w: number, inverse: number, { least, most }: CodeRange
   return fround(Math.max(least, Math.min(most, fround(w * inverse))) + ROUND_MAGIC) - ROUND_MAGIC;
 }
 
-/** Both padded with zeros; ones and zeros if nothing is known. */
+/** Statistics of the padded inputs: zeros for the padding; without `weights`, ones and zeros for the others. */
 export function padInputs(weights: InputWeights | undefined, inputs: number, inner: number): InputWeights {
   const importance = new Float32Array(inner), mean = new Float32Array(inner);
   if (weights === undefined) importance.fill(1, 0, inputs);
