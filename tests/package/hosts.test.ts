@@ -164,9 +164,19 @@ test("examples/worker: photos that are put into a bucket become rows, and go wit
 let browser: Promise<Browser> | undefined;
 after(async () => (await browser)?.close());
 
+interface PageOptions {
+  isolated?: boolean;
+  /** What the server does not have. */
+  without?: RegExp | undefined;
+  /** Content-Security-Policy of the page. */
+  policy?: string;
+  /** Address of the package, for another origin. Default: that of the page. */
+  origin?: string;
+}
+
 /** Evaluates an expression of page.mjs's functions in a page of the installed package. */
-async function inChromium<T>(expression: string, { isolated = true, without }: { isolated?: boolean; without?: RegExp | undefined } = {}): Promise<T> {
-  const server = await servePages((path) => (without?.test(path) ? Promise.reject(new Error("left out")) : answer(path, isolated)));
+async function inChromium<T>(expression: string, options: PageOptions = {}): Promise<T> {
+  const server = await servePages((path) => (options.without?.test(path) ? Promise.reject(new Error("left out")) : answer(path, options)));
   const page = await openPage(await (browser ??= launchChromium()), server.url);
   try {
     return await page.evaluate<T>(`import("/page.mjs").then(({ digests, describe, decode }) => ${expression})`);
@@ -178,11 +188,12 @@ async function inChromium<T>(expression: string, { isolated = true, without }: {
 
 const TYPES: Record<string, string> = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
 
-async function answer(path: string, isolated: boolean): Promise<Answer> {
+async function answer(path: string, { isolated = true, policy, origin = "/" }: PageOptions): Promise<Answer> {
   const headers: Record<string, string> = isolated ? { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" } : {};
+  if (policy !== undefined) headers["Content-Security-Policy"] = policy;
   if (path === "") {
-    const imports = { ijepa: join("/node_modules/ijepa", entryFile(exports, ".", "browser")) };
-    return { status: 200, type: "text/html", headers, body: `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>` };
+    const imports = { ijepa: origin + join("node_modules/ijepa", entryFile(exports, ".", "browser")) };
+    return { status: 200, type: "text/html", headers, body: `<!doctype html><script type="importmap" nonce="map">${JSON.stringify({ imports })}</script>` };
   }
   const file = resolve(folder, path);
   assert.ok(file.startsWith(folder + sep));
@@ -211,6 +222,26 @@ test("without SharedArrayBuffer there is one thread, which says why, and no more
   const { code, message } = await inChromium<{ code: string; message: string }>("describe({ threads: 2 })", apart);
   assert.equal(code, "backend/unavailable");
   assert.match(message, /not cross-origin isolated/);
+});
+
+test("under a Content-Security-Policy a page needs 'wasm-unsafe-eval', and is told so", chromium, async () => {
+  const policy = "default-src 'none'; connect-src 'self'; script-src 'self' 'nonce-map'";
+  assert.deepEqual(await inChromium(`digests(2, ["bf16"], ${JSON.stringify(PHOTOS)})`, { policy: `${policy} 'wasm-unsafe-eval'` }), own);
+  const { code, message } = await inChromium<{ code: string; message: string }>("describe({})", { policy });
+  assert.equal(code, "backend/unavailable");
+  assert.match(message, /Content Security Policy.*[^.]\. It needs WebAssembly SIMD; .*'wasm-unsafe-eval'\.$/);
+});
+
+test("a page takes the package, and its model, from another origin", chromium, async () => {
+  const other = await servePages(async (path) => {
+    const file = await answer(path, {});
+    return { ...file, headers: { "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin" } };
+  });
+  try {
+    for (const threads of [1, 2]) assert.deepEqual(await inChromium(`digests(${threads}, ["bf16"], ${JSON.stringify(PHOTOS)})`, { origin: other.url }), own);
+  } finally {
+    other.close();
+  }
 });
 
 test("a page reads a photo by its address relative to the page", chromium, async () => {

@@ -5,6 +5,7 @@
 import { runtime } from "#runtime";
 import { IJepaError, isIJepaError } from "../core/errors.js";
 import type { Dtype } from "../core/numerics.js";
+import { messageOf } from "../core/show.js";
 import type { KernelModuleName } from "../runtime/env.js";
 import { attest } from "./attest.js";
 import { allowing, type Chosen, type Family } from "./wasm/kernels.js";
@@ -148,7 +149,7 @@ async function choosePlain(dtype: Dtype | undefined): Promise<Choice> {
   }
   await runtime.wasmModule("kernels-simd128").catch((cause: unknown) => {
     if (cause instanceof IJepaError) throw cause;
-    const message = `This engine cannot compile the SIMD kernels: ${String(cause)}. It needs WebAssembly SIMD.`;
+    const message = `This engine cannot compile the SIMD kernels: ${messageOf(cause)}. It needs WebAssembly SIMD; with a Content-Security-Policy, script-src needs 'wasm-unsafe-eval'.`;
     throw new IJepaError("backend/unavailable", message, { backend: "wasm" }, { cause });
   });
   return choose("kernels-simd128", false, dtype);

@@ -19,9 +19,10 @@ export function shorten(text: string, most = MAX_TEXT): string {
   return text.length <= most ? text : `${text.slice(0, most)}...`;
 }
 
-/** The message of whatever was thrown: an error's own, anything else as text. */
+/** The message of whatever was thrown: an IJepaError's own, anything else for the middle of a sentence, as text without its full stop. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return thrown instanceof Error && thrown.name === "IJepaError" ? message : message.replace(/\.$/, "");
 }
 
 /** The name of an object's class; "object" if it has none. */

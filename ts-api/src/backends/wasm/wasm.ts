@@ -1,6 +1,7 @@
 /** The CPU backend: a compiled module in, a `Backend` on one thread or several out. */
 import { IJepaError } from "../../core/errors.js";
 import { roundUp } from "../../core/numerics.js";
+import { messageOf } from "../../core/show.js";
 import { bytesOf, type DeviceTensor, type TensorDesc } from "../../ops/contract.js";
 import { checkCall, type OpCall } from "../../ops/table.js";
 import type { Thread } from "../../runtime/env.js";
@@ -168,7 +169,7 @@ async function startTeam(
   const failed = started.find((thread) => thread.status === "rejected");
   if (failed !== undefined) {
     dismiss();
-    throw unavailable(failed.reason instanceof Error ? failed.reason.message : String(failed.reason), failed.reason);
+    throw unavailable(messageOf(failed.reason), failed.reason);
   }
   const leader = new Member(control, names.map((name) => exports[name]), 0, threads);
   const index = new Map(names.map((name, i) => [name, i]));
