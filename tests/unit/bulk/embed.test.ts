@@ -68,6 +68,15 @@ test("pools and layers", async () => {
   }
 });
 
+test("what programs give in the place of bytes, or throw that is no error, is a failure in words", async () => {
+  const reads = [async () => null, async () => "text", async () => new ArrayBuffer(8), () => ({ then: (_: unknown, reject: (reason: unknown) => void) => reject("no error") })];
+  const results = await collect(reads.map((read, i) => ({ name: `${i}`, read: read as never })));
+  assert.deepEqual(results.map(({ kind }) => kind), reads.map(() => "failure"));
+  const messages = results.map((one) => (one as { message: string }).message);
+  for (const message of messages.slice(0, 3)) assert.match(message, /read\(\) of \d gives must be the bytes of a file as a Uint8Array, not /);
+  assert.equal(messages[3], "no error");
+});
+
 test("a bad image is a failure at its place, and never the end", async () => {
   const sources = [`${FOLDER}/gif.gif`, paths[0], "absent.png", { name: "broken", read: async () => { throw new RangeError("a bug"); } }, paths[1], FOLDER];
   const results = await collect(sources);

@@ -152,6 +152,10 @@ test("a collection of a newer version, or a file that is none, is refused", asyn
   }
 });
 
+test("a path that is empty, as of a variable that is not set", async () => {
+  await assert.rejects(Collection.open(""), (error) => isIJepaError(error, "input/value"));
+});
+
 test("one writer at a time; the lock of a process that is gone counts for nothing", async () => {
   const path = join(temporaryFolder(), "c"), collection = await Collection.openOrCreate(path, ENCODING), other = await Collection.open(path);
   await collection.write(async (writer) => {

@@ -2,7 +2,7 @@
 import { onAbort } from "../core/abort.js";
 import { IJepaError, isIJepaError, throwIfAborted } from "../core/errors.js";
 import { sha256 } from "../core/numerics.js";
-import type { OptionNames } from "../core/options.js";
+import { wrongType, type OptionNames } from "../core/options.js";
 import { DecodePool } from "../decoding/pool.js";
 import type { IJepaImageProcessor } from "../image/processor.js";
 import { Prefetch } from "./prefetch.js";
@@ -90,7 +90,9 @@ export async function* bulkJob<R extends BulkImage>(
     try {
       const facts = await from.look?.(), modified = facts?.modified;
       if (facts !== undefined && (await isKnown(source, facts))) return { kind: "skip", source, id: undefined, ...facts };
-      const file = await from.read(inner.signal, { timeout }), bytes = file.length, id = await sha256(file);
+      const file = await from.read(inner.signal, { timeout });
+      if (!(file instanceof Uint8Array)) throw wrongType(`What read() of ${source} gives`, "the bytes of a file as a Uint8Array", file);
+      const bytes = file.length, id = await sha256(file);
       if (await hook(() => options.skip?.(id))) return { kind: "skip", source, id, bytes, modified };
       const image = await decoders.prepare(file, processor, { source, signal: inner.signal, strict, ...(maxPixels === undefined ? {} : { maxPixels }) });
       return { kind: "prepared", source, id, bytes, modified, image };

@@ -1,5 +1,6 @@
 /** The results of many images: a row of features, a failure or a skipped image for each. */
 import { isIJepaError, type ErrorCode } from "../core/errors.js";
+import { messageOf } from "../core/show.js";
 import type { PreparedImage } from "../decoding/pool.js";
 
 /** An image that was read, decoded and computed. */
@@ -83,8 +84,8 @@ export async function hook<T>(call: () => T | Promise<T>): Promise<T> {
 
 /** @throws errors that are not the image's fault */
 export function failureOf(source: string, error: unknown): BulkFailure {
-  if (!(error instanceof Error) || error instanceof HookError) throw error;
-  if (!isIJepaError(error)) return { kind: "failure", source, code: "unexpected", message: error.message };
+  if (error instanceof HookError) throw error;
+  if (!isIJepaError(error)) return { kind: "failure", source, code: "unexpected", message: messageOf(error) };
   const { code, message } = error;
   // A decode thread that ended is replaced; if no thread can be started, the job ends.
   if (code === "aborted" || code === "backend/unavailable" || code === "backend/busy") throw error;

@@ -326,10 +326,7 @@ export class Collection {
   }
 
   #searching<T>(signal: AbortSignal | undefined, work: (searcher: Searcher) => Promise<T>): Promise<T> {
-    return withCache(this.#storage, () => this.close(), async () => {
-      const searcher = await this.searcher(signal);
-      return searcher.use(() => work(searcher));
-    });
+    return withCache(this.#storage, () => this.close(), () => this.searcher(signal).then((searcher) => searcher.use(() => work(searcher))));
   }
 }
 
@@ -343,7 +340,8 @@ function storageAt(where: string | FolderStorage): FolderStorage {
     checkHas("The storage", where, "a FolderStorage", "open", "lock");
     return where;
   }
-  if (typeof where !== "string" || where === "") throw new TypeError("A collection is opened by the path of its folder, or by a FolderStorage.");
+  if (typeof where !== "string") throw new TypeError("A collection is opened by the path of its folder, or by a FolderStorage.");
+  if (where === "") throw new IJepaError("input/value", "The path of the collection is empty.", { name: "where", value: where });
   if (runtime.openStorage !== undefined) return runtime.openStorage(where.replace(/[/\\]+$/, "") || "/");
   throw new IJepaError("io/read", "This runtime has no files: pass storage, such as memoryStorage().", { path: where });
 }

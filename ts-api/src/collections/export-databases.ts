@@ -1,6 +1,7 @@
 /** From a collection to a database: a table of PostgreSQL with pgvector, or a collection of Qdrant. */
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { checkHas, checkText, readOptions, type OptionNames } from "../core/options.js";
+import { networkFailure } from "../weights/sources/network.js";
 import type { Collection } from "./collection.js";
 import type { CollectionRow } from "./row.js";
 
@@ -78,7 +79,7 @@ export async function exportQdrant(collection: Collection, url: string, given: Q
     const fail = (reason: string, cause?: unknown) => new IJepaError("io/write", `Cannot write to ${base}: ${reason}.`, { path: base }, { cause });
     const response = await fetch(`${base}${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(options.signal ? { signal: options.signal } : {}) }).catch((cause: unknown) => {
       throwIfAborted(options.signal, "exporting");
-      throw fail(cause instanceof Error ? cause.message : String(cause), cause);
+      throw fail(networkFailure(cause).problem, cause);
     });
     if (!response.ok && !(method === "GET" && response.status === 404)) throw fail(`the server answers ${response.status}: ${(await response.text()).slice(0, 200)}`);
     return response;
