@@ -1,15 +1,14 @@
 /** Four-bit checkpoints that transformers saved with bitsandbytes (tests/goldens/README.md): their matrices bit for bit, and their outputs. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { bytesView } from "../../ts-api/src/backends/backend.js";
 import { openBackend } from "../../ts-api/src/backends/open.js";
 import { openOracle } from "../../ts-api/src/backends/oracle/oracle.js";
 import { IJepaModel, Tensor } from "../../ts-api/src/index.js";
 import type { EncodeResult } from "../../ts-api/src/encoder/encoder.js";
 import { openCheckpoint } from "../../ts-api/src/weights/checkpoint.js";
 import { BITSANDBYTES, encodeOn, encoderOn, pixelsOf, readTensors, relativeError, type Golden } from "../support/models.js";
+import { sha256 } from "../support/sha256.js";
 
 const FP32_BOUND = 2e-5;
 const folders = readdirSync(BITSANDBYTES);
@@ -21,7 +20,7 @@ for (const folder of folders) {
     const digests = Object.entries(JSON.parse(readFileSync(`${path}/dequantized.json`, "utf8")) as Record<string, string>);
     const checkpoint = await openCheckpoint(path);
     for (const [name, digest] of digests) {
-      assert.equal(createHash("sha256").update(bytesView(await checkpoint.tensor(name))).digest("hex"), digest, name);
+      assert.equal(sha256(await checkpoint.tensor(name)), digest, name);
     }
     await checkpoint.close();
     assert.equal(digests.length, 6);

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { loadImage } from "../../ts-api/src/image/source.js";
 import { noChromium } from "../support/chromium.js";
-import { sha256 } from "../unit/image/helpers.js";
+import { sha256 } from "../support/sha256.js";
 import { closeBrowser, inPage } from "./page.js";
 
 interface Failure {

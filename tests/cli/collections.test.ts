@@ -1,10 +1,10 @@
 /** index, search, duplicates, fit, classify and collection, as users run them. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { before, test } from "node:test";
 import { Collection } from "../../ts-api/src/collections/collection.js";
+import { sha256 } from "../support/sha256.js";
 import { finish, ijepa, photo, start, succeed, TINY } from "./helpers.js";
 import { ENCODING, temporaryFolder } from "../unit/collections/helpers.js";
 
@@ -55,7 +55,7 @@ test("index takes what embed takes: patterns, lists, names and photos on standar
   assert.deepEqual(await index(["-"], readFileSync(photo("jpeg-q10.jpg"))), [1, 0, 0, 10, 12], "another photo on standard input is another place");
   assert.deepEqual(await index([photos, "--recursive"]), [0, 0, 6, 10, 12].map((n, i) => n + [0, 3, 0, 0, 3][i]));
   const collection = await Collection.open(other), places = [...collection.live.rows()].map(({ part, row }) => collection.live.parts[part].source(row));
-  assert.ok(places.includes(`sha256:${createHash("sha256").update(rocket).digest("hex")}`));
+  assert.ok(places.includes(`sha256:${sha256(rocket)}`));
   for (const args of [["-", "--from-file", "-"], []]) assert.equal((await ijepa(["index", ...args, "--collection", other])).code, 2);
   assert.equal((await ijepa(["index", "--from-file", "absent.txt", "--collection", other])).code, 6);
 });

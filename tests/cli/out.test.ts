@@ -1,6 +1,5 @@
 /** `ijepa embed --out`: the files of each format, and what is left after a failure. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -8,6 +7,7 @@ import { run } from "../../ts-api/src/cli/run.js";
 import { pipeline } from "../../ts-api/src/index.js";
 import { openSafetensors } from "../../ts-api/src/weights/safetensors/reader.js";
 import { bytesSource } from "../../ts-api/src/weights/sources/bytes.js";
+import { sha256 } from "../support/sha256.js";
 import { CHELSEA, ROCKET, TINY, cells, ijepa, photo, recordingHost, succeed, temporaryFolder } from "./helpers.js";
 
 interface Read {
@@ -43,10 +43,6 @@ const READERS: Record<string, (bytes: Buffer) => Promise<Read[]>> = {
     return Promise.all(read);
   },
 };
-
-function sha256(data: Float32Array): string {
-  return createHash("sha256").update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest("hex");
-}
 
 test("every format holds the library's numbers, and the printed digest is of what is written", async (t) => {
   const folder = await temporaryFolder(t);

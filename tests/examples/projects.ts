@@ -1,7 +1,6 @@
 /** The projects of examples/ as their users have them: the packed package and the pinned tools installed, in a folder of their own. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,6 +8,7 @@ import { delimiter, extname, join, resolve, sep } from "node:path";
 import type { TestContext } from "node:test";
 import { launchChromium, noChromium, openPage, servePages, type Answer, type Browser } from "../support/chromium.js";
 import { BUN, unless } from "../support/engines.js";
+import { sha256 } from "../support/sha256.js";
 import { packPackage, type Packed } from "../package/packed.js";
 
 export const PHOTO = resolve("examples/photos/rocket.jpg");
@@ -17,7 +17,7 @@ export const DIGEST = (JSON.parse(readFileSync("tests/runtimes/demo-digests.json
 export const chromium = unless(noChromium);
 
 /** Installed tools are kept from one run to the next: they are large, and do not change. */
-const KEPT = join(tmpdir(), `ijepa-examples-${createHash("sha256").update(process.cwd()).digest("hex").slice(0, 8)}`);
+const KEPT = join(tmpdir(), `ijepa-examples-${sha256(process.cwd()).slice(0, 8)}`);
 const OFFLINE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTCACHED)\b/;
 
 export interface Project {

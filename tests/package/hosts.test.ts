@@ -1,6 +1,5 @@
 /** The packed package in every host: the digests of the demo model, its types, and typed errors for what a host lacks. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -10,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { pipeline } from "../../ts-api/src/index.js";
 import { launchChromium, noChromium, openPage, servePages, type Answer, type Browser } from "../support/chromium.js";
 import { absent, ENGINES, newNode, unless, type Engine } from "../support/engines.js";
+import { sha256 } from "../support/sha256.js";
 import { entryFile, installPackage, PHOTOS, type Installed } from "./packed.js";
 import type { WorkerAnswer, WorkerJob } from "./workerd.js";
 
@@ -157,7 +157,7 @@ test("examples/worker: photos that are put into a bucket become rows, and go wit
   const { data, dims, numerics } = await extract(photo, { pool: "mean", normalize: true });
   await extract.dispose();
   const [row, failed] = answers.map(({ json }) => json), file = readFileSync(photo);
-  assert.deepEqual(row, { source: "a/rocket.jpg", id: createHash("sha256").update(file).digest("hex"), bytes: file.length, embedding: [...data], dims: [...dims], numerics });
+  assert.deepEqual(row, { source: "a/rocket.jpg", id: sha256(file), bytes: file.length, embedding: [...data], dims: [...dims], numerics });
   assert.deepEqual([failed.source, failed.bytes, (failed.error as { code: string }).code], ["damaged.jpg", 5000, "image/corrupt"]);
 });
 

@@ -1,13 +1,13 @@
 /** The tarball: what package checkers say, how large the CPU entry is, and that the same input gives the same bytes. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { after, test } from "node:test";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { WASM_MODULES } from "../../ts-api/src/runtime/env.js";
+import { sha256 } from "../support/sha256.js";
 import { packPackage } from "./packed.js";
 
 const PACKAGES = "tests/package/node_modules";
@@ -138,5 +138,5 @@ function filesOf(root: string): string[] {
 }
 
 function hashesOf(root: string): Map<string, string> {
-  return new Map(filesOf(root).map((path) => [relative(root, path), createHash("sha256").update(readFileSync(path)).digest("hex")]));
+  return new Map(filesOf(root).map((path) => [relative(root, path), sha256(readFileSync(path))]));
 }

@@ -1,6 +1,5 @@
 /** What the queue takes in the broker, with a producer that is much faster than the workers. About 15 s. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -8,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type * as Collections from "../../ts-api/src/collections/index.js";
 import type * as Queues from "../../ts-api/src/queue/index.js";
 import { ENCODING, numbers, temporaryFolder } from "../unit/collections/helpers.js";
+import { sha256 } from "../support/sha256.js";
 import { absent, installPackage, packageModule, Redis, redisClient } from "./servers.js";
 
 /** As a ViT-H has them. */
@@ -62,6 +62,5 @@ test("the memory of the queue in Redis is that of so many jobs, however many ima
 /** Made-up, the same for a place every time. */
 function rowOf(source: string): Queues.RowMessage {
   const next = numbers(Number(/\d+/.exec(source))), feature = Float32Array.from({ length: WIDTH }, next), bytes = new Uint8Array(feature.buffer);
-  const digestOf = (data: Uint8Array | string) => createHash("sha256").update(data).digest("hex");
-  return { source, id: digestOf(source), bytes: 1000, modified: null, width: 32, height: 32, digest: digestOf(bytes), feature: Buffer.from(bytes).toString("base64"), tokens: null };
+  return { source, id: sha256(source), bytes: 1000, modified: null, width: 32, height: 32, digest: sha256(bytes), feature: Buffer.from(bytes).toString("base64"), tokens: null };
 }

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "nod
 import { createServer, connect, type AddressInfo } from "node:net";
 import { createServer as createWebServer } from "node:http";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { Collection } from "../../ts-api/src/collections/collection.js";
 import type * as Collections from "../../ts-api/src/collections/index.js";
 import type { Tensor } from "../../ts-api/src/core/tensor.js";
@@ -24,8 +24,9 @@ describe("what is wrong", { skip: absent }, () => {
     mkdirSync(join(fixture.root, "redis"));
     redis = await Redis.start(join(fixture.root, "redis"));
   });
+  // No worker of a test that fails takes the jobs of the next.
+  afterEach(() => fixture.end());
   after(async () => {
-    fixture.end();
     await redis.kill();
   });
 

@@ -1,11 +1,11 @@
 /** What `npm pack` would ship, and what may be in no file of the repository. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { test } from "node:test";
 import { WASM_MODULES } from "../../ts-api/src/runtime/env.js";
+import { sha256 } from "../support/sha256.js";
 import { filesBelow, textOf } from "./tree.js";
 
 interface Manifest {
@@ -140,7 +140,7 @@ function pack(): Packed {
 test("the image codecs are those whose digests codecs/SHA256SUMS has", () => {
   const lines = textOf("codecs/SHA256SUMS").trim().split("\n").map((line) => line.split(/\s+/));
   assert.deepEqual(lines.map(([, path]) => path), ["codecs/jpeg-decoder.wasm", "codecs/webp-decoder.wasm"]);
-  for (const [digest, path] of lines) assert.equal(createHash("sha256").update(readFileSync(path)).digest("hex"), digest, path);
+  for (const [digest, path] of lines) assert.equal(sha256(readFileSync(path)), digest, path);
 });
 
 test("the notices name everything that is compiled or bundled in", () => {

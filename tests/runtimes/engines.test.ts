@@ -10,7 +10,7 @@ import { loadImage } from "../../ts-api/src/image/source.js";
 import { absentBrowser, reportOf, type BrowserName } from "../support/browsers.js";
 import type { Answer } from "../support/chromium.js";
 import { absent, BUN, NODE22, NODE26, plainEnv, unless } from "../support/engines.js";
-import { sha256 } from "../unit/image/helpers.js";
+import { sha256 } from "../support/sha256.js";
 import { PHOTOS } from "./digests.js";
 
 const CONFORMANCE = "build/tests/conformance/wasm.test.js";

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { sha256 } from "./sha256.js";
 
 export const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
@@ -40,10 +41,6 @@ export interface HubStandIn {
 
 export function gitSha(bytes: Uint8Array): string {
   return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** Bytes that differ everywhere. */

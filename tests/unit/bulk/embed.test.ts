@@ -1,6 +1,5 @@
 /** `embedImages`: rows, failures and skipped images, their order, and how a job ends. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,7 +11,8 @@ import type { BulkResult, BulkRow } from "../../../ts-api/src/bulk/results.js";
 import type { Source } from "../../../ts-api/src/bulk/source.js";
 import { DecodePool } from "../../../ts-api/src/decoding/pool.js";
 import { IJepaImageProcessor, loadImage, meanPool, pipeline, type ImageFeatureExtractionPipeline } from "../../../ts-api/src/index.js";
-import { fails, sha256 } from "../image/helpers.js";
+import { fails } from "../image/helpers.js";
+import { sha256 } from "../../support/sha256.js";
 
 const FOLDER = "tests/goldens/images/files";
 const PHOTOS = ["rocket.jpg", "jpeg-420.jpg", "webp-lossy.webp", "png-palette.png", "jpeg-exif6.jpg", "png-1x1.png", "chelsea.png", "jpeg-gray.jpg", "png-rgba.png"];
@@ -41,7 +41,7 @@ test("rows are those of the pipeline, in the order of the sources, whatever the 
     assert.deepEqual(rows.map(({ kind, source, digest }) => [kind, source, digest]), paths.map((path, i) => ["row", path, expected[i].numerics.digest]));
     for (const [i, { id, bytes, modified, width, height, dims, feature }] of rows.entries()) {
       const file = readFileSync(paths[i]);
-      assert.equal(id, createHash("sha256").update(file).digest("hex"));
+      assert.equal(id, sha256(file));
       assert.deepEqual([bytes, modified], [file.length, statSync(paths[i]).mtimeMs]);
       assert.deepEqual(dims, [64]);
       assert.deepEqual(feature, expected[i].data);

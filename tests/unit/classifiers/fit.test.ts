@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { fitHead, type LabelledFeature } from "../../../ts-api/src/classifiers/fit.js";
 import { probabilities } from "../../../ts-api/src/classifiers/logistic.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
-import { numbers, sha256 } from "../collections/helpers.js";
+import { numbers } from "../collections/helpers.js";
+import { sha256 } from "../../support/sha256.js";
 
 /** Classes that lie around points of their own, `spread` wide. */
 function made(classes: number, each: number, spread: number, width = 12): LabelledFeature[] {

@@ -10,7 +10,8 @@ import { probabilities } from "../../../ts-api/src/classifiers/logistic.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import { IJepaForImageClassification, loadImage, pipeline, type RawImage } from "../../../ts-api/src/index.js";
 import { convertModel } from "../../../weights-tools/index.js";
-import { sha256, temporaryFolder } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { temporaryFolder } from "./helpers.js";
 
 const PHOTOS = { astronaut: "astronaut.png", cat: "chelsea.png", coffee: "coffee.png", rocket: "rocket.jpg" };
 const CROPS = 12, SIDE = 120;

@@ -12,7 +12,8 @@ import { featureDigest } from "../../../ts-api/src/collections/row.js";
 import { encodePart } from "../../../ts-api/src/collections/parquet.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import type { FolderStorage } from "../../../ts-api/src/runtime/storage.js";
-import { diskStorage, ENCODING, row, rows, sha256, temporaryFolder } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { diskStorage, ENCODING, row, rows, temporaryFolder } from "./helpers.js";
 
 const INT4 = { ...ENCODING, dtype: "int4", encoder: sha256("x") } as const;
 const damaged = (says: RegExp) => (error: unknown) => isIJepaError(error, "collection/damaged") && says.test(error.message);

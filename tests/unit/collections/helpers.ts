@@ -1,5 +1,4 @@
 /** Collections of made-up features. */
-import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,8 +7,8 @@ import type { Encoding } from "../../../ts-api/src/collections/encoding.js";
 import { featureDigest, type CollectionRow } from "../../../ts-api/src/collections/row.js";
 import { runtime } from "../../../ts-api/src/runtime/node.js";
 import { nodeStorage } from "../../../ts-api/src/runtime/node-storage.js";
+import { sha256 } from "../../support/sha256.js";
 
-export const sha256 = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
 
 export const ENCODING: Encoding = {
   model: null,

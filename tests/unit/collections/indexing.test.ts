@@ -11,7 +11,8 @@ import { FeatureEncoder } from "../../../ts-api/src/collections/feature-encoder.
 import { indexImages } from "../../../ts-api/src/collections/indexing.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import { findImages, pipeline } from "../../../ts-api/src/index.js";
-import { rows, sha256, temporaryFolder } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { rows, temporaryFolder } from "./helpers.js";
 
 const PHOTOS = ["rocket.jpg", "jpeg-420.jpg", "webp-lossy.webp", "png-palette.png"].map((name) => `tests/goldens/images/files/${name}`);
 const encoder = await FeatureEncoder.open();

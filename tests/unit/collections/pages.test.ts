@@ -6,7 +6,8 @@ import type { ClassifierFit } from "../../../ts-api/src/collections/classifier.j
 import { fitPage } from "../../../ts-api/src/collections/fit-page.js";
 import { duplicatesPage, searchPage } from "../../../ts-api/src/collections/results-page.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
-import { numbers, sha256 } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { numbers } from "./helpers.js";
 
 const FILES = "tests/goldens/images/files", SMALL = `${FILES}/png-1x1.png`, ROCKET = `${FILES}/rocket.jpg`, CHELSEA = `${FILES}/chelsea.png`;
 const count = (html: string, what: RegExp) => [...html.matchAll(what)].length;

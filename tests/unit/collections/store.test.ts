@@ -11,7 +11,8 @@ import type { CollectionRow } from "../../../ts-api/src/collections/row.js";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import { smallPart } from "../../../ts-api/src/collections/writer.js";
 import type { FolderStorage } from "../../../ts-api/src/runtime/storage.js";
-import { diskStorage, ENCODING, row, rows, sha256, temporaryFolder } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { diskStorage, ENCODING, row, rows, temporaryFolder } from "./helpers.js";
 
 const all = async (collection: Collection) => {
   const found: CollectionRow[] = [];

@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ProgressInfo } from "../../../ts-api/src/index.js";
-import { refuse, sha256 } from "../../support/hub.js";
+import { refuse } from "../../support/hub.js";
+import { sha256 } from "../../support/sha256.js";
 import { failure } from "../weights/helpers.js";
 import { assertNothingKept, CONFIG, FAST, openBench, readWhole, REPO, WEIGHTS, type Bench } from "./helpers.js";
 

@@ -9,7 +9,8 @@ import { digestOfEtag, startDigest } from "../../../ts-api/src/weights/hub/diges
 import { openHubFolder } from "../../../ts-api/src/weights/hub/folder.js";
 import { retryAfter } from "../../../ts-api/src/weights/hub/retry.js";
 import { readSettings } from "../../../ts-api/src/weights/hub/settings.js";
-import { COMMIT, gitSha, sha256, someBytes } from "../../support/hub.js";
+import { COMMIT, gitSha, someBytes } from "../../support/hub.js";
+import { sha256 } from "../../support/sha256.js";
 import { failure, inFolder, smallModel } from "../weights/helpers.js";
 import { openBench, REPO, setHubEnvironment } from "./helpers.js";
 import { runtime } from "#runtime";

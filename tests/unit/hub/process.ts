@@ -1,5 +1,5 @@
 /** A process that fills the cache: argv is the name of a file; its SHA-256 is printed. The environment says where the Hub is. */
-import { sha256 } from "../../support/hub.js";
+import { sha256 } from "../../support/sha256.js";
 import { openHubFolder } from "../../../ts-api/src/weights/hub/folder.js";
 import { FAST, readWhole, REPO } from "./helpers.js";
 

@@ -5,7 +5,7 @@ import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { sha256 } from "../../support/hub.js";
+import { sha256 } from "../../support/sha256.js";
 import { assertFile, FAST, openBench, REPO_FOLDER, WEIGHTS, type Bench } from "./helpers.js";
 
 const ETAG = sha256(WEIGHTS);

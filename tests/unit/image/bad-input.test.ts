@@ -5,7 +5,8 @@ import { deflateSync, gzipSync } from "node:zlib";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import type { ErrorCode } from "../../../ts-api/src/core/errors.js";
 import { decodeImage } from "../../../ts-api/src/image/decode.js";
-import { concat, fails, png, pngChunk, readBytes, sha256 } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { concat, fails, png, pngChunk, readBytes } from "./helpers.js";
 
 const jpeg = readBytes("files/jpeg-420.jpg");
 const progressive = readBytes("files/jpeg-420-progressive.jpg");

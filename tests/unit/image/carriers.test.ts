@@ -5,7 +5,8 @@ import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { runInNewContext } from "node:vm";
 import { loadImage, type ImageSource, type LoadImageOptions } from "../../../ts-api/src/image/source.js";
-import { fails, readBytes, sha256 } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { fails, readBytes } from "./helpers.js";
 
 const file = new Uint8Array(readBytes("files/jpeg-1x1.jpg"));
 const rgb = sha256((await loadImage(file)).data);

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Codec, CodecError, messageAt, type CodecExports } from "../../../ts-api/src/image/codec.js";
 import { decodeImage } from "../../../ts-api/src/image/decode.js";
-import { fails, readBytes, sha256 } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { fails, readBytes } from "./helpers.js";
 
 const file = readBytes("files/jpeg-420.jpg");
 const instanceOf = (codec: Codec<CodecExports>) => codec.run(file, (instance) => instance);

@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { deflateSync } from "node:zlib";
 import { decodeImage } from "../../../ts-api/src/image/decode.js";
 import { loadImage } from "../../../ts-api/src/image/source.js";
-import { concat, fails, png, pngChunk, readBytes, sha256 } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { concat, fails, png, pngChunk, readBytes } from "./helpers.js";
 
 const jpeg = readBytes("files/jpeg-420.jpg");
 const progressive = readBytes("files/jpeg-420-progressive.jpg");

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { constants, deflateRawSync, deflateSync } from "node:zlib";
 import { decodeImage } from "../../../ts-api/src/image/decode.js";
-import { concat, fails, png, readBytes, readJson, sha256 } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { concat, fails, png, readBytes, readJson } from "./helpers.js";
 import type { DecodedGolden } from "./helpers.js";
 
 const REFUSED = ["gif.gif", "bmp.bmp"];

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { decodeImage } from "../../../ts-api/src/image/decode.js";
-import { fails, sha256 } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { fails } from "./helpers.js";
 
 const FIELD = "tests/goldens/field";
 

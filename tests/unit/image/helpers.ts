@@ -1,6 +1,5 @@
 /** Golden images, and PNG files made piece by piece. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isIJepaError } from "../../../ts-api/src/core/errors.js";
 import type { ErrorCode } from "../../../ts-api/src/core/errors.js";
@@ -19,10 +18,6 @@ export function readBytes(path: string): Uint8Array {
 
 export function readJson<T>(path: string): T {
   return JSON.parse(readFileSync(`${GOLDENS}/${path}`, "utf8")) as T;
-}
-
-export function sha256(data: ArrayBufferView): string {
-  return createHash("sha256").update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest("hex");
 }
 
 /** Checks that `run` fails with an IJepaError of this code whose message matches. */

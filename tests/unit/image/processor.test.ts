@@ -5,7 +5,8 @@ import { decodeImage } from "../../../ts-api/src/image/decode.js";
 import { IJepaImageProcessor } from "../../../ts-api/src/image/processor.js";
 import type { ImageProcessorOptions } from "../../../ts-api/src/image/processor.js";
 import type { RawImage } from "../../../ts-api/src/image/raw-image.js";
-import { fails, readBytes, readJson, sha256 } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { fails, readBytes, readJson } from "./helpers.js";
 
 interface ProcessorCase {
   case: string;

@@ -9,7 +9,8 @@ import { axisTable } from "../../../ts-api/src/image/resample-table.js";
 import { openedResizer, openResizer, Resizer } from "../../../ts-api/src/image/resizer.js";
 import { runtime } from "../../../ts-api/src/runtime/node.js";
 import { xoshiro128 } from "../../../ts-api/src/weights/random-numbers.js";
-import { fails, readBytes, readJson, sha256 } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { fails, readBytes, readJson } from "./helpers.js";
 
 /** The bytes that make_extra.py makes, too. */
 function noise(width: number, height: number, channels: number): RawImage {

@@ -7,7 +7,8 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { loadImage } from "../../../ts-api/src/image/source.js";
 import type { ImageSource } from "../../../ts-api/src/image/source.js";
-import { fails, GOLDENS, readBytes, sha256 } from "./helpers.js";
+import { sha256 } from "../../support/sha256.js";
+import { fails, GOLDENS, readBytes } from "./helpers.js";
 
 const path = `${GOLDENS}/files/jpeg-1x1.jpg`;
 const file = readBytes("files/jpeg-1x1.jpg");

@@ -1,6 +1,5 @@
 /** `convertModel`: the bytes of packing on load, shards, metadata, failures. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
@@ -10,6 +9,7 @@ import { canonicalName } from "../../../ts-api/src/weights/tensor-names.js";
 import { serializeSafetensors } from "../../../ts-api/src/weights/safetensors/writer.js";
 import { convertModel, type ConvertProgress } from "../../../weights-tools/index.js";
 import { DEMO_MODEL, MODELS, readTensors } from "../../support/models.js";
+import { sha256 } from "../../support/sha256.js";
 import { inFolder, smallModel, smallTensors, SMALL } from "../weights/helpers.js";
 import { inNewFolder, loadParts, readHeader } from "./helpers.js";
 
@@ -114,7 +114,6 @@ test("packed files can be cut anew, and are then as if converted so at once", ()
 
 test("digests: of the source and of every part, as the documentation defines them", () =>
   inNewFolder(async (folder) => {
-    const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
     const listDigest = (tensors: Map<string, Uint8Array>) => sha256([...tensors].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, bytes]) => `${sha256(bytes)}  ${name}\n`).join(""));
     const tensorsOf = async (path: string) => {
       const { header, names, data } = await readHeader(path);
