@@ -245,6 +245,21 @@ test("missing tensors are named together", async () => {
   });
 });
 
+test("tensors under a prefix are not found, and the prefix is named", async () => {
+  for (const prefix of ["model.", "module.", "_orig_mod.", "encoder.", "ijepa.ijepa."]) {
+    const rename = (tensors: Map<string, TensorBytes>) => {
+      for (const [name, tensor] of [...tensors]) {
+        tensors.delete(name);
+        tensors.set(prefix + name, tensor);
+      }
+    };
+    await withTensors(rename, async (folder) => {
+      const { message } = await failure("weights/missing", () => openCheckpoint(folder)), shown = prefix.replace(/^ijepa\./, "");
+      assert.ok(message.includes(`It has "${shown}embeddings.patch_embeddings.projection.weight"; rename its tensors`), message);
+    });
+  }
+});
+
 test("wrong shapes and dtypes are refused on opening", async () => {
   const name = "encoder.layer.0.intermediate.dense.weight";
   await withTensors((tensors) => tensors.set(name, f32([8, 16], new Array(128).fill(0))), async (folder) => {

@@ -157,7 +157,7 @@ test("no file, no encoder, another model: said with names", async () => {
   };
   const wrong: [files: Uint8Array, code: "weights/missing" | "weights/format", words: RegExp][] = [
     [zip({ "a/data.pkl": pickle(new Map<string, Pickled>([["target_encoder", new Map()]])) }), "weights/missing", /Pass { checkpointKey: "target_encoder" }/],
-    [renamed((name) => `module.backbone.${name}`), "weights/missing", /It has "backbone\.pos_embed": names without/],
+    [renamed((name) => `module.backbone.${name}`), "weights/missing", /It has "backbone\.pos_embed"; rename its tensors: nothing must stand before pos_embed/],
     [zip({ "a/data.pkl": pickle(null), "a/constants.pkl": pickle(null) }), "weights/format", /program of TorchScript/],
     [zip({ "a/data.pkl": pickle(new Raw(globalOf("torch._utils", "_rebuild_qtensor"))) }), "weights/format", /tensors of torch\._utils\._rebuild_qtensor, such as quantized/],
     [zip({ "a/data.pkl": pickle(new Raw(globalOf("torch", "ComplexFloatStorage"))) }), "weights/format", /tensors of torch\.ComplexFloatStorage/],

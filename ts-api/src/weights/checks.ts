@@ -1,6 +1,7 @@
 /** Checks the tensors of a checkpoint before a weight is read: names, shapes, dtypes. */
 import type { IJepaConfig } from "../config/config.js";
 import { IJepaError } from "../core/errors.js";
+import { show } from "../core/show.js";
 import { sizeOf } from "../core/tensor.js";
 import type { QuantizedTensor } from "./bitsandbytes.js";
 import type { CheckpointTensor } from "./checkpoint-tensor.js";
@@ -22,7 +23,7 @@ export function checkTensors(
 ): void {
   const required = [...expectedTensors(config).keys()];
   const missing = required.filter((name) => !tensors.has(name));
-  if (missing.length > 0) throw missingTensors(where, missing);
+  if (missing.length > 0) throw missingTensors(where, missing, prefixed(tensors.keys(), missing[0]));
   const unexpected = [...tensors].filter(([name, info]) => !shapes.has(name) && mayBeNeeded(name, info)).map(([name]) => name);
   if (unexpected.length > 0) {
     const message =
@@ -61,9 +62,15 @@ export function checkFinite(name: string, data: Float32Array): void {
   throw new IJepaError("weights/value", message, { tensor: name, index, value: data[index] });
 }
 
-export function missingTensors(where: string, names: readonly string[]): IJepaError<"weights/missing"> {
-  const message = `${where} lacks ${count(names)}: ${list(names)}. Is it an I-JEPA encoder, and are all of its files there?`;
+export function missingTensors(where: string, names: readonly string[], why = "Is it an I-JEPA encoder, and are all of its files there?"): IJepaError<"weights/missing"> {
+  const message = `${where} lacks ${count(names)}: ${list(names)}. ${why}`;
   return new IJepaError("weights/missing", message, { what: "tensor", names });
+}
+
+/** Says that a tensor is there with more before its name, as wrappers put it; undefined where it is not. */
+export function prefixed(names: Iterable<string>, wanted: string): string | undefined {
+  const longer = [...names].find((name) => name.endsWith(`.${wanted}`));
+  return longer && `It has ${show(longer)}; rename its tensors: nothing must stand before ${wanted}.`;
 }
 
 function count(names: readonly string[]): string {

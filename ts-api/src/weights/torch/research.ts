@@ -8,6 +8,7 @@ import { show } from "../../core/show.js";
 import { sizeOf } from "../../core/tensor.js";
 import type { ByteSource } from "../../runtime/env.js";
 import { IJepaConfig, type IJepaConfigFields } from "../../config/config.js";
+import { prefixed } from "../checks.js";
 import { DTYPE_BITS } from "../dtypes.js";
 import type { SafetensorsFile, TensorInfo } from "../safetensors/reader.js";
 import { readRange } from "../sources/bytes.js";
@@ -104,9 +105,7 @@ function configOf(source: ByteSource, state: ReadonlyMap<string, TorchTensor>, g
   const shapeOf = (name: string, dims: number) => {
     const shape = state.get(name)?.shape;
     if (shape !== undefined && shape.length === dims) return shape;
-    const longer = [...state.keys()].find((key) => key.endsWith(`.${name}`));
-    const what = longer === undefined ? "Is it a checkpoint of the I-JEPA research code?" : `It has ${show(longer)}: names without what stands before ${name} can be read.`;
-    const message = `${source.name} has no ${name} of ${dims} dimensions. ${what}`;
+    const message = `${source.name} has no ${name} of ${dims} dimensions. ${prefixed(state.keys(), name) ?? "Is it a checkpoint of the I-JEPA research code?"}`;
     throw new IJepaError("weights/missing", message, { what: "tensor", names: [name] });
   };
   const [, patches, hiddenSize] = shapeOf("pos_embed", 3);
