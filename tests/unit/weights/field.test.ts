@@ -108,6 +108,14 @@ test("weights of other formats are named", async () => {
   }
 });
 
+test("weights of other formats in a folder are named", async () => {
+  const { "config.json": config } = smallModel();
+  for (const name of ["pytorch_model.bin", "tf_model.h5", "model.onnx"]) {
+    await inFolder({ "config.json": config, [name]: "" }, async (folder) => assert.match((await failure("weights/missing", () => openCheckpoint(folder))).message, new RegExp(`beside it\\. It has ${name}\\. Weights are read`)));
+  }
+  await inFolder({ "config.json": config }, async (folder) => assert.match((await failure("weights/missing", () => openCheckpoint(folder))).message, /beside it\. Weights are read/));
+});
+
 test("checkpoints of the research code are files under all of their names, and folders are folders", async () => {
   const without = zip({ "a/data.pkl": pickle(new Map<string, Pickled>([["model", new Map()]])) });
   for (const name of ["jepa.ckpt", "jepa.bin", "jepa.tar", "jepa.pth", "jepa.PT", "jepa.pth.tar", "jepa", "jepa-latest.model"]) {

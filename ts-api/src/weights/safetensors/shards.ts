@@ -7,6 +7,8 @@ import { openSafetensors, type SafetensorsFile } from "./reader.js";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
+/** What Hugging Face's libraries call weights of other formats, and those of a part of a model. */
+const OTHERS = ["pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack", "model.onnx", "adapter_model.safetensors"];
 
 /**
  * Opens the weights of a model folder: model.safetensors, else the shards that model.safetensors.index.json names. The shards themselves,
@@ -50,6 +52,16 @@ async function openOnce(folder: ModelFolder, name: string, options: OpenOptions)
   }
 }
 
+/** Names the weights that a local folder has in another format, in a sentence with a space before it; empty if there are none. */
+async function otherWeights(folder: ModelFolder): Promise<string> {
+  for (const name of folder.remote ? [] : OTHERS) {
+    const source = await folder.open(name);
+    await source?.close();
+    if (source !== undefined) return ` It has ${name}.`;
+  }
+  return "";
+}
+
 /** The shards, by file name. */
 async function readIndex(folder: ModelFolder, options: OpenOptions): Promise<Set<string>> {
   const refuse = (file: string, problem: string, cause?: unknown): IJepaError =>
@@ -60,7 +72,7 @@ async function readIndex(folder: ModelFolder, options: OpenOptions): Promise<Set
   });
   if (json === undefined) {
     const message =
-      `There is neither ${folder.pathOf(SINGLE)} nor ${INDEX} beside it. ` +
+      `There is neither ${folder.pathOf(SINGLE)} nor ${INDEX} beside it.${await otherWeights(folder)} ` +
       "Weights are read from safetensors files only: download or save the model in that format.";
     throw new IJepaError("weights/missing", message, { what: "file", names: [SINGLE, INDEX] });
   }
