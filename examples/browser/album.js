@@ -22,14 +22,18 @@ serveTasks({
   async add({ settings, files }, report, signal) {
     const { encoder, collection } = await opened(settings, report, signal), failures = [];
     const thumbnails = [], sources = files.map((file) => sourceOf(file, (made) => thumbnails.push(made), report)), decoders = new DecodePool();
+    let arranged;
     try {
       for (let first = 0, round = FIRST_ROUND; first < sources.length; first += round, round = 2 * first) {
         const onProgress = ({ done }) => report({ text: `${first + done} of ${sources.length} photos`, part: (first + done) / sources.length });
         await indexImages(collection, encoder, sources.slice(first, first + round), { signal, decoders, onProgress, onFailure: (failure) => failures.push(failure) });
-        report({ contents: await readContents() });
+        await arranged;
+        // While the next round is decoded.
+        arranged = readContents().then((contents) => report({ contents }));
       }
+      await arranged;
     } finally {
-      await Promise.all([decoders.close(), ...thumbnails]);
+      await Promise.allSettled([decoders.close(), arranged, ...thumbnails]);
       // Also what a round took in that was stopped.
       if (signal.aborted) report({ contents: await readContents() });
     }
@@ -126,7 +130,7 @@ async function openStored(name, encoding) {
 
 async function readContents() {
   const { collection } = open, byId = new Map(), idOf = new Map();
-  for await (const { source, id, width, height, feature } of collection.rows()) {
+  for await (const { source, id, width, height, feature } of collection.rows({ tokens: false })) {
     idOf.set(source, id);
     if (byId.has(id)) byId.get(id).sources.push(source);
     else byId.set(id, { id, sources: [source], width, height, feature });

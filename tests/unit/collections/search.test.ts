@@ -57,6 +57,12 @@ test("patches: the places in all photos that are most alike", async () => {
   }));
   await collection.add(given.slice(0, 20));
   await collection.add(given.slice(20));
+  for (const wanted of [true, false]) {
+    for await (const { source, feature, tokens } of collection.rows({ tokens: wanted })) {
+      const one = given.find((other) => other.source === source)!;
+      assert.deepEqual([feature, tokens], [one.feature, wanted ? one.tokens : undefined]);
+    }
+  }
   const patchOf = (i: number, unit: number) => given[i].tokens.subarray(unit * width, (unit + 1) * width);
   const query = patchOf(30, 1 * wide + 2);
   const expected = given

@@ -52,7 +52,7 @@ export async function fitClassifier(collection: Collection, given: FitClassifier
   if (labels === undefined) throw wrongType("labels", "a function from the place of an image to its label", labels);
   const images: LabelledFeature[] = [];
   let unlabelled = 0;
-  for await (const { source, id, feature } of collection.rows({ signal: options.signal })) {
+  for await (const { source, id, feature } of collection.rows({ signal: options.signal, tokens: false })) {
     const label = labels(source);
     if (label === undefined || label === null || label === "") unlabelled++;
     else images.push({ id, source, label, feature, views: await views?.(source) });

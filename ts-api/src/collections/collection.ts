@@ -26,7 +26,7 @@ export interface CollectionOptions {
 }
 
 const NAMES: OptionNames<CollectionOptions> = { skipDamaged: "boolean", signal: "AbortSignal" };
-const SIGNAL = { signal: "AbortSignal" } as const, BELOW = { below: "number" } as const;
+const SIGNAL = { signal: "AbortSignal" } as const, ROWS = { ...SIGNAL, tokens: "boolean" } as const, BELOW = { below: "number" } as const;
 
 /** What `add` did. */
 export interface AddReport {
@@ -142,12 +142,12 @@ export class Collection {
     return rootDigest(this.#live);
   }
 
-  /** Every place with its feature. Parts are checked as they are read. */
-  async *rows(options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<CollectionRow> {
-    const { signal } = readOptions(options, SIGNAL, "rows");
+  /** Every place with its feature, and its patches unless `tokens` is false. Parts are checked as they are read. */
+  async *rows(options: { signal?: AbortSignal | undefined; tokens?: boolean | undefined } = {}): AsyncGenerator<CollectionRow> {
+    const { signal, tokens } = readOptions(options, ROWS, "rows");
     for (const [part, { entry }] of [...this.#parts.entries()]) {
       let row = 0;
-      for await (const group of rowsOfPart(this.#storage, entry.name)) {
+      for await (const group of rowsOfPart(this.#storage, entry.name, tokens)) {
         throwIfAborted(signal, `reading ${this.name}`);
         for (const one of group) if (this.#live.isLive(part, row++)) yield one;
       }

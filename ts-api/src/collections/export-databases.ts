@@ -41,7 +41,7 @@ export async function exportSql(collection: Collection, client: SqlClient, table
   );
   await client.query(`COMMENT ON TABLE "${table}" IS '${JSON.stringify(collection.encoding).replaceAll("'", "''")}'`);
   let done = 0;
-  for await (const { source, id, bytes, modified, width, height, label, digest, feature } of collection.rows({ signal: options.signal })) {
+  for await (const { source, id, bytes, modified, width, height, label, digest, feature } of collection.rows({ signal: options.signal, tokens: false })) {
     await client.query(
       `INSERT INTO "${table}" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::vector) ON CONFLICT (source) DO UPDATE SET id = EXCLUDED.id, bytes = EXCLUDED.bytes, modified = EXCLUDED.modified, ` +
         "width = EXCLUDED.width, height = EXCLUDED.height, label = EXCLUDED.label, digest = EXCLUDED.digest, feature = EXCLUDED.feature",
@@ -97,7 +97,7 @@ export async function exportQdrant(collection: Collection, url: string, given: Q
     images = [];
   };
   const seen = new Set<string>();
-  for await (const row of collection.rows({ signal: options.signal })) {
+  for await (const row of collection.rows({ signal: options.signal, tokens: false })) {
     if (seen.has(row.id)) continue;
     seen.add(row.id);
     images.push(row);

@@ -55,7 +55,7 @@ async function* pieces(collection: Collection, format: ExportFormat, options: Ex
   if (dims[0] === 0) throw new IJepaError("input/missing", `${collection.name} has no features to write.`, { name: "features" });
   const encoded = JSON.stringify(encoding);
   if (format === "parquet") {
-    yield* partStream(rowsOf(collection, options), encoded, encoding.tokens !== null);
+    yield* partStream(rowsOf(collection, options, true), encoded, encoding.tokens !== null);
     return;
   }
   if (format === "npy") yield npyHeader(dims);
@@ -84,9 +84,9 @@ function placesOf({ live }: Collection, { include = () => true }: Pick<ExportFil
   return places.filter(({ source }) => include(source));
 }
 
-async function* rowsOf(collection: Collection, { include = () => true, signal, onProgress }: ExportFileOptions): AsyncGenerator<CollectionRow> {
+async function* rowsOf(collection: Collection, { include = () => true, signal, onProgress }: ExportFileOptions, tokens: boolean): AsyncGenerator<CollectionRow> {
   let done = 0;
-  for await (const row of collection.rows({ signal })) {
+  for await (const row of collection.rows({ signal, tokens })) {
     if (!include(row.source)) continue;
     yield row;
     onProgress?.(++done);
@@ -95,7 +95,7 @@ async function* rowsOf(collection: Collection, { include = () => true, signal, o
 
 async function* groupsOf(collection: Collection, options: ExportFileOptions): AsyncGenerator<CollectionRow[]> {
   let group: CollectionRow[] = [];
-  for await (const row of rowsOf(collection, options)) {
+  for await (const row of rowsOf(collection, options, false)) {
     group.push(row);
     if (group.length < GROUP) continue;
     yield group;

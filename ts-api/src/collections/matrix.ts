@@ -194,7 +194,7 @@ function layoutOf(rows: number, width: number): Layout {
 async function gather(storage: FolderStorage, part: string, kind: MatrixKind, width: number): Promise<Float32Array> {
   const groups: Float32Array[] = [];
   let units = 0;
-  for await (const rows of rowsOfPart(storage, part)) {
+  for await (const rows of rowsOfPart(storage, part, kind === "tokens")) {
     for (const row of rows) units = Math.max(units, (row[kind]?.length ?? 0) / width);
     for (const row of rows) {
       const one = row[kind] ?? new Float32Array(0);

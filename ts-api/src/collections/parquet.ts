@@ -22,6 +22,8 @@ const PLAIN_COLUMNS: readonly SchemaElement[] = [
   { name: "digest", type: "BYTE_ARRAY", converted_type: "UTF8", ...required },
 ];
 
+const FACTS = PLAIN_COLUMNS.map(({ name }) => name);
+
 /** A row without its numbers. */
 export type RowFacts = Omit<CollectionRow, "feature" | "tokens">;
 
@@ -93,19 +95,19 @@ function listOfFloats(name: string): SchemaElement[] {
 /** The rows of a part without their features, and the encoding that the file states. Throws the reader's Error for other files. */
 export async function readFacts(source: ByteSource): Promise<{ rows: RowFacts[]; encoding: string | undefined }> {
   const file = asyncBuffer(source), metadata = await parquetMetadataAsync(file);
-  const rows = await parquetReadObjects({ file, metadata, columns: PLAIN_COLUMNS.map(({ name }) => name) });
+  const rows = await parquetReadObjects({ file, metadata, columns: FACTS });
   const encoding = metadata.key_value_metadata?.find(({ key }) => key === ENCODING)?.value;
   return { rows: rows.map(factsOf), encoding };
 }
 
 /** The rows of a part, a row group at a time. */
-export async function* readRows(source: ByteSource): AsyncGenerator<CollectionRow[]> {
+export async function* readRows(source: ByteSource, withTokens: boolean): AsyncGenerator<CollectionRow[]> {
   const file = asyncBuffer(source), metadata = await parquetMetadataAsync(file);
   let rowEnd = 0;
   for (const { num_rows: count } of metadata.row_groups) {
     const rowStart = rowEnd;
     rowEnd += Number(count);
-    const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd });
+    const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, ...(withTokens ? {} : { columns: [...FACTS, "feature"] }) });
     yield rows.map((row): CollectionRow => {
       const tokens = row["tokens"] as number[] | undefined;
       return { ...factsOf(row), feature: Float32Array.from(row["feature"] as number[]), tokens: tokens?.length ? Float32Array.from(tokens) : undefined };

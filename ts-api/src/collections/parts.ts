@@ -114,8 +114,8 @@ function indexPath(name: string): string {
   return `cache/${name}.index`;
 }
 
-/** Reads a part whole, checks it against its name, and gives its rows, a row group at a time. */
-export async function* rowsOfPart(storage: FolderStorage, name: string): AsyncGenerator<CollectionRow[]> {
+/** Reads a part whole, checks it against its name, and gives its rows, a row group at a time; without tokens faster. */
+export async function* rowsOfPart(storage: FolderStorage, name: string, withTokens = true): AsyncGenerator<CollectionRow[]> {
   const path = pathOfPart(name), bytes = await readWhole(storage, path);
   const fail = (problem: string, cause?: unknown) => {
     const message = `${storage.name}/${path} is damaged: ${problem}. "ijepa collection ${storage.name} --verify 0%" says what is lost.`;
@@ -124,7 +124,7 @@ export async function* rowsOfPart(storage: FolderStorage, name: string): AsyncGe
   if (bytes === undefined) throw fail(GONE);
   if (!(await sha256(bytes)).startsWith(digestOfName(name))) throw fail(NOT_ITS_BYTES);
   try {
-    yield* readRows(inMemory(path, bytes));
+    yield* readRows(inMemory(path, bytes), withTokens);
   } catch (error) {
     throw error instanceof IJepaError ? error : fail(NOT_A_PART, error);
   }
