@@ -89,6 +89,12 @@ test("every entry has the same names", unless(notInstalled), async () => {
   for (const other of names) assert.deepEqual(other, names[0]);
 });
 
+test("a program for Workers can be tried in Node", unless(notInstalled), () => {
+  const program = `const { pipeline } = await import("ijepa/worker"), extract = await pipeline("image-feature-extraction"); console.log((await extract("${PHOTOS[1]}")).numerics.digest);`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], { cwd: folder, encoding: "utf8" });
+  assert.equal(stdout.trim(), stored[`bf16 ${PHOTOS[1]}`], stderr);
+});
+
 test("a strict TypeScript program finds the types of every entry", unless(notInstalled), () => {
   const compilerOptions = { noEmit: true, strict: true, exactOptionalPropertyTypes: true, target: "es2022", lib: ["es2023", "dom"], types: [], module: "nodenext" };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
