@@ -59,8 +59,8 @@ const FLOOD_MS = 4000;
 /** What /healthz may take at the 99th percentile, by docs/server.md. A busy machine takes longer for everything: a few rounds of all clients. */
 const HEALTH_MS = 100, ROUNDS = 4;
 
-test("an image of 1000 scans at 200 clients, without a pause: each is refused at once, /healthz and good requests are answered", async (t) => {
-  const scans = await readFile("tests/goldens/field/slow-scans-1000.jpg"), good = await readFile(photo("jpeg-420.jpg"));
+for (const [file, type] of [["slow-scans-1000.jpg", "image/jpeg"], ["slow-texts-300.png", "image/png"]]) test(`${file} at 200 clients, without a pause: each is refused at once, /healthz and good requests are answered`, async (t) => {
+  const flood = await readFile(`tests/goldens/field/${file}`), good = await readFile(photo("jpeg-420.jpg"));
   const server = await startServer(["--model", TINY, "--dtype", "int4", "--concurrency", "300"]);
   t.after(() => server.child.kill("SIGKILL"));
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
@@ -72,7 +72,7 @@ test("an image of 1000 scans at 200 clients, without a pause: each is refused at
   let refused = 0;
   await Promise.all(Array.from({ length: CLIENTS }, async () => {
     while (performance.now() < until) {
-      const { status, text } = await send(server.url, "/embed", scans, "image/jpeg", agent);
+      const { status, text } = await send(server.url, "/embed", flood, type, agent);
       assert.equal(`${status} ${(JSON.parse(text) as { error?: { code: string } }).error?.code}`, "413 image/too-complex");
       refused++;
     }
