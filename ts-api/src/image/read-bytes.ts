@@ -48,7 +48,11 @@ export async function readAddress(address: string, limits: ReadLimits): Promise<
     throw readError(name, `it has ${address.length} characters, too many for a path. Pass an image in base64 as "data:image/png;base64,..."`);
   }
   if (/^file:/i.test(address)) return readFile(pathOf(address, name), limits);
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(address)) throw readError(name, "it is a URL of a kind that cannot be read", undefined, "Pass a path, or an http(s), data, blob or file URL.");
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(address)) {
+    // Pages of browser extensions have URLs of their own.
+    if (runtime.files === undefined) return readUrl(address, limits);
+    throw readError(name, "it is a URL of a kind that cannot be read", undefined, "Pass a path, or an http(s), data, blob or file URL.");
+  }
   return readFile(address, limits);
 }
 
