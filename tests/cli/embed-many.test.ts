@@ -1,5 +1,6 @@
 /** `ijepa embed` for many images: folders and lists into files, resumable, and lines that answer lines. */
 import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
@@ -130,6 +131,23 @@ test("--from-file - --out -: every line is answered before the next one is there
   child.stdin!.end();
   assert.equal(await ended, 6);
   assert.equal(stderr, "");
+});
+
+test("--from-file takes a pipe, as a shell's <(find ...) is", { skip: process.platform === "win32" ? "not run: no named pipes" : false }, async (t) => {
+  const folder = await temporaryFolder(t), pipe = join(folder, "list"), out = join(folder, "features.jsonl");
+  assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+  const writer = spawn("sh", ["-c", `printf '%s\\0' "$@" > "$0"`, pipe, ...NAMES.map(photo)]);
+  t.after(() => writer.kill());
+  const summary = JSON.parse(await succeed(["embed", "--from-file", pipe, "--out", out, "--json", ...MANY])) as Record<string, unknown>;
+  assert.deepEqual([summary["images"], summary["failed"]], [6, 0]);
+  const files = readFileSync(out, "utf8").trimEnd().split("\n").map((line) => (JSON.parse(line) as { file: string }).file);
+  assert.deepEqual(files, NAMES.map(photo));
+
+  // Nobody writes: the command can be interrupted all the same.
+  const other = join(folder, "other.jsonl"), waiting = start(["embed", "--from-file", pipe, "--out", other, ...MANY], { stdio: "pipe" });
+  while (!existsSync(`${other}.partial`)) await sleep(50);
+  waiting.kill("SIGINT");
+  assert.equal((await finish(waiting)).code, 130);
 });
 
 test("--out - ends when nobody reads it any more", async () => {

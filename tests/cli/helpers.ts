@@ -100,6 +100,9 @@ export function recordingHost(argv: readonly string[], columns: number | undefin
     stdinChunks: async function* () {
       yield new Uint8Array(0);
     },
+    pipeChunks: async function* () {
+      yield new Uint8Array(0);
+    },
     checkWritable: async () => undefined,
     ...changes,
     printed,

@@ -25,7 +25,7 @@ export async function isMany({ images, recursive, fromFile, out }: Settings): Pr
  */
 export async function checkImages({ images, fromFile }: Settings): Promise<void> {
   if (fromFile === "-" && images.includes("-")) throw new UsageError("Standard input (-) can be read as a list or as an image, not as both.");
-  if (fromFile !== undefined && fromFile !== "-") await (await runtime.openFile(fromFile)).close();
+  if (fromFile !== undefined && !(await isReadOnce(fromFile))) await (await runtime.openFile(fromFile)).close();
 }
 
 /** The images of a command line, in its order; then those of --from-file. Throws IJepaError `io/read` for a list that cannot be read. */
@@ -34,7 +34,7 @@ export async function* imagesOf({ images, recursive, fromFile }: Settings, host:
     if (image === "-") yield { name: "-", read: () => host.readStdin() };
     else yield* findImages([image], { recursive });
   }
-  if (fromFile !== undefined) yield* imagesOfLines(linesOf(fromFile === "-" ? host.stdinChunks() : chunksOfFile(fromFile)));
+  if (fromFile !== undefined) yield* imagesOfLines(linesOf(await chunksOfList(fromFile, host)));
 }
 
 /** The same with names that stay valid: an image without path or URL is named by its digest. */
@@ -48,11 +48,21 @@ export async function* placesOf(settings: Settings, host: CliHost): AsyncGenerat
 
 /** The number of images, if it is known without reading them. */
 export async function countOfImages({ images, recursive, fromFile }: Settings): Promise<number | undefined> {
-  if (fromFile === "-") return undefined;
+  if (fromFile !== undefined && (await isReadOnce(fromFile))) return undefined;
   let count = 0;
   for await (const _ of findImages(images, { recursive })) count++;
   if (fromFile !== undefined) for await (const line of linesOf(chunksOfFile(fromFile))) if (line.trim() !== "") count++;
   return count;
+}
+
+async function chunksOfList(list: string, host: CliHost): Promise<AsyncIterable<Uint8Array>> {
+  if (list === "-") return host.stdinChunks();
+  return (await isReadOnce(list)) ? host.pipeChunks(list) : chunksOfFile(list);
+}
+
+/** Whether a list is standard input or a pipe. */
+async function isReadOnce(list: string): Promise<boolean> {
+  return list === "-" || (await runtime.files?.stat(list).catch(() => undefined))?.kind === "other";
 }
 
 /** The decoders that a command line asks for. */

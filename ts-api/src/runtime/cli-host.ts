@@ -2,11 +2,12 @@
  * What the command line needs from Node: arguments, standard streams, SIGINT. Only ts-api/src/cli imports this file; the
  * library does not.
  */
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { access, open, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import { addAbortSignal } from "node:stream";
+import { addAbortSignal, type Readable } from "node:stream";
+import { onAbort } from "../core/abort.js";
 import { IJepaError, throwIfAborted } from "../core/errors.js";
 import { messageOf, shorten } from "../core/show.js";
 
@@ -41,6 +42,8 @@ export interface CliHost {
   readStdin(): Promise<Uint8Array>;
   /** The same piece by piece, without a limit. */
   stdinChunks(): AsyncIterable<Uint8Array>;
+  /** A pipe, such as a shell's <(find ...), piece by piece. Rejects as `readStdin`. */
+  pipeChunks(path: string): AsyncIterable<Uint8Array>;
   /** Rejects with IJepaError `io/write` if a file at this path clearly cannot be written. It creates nothing. */
   checkWritable(path: string): Promise<void>;
 }
@@ -50,6 +53,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** The signal that stopped the command; undefined for commands that always end by one. */
 let stoppedBy: (typeof SIGNALS)[number] | undefined;
 
+const STDIN = "standard input";
 /** Characters of a path in a message. */
 const MAX_SHOWN = 500;
 /** The limit of `loadImage` for files. */
@@ -80,7 +84,8 @@ export function openCliHost(): CliHost {
         stoppedBy = undefined;
       }),
     readStdin: () => readStdin(interrupt.signal),
-    stdinChunks: () => stdinChunks(interrupt.signal),
+    stdinChunks: () => chunksOf(process.stdin, STDIN, interrupt.signal),
+    pipeChunks: (path) => chunksOf(openPipe(path, interrupt.signal), path, interrupt.signal),
     checkWritable,
   };
 }
@@ -116,27 +121,33 @@ function textOutput(stream: NodeJS.WriteStream, refuse: (cause: Error) => void):
 async function readStdin(signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of stdinChunks(signal)) {
+  for await (const chunk of chunksOf(process.stdin, STDIN, signal)) {
     size += chunk.length;
-    if (size > MAX_STDIN) throw unreadable(new Error(`it has more than ${MAX_STDIN} bytes`));
+    if (size > MAX_STDIN) throw unreadable(STDIN, new Error(`it has more than ${MAX_STDIN} bytes`));
     chunks.push(chunk);
   }
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-async function* stdinChunks(signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-  const during = "reading standard input";
+async function* chunksOf(stream: Readable, name: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  const during = `reading ${name}`;
   throwIfAborted(signal, during);
   try {
-    yield* addAbortSignal(signal, process.stdin) as AsyncIterable<Uint8Array>;
+    yield* addAbortSignal(signal, stream) as AsyncIterable<Uint8Array>;
   } catch (cause) {
     throwIfAborted(signal, during);
-    throw unreadable(cause);
+    throw unreadable(name, cause);
   }
 }
 
-function unreadable(cause: unknown): IJepaError {
-  return new IJepaError("io/read", `Cannot read standard input: ${messageOf(cause)}.`, { path: "standard input" }, { cause });
+/** Opening a pipe waits for its writer, and cannot be called off: one that comes and goes ends the wait. */
+function openPipe(path: string, signal: AbortSignal): Readable {
+  const wake = (): void => void open(path, constants.O_WRONLY | constants.O_NONBLOCK).then((file) => file.close()).catch(() => undefined);
+  return createReadStream(path).once("close", onAbort(signal, wake));
+}
+
+function unreadable(path: string, cause: unknown): IJepaError {
+  return new IJepaError("io/read", `Cannot read ${path}: ${messageOf(cause)}.`, { path }, { cause });
 }
 
 async function checkWritable(path: string): Promise<void> {
