@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { IJepaError } from "../core/errors.js";
 import { messageOf, shorten } from "../core/show.js";
 import type { FolderWriter } from "./env.js";
-import { temporaryName } from "./node-paths.js";
+import { ignore, syncFolder, temporaryName } from "./node-paths.js";
 import { endOfLinks } from "./replace-file.js";
 
 /** Characters of a path in a message. */
@@ -64,15 +64,3 @@ async function entriesOf(path: string): Promise<string[]> {
   return (await readdir(path).catch(ignore("ENOENT"))) ?? [];
 }
 
-function ignore(...codes: string[]): (error: NodeJS.ErrnoException) => undefined {
-  return (error) => {
-    if (!codes.includes(error.code ?? "")) throw error;
-  };
-}
-
-/** Puts the new name on disk, on systems that open folders. */
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, "r").catch(ignore("EISDIR", "EPERM", "EACCES"));
-  await handle?.sync().catch(ignore("EPERM", "EINVAL", "EBADF"));
-  await handle?.close();
-}

@@ -6,7 +6,7 @@ import { messageOf, shorten } from "../core/show.js";
 import type { ByteSource } from "./env.js";
 import { mkdir } from "./node-files.js";
 import { lockFolder } from "./node-lock.js";
-import { isAbsent, temporaryName } from "./node-paths.js";
+import { isAbsent, syncFolder, temporaryName } from "./node-paths.js";
 import { TEMPORARY, type FolderStorage } from "./storage.js";
 
 /** Characters of a path in a message. */
@@ -84,11 +84,4 @@ export function nodeStorage(root: string, openFile: (path: string) => Promise<By
 
 function reason(cause: unknown): string {
   return shorten(messageOf(cause), MAX_SHOWN);
-}
-
-/** Puts a new name on disk, on systems that open folders. */
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, "r").catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
 }
