@@ -1,9 +1,9 @@
 /** From the encoder's output for a batch to one feature for each image. */
 import { IJepaError } from "../core/errors.js";
 import type { OptionNames } from "../core/options.js";
-import { Tensor } from "../core/tensor.js";
+import type { Tensor } from "../core/tensor.js";
 import type { IJepaModel, ModelOutput } from "../model/model.js";
-import { firstToken, meanPool, normalizeRows } from "../model/pooling.js";
+import { firstToken, meanPool, normalizeRows, sideBySide } from "../model/pooling.js";
 
 export const FEATURE_POOLS = ["mean", "first", "none"] as const;
 export const FEATURE_LAYERS = ["last", "last4"] as const;
@@ -33,17 +33,6 @@ export function featuresOf({ lastHiddenState, hiddenStates }: ModelOutput, { poo
   const states = layers === "last" ? [lastHiddenState] : hiddenStates!.slice(-4);
   const features = sideBySide(states.map((state) => (pool === "mean" ? meanPool(state) : pool === "first" ? firstToken(state) : state)));
   return normalize ? normalizeRows(features) : features;
-}
-
-/** Tensors of one shape, joined along their last axis. */
-function sideBySide(tensors: readonly Tensor<"float32">[]): Tensor<"float32"> {
-  const [{ dims, size }] = tensors, width = dims.at(-1)!;
-  if (tensors.length === 1) return tensors[0];
-  const joined = new Float32Array(size * tensors.length);
-  tensors.forEach(({ data }, i) => {
-    for (let row = 0; row < size / width; row++) joined.set(data.subarray(row * width, (row + 1) * width), (row * tensors.length + i) * width);
-  });
-  return new Tensor("float32", joined, [...dims.slice(0, -1), width * tensors.length]);
 }
 
 function wrong(name: string, value: unknown, expected: string): IJepaError {

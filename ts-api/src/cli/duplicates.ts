@@ -24,8 +24,10 @@ async function runDuplicates({ images: [folder], json, given }: Settings, host: 
   if (html !== undefined) await host.checkWritable(html);
   const { Collection, duplicatesPage } = await import("../collections/index.js");
   const collection = await Collection.open(folder, { signal });
-  const groups = await collection.duplicates({ threshold, signal, onProgress: (done, total) => bar.show(done, total, "compared") }).finally(() => bar.clear());
-  await collection.close();
+  const groups = await collection.duplicates({ threshold, signal, onProgress: (done, total) => bar.show(done, total, "compared") }).finally(async () => {
+    bar.clear();
+    await collection.close();
+  });
   if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(await duplicatesPage(folder, groups, { signal })));
   await host.stdout.write(json ? `${JSON.stringify({ collection: folder, groups }, null, 2)}\n` : toText(groups));
   return 0;

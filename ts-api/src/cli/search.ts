@@ -42,8 +42,7 @@ async function runSearch(settings: Settings, host: CliHost): Promise<number> {
       await encoder.dispose();
     }
   }
-  const results = await collection.search(query, { k, patches: patch !== undefined, patch, signal });
-  await collection.close();
+  const results = await collection.search(query, { k, patches: patch !== undefined, patch, signal }).finally(() => collection.close());
   if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(await searchPage(id ?? asked, results, { signal, patch, grid: tokens ?? undefined })));
   await host.stdout.write(json ? `${JSON.stringify({ collection: folder, query: asked, patch, results }, null, 2)}\n` : toTable(results));
   return 0;

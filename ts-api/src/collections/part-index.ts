@@ -1,5 +1,6 @@
 /** A compact index of a part: its rows without their features. A collection keeps it in memory and as a cache file. */
 import { sha256 } from "@noble/hashes/sha2";
+import { toHex } from "../core/numerics.js";
 import { crc32 } from "../image/crc32.js";
 import { encodingText, type Encoding } from "./encoding.js";
 import type { RowFacts } from "./parquet.js";
@@ -123,5 +124,5 @@ function fromHex(hex: string): Uint8Array {
 
 function hexOf(words: Uint32Array, row: number): string {
   const bytes = new Uint8Array(words.buffer, words.byteOffset + 32 * row, 32);
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return toHex(bytes);
 }

@@ -1,5 +1,6 @@
 /** One digest for all features of a collection. */
 import { sha256 } from "@noble/hashes/sha2";
+import { toHex } from "../core/numerics.js";
 import { runtime } from "#runtime";
 import type { LiveRows } from "./live-rows.js";
 
@@ -16,7 +17,7 @@ export function rootDigest(live: LiveRows): string {
   for (const [at, pair] of order.entries()) {
     if (at > 0 && compare(pairs, order[at - 1], pair) === 0) continue;
     const begin = 2 * DIGEST * pair, middle = begin + DIGEST;
-    hash.update(encoder.encode(`${hex(pairs.subarray(begin, middle))}  ${hex(pairs.subarray(middle, middle + DIGEST))}\n`));
+    hash.update(encoder.encode(`${toHex(pairs.subarray(begin, middle))}  ${toHex(pairs.subarray(middle, middle + DIGEST))}\n`));
   }
   return hash.hex();
 }
@@ -41,9 +42,5 @@ function compare(pairs: Uint8Array, a: number, b: number): number {
 
 function hasher(): { update(bytes: Uint8Array): void; hex(): string } {
   const hash = sha256.create();
-  return { update: (bytes) => void hash.update(bytes), hex: () => hex(hash.digest()) };
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { update: (bytes) => void hash.update(bytes), hex: () => toHex(hash.digest()) };
 }

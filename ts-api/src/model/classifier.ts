@@ -10,7 +10,7 @@ import { Head } from "./head.js";
 import { checkInputs, CLASSIFIER_INPUTS, readForward, type ClassifierInputs, type ForwardOptions } from "./inputs.js";
 import { classificationLoss, inferProblemType, PROBLEM_TYPES, type ProblemType } from "./loss.js";
 import { statesOf, type LayerOutputs } from "./outputs.js";
-import { meanPool, meansSideBySide } from "./pooling.js";
+import { meanPool, sideBySide } from "./pooling.js";
 import { PreTrainedModel } from "./pretrained.js";
 import { probePixels } from "./probe-pixels.js";
 import { encoderReference } from "../weights/head-checkpoint.js";
@@ -79,7 +79,7 @@ export class IJepaForImageClassification extends PreTrainedModel<Extra> {
     const { logits, lastHiddenState, result } = await this.session.run(options.signal, async ({ encoder, extra: { head } }) => {
       const result = await encoder.encode(pixels, { ...options, ...checked, outputHiddenStates: isDeep || options.outputHiddenStates });
       const lastHiddenState = new Tensor("float32", result.lastHiddenState, [images, result.tokens, hiddenSize]);
-      const pooled = isDeep ? meansSideBySide(statesOf(result, images, this.config).hiddenStates!.slice(-4)) : meanPool(lastHiddenState);
+      const pooled = isDeep ? sideBySide(statesOf(result, images, this.config).hiddenStates!.slice(-4).map(meanPool)) : meanPool(lastHiddenState);
       return { logits: head === undefined ? pooled.data : await head.apply(pooled.data, images), lastHiddenState, result };
     });
     const output: ClassifierOutput = {

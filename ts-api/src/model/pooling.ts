@@ -29,18 +29,15 @@ export function meanPool(hidden: Tensor<"float32">): Tensor<"float32"> {
   return new Tensor("float32", pooled, [images, width]);
 }
 
-/**
- * The means of several layers' hidden states, side by side.
- *
- * @param states each [images, tokens, width]
- * @returns [images, width times their number]
- */
-export function meansSideBySide(states: readonly Tensor<"float32">[]): Tensor<"float32"> {
-  const means = states.map(meanPool), [images, width] = means[0].dims, joined = new Float32Array(images * width * means.length);
-  means.forEach(({ data }, i) => {
-    for (let image = 0; image < images; image++) joined.set(data.subarray(image * width, (image + 1) * width), (image * means.length + i) * width);
+/** Tensors of one shape, joined along their last axis; a single one is given back as it is. */
+export function sideBySide(tensors: readonly Tensor<"float32">[]): Tensor<"float32"> {
+  const [{ dims, size }] = tensors, width = dims.at(-1)!;
+  if (tensors.length === 1) return tensors[0];
+  const joined = new Float32Array(size * tensors.length);
+  tensors.forEach(({ data }, i) => {
+    for (let row = 0; row < size / width; row++) joined.set(data.subarray(row * width, (row + 1) * width), (row * tensors.length + i) * width);
   });
-  return new Tensor("float32", joined, [images, width * means.length]);
+  return new Tensor("float32", joined, [...dims.slice(0, -1), width * tensors.length]);
 }
 
 /**
