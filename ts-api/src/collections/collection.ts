@@ -268,11 +268,11 @@ export class Collection {
    * @param options `below`: only parts with fewer rows
    * @throws as `write`
    */
-  async compact(given: { below?: number | undefined } = {}): Promise<void> {
-    const options = readOptions(given, BELOW, "compact"), lock = await this.#storage.lock();
+  async compact(options: { below?: number | undefined } = {}): Promise<void> {
+    const chosen = readOptions(options, BELOW, "compact"), lock = await this.#storage.lock();
     try {
       await this.refresh();
-      await compactParts(this.#storage, lock, this.encoding, { parts: this.#parts, live: this.#live }, options);
+      await compactParts(this.#storage, lock, this.encoding, { parts: this.#parts, live: this.#live }, chosen);
     } finally {
       await lock.release();
     }
