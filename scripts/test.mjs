@@ -1,7 +1,7 @@
 /**
  * Runs all tests, the cheapest to fail first: build, lint, as-pect, then the suites.
  *
- * `node scripts/test.mjs unit/image cli` runs only the suites under tests/unit/image and tests/cli.
+ * `node scripts/test.mjs unit/image cli/serve` runs only the suites under tests/unit/image and tests/cli/serve.test.ts.
  */
 import { existsSync } from "node:fs";
 import { globSync } from "./glob.mjs";
@@ -25,11 +25,12 @@ if (only.length === 0) {
 }
 for (const bench of ["tests/databases", "tests/examples", "tests/queue", "tests/runtimes/node24", "tests/runtimes/bun", "tests/package", "docs/site"]) installBench(`${root}/${bench}`);
 const wanted = only.length === 0 ? ["."] : only;
-const files = wanted.flatMap((folder) => globSync(`${root}/build/tests/${folder}`, ".test.js"));
-if (files.length === 0) {
-  console.error(`No test files under ${wanted.join(", ")}.`);
+const unknown = wanted.filter((name) => testsOf(name).length === 0);
+if (unknown.length > 0) {
+  console.error(`There are no tests of the name ${unknown.join(", ")}. A name is a folder or a file below tests/, such as unit/image or cli/serve.`);
   process.exit(1);
 }
+const files = wanted.flatMap(testsOf);
 if (needs("runtimes")) installEngines();
 else if (needs("examples")) installBrowsers();
 if (needs("queue")) {
@@ -38,3 +39,10 @@ if (needs("queue")) {
 }
 installLlvmpipe();
 run(process.execPath, ["--test", "--test-reporter=spec", ...files], { env: await webgpuEnv() });
+
+/** The built files of the tests in a folder, or of one file, named without its ending. */
+function testsOf(name) {
+  const path = `${root}/build/tests/${name}`, file = `${path}.test.js`;
+  if (existsSync(path)) return globSync(path, ".test.js");
+  return existsSync(file) ? [file] : [];
+}
