@@ -1,7 +1,7 @@
 /**
- * One command in a process of its own, over the images of several folders. Its peak counts from where the images of the first folder are
- * read: then the engine and its threads are warm, and V8's young generation is as large as in any long run. Prints the peak, in MB, as a
- * line of JSON.
+ * One command in a process of its own, over the images of several folders. Its peak counts from where it has read those of the first
+ * folder: then the engine and its threads are warm, and V8's young generation is as large as in any long run. Prints the peak, in MB, as
+ * a line of JSON.
  *
  * Arguments: index or embed, a folder for results, the folder of the first images, the folders of the others.
  */

@@ -1,7 +1,7 @@
 /** `ijepa search`: a collection and an image in, the most similar images out. */
 import { runtime } from "#runtime";
 import { IJepaError } from "../index.js";
-import type { Collection, FeatureEncoder, SearchQuery, SearchResult } from "../collections/index.js";
+import type { Collection, SearchQuery, SearchResult } from "../collections/index.js";
 import type { CliHost } from "../runtime/cli-host.js";
 import { SOURCE_OPTIONS, type Command, type Settings } from "./args.js";
 import { openEncoderOf } from "./collection-encoder.js";
@@ -33,15 +33,7 @@ async function runSearch(settings: Settings, host: CliHost): Promise<number> {
   const collection = await Collection.open(folder, { signal }), id = await idOf(asked, collection);
   const { tokens } = collection.encoding;
   if (patch !== undefined && tokens === null) throw new IJepaError("input/value", `${folder} has no features of patches. Make it with "ijepa index --tokens".`, { name: "patch", value: patch });
-  let query: SearchQuery = { id: id ?? "" };
-  if (id === undefined) {
-    const encoder = await openEncoderOf(collection, settings, signal);
-    try {
-      query = await featureOf(encoder, collection, settings, host);
-    } finally {
-      await encoder.dispose();
-    }
-  }
+  const query: SearchQuery = id === undefined ? await featureOf(collection, settings, host) : { id };
   const results = await collection.search(query, { k, patches: patch !== undefined, patch, signal }).finally(() => collection.close());
   if (html !== undefined) await runtime.writeFile(html, new TextEncoder().encode(await searchPage(id ?? asked, results, { signal, patch, grid: tokens ?? undefined })));
   await host.stdout.write(json ? `${JSON.stringify({ collection: folder, query: asked, patch, results }, null, 2)}\n` : toTable(results));
@@ -51,7 +43,8 @@ async function runSearch(settings: Settings, host: CliHost): Promise<number> {
 /** The id that the user named, by its first digits or more; undefined if that names a file. */
 async function idOf(asked: string, { live, name }: Collection): Promise<string | undefined> {
   const digits = /^(?:sha256:)?([0-9a-f]{8,64})$/i.exec(asked)?.[1].toLowerCase();
-  if (digits === undefined || digits.length === 64 || (await runtime.files!.stat(asked)) !== undefined) return digits?.length === 64 ? digits : undefined;
+  if (digits === undefined || digits.length === 64) return digits;
+  if ((await runtime.files!.stat(asked)) !== undefined) return undefined;
   const ids = new Set<string>();
   for (const { part, row } of live.rows()) {
     const id = live.parts[part].id(row);
@@ -61,9 +54,11 @@ async function idOf(asked: string, { live, name }: Collection): Promise<string |
   return [...ids][0];
 }
 
-async function featureOf(encoder: FeatureEncoder, collection: Collection, settings: Settings, host: CliHost): Promise<Float32Array> {
-  const { images: [, file], patch } = settings, image = await readImage(file, settings, host), { signal } = host;
-  const { tokens: grid, width } = collection.encoding, { feature, tokens } = await encoder.embedLoaded(image, signal);
+/** The feature of the image that the user named, or of one of its patches. */
+async function featureOf(collection: Collection, settings: Settings, host: CliHost): Promise<Float32Array> {
+  const { images: [, file], patch } = settings, { tokens: grid, width } = collection.encoding, { signal } = host;
+  const encoder = await openEncoderOf(collection, settings, signal);
+  const { feature, tokens } = await readImage(file, settings, host).then((image) => encoder.embedLoaded(image, signal)).finally(() => encoder.dispose());
   if (patch === undefined) return feature;
   const [column, row] = patch, [rows, columns] = grid!;
   if (column >= columns || row >= rows) throw new UsageError(`--patch must be a column below ${columns} and a row below ${rows}, not ${patch.join()}.`);
